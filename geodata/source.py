@@ -1,0 +1,105 @@
+"""What a city is built from, whoever provides it.
+
+An OpenStreetMap extract (`geodata.osm`) and the schematic demo city (`geodata.demo`) both end up as one
+`CitySource`; `geodata.build` turns a `CitySource` into a city folder and knows nothing of where it came from.
+Coordinates are lon, lat in WGS-84 degrees; tags are OpenStreetMap tags (https://wiki.openstreetmap.org/wiki/Map_features).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+
+@dataclass(frozen=True)
+class SourceWay:
+    """One street as the source draws it: an ordered list of node ids and OpenStreetMap tags."""
+
+    way_id: int
+    nodes: tuple[int, ...]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SourceRestriction:
+    """A turn restriction: from one way over a node (or ways) to another; `kind` is the OSM value, e.g. no_left_turn."""
+
+    restriction_id: int
+    kind: str
+    from_way: int
+    to_way: int
+    via_node: int | None
+    via_ways: tuple[int, ...] = ()
+    except_modes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class MapFeature:
+    """One shape of the base map. `layer` is water, green, building, waterway, rail, boundary or place."""
+
+    layer: str
+    kind: str
+    name: str
+    geometry: BaseGeometry
+    # Larger is more important; decides from which zoom a place name is drawn.
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class SourceElement:
+    """One entry of the catalogue (`dispatch.catalogue`) that the source already knows: a station, a hydrant, a camera."""
+
+    element: str
+    element_id: str
+    lon: float
+    lat: float
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SourceOrganisation:
+    """A police organisation. `level` is city, county or station; a brigade counts as station."""
+
+    code: str
+    name: str
+    name_en: str
+    level: str
+    parent: str | None
+    lon: float
+    lat: float
+    has_command_room: bool
+    # Area it answers for (Polygon or MultiPolygon); None when unknown.
+    jurisdiction: BaseGeometry | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+
+
+@dataclass
+class CitySource:
+    """Everything a city folder is built from."""
+
+    code: str
+    name: str
+    name_en: str
+    time_zone: str
+    # True when the streets are invented; drawn as a notice on every map.
+    schematic: bool
+    attribution: str
+    node_ids: NDArray[np.int64]
+    node_lon: NDArray[np.float64]
+    node_lat: NDArray[np.float64]
+    ways: list[SourceWay]
+    restrictions: list[SourceRestriction]
+    features: list[MapFeature]
+    elements: list[SourceElement]
+    organisations: list[SourceOrganisation]
+    # (Multi)Polygon of the city; None: the extent of the streets is used.
+    boundary: BaseGeometry | None = None
+    # What was met while reading, by reason: `way_with_missing_nodes`, `restriction_with_missing_way`, …
+    problems: Counter[str] = field(default_factory=Counter)
+    read: Counter[str] = field(default_factory=Counter)

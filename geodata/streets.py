@@ -1,0 +1,128 @@
+"""The street graph in memory: flat arrays, directed edges, allowed turns.
+
+Every street piece between two junctions is two directed edges, also a one-way street: the direction that cars may not
+take has an infinite car time and exists for people on foot. Edges are numbered along a Morton curve so that neighbours
+in the city are neighbours in memory. Metric coordinates (x east, y north, metres) are in the city's own local
+projection, see `geodata.projection`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Street classes in the order of the byte stored with each edge (OpenStreetMap `highway`, links with their parent).
+STREET_CLASSES = (
+    "motorway",
+    "trunk",
+    "primary",
+    "secondary",
+    "tertiary",
+    "unclassified",
+    "residential",
+    "living_street",
+    "service",
+    "track",
+    "pedestrian",
+    "path",
+)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How one kind of unit moves: seconds per edge and the turns it may make, in both directions of search.
+
+    `time_s[e]` is inf where the profile may not drive or walk. Turns are CSR: after edge `e` the unit may go on to
+    `next_edge[next_ptr[e]:next_ptr[e+1]]`; it may have come from `previous_edge[previous_ptr[e]:previous_ptr[e+1]]`.
+    Only edges with finite time appear in either. A U-turn is in the lists only at dead ends.
+    """
+
+    name: str  # car | foot
+    time_s: NDArray[np.float32]  # [edges]
+    next_ptr: NDArray[np.int32]  # [edges + 1]
+    next_edge: NDArray[np.int32]  # [turns]
+    previous_ptr: NDArray[np.int32]  # [edges + 1]
+    previous_edge: NDArray[np.int32]  # [turns]
+
+
+@dataclass(frozen=True)
+class StreetGraph:
+    """Directed, turn-aware street graph of one city."""
+
+    node_lon: NDArray[np.float64]  # [nodes]
+    node_lat: NDArray[np.float64]
+    node_x: NDArray[np.float64]  # metres, local projection
+    node_y: NDArray[np.float64]
+    tail: NDArray[np.int32]  # [edges] node where the edge begins
+    head: NDArray[np.int32]  # [edges] node where it ends
+    twin: NDArray[np.int32]  # [edges] the same piece in the other direction; always exists
+    length_m: NDArray[np.float32]  # [edges]
+    street_class: NDArray[np.uint8]  # [edges] index into STREET_CLASSES
+    name_index: NDArray[np.int32]  # [edges] index into `names`; 0 is the empty name
+    way_id: NDArray[np.int64]  # [edges] id of the source way
+    # Shape of edge e, tail to head: vertices first_vertex[e] … last_vertex[e] inclusive. When first > last the stored
+    # run is walked downwards, so that twins share their vertices.
+    first_vertex: NDArray[np.int32]
+    last_vertex: NDArray[np.int32]
+    vertex_x: NDArray[np.float64]  # [vertices]
+    vertex_y: NDArray[np.float64]
+    names: tuple[str, ...]
+    origin_lon: float  # origin of the local projection
+    origin_lat: float
+    car: Profile
+    foot: Profile
+
+    @property
+    def edge_count(self) -> int:
+        """Directed edges, both directions of every piece."""
+        return len(self.tail)
+
+    @property
+    def car_edge_count(self) -> int:
+        """Directed edges a car may take."""
+        return int(np.isfinite(self.car.time_s).sum())
+
+
+_SCALARS = ("names", "origin_lon", "origin_lat")
+_PROFILES = ("car", "foot")
+
+
+def save_graph(graph: StreetGraph, folder: Path) -> None:
+    """Write every array as its own .npy file into `folder`, so that loading can map it instead of reading it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for item in fields(StreetGraph):
+        if item.name not in _SCALARS + _PROFILES:
+            np.save(folder / f"{item.name}.npy", getattr(graph, item.name))
+    for profile in (graph.car, graph.foot):
+        for item in fields(Profile):
+            if item.name != "name":
+                np.save(folder / f"{profile.name}.{item.name}.npy", getattr(profile, item.name))
+    (folder / "scalars.json").write_text(
+        json.dumps({"names": list(graph.names), "origin_lon": graph.origin_lon, "origin_lat": graph.origin_lat}, ensure_ascii=False),
+        encoding="utf-8",
+    )
+
+
+def load_graph(folder: Path) -> StreetGraph:
+    """Map the arrays of `folder` (written by `save_graph`) read-only into memory."""
+    scalars = json.loads((folder / "scalars.json").read_text(encoding="utf-8"))
+
+    def array(name: str) -> NDArray[np.generic]:
+        return np.load(folder / f"{name}.npy", mmap_mode="r")
+
+    def profile(name: str) -> Profile:
+        return Profile(name, **{f.name: array(f"{name}.{f.name}") for f in fields(Profile) if f.name != "name"})
+
+    arrays = {f.name: array(f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + _PROFILES}
+    return StreetGraph(
+        **arrays,
+        names=tuple(scalars["names"]),
+        origin_lon=scalars["origin_lon"],
+        origin_lat=scalars["origin_lat"],
+        car=profile("car"),
+        foot=profile("foot"),
+    )
