@@ -1,0 +1,231 @@
+"""What someone asks for: imperative, frozen. `decide` answers each with events or a refusal.
+
+The names are those of the API (`POST /incidents/{id}/commands`, field `command`). Values that cost a search (responsible
+organisation, promised times) are filled in by `operations.enrich` before `decide` sees the command.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dispatch.model import Grade, UnitKind, UnitStatus
+
+
+class Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
+    """Base. `happened_at`, `on_behalf_of` and `channel` are set when the desk enters what a crew said by radio (代签收)."""
+
+    happened_at: datetime | None = None
+    on_behalf_of: str | None = None
+    channel: str | None = None
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Personal fields of the person who called."""
+
+    name: str = ""
+    number: str = ""
+
+
+class ReceiveIncident(Command, kw_only=True, frozen=True, tag="receive"):
+    incident_type: str
+    grade: Grade
+    text: str = ""
+    lon: float | None = None
+    lat: float | None = None
+    accuracy_m: float | None = None
+    address: str = ""
+    called_at: datetime | None = None
+    caller: Caller | None = None
+    source: str = "desk"
+    source_id: str | None = None
+    org_code: str | None = None  # filled in by enrich from the point when absent
+    datum: str = "wgs84"  # converted by enrich
+
+
+class IncidentCommand(Command, kw_only=True, frozen=True):
+    """A command on one existing incident."""
+
+    incident_id: str
+    expected_version: int | None = None
+
+
+class Classify(IncidentCommand, kw_only=True, frozen=True, tag="classify"):
+    incident_type: str | None = None
+    grade: Grade | None = None
+    text: str | None = None
+
+
+class Locate(IncidentCommand, kw_only=True, frozen=True, tag="locate"):
+    lon: float
+    lat: float
+    accuracy_m: float | None = None
+    address: str = ""
+    org_code: str | None = None
+    datum: str = "wgs84"
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """Road time promised at a push."""
+
+    eta_s: float
+    distance_m: float
+
+
+class Push(IncidentCommand, kw_only=True, frozen=True, tag="push"):
+    unit_ids: tuple[str, ...]
+    promises: dict[str, Promise] = {}  # by unit_id; filled in by enrich
+
+
+class Reinforce(IncidentCommand, kw_only=True, frozen=True, tag="reinforce"):
+    unit_ids: tuple[str, ...]
+    promises: dict[str, Promise] = {}
+
+
+class Reassign(IncidentCommand, kw_only=True, frozen=True, tag="reassign"):
+    """Recall the units that are on it and push to others, in one step."""
+
+    unit_ids: tuple[str, ...]
+    text: str = ""
+    promises: dict[str, Promise] = {}
+
+
+class Recall(IncidentCommand, kw_only=True, frozen=True, tag="recall"):
+    unit_ids: tuple[str, ...] = ()  # empty: every active one
+    text: str = ""
+
+
+class UnitCommand(IncidentCommand, kw_only=True, frozen=True):
+    """A command for a unit's own assignment. An officer's terminal need not name its unit."""
+
+    unit_ids: tuple[str, ...] = ()
+    text: str = ""
+
+
+class MarkDelivered(UnitCommand, kw_only=True, frozen=True, tag="delivered"):
+    pass
+
+
+class MarkSeen(UnitCommand, kw_only=True, frozen=True, tag="seen"):
+    pass
+
+
+class Acknowledge(UnitCommand, kw_only=True, frozen=True, tag="acknowledge"):
+    pass
+
+
+class Refuse(UnitCommand, kw_only=True, frozen=True, tag="refuse"):
+    pass
+
+
+class Depart(UnitCommand, kw_only=True, frozen=True, tag="depart"):
+    pass
+
+
+class Arrive(UnitCommand, kw_only=True, frozen=True, tag="arrive"):
+    pass
+
+
+class Feedback(UnitCommand, kw_only=True, frozen=True, tag="feedback"):
+    form: dict[str, Any] = {}
+
+
+class Review(IncidentCommand, kw_only=True, frozen=True, tag="review"):
+    text: str = ""
+
+
+class Return(IncidentCommand, kw_only=True, frozen=True, tag="return"):
+    text: str
+
+
+class Close(IncidentCommand, kw_only=True, frozen=True, tag="close"):
+    disposition: str
+    text: str = ""
+
+
+class Divert(IncidentCommand, kw_only=True, frozen=True, tag="divert"):
+    to: str
+    text: str = ""
+
+
+class MarkInvalid(IncidentCommand, kw_only=True, frozen=True, tag="mark_invalid"):
+    text: str = ""
+
+
+class Cancel(IncidentCommand, kw_only=True, frozen=True, tag="cancel"):
+    text: str = ""
+
+
+class Reopen(IncidentCommand, kw_only=True, frozen=True, tag="reopen"):
+    text: str
+
+
+class Note(IncidentCommand, kw_only=True, frozen=True, tag="note"):
+    text: str
+
+
+class AddUpload(IncidentCommand, kw_only=True, frozen=True, tag="add_upload"):
+    """Made by the evidence store when an upload is complete, never from outside."""
+
+    upload_id: str
+    filename: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    unit_id: str | None = None
+    taken_at: datetime | None = None
+
+
+class RegisterUnit(Command, kw_only=True, frozen=True, tag="register_unit"):
+    unit_id: str
+    callsign: str
+    kind: UnitKind
+    org_code: str
+    trackers: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    marked: bool = True
+    radio_group: str = ""
+    registered: bool = True
+
+
+class SetUnitStatus(Command, kw_only=True, frozen=True, tag="set_unit_status"):
+    unit_id: str
+    status: UnitStatus
+    text: str = ""
+
+
+class WriteElement(Command, kw_only=True, frozen=True, tag="write_element"):
+    element: str
+    element_id: str
+    lon: float
+    lat: float
+    properties: dict[str, Any] = {}
+
+
+# What a caller of the API may send to an incident.
+AnyIncidentCommand = (
+    Classify
+    | Locate
+    | Push
+    | Reinforce
+    | Reassign
+    | Recall
+    | MarkDelivered
+    | MarkSeen
+    | Acknowledge
+    | Refuse
+    | Depart
+    | Arrive
+    | Feedback
+    | Review
+    | Return
+    | Close
+    | Divert
+    | MarkInvalid
+    | Cancel
+    | Reopen
+    | Note
+)
+AnyCommand = AnyIncidentCommand | ReceiveIncident | AddUpload | RegisterUnit | SetUnitStatus | WriteElement

@@ -1,0 +1,186 @@
+"""The nouns of the domain: incidents, assignments, units, organisations' place in them. Frozen; changed only by `evolve`.
+
+Terms: `docs/glossary.md`. Instants are aware UTC datetimes; coordinates lon, lat in WGS-84 degrees.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Grade(IntEnum):
+    """Urgency of an incident; 1 is most urgent."""
+
+    MAJOR = 1  # 重大
+    URGENT = 2  # 紧急
+    ORDINARY = 3  # 一般
+    NON_POLICE = 4  # 非警务
+
+
+class Stage(StrEnum):
+    """Where an incident stands in the dispatch loop. The first eight are in order; the rest end it another way."""
+
+    RECEIVED = "received"  # 接警
+    PUSHED = "pushed"  # 派警
+    ACKNOWLEDGED = "acknowledged"  # 签收
+    EN_ROUTE = "en_route"  # 出警
+    ON_SCENE = "on_scene"  # 到场
+    FEEDBACK = "feedback"  # 反馈
+    REVIEWED = "reviewed"  # 审核
+    CLOSED = "closed"  # 办结
+    DIVERTED = "diverted"  # 分流
+    INVALID = "invalid"  # 无效
+    CANCELLED = "cancelled"  # 撤警
+
+
+OPEN_STAGES = frozenset({Stage.RECEIVED, Stage.PUSHED, Stage.ACKNOWLEDGED, Stage.EN_ROUTE, Stage.ON_SCENE, Stage.FEEDBACK, Stage.REVIEWED})
+
+
+class AssignmentStage(StrEnum):
+    """Where one unit stands on one incident."""
+
+    PUSHED = "pushed"
+    ACKNOWLEDGED = "acknowledged"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    FEEDBACK = "feedback"
+    RELEASED = "released"  # the incident ended or the unit was let go after working on it
+    RECALLED = "recalled"  # 撤回: the push was taken back
+    REFUSED = "refused"  # the unit said no, with a reason
+
+
+ACTIVE_ASSIGNMENT_STAGES = frozenset(
+    {AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGED, AssignmentStage.EN_ROUTE, AssignmentStage.ON_SCENE, AssignmentStage.FEEDBACK}
+)
+
+
+class UnitStatus(StrEnum):
+    """What a unit can be asked to do. The order is the code byte of live frames: append only."""
+
+    AVAILABLE = "available"  # 待命/巡逻
+    DISPATCHED = "dispatched"  # 已派
+    EN_ROUTE = "en_route"  # 出警途中
+    ON_SCENE = "on_scene"  # 现场处置
+    COMMITTED_DEPLOYABLE = "committed_deployable"  # 有任务可调派
+    COMMITTED = "committed"  # 有任务不可调派
+    OUT_OF_SERVICE = "out_of_service"  # 停用/离岗
+
+
+UNIT_STATUSES = tuple(UnitStatus)
+
+
+class UnitKind(StrEnum):
+    """Kind of crew; also its element in the catalogue. The order is part of the live hello: append only."""
+
+    PATROL_CAR = "patrol_car"
+    FOOT_PATROL = "foot_patrol"
+    ARMED_PATROL = "armed_patrol"
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """One unit on one incident with its times; an instant is None until it has happened."""
+
+    assignment_id: str
+    unit_id: str
+    stage: AssignmentStage
+    pushed_at: datetime
+    pushed_by: str
+    # What the desk was promised at the push: seconds and metres by road; None when unit or incident had no usable point.
+    promised_eta_s: float | None = None
+    promised_distance_m: float | None = None
+    delivered_at: datetime | None = None  # the terminal has it
+    seen_at: datetime | None = None  # a person has opened it
+    acknowledged_at: datetime | None = None
+    departed_at: datetime | None = None
+    arrived_at: datetime | None = None
+    feedback_at: datetime | None = None
+    ended_at: datetime | None = None  # released, recalled or refused
+    reason: str = ""  # why refused or recalled
+
+    @property
+    def is_active(self) -> bool:
+        return self.stage in ACTIVE_ASSIGNMENT_STAGES
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """One thing that is responded to, from the first call to its end.
+
+    `stage` is derived from the assignments while the loop runs. `lon`/`lat` are None while the place is unknown (待定位).
+    The caller's name and number are not here: they are personal fields and lie apart in storage.
+    """
+
+    incident_id: str
+    number: int  # short running number people say aloud
+    incident_type: str
+    grade: Grade
+    text: str
+    org_code: str  # responsible organisation, owner of the incident
+    stage: Stage
+    stage_since: datetime
+    called_at: datetime
+    received_at: datetime
+    version: int  # number of events so far; what `expected_version` is compared with
+    lon: float | None = None
+    lat: float | None = None
+    accuracy_m: float | None = None
+    address: str = ""
+    source: str = "desk"  # desk, api, or the feed's name
+    source_id: str | None = None
+    has_caller: bool = False  # a caller is known and kept apart
+    assignments: tuple[Assignment, ...] = ()
+    disposition: str = ""  # 处理结果
+    uploads: int = 0  # photos, videos, files kept with it
+
+    @property
+    def is_open(self) -> bool:
+        return self.stage in OPEN_STAGES
+
+    @property
+    def active_assignments(self) -> tuple[Assignment, ...]:
+        return tuple(a for a in self.assignments if a.is_active)
+
+    def assignment_of(self, unit_id: str) -> Assignment | None:
+        """The unit's newest assignment on this incident, whatever its stage."""
+        return next((a for a in reversed(self.assignments) if a.unit_id == unit_id), None)
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """A crew with its trackers: one dot on the map. Its position is not here but in the position table."""
+
+    unit_id: str
+    callsign: str
+    kind: UnitKind
+    org_code: str
+    status: UnitStatus
+    status_since: datetime
+    trackers: tuple[str, ...] = ()  # codes of car radio, phones, body cameras; each may report a position
+    members: tuple[str, ...] = ()  # names or numbers of the crew
+    marked: bool = True  # False: plain clothes (便衣)
+    radio_group: str = ""
+    registered: bool = True  # False: made by a position of an unknown unit
+    incident_id: str | None = None  # incident it works on now
+
+
+class Element(msgspec.Struct, frozen=True):
+    """One entry of the catalogue of things on the map, other than units and incidents."""
+
+    element: str
+    element_id: str
+    lon: float
+    lat: float
+    written_at: datetime
+    properties: dict[str, Any] = {}
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts. `org_code` is the scope; `unit_id` is set for an officer's terminal."""
+
+    name: str  # account or token name, as written into the journal
+    role: str  # see operations.authority.ROLES
+    org_code: str
+    unit_id: str | None = None
+    kind: str = "user"  # user | token | system

@@ -1,0 +1,31 @@
+"""The operating picture: everything true after event number `revision`. Immutable, swapped whole by `evolve`.
+
+Positions are not here: they are newest-wins arrays (`operations.positions`).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dispatch.model import Element, Incident, Unit
+
+# Closed incidents stay in the picture until this many newer ones have ended; older ones are folded from the journal.
+KEPT_ENDED = 2_000
+
+
+class OperatingPicture(msgspec.Struct, frozen=True):
+    """State of one node at one revision. The dictionaries are never mutated: `evolve` copies what it changes."""
+
+    revision: int = 0
+    next_number: int = 1
+    last_hash: str = ""
+    incidents: dict[str, Incident] = {}  # open ones, and the newest KEPT_ENDED ended ones
+    ended_order: tuple[str, ...] = ()  # ended ids, oldest first
+    units: dict[str, Unit] = {}
+    unit_by_tracker: dict[str, str] = {}
+    elements: dict[str, dict[str, Element]] = {}  # element → element_id → Element, as written; city elements come beneath
+    incident_by_source: dict[str, str] = {}  # "source:source_id" → incident_id of the incidents held here
+
+    def open_incidents(self) -> list[Incident]:
+        """Open incidents, most urgent first, oldest first within a grade."""
+        return sorted((i for i in self.incidents.values() if i.is_open), key=lambda i: (i.grade, i.received_at, i.number))

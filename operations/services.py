@@ -1,0 +1,53 @@
+"""Everything a screen, a route or a feed may use, built once by `app.py` and handed down. Nothing here starts anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dispatch.catalogue import Catalogue
+    from dispatch.clock import Clock
+    from dispatch.organisations import OrganisationTree
+    from geodata.basemap import BaseMap
+    from geodata.city import City
+    from geodata.places import PlaceIndex
+    from geodata.travel import TravelTimes
+    from operations.accounts import Accounts
+    from operations.authority import Authority
+    from operations.bus import Bus
+    from operations.elements import ElementStore
+    from operations.evidence import Evidence
+    from operations.handle import Handler
+    from operations.health import Health
+    from operations.history import History
+    from operations.intake import Intake
+    from operations.positions import PositionTable
+    from operations.scene import SceneService
+    from operations.screens import Screens
+
+
+@dataclass(frozen=True)
+class Services:
+    """The composed system."""
+
+    demo: bool
+    clock: Clock
+    city: City
+    base_map: BaseMap
+    catalogue: Catalogue
+    organisations: OrganisationTree
+    travel: TravelTimes
+    places: PlaceIndex
+    handler: Handler  # commands in, events out; owns the live picture (`handler.picture`)
+    history: History  # reading back: timelines, changes, incidents by page, pictures of the past
+    bus: Bus  # journal events as they are committed
+    positions: PositionTable
+    intake: Intake  # reports from feeds, through the quality checks
+    elements: ElementStore
+    scene: SceneService
+    authority: Authority
+    accounts: Accounts
+    evidence: Evidence
+    health: Health
+    screens: Screens  # what desks push to walls
