@@ -1,0 +1,84 @@
+"""One frozen settings object; each field carries its default, unit and help, and appears in docs/settings.md.
+
+A value comes from the command line, else from the environment (`LIANDONG_` + the field's name in capitals), else from
+the default. Only app.py reads this module; every other part is handed plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(Exception):
+    """A setting can't be used; the message names it, its value and the remedy."""
+
+
+def _setting(default: Any, help_text: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"help": help_text, "unit": unit})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one node runs."""
+
+    host: str = _setting("127.0.0.1", "address to listen on; anything but loopback needs --no-demo")
+    port: int = _setting(8050, "TCP port of pages, API and sockets")
+    jt808_port: int = _setting(8808, "TCP port of the JT/T 808 listener; 0 switches it off")
+    jt808_open_registration: bool = _setting(False, "let unknown JT/T 808 terminals register themselves")
+    city: Path | None = _setting(None, "city folder; none: the built-in demo city, built once")
+    data: Path = _setting(Path("var/data"), "folder of journal, tracks and evidence files")
+    database: str = _setting("", "SQLAlchemy URL of the journal; empty: SQLite in the data folder")
+    demo: bool = _setting(True, "demo accounts and a living demo feed; binds to loopback only")
+    demo_crews: int = _setting(700, "crews that the demo feed drives")
+    demo_incidents_per_day: int = _setting(1000, "incidents a day that the demo feed reports")
+    demo_seed: int = _setting(20161201, "seed of the demo feed: the same seed, the same evening")
+    tls_cert: Path | None = _setting(None, "certificate chain (PEM); phones need https")
+    tls_key: Path | None = _setting(None, "private key (PEM) of the certificate")
+    session_idle_s: int = _setting(12 * 3600, "a log-in ends after this long without a request", "s")
+    upload_max_bytes: int = _setting(2 * 1024**3, "largest photo, video or file an officer may upload", "B")
+    log_level: str = _setting("info", "debug, info, warning or error")
+
+    def __post_init__(self) -> None:
+        if self.demo and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise SettingsError(
+                f"demo mode has well-known passwords and binds to loopback only, not to {self.host}: add --no-demo or drop --host"
+            )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise SettingsError("--tls-cert and --tls-key belong together; give both or neither")
+        for name in ("port", "jt808_port"):
+            if not 0 <= getattr(self, name) <= 65535:
+                raise SettingsError(f"{name} is {getattr(self, name)}; a TCP port is 0 to 65535")
+
+    @property
+    def database_url(self) -> str:
+        """URL of the journal's database."""
+        return self.database or f"sqlite:///{self.data / 'journal.sqlite'}"
+
+
+def settings_from(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Settings from command-line values (None: not given) over environment variables over defaults."""
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        given = arguments.get(item.name)
+        variable = f"LIANDONG_{item.name.upper()}"
+        if given is not None:
+            values[item.name] = given
+        elif variable in environment:
+            values[item.name] = _parse(variable, environment[variable], str(item.type))
+    return Settings(**values)
+
+
+def _parse(variable: str, text: str, kind: str) -> Any:
+    if kind == "bool":
+        if text.lower() not in ("0", "1", "false", "true", "no", "yes"):
+            raise SettingsError(f"{variable} is {text!r}; write 1 or 0")
+        return text.lower() in ("1", "true", "yes")
+    if kind == "int":
+        try:
+            return int(text)
+        except ValueError:
+            raise SettingsError(f"{variable} is {text!r}; a whole number is needed") from None
+    return Path(text) if kind.startswith("Path") else text
