@@ -100,6 +100,8 @@ class CitySource:
     organisations: list[SourceOrganisation]
     # (Multi)Polygon of the city; None: the extent of the streets is used.
     boundary: BaseGeometry | None = None
+    # Tags of the few nodes that matter to a street: barriers (`barrier=…`) and named crossings (`junction=yes`).
+    node_tags: dict[int, dict[str, str]] = field(default_factory=dict)
     # What was met while reading, by reason: `way_with_missing_nodes`, `restriction_with_missing_way`, …
     problems: Counter[str] = field(default_factory=Counter)
     read: Counter[str] = field(default_factory=Counter)

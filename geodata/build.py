@@ -1,0 +1,173 @@
+"""Turn a city source into a city folder, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry import box, mapping
+
+from geodata.city import FORMAT_VERSION, CityError
+from geodata.graph_build import build_graph
+from geodata.source import CitySource
+from geodata.streets import StreetGraph, save_graph
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What went into a city folder and what did not; written as report.json."""
+
+    folder: Path
+    read: dict[str, int]  # what the source held
+    problems: dict[str, int]  # dropped or repaired, by reason
+    figures: dict[str, Any] = field(default_factory=dict)  # what the folder holds
+
+
+def build_city(source: CitySource, out: Path, *, progress: Progress | None = None, built_at: datetime | None = None) -> BuildReport:
+    """Write the city folder `out`, replacing a city that is there.
+
+    The same source gives the same bytes, but for `built_at`, which is noted in city.toml. `progress` hears the name
+    of each part and the share done, 0 … 1. Raises CityError when nothing can be built or `out` holds something else;
+    then `out` is as it was.
+    """
+    _refuse_foreign_folder(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        report = _write_city(source, work, out, progress or (lambda part, share: None), built_at)
+        _put_in_place(work, out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return report
+
+
+def _refuse_foreign_folder(out: Path) -> None:
+    if out.exists() and not (out.is_dir() and ((out / "city.toml").exists() or not any(out.iterdir()))):
+        raise CityError(f"{out} exists and is no city folder; it is left alone. Choose another --out or remove it.")
+
+
+def _put_in_place(work: Path, out: Path) -> None:
+    work.chmod(0o755)  # mkdtemp makes folders that only their owner may read
+    if out.exists():
+        old = work.with_name(work.name + "-old")
+        out.rename(old)
+        work.rename(out)
+        shutil.rmtree(old)
+    else:
+        work.rename(out)
+
+
+def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, built_at: datetime | None) -> BuildReport:
+    counts: Counter[str] = Counter(source.problems)
+    progress("streets", 0.0)
+    graph = build_graph(source, counts)
+    save_graph(graph, work / "graph")
+    streets = counts.pop("streets")
+    progress("lists", 0.4)
+    bounds = _bounds(source, graph)
+    boundary = source.boundary if source.boundary is not None else box(*bounds)
+    _write_organisations(source, work)
+    elements = _write_elements(source, work)
+    _write_json(work / "boundary.geojson", {"type": "Feature", "properties": {"name": source.name}, "geometry": mapping(boundary)})
+    figures = {"streets": streets, **_graph_figures(graph), "organisations": len(source.organisations), "elements": elements}
+    report = BuildReport(out, dict(sorted(source.read.items())), {k: v for k, v in sorted(counts.items()) if v}, figures)
+    _write_json(work / "report.json", {"read": report.read, "problems": report.problems, "figures": report.figures})
+    _write_city_toml(source, bounds, work, built_at)
+    progress("done", 1.0)
+    return report
+
+
+def _bounds(source: CitySource, graph: StreetGraph) -> tuple[float, float, float, float]:
+    if source.boundary is not None:
+        west, south, east, north = source.boundary.bounds
+    else:
+        west, south = float(graph.node_lon.min()), float(graph.node_lat.min())
+        east, north = float(graph.node_lon.max()), float(graph.node_lat.max())
+    return round(west, 6), round(south, 6), round(east, 6), round(north, 6)
+
+
+def _graph_figures(graph: StreetGraph) -> dict[str, Any]:
+    return {
+        "nodes": len(graph.node_lon),
+        "directed_edges": graph.edge_count,
+        "directed_car_edges": graph.car_edge_count,
+        "directed_foot_edges": int(np.isfinite(graph.foot.time_s).sum()),
+        "car_turns": len(graph.car.next_edge),
+        "street_km": round(float(graph.length_m.sum(dtype=np.float64)) / 2000, 3),
+    }
+
+
+def _write_organisations(source: CitySource, work: Path) -> None:
+    rows = [
+        {
+            "code": o.code,
+            "name": o.name,
+            "name_en": o.name_en,
+            "level": o.level,
+            "parent": o.parent,
+            "lon": o.lon,
+            "lat": o.lat,
+            "has_command_room": o.has_command_room,
+            "valid_from": o.valid_from,
+            "valid_to": o.valid_to,
+        }
+        for o in source.organisations
+    ]
+    _write_json(work / "organisations.json", rows)
+    areas = [
+        {"type": "Feature", "properties": {"code": o.code, "level": o.level}, "geometry": _geometry(o.jurisdiction)}
+        for o in source.organisations
+        if o.jurisdiction is not None and not o.jurisdiction.is_empty
+    ]
+    _write_json(work / "jurisdictions.geojson", {"type": "FeatureCollection", "features": areas})
+
+
+def _write_elements(source: CitySource, work: Path) -> dict[str, int]:
+    (work / "elements").mkdir()
+    features: dict[str, list[dict[str, Any]]] = {}
+    for e in source.elements:
+        point = {"type": "Point", "coordinates": [round(e.lon, 7), round(e.lat, 7)]}
+        features.setdefault(e.element, []).append(
+            {"type": "Feature", "id": e.element_id, "geometry": point, "properties": {"id": e.element_id, **e.properties}}
+        )
+    for element, rows in features.items():
+        _write_json(work / "elements" / f"{element}.geojson", {"type": "FeatureCollection", "features": rows})
+    return {element: len(rows) for element, rows in sorted(features.items())}
+
+
+def _geometry(shape: shapely.Geometry) -> dict[str, Any]:
+    """GeoJSON geometry, to the decimetre: finer digits are noise and double the file."""
+    return mapping(shapely.set_precision(shape, 1e-6))
+
+
+def _write_city_toml(source: CitySource, bounds: tuple[float, float, float, float], work: Path, built_at: datetime | None) -> None:
+    values: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "code": source.code,
+        "name": source.name,
+        "name_en": source.name_en,
+        "time_zone": source.time_zone,
+        "datum": "wgs84",
+        "schematic": source.schematic,
+        "attribution": source.attribution,
+        "built_at": built_at.isoformat() if built_at else "",
+        "bounds": list(bounds),
+    }
+    # A JSON string, number, boolean or list of numbers is the same in TOML, but for DEL, which no name holds.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
+    (work / "city.toml").write_text("".join(lines), encoding="utf-8")
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
