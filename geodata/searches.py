@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numba import njit
@@ -25,6 +25,9 @@ from geodata.streets import Profile, StreetGraph
 
 Direction = Literal["to", "from"]
 ProfileName = Literal["car", "foot"]
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Times = NDArray[np.float32]
 
 # About one queued edge a bucket in a city; wider buckets would be scanned, narrower ones are mostly empty.
 BUCKET_S = 0.1
@@ -33,7 +36,10 @@ MAX_BUCKETS = 1 << 16
 
 
 @njit(cache=True, nogil=True)
-def settle(ptr, adjacent, time_s, seed_edge, seed_key_s, limit_s, bucket_s, slot, edge, label_s, key_s, parent, following, bucket):  # type: ignore[no-untyped-def]
+def settle(
+    ptr: Ints, adjacent: Ints, time_s: Times, seed_edge: Ints, seed_key_s: Floats, limit_s: float, bucket_s: float,
+    slot: Ints, edge: Ints, label_s: Floats, key_s: Floats, parent: Ints, following: Ints, bucket: Ints,
+) -> int:  # fmt: skip
     """Fill edge, label_s, parent of every edge with a label up to `limit_s`, in order of label; return how many rows were used.
 
     Rows 0 … seeds-1 are the seeds: `key_s` is the time already used up on the seed's edge. `slot[e]` becomes the row of edge e
@@ -92,14 +98,14 @@ def settle(ptr, adjacent, time_s, seed_edge, seed_key_s, limit_s, bucket_s, slot
 
 
 @njit(cache=True, nogil=True)
-def forget(slot, edge, used):  # type: ignore[no-untyped-def]
+def forget(slot: Ints, edge: Ints, used: int) -> None:
     """Make `slot` -1 again by visiting only the rows a search has used: cheaper than a stamp tested at every turn."""
     for i in range(used):
         slot[edge[i]] = -1
 
 
 @njit(cache=True, nogil=True)
-def measure(edge, parent, length_m, seed_key_m, used, label_m):  # type: ignore[no-untyped-def]
+def measure(edge: Ints, parent: Ints, length_m: Times, seed_key_m: Floats, used: int, label_m: Floats) -> None:
     """Metres by road that belong to each row's label. Parents come before their children, so one pass is enough."""
     seeds = len(seed_key_m)
     for i in range(used):
@@ -113,7 +119,10 @@ def measure(edge, parent, length_m, seed_key_m, used, label_m):  # type: ignore[
 
 
 @njit(cache=True, nogil=True)
-def times_at(slot, label_s, time_s, twin, seed_edge, seed_fraction, towards, edges, fractions, out_s, out_edge, out_row):  # type: ignore[no-untyped-def]
+def times_at(
+    slot: Ints, label_s: Floats, time_s: Times, twin: Ints, seed_edge: Ints, seed_fraction: Floats, towards: bool,
+    edges: Ints, fractions: Floats, out_s: Floats, out_edge: Ints, out_row: Ints,
+) -> None:  # fmt: skip
     """Travel time between each position (edge, fraction; edge -1 is nowhere) and the point of the search; inf beyond it.
 
     `out_edge` is the direction the unit takes from where it stands, `out_row` the row that continues, or -1 - seed
@@ -182,8 +191,8 @@ class Found:
     profile: Profile
     towards: bool
     limit_s: float
-    seed_edge: NDArray[np.int32]  # [seeds]
-    seed_fraction: NDArray[np.float64]
+    seed_edge: Ints  # [seeds]
+    seed_fraction: Floats
     used: int  # rows, the seeds included
     workspace: Workspace
 
@@ -192,18 +201,16 @@ class Found:
         return len(self.seed_edge)
 
     @property
-    def edge(self) -> NDArray[np.int32]:
+    def edge(self) -> Ints:
         """[reached] directed edges, in order of label."""
         return self.workspace.edge[self.seeds : self.used]
 
     @property
-    def label_s(self) -> NDArray[np.float64]:
+    def label_s(self) -> Floats:
         """[reached] seconds between the edge's far side and the point, see the module."""
         return self.workspace.label_s[self.seeds : self.used]
 
-    def seconds_at(
-        self, edges: NDArray[np.int32], fractions: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+    def seconds_at(self, edges: Ints, fractions: Floats) -> tuple[Floats, Ints, Ints]:
         """Seconds between each position and the point (inf: not within the limit), the direction taken, the row that continues."""
         seconds = np.empty(len(edges))
         taken = np.empty(len(edges), np.int32)
@@ -218,11 +225,11 @@ class Found:
 
     def metres_at(
         self,
-        edges: NDArray[np.int32],
-        fractions: NDArray[np.float64],
-        taken: NDArray[np.int32],
-        row: NDArray[np.int32],
-    ) -> NDArray[np.float64]:
+        edges: Ints,
+        fractions: Floats,
+        taken: Ints,
+        row: Ints,
+    ) -> Floats:
         """Metres by road along the fastest way of each position that `seconds_at` reached; others must not be passed."""
         w = self.workspace
         length_m = self.ground.length_m
@@ -246,7 +253,10 @@ class Found:
         return edges
 
 
-def _owned(array: NDArray[np.generic]) -> NDArray[np.generic]:
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def owned(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     """A plain in-memory copy: a mapped, read-only array is another type to numba and would compile every kernel twice."""
     return np.array(array, order="C", subok=False)
 
@@ -256,8 +266,8 @@ class Ground:
 
     def __init__(self, graph: StreetGraph) -> None:
         self.graph = graph
-        self.twin = _owned(graph.twin)
-        self.length_m = _owned(graph.length_m)
+        self.twin = owned(graph.twin)
+        self.length_m = owned(graph.length_m)
         self.profiles: dict[str, Profile] = {p.name: self._profile(p) for p in (graph.car, graph.foot)}
         # deque.pop and .append are atomic: a pool without a lock.
         self._pool: deque[Workspace] = deque()
@@ -266,14 +276,14 @@ class Ground:
     def _profile(profile: Profile) -> Profile:
         return Profile(
             profile.name,
-            _owned(profile.time_s),
-            _owned(profile.next_ptr),
-            _owned(profile.next_edge),
-            _owned(profile.previous_ptr),
-            _owned(profile.previous_edge),
+            owned(profile.time_s),
+            owned(profile.next_ptr),
+            owned(profile.next_edge),
+            owned(profile.previous_ptr),
+            owned(profile.previous_edge),
         )
 
-    def seeds(self, point: RoadPoint, profile: Profile) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    def seeds(self, point: RoadPoint, profile: Profile) -> tuple[Ints, Floats]:
         """The directed edges through `point` that the profile may use, and the point's fraction along each."""
         twin = int(self.twin[point.edge])
         both = ((point.edge, point.fraction), (twin, 1.0 - point.fraction))

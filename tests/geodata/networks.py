@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ class Street:
 def street_graph(
     nodes_m: Sequence[tuple[float, float]], streets: Sequence[Street], forbidden: Sequence[tuple[int, int]] = ()
 ) -> StreetGraph:
-    """The graph of `streets` between nodes at metres (x, y). Street i is edge 2i, its twin 2i + 1; `forbidden` are car turns (edge, edge)."""
+    """The graph of `streets` between nodes at metres (x, y).
+
+    Street i is edge 2i, its twin 2i + 1; `forbidden` are car turns (edge, edge).
+    """
     xy = np.array(nodes_m, dtype=np.float64).reshape(-1, 2)
     lon, lat = LocalProjection(*ORIGIN).to_degrees(xy[:, 0], xy[:, 1])
     tail, head, first, last, length, vertices = [], [], [], [], [], []
@@ -45,7 +49,7 @@ def street_graph(
         head += [s.head, s.tail]
         first += [start, end]
         last += [end, start]
-        length += [sum(math.dist(a, b) for a, b in zip(shape, shape[1:], strict=False))] * 2
+        length += [sum(math.dist(a, b) for a, b in itertools.pairwise(shape))] * 2
     length_m = np.array(length, np.float32)
     speed = np.repeat([s.speed_mps for s in streets], 2)
     closed = np.array([[not s.car, not s.car or s.one_way] for s in streets]).ravel()
