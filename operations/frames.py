@@ -1,0 +1,95 @@
+"""Live frames: the newest position of each visible unit, packed for the browser. Layout: `docs/live-protocol.md`.
+
+A frame is a pure function of the position table, who may see what, and what the client was sent last.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAGIC = 0x444C  # the bytes "LD"
+VERSION = 1
+HEADER = np.dtype(
+    [("magic", "<u2"), ("version", "u1"), ("kind", "u1"), ("count", "<u4"), ("revision", "<u8"), ("picture_at", "<f8"), ("reserved", "<u8")]
+)
+RECORD = np.dtype(
+    [
+        ("index", "<u4"),
+        ("lon", "<i4"),
+        ("lat", "<i4"),
+        ("heading", "u1"),
+        ("speed", "u1"),
+        ("status", "u1"),
+        ("flags", "u1"),
+        ("heard_age", "<u2"),
+        ("fix_age", "<u2"),
+    ]
+)
+UNKNOWN_BYTE = 255  # heading or speed that nobody reported
+OLDEST_AGE = 65_535  # 6,553.5 s and everything older
+FASTEST_KMH = 254
+
+
+class FrameKind(IntEnum):
+    """What a frame means to the one who holds the picture."""
+
+    FULL = 0  # every visible unit with a position; what is not in it has none
+    CHANGES = 1  # only units that changed since the last frame on this socket; none: a heartbeat
+
+
+class Positions(Protocol):
+    """The columns a frame is made of; `operations.positions.PositionTable` has them. Length: at least `count`."""
+
+    count: int
+    lon: NDArray[np.float64]  # degrees, NaN until the first fix
+    lat: NDArray[np.float64]
+    heading_deg: NDArray[np.float32]  # NaN: unknown
+    speed_mps: NDArray[np.float32]  # NaN: unknown
+    position_at: NDArray[np.float64]  # Unix s
+    received_at: NDArray[np.float64]  # Unix s
+    status: NDArray[np.uint8]
+    flags: NDArray[np.uint8]
+    changed_seq: NDArray[np.int64]
+
+
+def select(positions: Positions, visible: NDArray[np.bool_], shown_seq: NDArray[np.int64], since_seq: int) -> NDArray[np.intp]:
+    """Indices of the visible units with a position that changed, or came into sight, after `since_seq` (-1: all of them).
+
+    `visible` and `shown_seq` (the table's `seq` when a unit came into sight) may be shorter than the table: a unit beyond them is unseen.
+    """
+    count = min(positions.count, len(visible))
+    newer = (positions.changed_seq[:count] > since_seq) | (shown_seq[:count] > since_seq)
+    candidates = np.flatnonzero(newer & visible[:count])
+    return candidates[np.isfinite(positions.lon[candidates])]
+
+
+def encode(positions: Positions, indices: NDArray[np.intp], kind: FrameKind, revision: int, picture_at: float) -> bytes:
+    """The frame that tells of `indices` as of `picture_at` (Unix s); each must have a position."""
+    buffer = bytearray(HEADER.itemsize + RECORD.itemsize * len(indices))
+    np.frombuffer(buffer, HEADER, 1)[0] = (MAGIC, VERSION, kind, len(indices), revision, picture_at, 0)
+    if len(indices):
+        records = np.frombuffer(buffer, RECORD, len(indices), HEADER.itemsize)
+        records["index"] = indices
+        records["lon"] = np.rint(positions.lon[indices] * 1e6)
+        records["lat"] = np.rint(positions.lat[indices] * 1e6)
+        records["heading"] = _byte(np.rint(positions.heading_deg[indices] / 2) % 180, 179)
+        records["speed"] = _byte(np.rint(positions.speed_mps[indices] * 3.6), FASTEST_KMH)
+        records["status"] = positions.status[indices]
+        records["flags"] = positions.flags[indices]
+        records["heard_age"] = _age(picture_at, positions.received_at[indices])
+        records["fix_age"] = _age(picture_at, positions.position_at[indices])
+    return bytes(buffer)
+
+
+def _byte(values: NDArray[np.float32], largest: int) -> NDArray[np.float32]:
+    return np.where(np.isnan(values), UNKNOWN_BYTE, np.clip(values, 0, largest))
+
+
+def _age(picture_at: float, instants: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tenths of a second from `instants` to `picture_at`; a clock that runs ahead counts as now, never heard as the oldest."""
+    tenths = np.rint((picture_at - instants) * 10)
+    return np.where(np.isnan(tenths), OLDEST_AGE, np.clip(tenths, 0, OLDEST_AGE))
