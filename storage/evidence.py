@@ -1,0 +1,171 @@
+"""Evidence files on disk: what has arrived of an upload survives any cut; what is complete is never changed again.
+
+    incoming/<id>.json   what is being uploaded (`Manifest`), written before the first byte is accepted
+    incoming/<id>.part   the bytes so far; its length is the offset
+    kept/<id>/file       the complete bytes, read-only;  kept/<id>/manifest.json  with their SHA-256
+
+Every function here blocks on the disk: call it from a thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_BLOCK_BYTES = 1 << 20
+
+
+class EvidenceError(Exception):
+    """Evidence can't be read or written; the message names the upload and the reason."""
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What is known of one upload. `sha256` is empty until every byte has arrived."""
+
+    upload_id: str  # 32 hex digits, chosen by the server
+    incident_id: str
+    filename: str
+    media_type: str
+    size_bytes: int
+    actor: str
+    actor_role: str
+    org_code: str
+    unit_id: str | None
+    created_at: datetime
+    taken_at: datetime | None = None
+    sha256: str = ""
+    announced: bool = False  # the journal has its `upload_added`
+
+
+class EvidenceFiles:
+    """The folder of evidence of one node."""
+
+    def __init__(self, folder: Path) -> None:
+        self._incoming = folder / "incoming"
+        self._kept = folder / "kept"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        self._kept.mkdir(exist_ok=True)
+
+    def begin(self, manifest: Manifest) -> None:
+        """Make room for an upload; durable when it returns."""
+        (self._incoming / f"{manifest.upload_id}.part").touch(exist_ok=False)
+        _write_atomically(self._incoming / f"{manifest.upload_id}.json", msgspec.json.encode(manifest))
+
+    def find(self, upload_id: str) -> Manifest | None:
+        """The manifest of an upload, complete or not; None when there is none of that id."""
+        if not _ID.fullmatch(upload_id):
+            return None
+        for path in (self._kept / upload_id / "manifest.json", self._incoming / f"{upload_id}.json"):
+            if path.exists():
+                return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        return None
+
+    def offset(self, manifest: Manifest) -> int:
+        """Bytes that have arrived."""
+        return manifest.size_bytes if manifest.sha256 else (self._incoming / f"{manifest.upload_id}.part").stat().st_size
+
+    def append(self, manifest: Manifest, offset: int, data: bytes) -> int:
+        """Write `data` at `offset`, on disk when it returns; the new offset. Refuses a gap, an overlap and an overrun."""
+        path = self._incoming / f"{manifest.upload_id}.part"
+        present = path.stat().st_size
+        if offset != present:
+            raise EvidenceError(f"upload {manifest.upload_id} stands at {present} bytes, not {offset}")
+        if present + len(data) > manifest.size_bytes:
+            raise EvidenceError(f"upload {manifest.upload_id} was announced with {manifest.size_bytes} bytes; {present + len(data)} came")
+        with path.open("ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return present + len(data)
+
+    def head(self, manifest: Manifest, length: int) -> bytes:
+        """The first bytes of an upload, to tell what it is."""
+        with self.path(manifest).open("rb") as file:
+            return file.read(length)
+
+    def keep(self, manifest: Manifest) -> Manifest:
+        """Move a whole upload to its final place with its SHA-256. Safe to repeat after a crash at any point."""
+        part = self._incoming / f"{manifest.upload_id}.part"
+        folder = self._kept / manifest.upload_id
+        folder.mkdir(exist_ok=True)
+        final = folder / "file"
+        if part.exists():
+            os.replace(part, final)
+        kept = msgspec.structs.replace(manifest, sha256=_sha256(final))
+        final.chmod(0o440)
+        _write_atomically(folder / "manifest.json", msgspec.json.encode(kept))
+        _sync_folder(self._kept)
+        (self._incoming / f"{manifest.upload_id}.json").unlink(missing_ok=True)
+        return kept
+
+    def mark_announced(self, manifest: Manifest) -> None:
+        """Note that the journal knows of a kept upload."""
+        path = self._kept / manifest.upload_id / "manifest.json"
+        _write_atomically(path, msgspec.json.encode(msgspec.structs.replace(manifest, announced=True)))
+
+    def discard(self, manifest: Manifest) -> None:
+        """Forget an upload that was not completed; complete ones are evidence and stay."""
+        if manifest.sha256:
+            raise EvidenceError(f"upload {manifest.upload_id} is complete and is evidence; it can't be discarded")
+        for suffix in (".part", ".json"):
+            (self._incoming / f"{manifest.upload_id}{suffix}").unlink(missing_ok=True)
+
+    def path(self, manifest: Manifest) -> Path:
+        """Where the bytes lie."""
+        return self._kept / manifest.upload_id / "file" if manifest.sha256 else self._incoming / f"{manifest.upload_id}.part"
+
+    def incoming(self) -> Iterator[Manifest]:
+        """Uploads that are under way."""
+        for path in sorted(self._incoming.glob("*.json")):
+            yield msgspec.json.decode(path.read_bytes(), type=Manifest)
+
+    def kept(self) -> Iterator[Manifest]:
+        """Complete uploads."""
+        for path in sorted(self._kept.glob("*/manifest.json")):
+            yield msgspec.json.decode(path.read_bytes(), type=Manifest)
+
+    def verify(self) -> list[str]:
+        """Damage found in kept files, one sentence each; empty when all is well."""
+        damage = []
+        for manifest in self.kept():
+            path = self.path(manifest)
+            if not path.exists():
+                damage.append(
+                    f"evidence {manifest.upload_id} ({manifest.filename}) of incident {manifest.incident_id}: the file is missing"
+                )
+            elif (found := _sha256(path)) != manifest.sha256:
+                damage.append(f"evidence {manifest.upload_id} ({manifest.filename}): SHA-256 is {found}, was {manifest.sha256}")
+        return damage
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
