@@ -1,0 +1,266 @@
+"""From a place on the earth to a place on the network: the nearest street a profile may use.
+
+Street segments lie in a uniform grid, cell after cell in memory. A query looks at its own cell, then at rings of cells
+around it, until nothing nearer can come. Streets cut off from the network (a car park's aisle, a street beyond a clipped
+edge) are only chosen where no connected street is within reach, because nobody could drive from there or to there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from geodata.projection import LocalProjection
+from geodata.searches import Floats, Ints, ProfileName, RoadPoint
+from geodata.streets import StreetGraph
+
+# Fastest of 50, 100, 150, 250 m on city networks.
+CELL_M = 150.0
+# Farther from any street a point is off the network: the ring would start somewhere the incident is not.
+MAX_DISTANCE_M = 250.0
+# A connected part with less street than this is cut off (when another part has at least twice as much).
+ISLAND_M = 2_000.0
+
+_CAR, _FOOT, _CAR_CONNECTED, _FOOT_CONNECTED = 1, 2, 4, 8
+_FLAG = {"car": _CAR, "foot": _FOOT}
+_CONNECTED = {"car": _CAR_CONNECTED, "foot": _FOOT_CONNECTED}
+
+
+class OffNetwork(Exception):
+    """No usable street is near enough. `distance_m` is how far the nearest one is, None when there is none at all."""
+
+    def __init__(self, lon: float, lat: float, distance_m: float | None, max_distance_m: float, profile: str) -> None:
+        self.distance_m = distance_m
+        where = "there is no such street in this city" if distance_m is None else f"the nearest one is {distance_m:.0f} m away"
+        super().__init__(
+            f"Point {lon:.6f}, {lat:.6f} is off the network: no street for profile {profile} within {max_distance_m:.0f} m, {where}. "
+            "Choose a point nearer to a street."
+        )
+
+
+@dataclass(frozen=True)
+class Snapped:
+    """Positions on the network, one row a point. `edge` is -1 where the point is off the network."""
+
+    edge: Ints  # [points]
+    fraction: Floats  # [points] from the edge's tail to its head
+    distance_m: Floats  # [points] to the street; inf where none was near enough
+
+
+class Snapper:
+    """Finds the nearest street. Built once per city (0.1 s for 100,000 edges); thread-safe."""
+
+    def __init__(self, graph: StreetGraph, cell_m: float = CELL_M) -> None:
+        self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
+        self._cell_m = cell_m
+        piece = np.flatnonzero(np.arange(graph.edge_count) < graph.twin).astype(np.int32)
+        flags = _usable(graph)[piece]
+        first, last = np.array(graph.first_vertex)[piece], np.array(graph.last_vertex)[piece]
+        x, y = np.array(graph.vertex_x), np.array(graph.vertex_y)
+        segments = np.empty((int(np.abs(last - first).sum()), 6))
+        owner = np.empty(len(segments), np.int32)
+        cut_segments(first, last, x, y, segments, owner)
+        self._west = float(x.min()) if len(x) else 0.0
+        self._south = float(y.min()) if len(y) else 0.0
+        self._columns = int((x.max() - self._west) // cell_m) + 1 if len(x) else 1
+        self._rows = int((y.max() - self._south) // cell_m) + 1 if len(y) else 1
+        grid = (self._west, self._south, self._columns, self._rows, cell_m)
+        counts = np.zeros(self._columns * self._rows, np.int64)
+        place_segments(segments, *grid, counts, np.empty(0, np.int32))
+        self._ptr = np.concatenate([[0], np.cumsum(counts)])  # [cells + 1] rows of each cell
+        order = np.empty(int(self._ptr[-1]), np.int32)
+        place_segments(segments, *grid, self._ptr[:-1].copy(), order)
+        # Copied into the order of the cells: one query reads one stretch of memory.
+        self._segments = np.ascontiguousarray(segments[order])
+        self._edge = piece[owner[order]]
+        self._flags = flags[owner[order]]
+
+    def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
+        """The point on the nearest street. Raises OffNetwork, also for coordinates that are no numbers."""
+        found, x, y = self._nearest(np.array([lon]), np.array([lat]), profile, max_distance_m)
+        if found.edge[0] < 0:
+            raise OffNetwork(lon, lat, self.distance_m(lon, lat, profile), max_distance_m, profile)
+        on_lon, on_lat = self._projection.to_degrees(x[0], y[0])
+        return RoadPoint(int(found.edge[0]), float(found.fraction[0]), float(on_lon), float(on_lat), float(found.distance_m[0]))
+
+    def snap_all(self, lon: ArrayLike, lat: ArrayLike, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> Snapped:
+        """The nearest street of many points at once (1 ms for 1,000); off the network is edge -1, never an error."""
+        return self._nearest(
+            np.atleast_1d(np.asarray(lon, np.float64)), np.atleast_1d(np.asarray(lat, np.float64)), profile, max_distance_m
+        )[0]
+
+    def distance_m(self, lon: float, lat: float, profile: ProfileName = "car") -> float | None:
+        """Metres to the nearest usable street, however far; None when there is none or the point is no point. Looks at every segment."""
+        x, y = self._projection.to_metres(lon, lat)
+        usable = self._segments[(self._flags & _FLAG[profile]) != 0]
+        if not len(usable) or not (math.isfinite(lon) and math.isfinite(lat)):
+            return None
+        ax, ay, bx, by = usable[:, :4].T
+        dx, dy = bx - ax, by - ay
+        squared = np.maximum(dx * dx + dy * dy, 1e-12)
+        u = np.clip(((x - ax) * dx + (y - ay) * dy) / squared, 0.0, 1.0)
+        return float(np.hypot(ax + u * dx - x, ay + u * dy - y).min())
+
+    def _nearest(self, lon: Floats, lat: Floats, profile: ProfileName, max_distance_m: float) -> tuple[Snapped, Floats, Floats]:
+        x, y = self._projection.to_metres(lon, lat)
+        points = len(x)
+        edge, fraction, distance = np.empty(points, np.int32), np.empty(points), np.empty(points)
+        on_x, on_y = np.empty(points), np.empty(points)
+        nearest_segments(
+            x, y, self._ptr, self._segments, self._edge, self._flags, _FLAG[profile], _CONNECTED[profile],
+            self._west, self._south, self._columns, self._rows, self._cell_m, float(max_distance_m),
+            edge, fraction, distance, on_x, on_y,
+        )  # fmt: skip
+        return Snapped(edge, fraction, distance), on_x, on_y
+
+
+def _usable(graph: StreetGraph) -> NDArray[np.uint8]:
+    """Per directed edge: may a car, may a pedestrian use the street in either direction, and is it connected for them."""
+    flags = np.zeros(graph.edge_count, np.uint8)
+    for name, profile in (("car", graph.car), ("foot", graph.foot)):
+        one_way = np.isfinite(profile.time_s)
+        usable = one_way | one_way[graph.twin]
+        part = np.arange(len(graph.node_x), dtype=np.int32)
+        edges = np.flatnonzero(usable)
+        join_parts(np.array(graph.tail)[edges], np.array(graph.head)[edges], part)
+        # Every street is there twice.
+        metres = np.bincount(part[graph.tail[edges]], weights=graph.length_m[edges] / 2, minlength=len(part))
+        enough = min(ISLAND_M, float(metres.max(initial=0.0)) / 2)
+        flags[usable] |= _FLAG[name]
+        flags[usable & (metres[part[graph.tail]] >= enough)] |= _CONNECTED[name]
+    return flags
+
+
+@njit(cache=True, nogil=True)
+def join_parts(tail: Ints, head: Ints, part: Ints) -> None:
+    """Give the nodes of every connected part the same number in `part` (each node its own beforehand)."""
+    for i in range(len(tail)):
+        a, b = tail[i], head[i]
+        while part[a] != a:
+            part[a] = part[part[a]]
+            a = part[a]
+        while part[b] != b:
+            part[b] = part[part[b]]
+            b = part[b]
+        if a < b:
+            part[b] = a
+        else:
+            part[a] = b
+    for n in range(len(part)):
+        root = n
+        while part[root] != root:
+            root = part[root]
+        part[n] = root
+
+
+@njit(cache=True, nogil=True)
+def cut_segments(first: Ints, last: Ints, x: Floats, y: Floats, segments: Floats, owner: Ints) -> None:
+    """One row ax, ay, bx, by, fraction at a, fraction at b for every straight segment of every street; `owner` is the street's index."""
+    row = 0
+    for i in range(len(first)):
+        step = 1 if last[i] >= first[i] else -1
+        total = 0.0
+        for v in range(first[i], last[i], step):
+            total += math.hypot(x[v + step] - x[v], y[v + step] - y[v])
+        along = 0.0
+        for v in range(first[i], last[i], step):
+            length = math.hypot(x[v + step] - x[v], y[v + step] - y[v])
+            segments[row, 0], segments[row, 1], segments[row, 2], segments[row, 3] = x[v], y[v], x[v + step], y[v + step]
+            segments[row, 4] = along / total if total > 0.0 else 0.0
+            along += length
+            segments[row, 5] = along / total if total > 0.0 else 1.0
+            owner[row] = i
+            row += 1
+
+
+@njit(cache=True, nogil=True)
+def place_segments(
+    segments: Floats, west: float, south: float, columns: int, rows: int, cell_m: float, place: NDArray[np.int64], order: Ints
+) -> None:
+    """Walk the cells each segment touches. With an empty `order` count them in `place`, else write the segment at its place."""
+    # A cell is taken when its middle is within half its diagonal: a little too many, never too few.
+    near = 0.5 * math.sqrt(2.0) * cell_m * 1.000001
+    for s in range(len(segments)):
+        ax, ay, bx, by = segments[s, 0], segments[s, 1], segments[s, 2], segments[s, 3]
+        dx, dy = bx - ax, by - ay
+        squared = dx * dx + dy * dy
+        for r in range(max(0, int((min(ay, by) - south) / cell_m)), min(rows - 1, int((max(ay, by) - south) / cell_m)) + 1):
+            for c in range(max(0, int((min(ax, bx) - west) / cell_m)), min(columns - 1, int((max(ax, bx) - west) / cell_m)) + 1):
+                mx, my = west + (c + 0.5) * cell_m, south + (r + 0.5) * cell_m
+                u = ((mx - ax) * dx + (my - ay) * dy) / squared if squared > 0.0 else 0.0
+                u = min(1.0, max(0.0, u))
+                if math.hypot(ax + u * dx - mx, ay + u * dy - my) > near:
+                    continue
+                cell = r * columns + c
+                if len(order):
+                    order[place[cell]] = s
+                place[cell] += 1
+
+
+@njit(cache=True, nogil=True)
+def foot_point(px: float, py: float, segment: Floats) -> tuple[float, float]:
+    """Squared distance of a point from a segment, and where along it (0 … 1) the nearest place is."""
+    dx, dy = segment[2] - segment[0], segment[3] - segment[1]
+    squared = dx * dx + dy * dy
+    u = ((px - segment[0]) * dx + (py - segment[1]) * dy) / squared if squared > 0.0 else 0.0
+    u = min(1.0, max(0.0, u))
+    ex, ey = segment[0] + u * dx - px, segment[1] + u * dy - py
+    return ex * ex + ey * ey, u
+
+
+@njit(cache=True, nogil=True)
+def nearest_segment(
+    px: float, py: float, ptr: NDArray[np.int64], segments: Floats, flags: NDArray[np.uint8], usable: int, connected: int,
+    west: float, south: float, columns: int, rows: int, cell_m: float, max_m: float,
+) -> int:  # fmt: skip
+    """Row of the nearest connected segment within `max_m`, else of the nearest usable one, else -1."""
+    column, row = math.floor((px - west) / cell_m), math.floor((py - south) / cell_m)
+    # Everything nearer than this plus a whole number of cells has been seen after that many rings.
+    inner = min(px - west - column * cell_m, (column + 1) * cell_m - (px - west))
+    inner = min(inner, py - south - row * cell_m, (row + 1) * cell_m - (py - south))
+    best = spare = max_m * max_m  # squared distance to the nearest connected segment, to the nearest one cut off
+    best_row = spare_row = -1
+    for ring in range(int(max_m / cell_m) + 2):
+        for r in range(max(0, row - ring), min(rows - 1, row + ring) + 1):
+            step = 1 if abs(r - row) == ring or ring == 0 else 2 * ring
+            for c in range(column - ring, column + ring + 1, step):
+                if c < 0 or c >= columns:
+                    continue
+                for s in range(ptr[r * columns + c], ptr[r * columns + c + 1]):
+                    if not flags[s] & usable:
+                        continue
+                    d, _ = foot_point(px, py, segments[s])
+                    if flags[s] & connected and d <= best:
+                        best, best_row = d, s
+                    elif d <= spare:
+                        spare, spare_row = d, s
+        if best_row >= 0 and math.sqrt(best) <= inner + ring * cell_m:
+            break
+    return best_row if best_row >= 0 else spare_row
+
+
+@njit(cache=True, nogil=True)
+def nearest_segments(
+    x: Floats, y: Floats, ptr: NDArray[np.int64], segments: Floats, owner: Ints, flags: NDArray[np.uint8], usable: int, connected: int,
+    west: float, south: float, columns: int, rows: int, cell_m: float, max_m: float,
+    edge: Ints, fraction: Floats, distance: Floats, on_x: Floats, on_y: Floats,
+) -> None:  # fmt: skip
+    """Fill the nearest place on the network of each point; edge -1 and distance inf where there is none."""
+    far = max_m + cell_m * (columns + rows)
+    for i in range(len(x)):
+        edge[i], fraction[i], distance[i], on_x[i], on_y[i] = -1, 0.0, np.inf, np.nan, np.nan
+        if not (abs(x[i] - west) <= far and abs(y[i] - south) <= far):  # refuses NaN too
+            continue
+        s = nearest_segment(x[i], y[i], ptr, segments, flags, usable, connected, west, south, columns, rows, cell_m, max_m)
+        if s < 0:
+            continue
+        d, u = foot_point(x[i], y[i], segments[s])
+        edge[i] = owner[s]
+        fraction[i] = segments[s, 4] + u * (segments[s, 5] - segments[s, 4])
+        distance[i] = math.sqrt(d)
+        on_x[i] = segments[s, 0] + u * (segments[s, 2] - segments[s, 0])
+        on_y[i] = segments[s, 1] + u * (segments[s, 3] - segments[s, 1])
