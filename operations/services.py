@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dispatch.catalogue import Catalogue
     from dispatch.clock import Clock
+    from dispatch.codes import Codes
     from dispatch.organisations import OrganisationTree
     from geodata.basemap import BaseMap
     from geodata.city import City
@@ -36,6 +37,7 @@ class Services:
     city: City
     base_map: BaseMap
     catalogue: Catalogue
+    codes: Codes  # incident types and dispositions of this city
     organisations: OrganisationTree
     travel: TravelTimes
     places: PlaceIndex
