@@ -1,0 +1,243 @@
+"""Isochrones as streets: every stretch of street that a search reaches, with the time at every vertex.
+
+This is the exact answer of which the areas (`geodata.rings`) are a soft fill. A stretch that can be reached in both
+directions is cut where the two times meet, so each metre of street appears once, with its shortest time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geodata.projection import LocalProjection
+from geodata.searches import Floats, Found, Ints, Times, owned
+from geodata.streets import StreetGraph
+
+
+@dataclass(frozen=True)
+class StreetPieces:
+    """Stretches of street by the ring in which they are first reached: ring k holds times over levels[k-1] up to levels[k]."""
+
+    levels_s: tuple[float, ...]  # ascending
+    ring: NDArray[np.uint8]  # [pieces]
+    edge: Ints  # [pieces] one directed edge of the street, whichever number is lower
+    length_m: Floats  # [pieces]
+    start: NDArray[np.int64]  # [pieces + 1] first vertex of each piece
+    x: Floats  # [vertices] metres in the city's projection
+    y: Floats
+    time_s: Times  # [vertices] seconds to or from the point
+    projection: LocalProjection
+
+    @cached_property
+    def lonlat(self) -> Floats:
+        """[vertices, 2] degrees, rounded to 6 digits (0.1 m)."""
+        lon, lat = self.projection.to_degrees(self.x, self.y)
+        return np.round(np.stack((lon, lat), axis=1), 6).astype(np.float64, copy=False)
+
+    def lines(self, ring: int, cumulative: bool = True) -> list[list[list[float]]]:
+        """Polylines [[lon, lat], …] reached within ring number `ring`; with `cumulative=False` only those the smaller rings lack."""
+        chosen = np.flatnonzero(self.ring <= ring if cumulative else self.ring == ring)
+        vertices = self.lonlat.tolist()
+        return [vertices[self.start[i] : self.start[i + 1]] for i in chosen]
+
+    def street_metres(self) -> list[float]:
+        """Metres of street within each level, every street counted once."""
+        each = np.bincount(self.ring, weights=self.length_m, minlength=len(self.levels_s))
+        return [float(m) for m in np.cumsum(each)]
+
+
+class PieceWriter:
+    """Turns a running search into street pieces; holds the shapes of one city. Thread-safe."""
+
+    def __init__(self, graph: StreetGraph) -> None:
+        self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
+        self._first, self._last = owned(graph.first_vertex), owned(graph.last_vertex)
+        self._x, self._y = owned(graph.vertex_x), owned(graph.vertex_y)
+        self._vertices = np.abs(self._last - self._first) + 1
+
+    def pieces(self, found: Found, levels_s: Sequence[float]) -> StreetPieces:
+        """The reached stretches cut at `levels_s` (ascending, at most the search's limit)."""
+        levels = np.array(levels_s, np.float64)
+        stretches = np.empty((2 * found.used + 4, 5))
+        seed, fraction = (int(found.seed_edge[0]), float(found.seed_fraction[0])) if found.seeds else (-1, 0.0)
+        w = found.workspace
+        rows = write_stretches(
+            found.edge,
+            w.slot,
+            w.label_s,
+            found.profile.time_s,
+            found.ground.twin,
+            found.towards,
+            float(levels[-1]),
+            seed,
+            fraction,
+            stretches,
+        )
+        stretches = stretches[:rows]
+        most_pieces = (rows + 1) * len(levels)
+        # Every cut adds at most two vertices to those the streets have.
+        most_vertices = int(self._vertices[stretches[:, 0].astype(np.int32)].sum()) + 2 * most_pieces
+        ring, owner = np.empty(most_pieces, np.uint8), np.empty(most_pieces, np.int32)
+        length, start = np.empty(most_pieces), np.empty(most_pieces + 1, np.int64)
+        x, y, time = np.empty(most_vertices), np.empty(most_vertices), np.empty(most_vertices, np.float32)
+        pieces = write_pieces(stretches, levels, self._first, self._last, self._x, self._y, ring, owner, length, start, x, y, time)
+        used = int(start[pieces])
+        return StreetPieces(
+            tuple(float(s) for s in levels), ring[:pieces], owner[:pieces], length[:pieces], start[: pieces + 1],
+            x[:used], y[:used], time[:used], self._projection,
+        )  # fmt: skip
+
+
+def edge_metres(found: Found, levels_s: Sequence[float]) -> list[float]:
+    """Metres of directed edges within each level: a street reached in both directions counts twice."""
+    time_s, length_m = found.profile.time_s, found.ground.length_m
+    edge, label_s = found.edge, found.label_s
+    t = np.maximum(time_s[edge], 1e-9)
+    seed_t = np.maximum(time_s[found.seed_edge], 1e-9)
+    # The point's own edge: first the part that leads straight to it, then what a way round the block reaches of the rest.
+    straight = found.seed_fraction if found.towards else 1.0 - found.seed_fraction
+    room = np.ones(len(edge))
+    for seed, share in zip(found.seed_edge, straight, strict=True):
+        room[edge == seed] -= share
+    metres = []
+    for level in levels_s:
+        share = np.clip((level - label_s) / t, 0.0, room)
+        own = np.clip(level / seed_t, 0.0, straight)
+        metres.append(float((share * length_m[edge]).sum() + (own * length_m[found.seed_edge]).sum()))
+    return metres
+
+
+@njit(cache=True, nogil=True)
+def meet(
+    edge: int, a: float, b: float, from_a_s: float, a_slope_s: float, from_b_s: float, b_slope_s: float, limit_s: float,
+    rows: int, out: Floats,
+) -> int:  # fmt: skip
+    """Write what is reached of the stretch a … b from its two ends (seconds at the end, seconds per whole edge); return the rows used."""
+    reach_a = a + max(0.0, min(b - a, (limit_s - from_a_s) / max(a_slope_s, 1e-9))) if from_a_s <= limit_s else a
+    reach_b = b - max(0.0, min(b - a, (limit_s - from_b_s) / max(b_slope_s, 1e-9))) if from_b_s <= limit_s else b
+    if from_a_s <= limit_s and from_b_s <= limit_s and reach_a > reach_b:
+        middle = (from_b_s - from_a_s + b * b_slope_s + a * a_slope_s) / max(a_slope_s + b_slope_s, 1e-9)
+        middle = min(reach_a, max(reach_b, middle))
+        reach_a = reach_b = middle
+    if reach_a > a:
+        out[rows, 0], out[rows, 1], out[rows, 2] = edge, a, reach_a
+        out[rows, 3], out[rows, 4] = from_a_s, from_a_s + (reach_a - a) * a_slope_s
+        rows += 1
+    if reach_b < b:
+        out[rows, 0], out[rows, 1], out[rows, 2] = edge, reach_b, b
+        out[rows, 3], out[rows, 4] = from_b_s + (b - reach_b) * b_slope_s, from_b_s
+        rows += 1
+    return rows
+
+
+@njit(cache=True, nogil=True)
+def label_of(slot: Ints, label_s: Floats, edge: int) -> float:
+    """Label of an edge, inf when it was not reached."""
+    return label_s[slot[edge]] if slot[edge] >= 0 else np.inf
+
+
+@njit(cache=True, nogil=True)
+def write_stretches(
+    edges: Ints, slot: Ints, label_s: Floats, time_s: Times, twin: Ints, towards: bool, limit_s: float, seed: int, seed_fraction: float,
+    out: Floats,
+) -> int:  # fmt: skip
+    """Rows edge, from, to (fractions along the lower-numbered direction), seconds at from, seconds at to; return how many."""
+    rows = 0
+    seed_low = min(seed, twin[seed]) if seed >= 0 else -1
+    for e in edges:
+        low, high = min(e, twin[e]), max(e, twin[e])
+        if low == seed_low or (e == high and slot[low] >= 0):
+            continue
+        low_s, high_s = label_of(slot, label_s, low), label_of(slot, label_s, high)
+        # Searching to the point, the lower direction is reached from its head backwards, its twin from the tail.
+        if towards:
+            rows = meet(low, 0.0, 1.0, high_s, time_s[high], low_s, time_s[low], limit_s, rows, out)
+        else:
+            rows = meet(low, 0.0, 1.0, low_s, time_s[low], high_s, time_s[high], limit_s, rows, out)
+    if seed >= 0:
+        low, high = seed_low, twin[seed_low]
+        f = seed_fraction if seed == low else 1.0 - seed_fraction
+        low_s, high_s = label_of(slot, label_s, low), label_of(slot, label_s, high)
+        low_t, high_t = time_s[low], time_s[high]
+        low_0, high_0 = 0.0 if low_t < np.inf else np.inf, 0.0 if high_t < np.inf else np.inf
+        # The point cuts its own street in two: on either side one direction leads straight to it, the other from round the block.
+        if towards:
+            rows = meet(low, 0.0, f, high_s, high_t, low_0, low_t, limit_s, rows, out)
+            rows = meet(low, f, 1.0, high_0, high_t, low_s, low_t, limit_s, rows, out)
+        else:
+            rows = meet(low, 0.0, f, low_s, low_t, high_0, high_t, limit_s, rows, out)
+            rows = meet(low, f, 1.0, low_0, low_t, high_s, high_t, limit_s, rows, out)
+    return rows
+
+
+@njit(cache=True, nogil=True)
+def write_line(
+    edge: int, a: float, b: float, a_s: float, b_s: float, first: Ints, last: Ints, x: Floats, y: Floats,
+    used: int, out_x: Floats, out_y: Floats, out_s: Times,
+) -> tuple[int, float]:  # fmt: skip
+    """Write the polyline of an edge between two fractions, time running evenly along it; return the vertices used and the metres."""
+    step = 1 if last[edge] >= first[edge] else -1
+    total = 0.0
+    for v in range(first[edge], last[edge], step):
+        total += np.hypot(x[v + step] - x[v], y[v + step] - y[v])
+    from_m, to_m = a * total, b * total
+    slope = (b_s - a_s) / (to_m - from_m) if to_m > from_m else 0.0
+    along = 0.0
+    begun = False
+    for v in range(first[edge], last[edge], step):
+        length = np.hypot(x[v + step] - x[v], y[v + step] - y[v])
+        if along + length > from_m and along < to_m:
+            if not begun:
+                u = max(0.0, (from_m - along) / length)
+                out_x[used], out_y[used], out_s[used] = x[v] + u * (x[v + step] - x[v]), y[v] + u * (y[v + step] - y[v]), a_s
+                used += 1
+                begun = True
+            end = min(to_m, along + length)
+            u = (end - along) / length
+            out_x[used], out_y[used] = x[v] + u * (x[v + step] - x[v]), y[v] + u * (y[v + step] - y[v])
+            out_s[used] = a_s + (end - from_m) * slope
+            used += 1
+        along += length
+    return used, to_m - from_m
+
+
+@njit(cache=True, nogil=True)
+def write_pieces(
+    stretches: Floats, levels_s: Floats, first: Ints, last: Ints, x: Floats, y: Floats,
+    ring: NDArray[np.uint8], owner: Ints, length_m: Floats, start: NDArray[np.int64], out_x: Floats, out_y: Floats, out_s: Times,
+) -> int:  # fmt: skip
+    """Cut the stretches where their time passes a level and write each part as a polyline; return the pieces written."""
+    pieces = 0
+    used = 0
+    start[0] = 0
+    for i in range(len(stretches)):
+        edge = int(stretches[i, 0])
+        a, b, a_s, b_s = stretches[i, 1], stretches[i, 2], stretches[i, 3], stretches[i, 4]
+        low_s, high_s = min(a_s, b_s), max(a_s, b_s)
+        for k in range(len(levels_s)):
+            floor_s = levels_s[k - 1] if k else -1.0
+            if high_s <= floor_s or low_s > levels_s[k] or (low_s == levels_s[k] and high_s > low_s):
+                continue
+            u, v = 0.0, 1.0
+            if high_s > low_s:
+                u = (max(low_s, floor_s) - low_s) / (high_s - low_s)
+                v = (min(high_s, levels_s[k]) - low_s) / (high_s - low_s)
+                if a_s > b_s:
+                    u, v = 1.0 - v, 1.0 - u
+            before = used
+            used, metres = write_line(
+                edge, a + u * (b - a), a + v * (b - a), a_s + u * (b_s - a_s), a_s + v * (b_s - a_s),
+                first, last, x, y, used, out_x, out_y, out_s,
+            )  # fmt: skip
+            if used - before < 2:
+                used = before
+                continue
+            ring[pieces], owner[pieces], length_m[pieces] = k, edge, metres
+            pieces += 1
+            start[pieces] = used
+    return pieces
