@@ -19,6 +19,7 @@ from shapely.geometry import box, mapping
 from geodata.city import FORMAT_VERSION, CityError
 from geodata.graph_build import build_graph
 from geodata.source import CitySource
+from geodata.street_layout import lay_out_streets
 from geodata.streets import StreetGraph, save_graph
 
 Progress = Callable[[str, float], None]
@@ -71,16 +72,16 @@ def _put_in_place(work: Path, out: Path) -> None:
 def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, built_at: datetime | None) -> BuildReport:
     counts: Counter[str] = Counter(source.problems)
     progress("streets", 0.0)
-    graph = build_graph(source, counts)
+    layout = lay_out_streets(source, counts)
+    graph = build_graph(source, layout, counts)
     save_graph(graph, work / "graph")
-    streets = counts.pop("streets")
     progress("lists", 0.4)
     bounds = _bounds(source, graph)
     boundary = source.boundary if source.boundary is not None else box(*bounds)
     _write_organisations(source, work)
     elements = _write_elements(source, work)
     _write_json(work / "boundary.geojson", {"type": "Feature", "properties": {"name": source.name}, "geometry": mapping(boundary)})
-    figures = {"streets": streets, **_graph_figures(graph), "organisations": len(source.organisations), "elements": elements}
+    figures = {"streets": len(layout.streets), **_graph_figures(graph), "organisations": len(source.organisations), "elements": elements}
     report = BuildReport(out, dict(sorted(source.read.items())), {k: v for k, v in sorted(counts.items()) if v}, figures)
     _write_json(work / "report.json", {"read": report.read, "problems": report.problems, "figures": report.figures})
     _write_city_toml(source, bounds, work, built_at)
