@@ -1,0 +1,256 @@
+"""The one function that decides, for page, API, socket, tile, file and export: may this actor do this, see this?
+
+Three questions, in this order: does the role have the action (`operations.permissions`), is it inside the actor's scope (reach
+of its organisation today), and the rules of who sees what (plain clothes, complaints, callers). The default answer is no.
+A thing that exists but may not be known is refused in the same words as a thing that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import msgspec
+
+from dispatch import commands as c
+from dispatch.clock import Clock
+from dispatch.errors import NotFound, NotPermitted
+from dispatch.events import ElementWritten, Recorded, UnitEvent
+from dispatch.model import Actor, AssignmentStage, Incident, Unit, UnitStatus
+from dispatch.organisations import OrganisationTree
+from dispatch.picture import OperatingPicture
+from operations.permissions import GRANTS, ON_BEHALF_ROLES, ROLES, Action, Role, is_granted
+
+__all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_wall"]
+
+COMPLAINT = "complaint"  # incident type 投诉
+WALL = "wall"  # kind of an actor that is a screen nobody sits at
+BEFORE_FEEDBACK = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGED, AssignmentStage.EN_ROUTE, AssignmentStage.ON_SCENE})
+
+
+def as_wall(actor: Actor) -> Actor:
+    """The same scope seen by a wall: a viewer without plain clothes, callers and commands."""
+    return msgspec.structs.replace(actor, role=Role.VIEWER.value, kind=WALL, unit_id=None)
+
+
+def no_neighbours(org_code: str) -> frozenset[str]:
+    return frozenset()
+
+
+class Authority:
+    """Decides. Holds no state of its own beside what it is given."""
+
+    def __init__(
+        self,
+        organisations: OrganisationTree,
+        clock: Clock,
+        neighbour_orgs: Callable[[str], frozenset[str]] = no_neighbours,
+    ) -> None:
+        self._organisations = organisations
+        self._clock = clock
+        # Organisations whose area begins within five minutes by road of the given one's (docs/decisions: an approximation).
+        self._neighbour_orgs = neighbour_orgs
+
+    # Scope ------------------------------------------------------------------------------------------------------------
+
+    def authorise(self, actor: Actor, action: str, *, org_code: str | None = None) -> None:
+        """Raises NotPermitted unless the role has the action and, when given, `org_code` lies in the actor's scope today."""
+        if actor.kind == "system":  # deadlines, push, evidence store: made inside, never by a connection
+            return
+        if not is_granted(actor.role, action):
+            raise NotPermitted("role-not-permitted", f"The role {actor.role} may not {action}; ask someone whose role may.")
+        if org_code is not None and not self.in_scope(actor, org_code):
+            raise NotPermitted(
+                "outside-scope", f"{org_code} is outside the scope {actor.org_code} of {actor.name}; ask the responsible organisation."
+            )
+
+    def can(self, actor: Actor, action: str) -> bool:
+        """Whether `authorise` would let the action pass, somewhere in the actor's scope."""
+        return actor.kind == "system" or is_granted(actor.role, action)
+
+    def in_scope(self, actor: Actor, org_code: str) -> bool:
+        return actor.kind == "system" or org_code in self._organisations.reach(actor.org_code, self._today())
+
+    def visible_orgs(self, actor: Actor) -> frozenset[str]:
+        """Organisations whose incidents and persons the actor may read, ended ones under their last parent included."""
+        if not self.can(actor, Action.SEE_PICTURE):
+            return frozenset()
+        top = self._organisations.city.code if actor.kind == "system" else actor.org_code
+        return self._organisations.reach(top, self._today(), with_ended=True)
+
+    # Who sees what ----------------------------------------------------------------------------------------------------
+
+    def may_see_incident(self, actor: Actor, incident: Incident, picture: OperatingPicture | None = None) -> bool:
+        """Own scope; the incident one's own unit is on; with `picture` also those that units of one's scope are on."""
+        if not self.can(actor, Action.SEE_PICTURE):
+            return False
+        if incident.incident_type == COMPLAINT:
+            return self._may_see_complaint(actor, incident)
+        visible = self.visible_orgs(actor)
+        if incident.org_code in visible:
+            return True
+        if actor.unit_id is not None and any(a.unit_id == actor.unit_id for a in incident.active_assignments):
+            return True
+        if picture is None:
+            return False
+        units = (picture.units.get(a.unit_id) for a in incident.active_assignments)
+        return any(unit is not None and unit.org_code in visible for unit in units)
+
+    def may_see_unit(self, actor: Actor, unit: Unit, picture: OperatingPicture) -> bool:
+        """Own scope; marked ones on duty also from neighbouring areas and on incidents the actor sees; plain clothes: see below."""
+        if not self.can(actor, Action.SEE_PICTURE):
+            return False
+        if not unit.marked:
+            return self._may_see_plain_clothes(actor, unit)
+        if unit.org_code in self.visible_orgs(actor):
+            return True
+        if unit.status == UnitStatus.OUT_OF_SERVICE:
+            return False
+        if unit.org_code in self._neighbour_orgs(actor.org_code):
+            return True
+        incident = picture.incidents.get(unit.incident_id) if unit.incident_id is not None else None
+        return incident is not None and self.may_see_incident(actor, incident, picture)
+
+    def visible_units(self, actor: Actor, picture: OperatingPicture) -> frozenset[str]:
+        """Ids of all units the actor may see."""
+        return frozenset(unit.unit_id for unit in picture.units.values() if self.may_see_unit(actor, unit, picture))
+
+    def incident_for(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> Incident:
+        """The incident as the actor may see it: without assignments of plain-clothes units hidden from it."""
+        kept = tuple(a for a in incident.assignments if not self._is_hidden(actor, a.unit_id, picture))
+        return incident if len(kept) == len(incident.assignments) else msgspec.structs.replace(incident, assignments=kept)
+
+    def may_see_event(self, actor: Actor, recorded: Recorded, picture: OperatingPicture, incident: Incident | None = None) -> bool:
+        """Whether a journal event may reach the actor. `incident` is its incident when the picture no longer holds it."""
+        body = recorded.body
+        if isinstance(body, ElementWritten):
+            return self.can(actor, Action.SEE_ELEMENTS)
+        unit_id = getattr(body, "unit_id", None)
+        if isinstance(body, UnitEvent):
+            unit = picture.units.get(body.unit_id)
+            return unit is not None and self.may_see_unit(actor, unit, picture)
+        if unit_id is not None and self._is_hidden(actor, unit_id, picture):
+            return False
+        if recorded.incident_id is not None:
+            incident = picture.incidents.get(recorded.incident_id, incident)
+        return incident is not None and self.may_see_incident(actor, incident, picture)
+
+    def caller_for(self, actor: Actor, incident: Incident, caller: c.Caller | None) -> c.Caller | None:
+        """The caller as the actor may see it: whole for the desk and, until its feedback, the crew; masked for others; never on a wall."""
+        if caller is None or actor.kind == WALL or not self.may_see_incident(actor, incident):
+            return None
+        if self.can(actor, Action.SEE_CALLER) and self.in_scope(actor, incident.org_code):
+            return caller
+        own = incident.assignment_of(actor.unit_id) if actor.unit_id is not None else None
+        if own is not None and own.stage in BEFORE_FEEDBACK:
+            return caller
+        return c.Caller(name=_mask_name(caller.name), number=_mask_number(caller.number))
+
+    def _may_see_complaint(self, actor: Actor, incident: Incident) -> bool:
+        """Supervision of the scope, and desks of a level above; never a crew, which may be the one complained of."""
+        if actor.kind == "system":
+            return True
+        if actor.kind == WALL or actor.role in (Role.OFFICER, Role.VIEWER):
+            return False
+        if incident.org_code not in self.visible_orgs(actor):
+            return False
+        return is_granted(actor.role, Action.SEE_COMPLAINTS) or incident.org_code != actor.org_code
+
+    def _may_see_plain_clothes(self, actor: Actor, unit: Unit) -> bool:
+        """Their own command and the city, never a wall; a crew sees itself."""
+        if actor.kind == WALL or not self.can(actor, Action.SEE_PICTURE):
+            return False
+        if actor.unit_id is not None:
+            return actor.unit_id == unit.unit_id
+        return actor.kind == "system" or actor.org_code in (unit.org_code, self._organisations.city.code)
+
+    def _is_hidden(self, actor: Actor, unit_id: str, picture: OperatingPicture) -> bool:
+        unit = picture.units.get(unit_id)
+        return unit is not None and not unit.marked and not self._may_see_plain_clothes(actor, unit)
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    def authorise_command(self, actor: Actor, command: c.Command, picture: OperatingPicture, incident: Incident | None = None) -> None:
+        """Raises NotPermitted or NotFound unless the actor may give the command.
+
+        `incident` is the one named when the picture no longer holds it. Call it again when enrichment has set `org_code`.
+        """
+        if actor.kind == "system":
+            return
+        self.authorise(actor, command_name(command))
+        if command.on_behalf_of is not None and actor.role not in ON_BEHALF_ROLES:
+            raise NotPermitted("role-not-permitted", f"The role {actor.role} may not act on behalf of others; leave on_behalf_of out.")
+        match command:
+            case c.ReceiveIncident(org_code=str(org_code)):
+                self.authorise(actor, Action.RECEIVE, org_code=org_code)
+            case c.RegisterUnit(unit_id=unit_id, org_code=org_code):
+                self.authorise(actor, Action.REGISTER_UNIT, org_code=org_code)
+                self._authorise_units(actor, Action.REGISTER_UNIT, (unit_id,) if unit_id in picture.units else (), picture)
+            case c.SetUnitStatus(unit_id=unit_id):
+                self._authorise_units(actor, Action.SET_UNIT_STATUS, (unit_id,), picture)
+            case c.IncidentCommand(incident_id=incident_id):
+                self._authorise_incident_command(actor, command, picture, picture.incidents.get(incident_id, incident))
+
+    def _authorise_incident_command(
+        self, actor: Actor, command: c.IncidentCommand, picture: OperatingPicture, incident: Incident | None
+    ) -> None:
+        if incident is None or not self.may_see_incident(actor, incident, picture):
+            raise NotFound("unknown-incident", f"There is no incident {command.incident_id}; check the id.")
+        action = command_name(command)
+        if actor.role == Role.OFFICER:
+            self._authorise_crew(actor, action, _named_units(command), incident, picture)
+        elif isinstance(command, c.UnitCommand) and command.unit_ids and not self.in_scope(actor, incident.org_code):
+            # A shared incident: a desk speaks for its own crews on it, and for nothing else.
+            self._authorise_units(actor, action, command.unit_ids, picture)
+        else:
+            self.authorise(actor, action, org_code=incident.org_code)
+            if isinstance(command, c.Push | c.Reinforce | c.Reassign):
+                self._authorise_units(actor, action, command.unit_ids, picture)
+
+    def _authorise_crew(self, actor: Actor, action: str, named: tuple[str, ...], incident: Incident, picture: OperatingPicture) -> None:
+        """An officer speaks for its own unit on an incident it was pushed to; a terminal gateway for the units it names."""
+        if actor.unit_id is None and actor.kind == "token" and not named:
+            raise NotPermitted("no-unit", f"The terminal gateway {actor.name} must name the unit it speaks for; fill in unit_ids.")
+        own = (actor.unit_id,) if actor.unit_id is not None and not named else named
+        self._authorise_units(actor, action, own, picture)
+        for unit_id in own:
+            if incident.assignment_of(unit_id) is None:
+                raise NotPermitted("not-assigned", f"Unit {unit_id} is not on incident {incident.number}; only its crews may {action}.")
+
+    def _authorise_units(self, actor: Actor, action: str, unit_ids: tuple[str, ...], picture: OperatingPicture) -> None:
+        if actor.role == Role.OFFICER and actor.kind != "token" and actor.unit_id is None:
+            raise NotPermitted("no-unit", f"{actor.name} has no unit; bind the account to one.")
+        for unit_id in unit_ids:
+            if actor.unit_id is not None and unit_id != actor.unit_id:
+                raise NotPermitted("not-own-unit", f"{actor.name} speaks for unit {actor.unit_id} only; name no other.")
+            unit = picture.units.get(unit_id)
+            # A feed reads nothing, so for it the scope alone decides.
+            if unit is None or not (actor.role == Role.FEED or self.may_see_unit(actor, unit, picture)):
+                raise NotFound("unknown-unit", f"There is no unit {unit_id}; register it or check the id.")
+            if unit_id != actor.unit_id:
+                self.authorise(actor, action, org_code=unit.org_code)
+
+    def _today(self) -> date:
+        return self._clock.now().date()
+
+
+def command_name(command: c.Command) -> str:
+    """The command's name in the API, which is also its action."""
+    return str(type(command).__struct_config__.tag)
+
+
+def _named_units(command: c.IncidentCommand) -> tuple[str, ...]:
+    if isinstance(command, c.AddUpload):
+        return () if command.unit_id is None else (command.unit_id,)
+    return command.unit_ids if isinstance(command, c.UnitCommand) else ()
+
+
+def _mask_number(number: str) -> str:
+    """`138****5678`; short numbers keep their last two digits only."""
+    if len(number) >= 8:
+        return f"{number[:3]}{'*' * (len(number) - 7)}{number[-4:]}"
+    return "*" * max(len(number) - 2, 0) + number[-2:] if len(number) > 2 else "*" * len(number)
+
+
+def _mask_name(name: str) -> str:
+    return name[:1] + "*" * (len(name) - 1)

@@ -1,0 +1,113 @@
+"""Who may do what: one table, roles by actions. What is not in it is denied.
+
+The table says what a role may do at all; `operations.authority` says where (scope) and to whom (who sees what).
+`docs/security.md` shows this table and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an account or token is for."""
+
+    VIEWER = "viewer"
+    OFFICER = "officer"
+    CALL_TAKER = "call_taker"  # 接警员
+    OPERATOR = "operator"  # 调度员
+    COMMANDER = "commander"  # 指挥长
+    REVIEWER = "reviewer"
+    SUPERVISOR = "supervisor"  # 督察
+    FEED = "feed"
+    ADMIN = "admin"
+
+
+ROLES = tuple(Role)
+
+
+class Action(StrEnum):
+    """What can be asked of the system. Commands carry the name they have in the API."""
+
+    # Reading
+    SEE_PICTURE = "see_picture"  # units, incidents and their content, live
+    SEE_HISTORY = "see_history"  # timelines, journal, pictures of the past
+    SEE_SCENE = "see_scene"  # rings, nearest, travel times, the one-click answer
+    SEE_PLACES = "see_places"
+    SEE_ELEMENTS = "see_elements"
+    SEE_EVIDENCE = "see_evidence"  # photos, videos, files of an incident
+    SEE_CALLER = "see_caller"  # a caller's name and number, unmasked
+    SEE_COMPLAINTS = "see_complaints"  # complaints against police of one's own scope
+    SEE_HEALTH = "see_health"
+    SEE_METRICS = "see_metrics"
+    EXPORT = "export"
+    # Incidents
+    RECEIVE = "receive"
+    CLASSIFY = "classify"
+    LOCATE = "locate"
+    PUSH = "push"
+    REINFORCE = "reinforce"
+    REASSIGN = "reassign"
+    RECALL = "recall"
+    DELIVERED = "delivered"
+    SEEN = "seen"
+    ACKNOWLEDGE = "acknowledge"
+    REFUSE = "refuse"
+    DEPART = "depart"
+    ARRIVE = "arrive"
+    FEEDBACK = "feedback"
+    CLEAR = "clear"
+    REVIEW = "review"
+    RETURN = "return"
+    CLOSE = "close"
+    DIVERT = "divert"
+    MARK_INVALID = "mark_invalid"
+    CANCEL = "cancel"
+    REOPEN = "reopen"
+    NOTE = "note"
+    ADD_UPLOAD = "add_upload"
+    # Units, elements, screens
+    REGISTER_UNIT = "register_unit"
+    SET_UNIT_STATUS = "set_unit_status"
+    WRITE_ELEMENT = "write_element"
+    PUSH_VIEW = "push_view"  # send the desk's view to a wall
+    # Connections and administration
+    FEED_IN = "feed_in"
+    USE_TERMINAL = "use_terminal"
+    MANAGE_ACCOUNTS = "manage_accounts"
+
+
+A = Action
+READ = frozenset({A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE_ELEMENTS, A.SEE_HEALTH})
+# What a crew does on its terminal; the desk enters the same for a crew on the radio (代签收, 代反馈).
+CREW = frozenset(
+    {A.DELIVERED, A.SEEN, A.ACKNOWLEDGE, A.REFUSE, A.DEPART, A.ARRIVE, A.FEEDBACK, A.CLEAR, A.NOTE, A.ADD_UPLOAD, A.SET_UNIT_STATUS}
+)
+CALL_TAKING = frozenset({A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.NOTE, A.SEE_CALLER})
+SENDING = frozenset({A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.CANCEL, A.CLOSE, A.REGISTER_UNIT, A.WRITE_ELEMENT, A.PUSH_VIEW})
+JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
+DESK = READ | CALL_TAKING | CREW | SENDING | {A.SEE_EVIDENCE}
+
+GRANTS: dict[Role, frozenset[Action]] = {
+    Role.VIEWER: READ,
+    Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | {A.SEE_EVIDENCE, A.USE_TERMINAL},
+    Role.CALL_TAKER: READ | CALL_TAKING,
+    Role.OPERATOR: DESK,
+    Role.COMMANDER: DESK | JUDGING | {A.EXPORT},
+    Role.REVIEWER: READ | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE},
+    Role.SUPERVISOR: READ | JUDGING | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS},
+    Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT}),
+    # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
+    Role.ADMIN: frozenset(Action) - {A.SEE_COMPLAINTS, A.SEE_CALLER, A.USE_TERMINAL, A.FEED_IN},
+}
+
+# Roles that enter stages for crews of their scope; an officer only ever speaks for its own unit.
+ON_BEHALF_ROLES = frozenset({Role.OPERATOR, Role.COMMANDER, Role.ADMIN})
+
+
+def is_granted(role: str, action: str) -> bool:
+    """Whether the table grants `action` to `role`; unknown names of either are not granted."""
+    try:
+        return Action(action) in GRANTS[Role(role)]
+    except ValueError:
+        return False
