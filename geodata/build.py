@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from shapely.geometry import box, mapping
 
+from geodata.basemap import write_base_map
 from geodata.city import FORMAT_VERSION, CityError
 from geodata.graph_build import build_graph
 from geodata.source import CitySource
@@ -75,13 +76,21 @@ def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, b
     layout = lay_out_streets(source, counts)
     graph = build_graph(source, layout, counts)
     save_graph(graph, work / "graph")
-    progress("lists", 0.4)
+    progress("base map", 0.2)
+    tiles = write_base_map(source, layout, work / "base.pmtiles")
+    progress("lists", 0.8)
     bounds = _bounds(source, graph)
     boundary = source.boundary if source.boundary is not None else box(*bounds)
     _write_organisations(source, work)
     elements = _write_elements(source, work)
     _write_json(work / "boundary.geojson", {"type": "Feature", "properties": {"name": source.name}, "geometry": mapping(boundary)})
-    figures = {"streets": len(layout.streets), **_graph_figures(graph), "organisations": len(source.organisations), "elements": elements}
+    figures = {
+        "streets": len(layout.streets),
+        **_graph_figures(graph),
+        "organisations": len(source.organisations),
+        "elements": elements,
+        "base_map": tiles,
+    }
     report = BuildReport(out, dict(sorted(source.read.items())), {k: v for k, v in sorted(counts.items()) if v}, figures)
     _write_json(work / "report.json", {"read": report.read, "problems": report.problems, "figures": report.figures})
     _write_city_toml(source, bounds, work, built_at)

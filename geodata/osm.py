@@ -95,6 +95,9 @@ class _Reader:
     _refs: array[int] = field(default_factory=lambda: array("q"))
     _x: array[int] = field(default_factory=lambda: array("i"))
     _y: array[int] = field(default_factory=lambda: array("i"))
+    # Relations that should become shapes, and those that did: the rest lacked members.
+    _awaited_areas: set[int] = field(default_factory=set)
+    _finished_areas: set[int] = field(default_factory=set)
     _best_place: tuple[int, int, str, str] = (-1, 0, "", "")
 
     def __post_init__(self) -> None:
@@ -168,6 +171,8 @@ class _Reader:
             return
         found = line_layer(tags)
         if found is None:
+            if area_layer(tags) is not None and any(n.x == _UNDEFINED for n in way.nodes):
+                self.problems["area_with_missing_nodes"] += 1
             return
         places = [(n.x / 1e7, n.y / 1e7) if n.x != _UNDEFINED else None for n in way.nodes]
         if None in places:
@@ -202,6 +207,8 @@ class _Reader:
     def _take_area(self, area: Any) -> None:
         tags = dict(area.tags)
         found = area_layer(tags)
+        if not area.from_way():
+            self._finished_areas.add(area.orig_id())
         osm_id = f"osm-{'w' if area.from_way() else 'r'}{area.orig_id()}"
         if found is None and not elements_of(tags) and poi_kind(tags) is None and tags.get("amenity") != "police":
             return
@@ -231,6 +238,8 @@ class _Reader:
 
     def _take_relation(self, relation: Any) -> None:
         tags = dict(relation.tags)
+        if tags.get("type") == "multipolygon" and area_layer(tags) is not None:
+            self._awaited_areas.add(relation.id)
         if not tags.get("type", "").startswith("restriction"):
             return
         self.read_counts["restrictions"] += 1
@@ -258,6 +267,7 @@ class _Reader:
 
     def source(self, path: Path, code: str, name: str | None, time_zone: str | None) -> CitySource:
         node_ids, lon, lat = self._nodes()
+        self.problems["area_with_missing_members"] += len(self._awaited_areas - self._finished_areas)
         area = self.area if self.area is not None else box(lon.min(), lat.min(), lon.max(), lat.max())
         if time_zone is None:
             centre = area.representative_point()
@@ -265,6 +275,8 @@ class _Reader:
             self.problems["time_zone_guessed"] += 1
         local_name = name or self._best_place[2] or path.name.split(".")[0]
         name_en = name or self._best_place[3] or local_name
+        if self.area is not None:
+            self.features.append(MapFeature("boundary", "city", local_name, self.area.boundary, 5))
         return CitySource(
             code=code,
             name=local_name,
