@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch.events import Promise
 from dispatch.model import Grade, UnitKind, UnitStatus
 
 
@@ -43,6 +44,7 @@ class ReceiveIncident(Command, kw_only=True, frozen=True, tag="receive"):
     source_id: str | None = None
     org_code: str | None = None  # filled in by enrich from the point when absent
     datum: str = "wgs84"  # converted by enrich
+    caller_digest: str | None = None  # salted digest of `caller`, filled in by the handler; the salt is kept with the caller
 
 
 class IncidentCommand(Command, kw_only=True, frozen=True):
@@ -63,15 +65,9 @@ class Locate(IncidentCommand, kw_only=True, frozen=True, tag="locate"):
     lat: float
     accuracy_m: float | None = None
     address: str = ""
-    org_code: str | None = None
+    org_code: str | None = None  # filled in by enrich from the point when absent
     datum: str = "wgs84"
-
-
-class Promise(msgspec.Struct, frozen=True):
-    """Road time promised at a push."""
-
-    eta_s: float
-    distance_m: float
+    promises: dict[str, Promise] = {}  # by unit_id, for the units still on their way; filled in by enrich
 
 
 class Push(IncidentCommand, kw_only=True, frozen=True, tag="push"):
@@ -132,6 +128,10 @@ class Feedback(UnitCommand, kw_only=True, frozen=True, tag="feedback"):
     form: dict[str, Any] = {}
 
 
+class Clear(UnitCommand, kw_only=True, frozen=True, tag="clear"):
+    """The unit has finished its work there and is free again; the incident goes on."""
+
+
 class Review(IncidentCommand, kw_only=True, frozen=True, tag="review"):
     text: str = ""
 
@@ -141,7 +141,7 @@ class Return(IncidentCommand, kw_only=True, frozen=True, tag="return"):
 
 
 class Close(IncidentCommand, kw_only=True, frozen=True, tag="close"):
-    disposition: str
+    disposition: str = ""  # needed where nobody has given feedback
     text: str = ""
 
 
@@ -219,6 +219,7 @@ AnyIncidentCommand = (
     | Depart
     | Arrive
     | Feedback
+    | Clear
     | Review
     | Return
     | Close

@@ -30,3 +30,7 @@ class RuleViolation(DispatchError):
 
 class NotPermitted(DispatchError):
     """The actor's role or scope does not allow it (403)."""
+
+
+class Unavailable(DispatchError):
+    """Nothing is wrong with the command, but it could not be made durable; nothing was recorded (503)."""

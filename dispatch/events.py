@@ -7,6 +7,7 @@ A field added later gets a default, so that old events still decode; a changed m
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,13 @@ import msgspec
 from dispatch.model import Grade, Stage, UnitKind, UnitStatus
 
 SCHEMA_VERSION = 1
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """Time and way by road promised when a unit is pushed, or when the point of an incident is moved."""
+
+    eta_s: float
+    distance_m: float
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event"):
@@ -63,6 +71,7 @@ class IncidentLocated(IncidentEvent, frozen=True, tag="incident_located"):
     org_code: str
     accuracy_m: float | None = None
     address: str = ""
+    promises: dict[str, Promise] = {}  # by unit_id: new road times of the units still on their way
 
 
 class UnitPushed(IncidentEvent, frozen=True, tag="unit_pushed"):
@@ -117,6 +126,14 @@ class FeedbackGiven(IncidentEvent, frozen=True, tag="feedback_given"):
     unit_id: str
     text: str
     form: dict[str, Any] = {}
+
+
+class UnitReleased(IncidentEvent, frozen=True, tag="unit_released"):
+    """The unit was let go after it had arrived; the incident goes on."""
+
+    assignment_id: str
+    unit_id: str
+    reason: str = ""
 
 
 class IncidentReviewed(IncidentEvent, frozen=True, tag="incident_reviewed"):
@@ -186,11 +203,11 @@ class ElementWritten(Event, frozen=True, tag="element_written"):
     properties: dict[str, Any] = {}
 
 
-class Recorded(msgspec.Struct, frozen=True):
-    """An event as it stands in the journal, with everything that makes it evidence.
+class Unsealed(msgspec.Struct, frozen=True):
+    """An event with everything that makes it evidence, apart from its place in the hash chain.
 
     `revision` is the node's running number without gaps. `occurred_at` is when it happened (a crew on the radio may be
-    entered later), `recorded_at` when it was written. `hash` is SHA-256 over `previous_hash` and the event's canonical JSON.
+    entered later), `recorded_at` when it was written and never earlier than that of the revision before.
     """
 
     revision: int
@@ -203,12 +220,42 @@ class Recorded(msgspec.Struct, frozen=True):
     recorded_at: datetime
     actor: str
     actor_role: str
-    command_id: str | None
+    command_id: str | None  # the same for all events of one command
     on_behalf_of: str | None
     channel: str | None  # terminal, radio, phone, desk, api, feed
     body: AnyEvent
+
+
+class Recorded(Unsealed, frozen=True):
+    """An event as it stands in the journal. `hash` is SHA-256 over `previous_hash` and the canonical JSON of the rest."""
+
     previous_hash: str
     hash: str
+
+
+def canonical_json(event: Unsealed) -> bytes:
+    """The bytes that are stored and hashed: sorted keys, no spaces, the two hashes left out."""
+    return msgspec.json.encode(event, order="sorted")
+
+
+def seal(previous_hash: str, canonical: bytes) -> Recorded:
+    """The event read back from its canonical JSON and chained to the one before.
+
+    It is read back so that the picture folds exactly what a restart will read, not what was in memory.
+    """
+    return recorded_from(canonical, previous_hash, chain_hash(previous_hash, canonical))
+
+
+def recorded_from(canonical: bytes, previous_hash: str, hash_: str) -> Recorded:
+    """An event of the journal from its stored parts; the hash is not checked here."""
+    event = _decoder.decode(canonical)
+    fields = {name: getattr(event, name) for name in Unsealed.__struct_fields__}
+    return Recorded(**fields, previous_hash=previous_hash, hash=hash_)
+
+
+def chain_hash(previous_hash: str, canonical: bytes) -> str:
+    """SHA-256, hexadecimal, over the hash of the event before and the event's own bytes."""
+    return hashlib.sha256(previous_hash.encode() + canonical).hexdigest()
 
 
 AnyEvent = (
@@ -224,6 +271,7 @@ AnyEvent = (
     | Departed
     | Arrived
     | FeedbackGiven
+    | UnitReleased
     | IncidentReviewed
     | IncidentReturned
     | IncidentClosed
@@ -235,3 +283,6 @@ AnyEvent = (
     | UnitStatusSet
     | ElementWritten
 )
+
+# Made here because the union has to exist first.
+_decoder = msgspec.json.Decoder(Unsealed)

@@ -132,12 +132,24 @@ class Incident(msgspec.Struct, frozen=True):
     source_id: str | None = None
     has_caller: bool = False  # a caller is known and kept apart
     assignments: tuple[Assignment, ...] = ()
+    round_start: int = 0  # assignments before this index belong to the time before the last reopening
+    reviewed: bool = False  # the feedback was reviewed and nothing has happened since
+    returned: bool = False  # the feedback has to be completed (退回补录)
     disposition: str = ""  # 处理结果
     uploads: int = 0  # photos, videos, files kept with it
 
     @property
     def is_open(self) -> bool:
         return self.stage in OPEN_STAGES
+
+    @property
+    def has_point(self) -> bool:
+        return self.lon is not None and self.lat is not None
+
+    @property
+    def has_feedback(self) -> bool:
+        """Someone has given feedback since the incident was received or last reopened."""
+        return any(a.feedback_at is not None for a in self.assignments[self.round_start :])
 
     @property
     def active_assignments(self) -> tuple[Assignment, ...]:

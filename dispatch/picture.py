@@ -9,7 +9,7 @@ import msgspec
 
 from dispatch.model import Element, Incident, Unit
 
-# Closed incidents stay in the picture until this many newer ones have ended; older ones are folded from the journal.
+# Ended incidents stay in the picture until this many newer ones have ended; older ones are read back from the journal.
 KEPT_ENDED = 2_000
 
 
@@ -24,8 +24,13 @@ class OperatingPicture(msgspec.Struct, frozen=True):
     units: dict[str, Unit] = {}
     unit_by_tracker: dict[str, str] = {}
     elements: dict[str, dict[str, Element]] = {}  # element → element_id → Element, as written; city elements come beneath
-    incident_by_source: dict[str, str] = {}  # "source:source_id" → incident_id of the incidents held here
+    incident_by_source: dict[str, str] = {}  # `source_key` → incident_id of the incidents held here
 
     def open_incidents(self) -> list[Incident]:
         """Open incidents, most urgent first, oldest first within a grade."""
         return sorted((i for i in self.incidents.values() if i.is_open), key=lambda i: (i.grade, i.received_at, i.number))
+
+
+def source_key(source: str, source_id: str | None) -> str | None:
+    """Key of `incident_by_source`; None for an incident without an outside number. A source has no colon (see decide)."""
+    return None if source_id is None else f"{source}:{source_id}"

@@ -1,0 +1,106 @@
+"""What a command leads to: events, or a refusal that names the value and the remedy. Pure.
+
+`RULES` is the whole of it: which guards must hold for which command, in this order, and which rule then makes the events.
+An empty answer means that what was asked for is already so: every command may be sent twice with one effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from dispatch import commands
+from dispatch.commands import Command, IncidentCommand
+from dispatch.events import AnyEvent
+from dispatch.model import Actor, Incident
+from dispatch.picture import OperatingPicture, source_key
+from dispatch.rules import assignments, incidents, units
+from dispatch.rules.case import Case
+from dispatch.rules.guards import (
+    incident_known,
+    incident_open,
+    names_given,
+    point_sound,
+    strings_sound,
+    text_given,
+    time_plausible,
+    unit_known,
+    units_free,
+    units_known,
+    units_named,
+    version_matches,
+)
+
+
+class Rule(NamedTuple):
+    """How one command is answered."""
+
+    guards: tuple[Callable[[Case[Any]], None], ...]
+    then: Callable[[Case[Any]], tuple[AnyEvent, ...]]
+
+
+SOUND = (strings_sound, names_given)
+ANY = (*SOUND, incident_known, version_matches, time_plausible)
+OPEN = (*ANY, incident_open)
+SEND = (*OPEN, units_named, units_known, units_free)
+
+RULES: dict[type[Command], Rule] = {
+    commands.ReceiveIncident: Rule((*SOUND, point_sound, time_plausible), incidents.receive),
+    commands.Classify: Rule(OPEN, incidents.classify),
+    commands.Locate: Rule((*OPEN, point_sound), incidents.locate),
+    commands.Push: Rule(SEND, assignments.push),
+    commands.Reinforce: Rule(SEND, assignments.reinforce),
+    commands.Reassign: Rule(SEND, assignments.reassign),
+    commands.Recall: Rule(OPEN, assignments.recall),
+    commands.MarkDelivered: Rule(ANY, assignments.delivered),
+    commands.MarkSeen: Rule(ANY, assignments.seen),
+    commands.Acknowledge: Rule(OPEN, assignments.acknowledge),
+    commands.Refuse: Rule((*OPEN, text_given), assignments.refuse),
+    commands.Depart: Rule(OPEN, assignments.depart),
+    commands.Arrive: Rule(OPEN, assignments.arrive),
+    commands.Feedback: Rule(OPEN, assignments.feedback),
+    commands.Clear: Rule(OPEN, assignments.clear),
+    commands.Review: Rule(OPEN, incidents.review),
+    commands.Return: Rule((*OPEN, text_given), incidents.return_),
+    commands.Close: Rule(ANY, incidents.close),
+    commands.Divert: Rule(ANY, incidents.divert),
+    commands.MarkInvalid: Rule(ANY, incidents.mark_invalid),
+    commands.Cancel: Rule(ANY, incidents.cancel),
+    commands.Reopen: Rule((*ANY, text_given), incidents.reopen),
+    commands.Note: Rule((*ANY, text_given), incidents.note),
+    commands.AddUpload: Rule(ANY, incidents.add_upload),
+    commands.RegisterUnit: Rule((*SOUND, time_plausible), units.register_unit),
+    commands.SetUnitStatus: Rule((*SOUND, unit_known, time_plausible), units.set_unit_status),
+    commands.WriteElement: Rule((*SOUND, point_sound, time_plausible), units.write_element),
+}
+
+
+def decide(
+    picture: OperatingPicture,
+    command: Command,
+    actor: Actor,
+    now: datetime,
+    new_id: Callable[[], str],
+    incident: Incident | None = None,
+) -> tuple[AnyEvent, ...]:
+    """The events `command` leads to at `now`; empty when it is already so.
+
+    `incident` is given when the picture no longer holds the incident the command is about (one that ended long ago).
+    Raises DispatchError.
+    """
+    rule = RULES[type(command)]
+    case = Case(picture, command, actor, now, new_id, incident_of(picture, command) or incident)
+    for guard in rule.guards:
+        guard(case)
+    return rule.then(case)
+
+
+def incident_of(picture: OperatingPicture, command: Command) -> Incident | None:
+    """The incident in the picture that the command is about, if any; for a reception the one received before."""
+    if isinstance(command, IncidentCommand):
+        return picture.incidents.get(command.incident_id)
+    if isinstance(command, commands.ReceiveIncident):
+        key = source_key(command.source, command.source_id)
+        return None if key is None else picture.incidents.get(picture.incident_by_source.get(key, ""))
+    return None

@@ -1,0 +1,162 @@
+"""The fold: what the picture is after one more event. Never raises: an event has happened, whatever one thinks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from dispatch import picture as pictures
+from dispatch.events import ElementWritten, IncidentEvent, IncidentReceived, Recorded, UnitRegistered, UnitStatusSet
+from dispatch.evolve_incident import evolve_incident
+from dispatch.model import AssignmentStage, Element, Incident, Unit, UnitStatus
+from dispatch.picture import OperatingPicture, source_key
+
+STATUS_BY_ASSIGNMENT_STAGE = {
+    AssignmentStage.PUSHED: UnitStatus.DISPATCHED,
+    AssignmentStage.ACKNOWLEDGED: UnitStatus.DISPATCHED,
+    AssignmentStage.EN_ROUTE: UnitStatus.EN_ROUTE,
+    AssignmentStage.ON_SCENE: UnitStatus.ON_SCENE,
+    AssignmentStage.FEEDBACK: UnitStatus.COMMITTED_DEPLOYABLE,
+}
+
+# Reads an incident that the picture no longer holds, as it was before the revision named; None when there is none.
+Loader = Callable[[str, int], Incident | None]
+
+
+def evolve(picture: OperatingPicture, recorded: Recorded, incident: Incident | None = None) -> OperatingPicture:
+    """The picture after `recorded`. `incident` is the event's incident before it, for one the picture no longer holds."""
+    draft = _Draft(picture)
+    draft.apply(recorded, incident)
+    return draft.frozen()
+
+
+def fold(picture: OperatingPicture, events: Iterable[Recorded], load: Loader | None = None) -> OperatingPicture:
+    """The picture after all of `events`, in order. `load` is asked for incidents that the picture no longer holds."""
+    draft = _Draft(picture)
+    for recorded in events:
+        before = None
+        if load is not None and isinstance(recorded.body, IncidentEvent) and not isinstance(recorded.body, IncidentReceived):
+            held = draft.incidents.get(recorded.body.incident_id)
+            before = held or load(recorded.body.incident_id, recorded.revision)
+        draft.apply(recorded, before)
+    return draft.frozen()
+
+
+class _Draft:
+    """A picture being changed: each dictionary is copied once, when it is first written to."""
+
+    def __init__(self, picture: OperatingPicture) -> None:
+        for name in OperatingPicture.__struct_fields__:
+            setattr(self, name, getattr(picture, name))
+        self._own: set[str] = set()  # names of the dictionaries that are already copies
+
+    next_number: int
+    incidents: dict[str, Incident]
+    units: dict[str, Unit]
+    ended_order: tuple[str, ...]
+    elements: dict[str, dict[str, Element]]
+
+    def frozen(self) -> OperatingPicture:
+        return OperatingPicture(*(getattr(self, name) for name in OperatingPicture.__struct_fields__))
+
+    def writable(self, name: str) -> dict[str, Any]:
+        if name not in self._own:
+            setattr(self, name, dict(getattr(self, name)))
+            self._own.add(name)
+        own: dict[str, Any] = getattr(self, name)
+        return own
+
+    def apply(self, recorded: Recorded, incident: Incident | None) -> None:
+        body = recorded.body
+        self.revision = recorded.revision
+        self.last_hash = recorded.hash
+        if isinstance(body, IncidentEvent):
+            self._apply_to_incident(recorded, self.incidents.get(body.incident_id) or incident)
+        elif isinstance(body, UnitRegistered):
+            self._register(recorded, body)
+        elif isinstance(body, UnitStatusSet):
+            unit = self.units.get(body.unit_id)
+            if unit is not None:
+                changed = msgspec.structs.replace(unit, status=body.status, status_since=recorded.occurred_at)
+                self.writable("units")[body.unit_id] = changed
+        elif isinstance(body, ElementWritten):
+            written = Element(body.element, body.element_id, body.lon, body.lat, recorded.occurred_at, body.properties)
+            self.writable("elements")[body.element] = {**self.elements.get(body.element, {}), body.element_id: written}
+
+    def _apply_to_incident(self, recorded: Recorded, before: Incident | None) -> None:
+        after = evolve_incident(before, recorded)
+        if after is None:
+            return
+        if isinstance(recorded.body, IncidentReceived):
+            self.next_number = max(self.next_number, recorded.body.number + 1)
+        self._keep(before, after)
+        self._follow(before, after, recorded)
+
+    def _keep(self, before: Incident | None, after: Incident) -> None:
+        """Holds open incidents and a bounded number of ended ones."""
+        id_ = after.incident_id
+        if not after.is_open and id_ not in self.incidents:
+            return  # an ended one that is not held any more: its row in the journal is kept up, not the picture
+        self.writable("incidents")[id_] = after
+        key = source_key(after.source, after.source_id)
+        if key is not None:
+            self.writable("incident_by_source")[key] = id_
+        was_open = before is None or before.is_open
+        if was_open and not after.is_open:
+            self.ended_order = (*self.ended_order, id_)
+        elif after.is_open and not was_open:
+            self.ended_order = tuple(ended for ended in self.ended_order if ended != id_)
+        while len(self.ended_order) > pictures.KEPT_ENDED:
+            oldest, *rest = self.ended_order
+            self.ended_order = tuple(rest)
+            gone = self.writable("incidents").pop(oldest, None)
+            gone_key = None if gone is None else source_key(gone.source, gone.source_id)
+            if gone_key is not None:
+                self.writable("incident_by_source").pop(gone_key, None)
+
+    def _follow(self, before: Incident | None, after: Incident, recorded: Recorded) -> None:
+        """Units follow their assignments: status and incident are derived, never set apart from them."""
+        known = {} if before is None else {a.assignment_id: a for a in before.assignments}
+        for assignment in after.assignments:
+            unit = self.units.get(assignment.unit_id)
+            earlier = known.get(assignment.assignment_id)
+            if unit is None or (earlier is not None and earlier.stage == assignment.stage):
+                continue
+            if assignment.is_active:
+                status, incident_id = STATUS_BY_ASSIGNMENT_STAGE[assignment.stage], after.incident_id
+            elif unit.incident_id == after.incident_id:
+                status, incident_id = UnitStatus.AVAILABLE, None
+            else:
+                continue
+            since = unit.status_since if status == unit.status else recorded.occurred_at
+            changed = msgspec.structs.replace(unit, status=status, status_since=since, incident_id=incident_id)
+            self.writable("units")[unit.unit_id] = changed
+
+    def _register(self, recorded: Recorded, body: UnitRegistered) -> None:
+        known = self.units.get(body.unit_id)
+        status, since, incident_id = UnitStatus.AVAILABLE, recorded.occurred_at, None
+        if known is not None:
+            status, since, incident_id = known.status, known.status_since, known.incident_id
+        unit = Unit(
+            unit_id=body.unit_id,
+            callsign=body.callsign,
+            kind=body.kind,
+            org_code=body.org_code,
+            status=status,
+            status_since=since,
+            trackers=body.trackers,
+            members=body.members,
+            marked=body.marked,
+            radio_group=body.radio_group,
+            registered=body.registered,
+            incident_id=incident_id,
+        )
+        self.writable("units")[body.unit_id] = unit
+        by_tracker = self.writable("unit_by_tracker")
+        for tracker in known.trackers if known is not None else ():
+            if by_tracker.get(tracker) == body.unit_id:
+                del by_tracker[tracker]
+        for tracker in body.trackers:
+            by_tracker[tracker] = body.unit_id

@@ -1,0 +1,241 @@
+"""What one incident is after one more of its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from dispatch.events import (
+    Acknowledged,
+    AnyEvent,
+    Arrived,
+    Departed,
+    FeedbackGiven,
+    IncidentClassified,
+    IncidentClosed,
+    IncidentEnded,
+    IncidentLocated,
+    IncidentReceived,
+    IncidentReopened,
+    IncidentReturned,
+    IncidentReviewed,
+    PushDelivered,
+    PushRecalled,
+    PushRefused,
+    PushSeen,
+    Recorded,
+    UnitPushed,
+    UnitReleased,
+    UploadAdded,
+)
+from dispatch.model import Assignment, AssignmentStage, Incident, Stage
+
+Changes = dict[str, Any]
+
+# How far an active assignment carries its incident.
+STAGE_BY_ASSIGNMENT_STAGE = {
+    AssignmentStage.PUSHED: Stage.PUSHED,
+    AssignmentStage.ACKNOWLEDGED: Stage.ACKNOWLEDGED,
+    AssignmentStage.EN_ROUTE: Stage.EN_ROUTE,
+    AssignmentStage.ON_SCENE: Stage.ON_SCENE,
+    AssignmentStage.FEEDBACK: Stage.FEEDBACK,
+}
+LOOP_ORDER = tuple(Stage)
+
+
+def evolve_incident(incident: Incident | None, recorded: Recorded) -> Incident | None:
+    """The incident after `recorded`; None when the event is of an incident nobody has received."""
+    body = recorded.body
+    if isinstance(body, IncidentReceived):
+        return _received(recorded, body)
+    if incident is None:
+        return None
+    change = _CHANGES.get(type(body))
+    changed = msgspec.structs.replace(
+        incident,
+        version=recorded.incident_version or incident.version,
+        **(change(incident, body, recorded) if change is not None else {}),
+    )
+    stage = changed.stage if not changed.is_open else derived_stage(changed)
+    if stage == incident.stage:
+        return msgspec.structs.replace(changed, stage=stage)
+    return msgspec.structs.replace(changed, stage=stage, stage_since=recorded.occurred_at)
+
+
+def derived_stage(incident: Incident) -> Stage:
+    """Stage of an open incident: as far as its furthest assignment since it was received or last reopened."""
+    reached = [Stage.RECEIVED, *(s for a in incident.assignments[incident.round_start :] if (s := _reached(a)) is not None)]
+    stage = max(reached, key=LOOP_ORDER.index)
+    if stage == Stage.FEEDBACK and incident.returned:
+        return Stage.ON_SCENE
+    return Stage.REVIEWED if stage == Stage.FEEDBACK and incident.reviewed else stage
+
+
+def _reached(assignment: Assignment) -> Stage | None:
+    """What the assignment says about its incident; a unit that was let go before it arrived says nothing any more."""
+    if assignment.is_active:
+        return STAGE_BY_ASSIGNMENT_STAGE[assignment.stage]
+    if assignment.feedback_at is not None:
+        return Stage.FEEDBACK
+    return Stage.ON_SCENE if assignment.stage == AssignmentStage.RELEASED else None
+
+
+def _received(recorded: Recorded, body: IncidentReceived) -> Incident:
+    return Incident(
+        incident_id=body.incident_id,
+        number=body.number,
+        incident_type=body.incident_type,
+        grade=body.grade,
+        text=body.text,
+        org_code=body.org_code,
+        stage=Stage.RECEIVED,
+        stage_since=recorded.recorded_at,
+        called_at=body.called_at,
+        received_at=recorded.recorded_at,
+        version=recorded.incident_version or 1,
+        lon=body.lon,
+        lat=body.lat,
+        accuracy_m=body.accuracy_m,
+        address=body.address,
+        source=body.source,
+        source_id=body.source_id,
+        has_caller=body.caller_digest is not None,
+    )
+
+
+def _replaced(incident: Incident, assignment_id: str, **changes: Any) -> tuple[Assignment, ...]:
+    return tuple(msgspec.structs.replace(a, **changes) if a.assignment_id == assignment_id else a for a in incident.assignments)
+
+
+def _classified(incident: Incident, body: IncidentClassified, recorded: Recorded) -> Changes:
+    return {"incident_type": body.incident_type, "grade": body.grade, "text": body.text}
+
+
+def _located(incident: Incident, body: IncidentLocated, recorded: Recorded) -> Changes:
+    assignments = tuple(
+        msgspec.structs.replace(a, promised_eta_s=promise.eta_s, promised_distance_m=promise.distance_m)
+        if a.is_active and (promise := body.promises.get(a.unit_id)) is not None
+        else a
+        for a in incident.assignments
+    )
+    return {
+        "lon": body.lon,
+        "lat": body.lat,
+        "org_code": body.org_code,
+        "accuracy_m": body.accuracy_m,
+        "address": body.address,
+        "assignments": assignments,
+    }
+
+
+def _pushed(incident: Incident, body: UnitPushed, recorded: Recorded) -> Changes:
+    assignment = Assignment(
+        assignment_id=body.assignment_id,
+        unit_id=body.unit_id,
+        stage=AssignmentStage.PUSHED,
+        pushed_at=recorded.occurred_at,
+        pushed_by=recorded.actor,
+        promised_eta_s=body.promised_eta_s,
+        promised_distance_m=body.promised_distance_m,
+    )
+    return {"assignments": (*incident.assignments, assignment), "reviewed": False}
+
+
+def _delivered(incident: Incident, body: PushDelivered, recorded: Recorded) -> Changes:
+    return {"assignments": _replaced(incident, body.assignment_id, delivered_at=recorded.occurred_at)}
+
+
+def _seen(incident: Incident, body: PushSeen, recorded: Recorded) -> Changes:
+    return {"assignments": _replaced(incident, body.assignment_id, seen_at=recorded.occurred_at)}
+
+
+def _step(stage: AssignmentStage, instant: str) -> Callable[[Incident, Any, Recorded], Changes]:
+    def change(incident: Incident, body: Acknowledged | Departed | Arrived, recorded: Recorded) -> Changes:
+        return {"assignments": _replaced(incident, body.assignment_id, stage=stage, **{instant: recorded.occurred_at})}
+
+    return change
+
+
+def _let_go(stage: AssignmentStage) -> Callable[[Incident, Any, Recorded], Changes]:
+    def change(incident: Incident, body: PushRecalled | PushRefused | UnitReleased, recorded: Recorded) -> Changes:
+        ended = _replaced(incident, body.assignment_id, stage=stage, ended_at=recorded.occurred_at, reason=body.reason)
+        return {"assignments": ended}
+
+    return change
+
+
+def _feedback(incident: Incident, body: FeedbackGiven, recorded: Recorded) -> Changes:
+    assignments = tuple(
+        msgspec.structs.replace(
+            a,
+            stage=AssignmentStage.FEEDBACK if a.is_active else a.stage,
+            feedback_at=a.feedback_at or recorded.occurred_at,
+        )
+        if a.assignment_id == body.assignment_id
+        else a
+        for a in incident.assignments
+    )
+    return {"assignments": assignments, "reviewed": False, "returned": False}
+
+
+def _reviewed(incident: Incident, body: IncidentReviewed, recorded: Recorded) -> Changes:
+    return {"reviewed": True, "returned": False}
+
+
+def _returned(incident: Incident, body: IncidentReturned, recorded: Recorded) -> Changes:
+    return {"reviewed": False, "returned": True}
+
+
+def _ended(incident: Incident, stage: Stage, disposition: str, recorded: Recorded) -> Changes:
+    assignments = tuple(
+        msgspec.structs.replace(a, stage=AssignmentStage.RELEASED, ended_at=recorded.occurred_at) if a.is_active else a
+        for a in incident.assignments
+    )
+    return {"stage": stage, "disposition": disposition, "assignments": assignments}
+
+
+def _closed(incident: Incident, body: IncidentClosed, recorded: Recorded) -> Changes:
+    return _ended(incident, Stage.CLOSED, body.disposition, recorded)
+
+
+def _ended_otherwise(incident: Incident, body: IncidentEnded, recorded: Recorded) -> Changes:
+    return _ended(incident, body.stage, body.to, recorded)
+
+
+def _reopened(incident: Incident, body: IncidentReopened, recorded: Recorded) -> Changes:
+    return {
+        "stage": Stage.RECEIVED,
+        "round_start": len(incident.assignments),
+        "reviewed": False,
+        "returned": False,
+        "disposition": "",
+    }
+
+
+def _upload(incident: Incident, body: UploadAdded, recorded: Recorded) -> Changes:
+    return {"uploads": incident.uploads + 1}
+
+
+# Which function answers which event; one that is not here (a note) only raises the version.
+_CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
+    IncidentClassified: _classified,
+    IncidentLocated: _located,
+    UnitPushed: _pushed,
+    PushDelivered: _delivered,
+    PushSeen: _seen,
+    Acknowledged: _step(AssignmentStage.ACKNOWLEDGED, "acknowledged_at"),
+    Departed: _step(AssignmentStage.EN_ROUTE, "departed_at"),
+    Arrived: _step(AssignmentStage.ON_SCENE, "arrived_at"),
+    FeedbackGiven: _feedback,
+    PushRecalled: _let_go(AssignmentStage.RECALLED),
+    PushRefused: _let_go(AssignmentStage.REFUSED),
+    UnitReleased: _let_go(AssignmentStage.RELEASED),
+    IncidentReviewed: _reviewed,
+    IncidentReturned: _returned,
+    IncidentClosed: _closed,
+    IncidentEnded: _ended_otherwise,
+    IncidentReopened: _reopened,
+    UploadAdded: _upload,
+}

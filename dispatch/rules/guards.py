@@ -1,0 +1,162 @@
+"""What must hold before a command does anything. Each guard's name is the `rule` of its refusal.
+
+A refusal names the value and the remedy. A guard returns nothing; a repetition of what is already so is no breach.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from dispatch.commands import Command
+from dispatch.errors import Conflict, NotFound, RuleViolation
+from dispatch.model import UnitStatus
+from dispatch.rules.case import CLOCK_TOLERANCE, Case, assignment_of_unit, unit_name
+
+MAX_TEXT = 4_000  # characters; a long report belongs into an uploaded file
+MAX_NAME = 200  # characters of an id, a callsign, a type, a code
+MAX_UNITS = 50  # in one command
+MAX_JSON = 64 * 1024  # bytes of a form or of an element's properties
+
+# Statuses in which a unit may be sent somewhere.
+DEPLOYABLE = frozenset({UnitStatus.AVAILABLE, UnitStatus.COMMITTED_DEPLOYABLE})
+
+
+def strings_sound(case: Case[Any]) -> None:
+    """Texts are bounded, can be stored (no NUL, no half surrogate), and names are not blank where they are needed."""
+    for name, value in msgspec.structs.asdict(case.command).items():
+        values = value if isinstance(value, tuple) else (value,)
+        for one in values:
+            if isinstance(one, str):
+                _string_sound(name, one)
+        if isinstance(value, dict):
+            _json_sound(name, value)
+
+
+def _string_sound(name: str, value: str) -> None:
+    limit = MAX_TEXT if name in ("text", "address") else MAX_NAME
+    if len(value) > limit:
+        raise RuleViolation("strings_sound", f"{name} has {len(value)} characters; send at most {limit}.")
+    if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise RuleViolation("strings_sound", f"{name} contains a character that can't be stored; send plain Unicode text.")
+
+
+def _json_sound(name: str, value: dict[str, Any]) -> None:
+    try:
+        size = len(msgspec.json.encode(value))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise RuleViolation("strings_sound", f"{name} can't be written as JSON: {error}; send plain JSON values.") from None
+    if size > MAX_JSON:
+        raise RuleViolation("strings_sound", f"{name} takes {size} bytes; send at most {MAX_JSON}.")
+
+
+def time_plausible(case: Case[Any]) -> None:
+    """No instant lies in the future, and each names its offset from UTC."""
+    for name in ("happened_at", "called_at", "taken_at"):
+        at = getattr(case.command, name, None)
+        if at is not None:
+            instant_plausible(name, at, case.now)
+    happened_at = case.command.happened_at
+    if case.found is not None and happened_at is not None and happened_at < case.found.called_at - CLOCK_TOLERANCE:
+        detail = f"happened_at {happened_at.isoformat()} is before the call ({case.found.called_at.isoformat()}); correct it."
+        raise RuleViolation("time_plausible", detail)
+
+
+def instant_plausible(name: str, at: datetime, now: datetime) -> None:
+    if at.tzinfo is None:
+        raise RuleViolation("time_plausible", f"{name} {at.isoformat()} has no offset from UTC; add one, such as +08:00.")
+    if at > now + CLOCK_TOLERANCE:
+        raise RuleViolation("time_plausible", f"{name} {at.isoformat()} is in the future (now {now.isoformat()}); correct it.")
+
+
+def incident_known(case: Case[Any]) -> None:
+    """There is such an incident."""
+    _ = case.incident
+
+
+def version_matches(case: Case[Any]) -> None:
+    """`expected_version`, where given, is the incident's present version."""
+    expected = case.command.expected_version
+    if expected is not None and expected != case.incident.version:
+        detail = f"{case.name} is at version {case.incident.version}, not {expected}; look at what has changed and send again."
+        raise Conflict("version_matches", detail, present_version=case.incident.version)
+
+
+def incident_open(case: Case[Any]) -> None:
+    """The incident has not ended."""
+    if not case.incident.is_open:
+        raise RuleViolation("incident_open", f"{case.name} is {case.incident.stage}; reopen it first.")
+
+
+def text_given(case: Case[Any]) -> None:
+    """A reason or a note is not blank."""
+    if not case.command.text.strip():
+        raise RuleViolation("text_given", f"{type(case.command).__name__} needs a text that says why; text is empty.")
+
+
+def point_sound(case: Case[Any]) -> None:
+    """Longitude and latitude are numbers within their range, both or none."""
+    lon, lat, accuracy_m = case.command.lon, case.command.lat, getattr(case.command, "accuracy_m", None)
+    if (lon is None) != (lat is None):
+        raise RuleViolation("point_sound", f"lon {lon} and lat {lat} must be given together, or neither.")
+    if lon is not None and not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90):
+        raise RuleViolation(
+            "point_sound", f"lon {lon}, lat {lat} is not a point on earth; give degrees in WGS-84, lon within ±180, lat ±90."
+        )
+    if accuracy_m is not None and not (math.isfinite(accuracy_m) and accuracy_m >= 0):
+        raise RuleViolation("point_sound", f"accuracy_m {accuracy_m} is not a distance; give metres of 0 or more.")
+
+
+def units_named(case: Case[Any]) -> None:
+    """At least one unit, none twice."""
+    ids = case.command.unit_ids
+    if not ids:
+        raise RuleViolation("units_named", "unit_ids is empty; name at least one unit.")
+    if len(ids) > MAX_UNITS:
+        raise RuleViolation("units_named", f"unit_ids names {len(ids)} units; send at most {MAX_UNITS} in one command.")
+    twice = sorted({unit_id for unit_id in ids if ids.count(unit_id) > 1})
+    if twice:
+        raise RuleViolation("units_named", f"unit_ids names {', '.join(twice)} more than once; name each unit once.")
+
+
+def units_known(case: Case[Any]) -> None:
+    """Every unit named is registered."""
+    for unit_id in case.command.unit_ids:
+        if unit_id not in case.picture.units:
+            raise NotFound("units_known", f"There is no unit {unit_id!r}; register it first or check its id.")
+
+
+def units_free(case: Case[Any]) -> None:
+    """No unit is taken from elsewhere silently, none is off duty. All or nothing: one that can't be sent stops all."""
+    for unit_id in case.command.unit_ids:
+        unit, busy = case.picture.units[unit_id], assignment_of_unit(case, unit_id)
+        if busy is not None:
+            incident, assignment = busy
+            if incident.incident_id == case.incident.incident_id:
+                continue
+            where = f"it is {assignment.stage} on incident {incident.number} ({incident.incident_id})"
+            raise RuleViolation("units_free", f"{unit_name(case, unit_id)} can't be pushed: {where}; recall or clear it there first.")
+        if unit.status == UnitStatus.OUT_OF_SERVICE:
+            detail = f"{unit_name(case, unit_id)} can't be pushed: it is {unit.status}; put it into service first or choose another."
+            raise RuleViolation("units_on_duty", detail)
+        if unit.status not in DEPLOYABLE:
+            why = f"it is {unit.status} on its own task"
+            detail = f"{unit_name(case, unit_id)} can't be pushed: {why}; wait until it is available or choose another."
+            raise RuleViolation("units_free", detail)
+
+
+def unit_known(case: Case[Any]) -> None:
+    """The unit of the command is registered."""
+    if case.command.unit_id not in case.picture.units:
+        raise NotFound("unit_known", f"There is no unit {case.command.unit_id!r}; register it first or check its id.")
+
+
+def names_given(case: Case[Command]) -> None:
+    """Ids, types, codes and callsigns are not blank."""
+    for name in ("incident_type", "unit_id", "callsign", "org_code", "element", "element_id", "upload_id", "source"):
+        value = getattr(case.command, name, None)
+        if isinstance(value, str) and not value.strip():
+            raise RuleViolation("names_given", f"{name} is empty; give one.")
