@@ -50,7 +50,7 @@ def router(services: Services) -> APIRouter:
             return problem(400, "upload_length", "Upload-Length is missing or no number; send the size in bytes")
         actor = actor_of(request)
         incident_id = metadata.get("incident_id", "")
-        await _authorise(services, actor, Action.UPLOAD, incident_id)
+        await _authorise(services, actor, Action.ADD_UPLOAD, incident_id)
         manifest = await services.evidence.begin(
             actor, incident_id, metadata.get("filename", ""), metadata.get("filetype", ""), size, _instant(metadata.get("taken_at"))
         )
@@ -96,7 +96,7 @@ def router(services: Services) -> APIRouter:
     async def download(upload_id: str, request: Request) -> Response:
         """The bytes of a complete upload, to whoever may see its incident; ranges are answered."""
         manifest, _ = await services.evidence.find(upload_id)
-        await _authorise(services, actor_of(request), Action.READ, manifest.incident_id)
+        await _authorise(services, actor_of(request), Action.SEE_EVIDENCE, manifest.incident_id)
         if not manifest.sha256:
             raise NotFound("upload_incomplete", f"upload {upload_id} is not complete yet")
         return FileResponse(

@@ -86,6 +86,13 @@ class StreetGraph:
         """Directed edges a car may take."""
         return int(np.isfinite(self.car.time_s).sum())
 
+    def shape(self, edge: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """x, y of the edge's vertices in metres, tail to head."""
+        first, last = int(self.first_vertex[edge]), int(self.last_vertex[edge])
+        if first <= last:
+            return self.vertex_x[first : last + 1], self.vertex_y[first : last + 1]
+        return self.vertex_x[last : first + 1][::-1], self.vertex_y[last : first + 1][::-1]
+
 
 _SCALARS = ("names", "origin_lon", "origin_lat")
 _PROFILES = ("car", "foot")

@@ -1,0 +1,116 @@
+"""`python -m feeds.simulator`: makes the city of a running server live. Tokens come from the environment, not the command line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+
+from dispatch.clock import SystemClock
+from dispatch.codes import load_codes
+from feeds.simulator.behaviour import Answer
+from feeds.simulator.links import Desk, FeedLink, Socket
+from feeds.simulator.operators import Order
+from feeds.simulator.town import Town
+from geodata.city import open_city
+from geodata.travel import TravelTimes
+
+STEP_S = 0.5
+log = structlog.get_logger()
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Run until cancelled."""
+    clock = SystemClock()
+    city = open_city(options.city)
+    travel = TravelTimes(city.graph)
+    town = Town(
+        city,
+        travel,
+        load_codes(options.city / "codes.toml"),
+        crews=options.crews,
+        calls_per_day=options.incidents_per_day,
+        seed=options.seed,
+        now_s=clock.unix_s(),
+    )
+    http_url, ws_url = options.url.rstrip("/"), options.url.rstrip("/").replace("http", "ws", 1)
+    feed_token, terminal_token, operator_token = (os.environ[f"LIANDONG_SIM_{name}_TOKEN"] for name in ("FEED", "TERMINAL", "OPERATOR"))
+
+    async with httpx.AsyncClient(base_url=http_url, timeout=10.0) as client, asyncio.TaskGroup() as tasks:
+        feed = Socket("feed", f"{ws_url}/feeds/v1", feed_token, _hear_rejections)
+        gateway = Socket("terminals", f"{ws_url}/terminal/socket", terminal_token, partial(_hear_pushes, town, clock))
+        live = Socket("live", f"{ws_url}/live", operator_token, partial(_hear_incidents, town, clock))
+        terminals, desk, link = Desk(client, terminal_token), Desk(client, operator_token), FeedLink(feed)
+        for unit_id, body in town.registrations():
+            while not await desk.register(unit_id, body):
+                await asyncio.sleep(2.0)
+        for socket in (feed, gateway, live):
+            tasks.create_task(socket.run())
+        while True:
+            said = await asyncio.to_thread(town.step, clock.unix_s())
+            await link.send(said.feed)
+            for answer in said.answers:
+                tasks.create_task(_answer(terminals, answer))
+            for order in said.orders:
+                tasks.create_task(_order(desk, order, clock))
+            await asyncio.sleep(STEP_S)
+
+
+async def _hear_rejections(message: dict[str, Any]) -> None:
+    if message.get("rejected"):
+        log.info("rejected", reasons=[r["reason"] for r in message["rejected"]][:5])
+
+
+async def _hear_pushes(town: Town, clock: SystemClock, message: dict[str, Any]) -> None:
+    if message["type"] == "push":
+        town.pushed(message["unit_id"], message["incident"], clock.unix_s())
+    elif message["type"] == "recall":
+        town.released(message["unit_id"], message["incident_id"], clock.unix_s())
+
+
+async def _hear_incidents(town: Town, clock: SystemClock, message: dict[str, Any]) -> None:
+    views = message.get("incidents", []) if message["type"] == "hello" else [message["incident"]] if message["type"] == "incident" else []
+    for view in views:
+        town.operators.watch(view, clock.unix_s())
+
+
+async def _answer(terminals: Desk, answer: Answer) -> None:
+    body = {"command": answer.command, "unit_ids": [answer.unit_id], "channel": "terminal", **answer.fields}
+    await terminals.command(answer.incident_id, body, f"{answer.unit_id}-{answer.incident_id}-{answer.command}")
+
+
+async def _order(desk: Desk, order: Order, clock: SystemClock) -> None:
+    body: dict[str, Any] = {"command": order.command, **order.fields}
+    if order.units:
+        units = await desk.best_units(order.incident_id, order.units)
+        if not units:
+            return
+        body["unit_ids"] = units
+    await desk.command(order.incident_id, body, f"demo-operator-{order.incident_id}-{order.command}-{clock.unix_s():.0f}")
+
+
+def main() -> int:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m feeds.simulator", description=__doc__)
+    parser.add_argument("--url", required=True, help="of the server, e.g. http://127.0.0.1:8050")
+    parser.add_argument("--city", type=Path, required=True, help="city folder the server runs on")
+    parser.add_argument("--crews", type=int, default=700)
+    parser.add_argument("--incidents-per-day", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=20161201)
+    options = parser.parse_args()
+    try:
+        asyncio.run(run(options))
+    except KeyboardInterrupt:
+        return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

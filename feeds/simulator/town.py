@@ -1,0 +1,103 @@
+"""The whole demo city, one step at a time. Pure: the time and what was heard go in, what is said comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dispatch.codes import Codes
+from dispatch.model import UnitKind
+from feeds.simulator.behaviour import Answer, Crew, Ground, Task
+from feeds.simulator.crews import BEAT_RADIUS_M, plan_crews
+from feeds.simulator.incidents import Happenings, feedback_text
+from feeds.simulator.legs import Leg, Place, Wanderer, along_line
+from feeds.simulator.operators import Operators, Order
+from feeds.simulator.weather import Weather
+from geodata.city import City
+from geodata.snapping import OffNetwork
+from geodata.travel import TravelTimes
+
+# Calls that come in during the first seconds, so that a newcomer sees a city at work.
+FIRST_CALLS_S = (2.0, 6.0, 12.0, 20.0, 31.0, 45.0)
+
+
+@dataclass
+class Said:
+    """What came out of one step."""
+
+    feed: list[dict[str, Any]] = field(default_factory=list)  # messages of the native feed
+    answers: list[Answer] = field(default_factory=list)  # commands of crews' terminals
+    orders: list[Order] = field(default_factory=list)  # what the demo operators want
+
+
+class Town:
+    """Crews, calls, weather and operators of one city."""
+
+    def __init__(self, city: City, travel: TravelTimes, codes: Codes, *, crews: int, calls_per_day: int, seed: int, now_s: float) -> None:
+        random = np.random.Generator(np.random.PCG64(seed))
+        self._travel = travel
+        self._wanderer = Wanderer(city.graph, random)
+        self._happenings = Happenings(city, codes, calls_per_day, random)
+        self._weather = Weather(city.elements("weather_station")["features"], random)
+        self.operators = Operators("demo-operator", random)
+        car, foot = city.graph.car, city.graph.foot
+        profiles = {UnitKind.PATROL_CAR: car, UnitKind.ARMED_PATROL: car, UnitKind.FOOT_PATROL: foot}
+        ground = Ground(self._wanderer, profiles, self._route, feedback_text)
+        self.crews: dict[str, Crew] = {}
+        for plan in plan_crews(city.organisations(), crews, random):
+            near = self._beat(plan.home_lon, plan.home_lat, BEAT_RADIUS_M[plan.kind], profiles[plan.kind])
+            home, start = (int(e) for e in random.choice(near, 2))
+            self.crews[plan.unit_id] = Crew(plan, home, start, ground, random, now_s)
+        self._first_calls = [now_s + s for s in FIRST_CALLS_S] if calls_per_day else []
+        self._stepped_s = now_s
+
+    def registrations(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(unit_id, body of PUT /units) of every crew."""
+        for crew in self.crews.values():
+            yield crew.plan.unit_id, crew.plan.registration()
+
+    def pushed(self, unit_id: str, view: dict[str, Any], now_s: float) -> None:
+        """A terminal shows a push; unknown units are somebody else's."""
+        if unit_id in self.crews:
+            task = Task(view["incident_id"], view["incident_type"], int(view["grade"]), view.get("lon"), view.get("lat"))
+            self.crews[unit_id].push(task, now_s)
+
+    def released(self, unit_id: str, incident_id: str, now_s: float) -> None:
+        """A push was taken back, or its incident is over."""
+        if unit_id in self.crews:
+            self.crews[unit_id].release(incident_id, now_s)
+
+    def step(self, now_s: float) -> Said:
+        """Everything due until `now_s`."""
+        said = Said(orders=self.operators.due(now_s))
+        for crew in self.crews.values():
+            said.answers.extend(crew.step(now_s))
+            said.feed.extend(crew.reports(now_s))
+        while self._first_calls and self._first_calls[0] <= now_s:
+            said.feed.append(self._happenings.call(self._first_calls.pop(0)))
+        said.feed.extend(self._happenings.due(now_s, now_s - self._stepped_s))
+        said.feed.extend(self._weather.due(now_s))
+        self._stepped_s = now_s
+        return said
+
+    def _beat(self, lon: float, lat: float, radius_m: float, profile: Any) -> Any:
+        """Edges of a beat; a station off the streets gets the streets nearest to it."""
+        for widened in (1, 3, 9, 30, 100):
+            near = self._wanderer.edges_near(lon, lat, radius_m * widened, profile)
+            if len(near):
+                return near
+        raise ValueError(f"no street within {radius_m * 100 / 1000:.0f} km of {lon:.5f}, {lat:.5f}: is the station in this city?")
+
+    def _route(self, start: Place, lon: float, lat: float, kind: UnitKind, factor: float, now_s: float) -> Leg | None:
+        profile = "foot" if kind is UnitKind.FOOT_PATROL else "car"
+        try:
+            route = self._travel.route((start.lon, start.lat), (lon, lat), profile)
+        except OffNetwork:
+            return None
+        if route is None:
+            return None
+        last_edge = self._travel.snapper.snap(float(route.lon[-1]), float(route.lat[-1]), profile).edge
+        return along_line(route.lon, route.lat, max(1.0, route.eta_s * factor), last_edge, now_s)
