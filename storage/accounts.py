@@ -1,0 +1,177 @@
+"""Accounts, API tokens and log-in sessions in the database. Synchronous: call it from a thread.
+
+Secrets are never here: passwords as Argon2 strings, tokens and session ids as SHA-256. Instants are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Boolean, Column, Engine, Float, ForeignKey, Row, Select, String, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from storage.database import writing
+from storage.tables import metadata
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+users_table = Table(
+    "users",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password_hash", String(256), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("org_code", String(32), nullable=False),
+    Column("unit_id", String(64)),
+    Column("is_demo", Boolean, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("disabled_at", Float(53)),
+)
+
+tokens_table = Table(
+    "api_tokens",
+    metadata,
+    Column("secret_sha256", String(64), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("role", String(32), nullable=False),
+    Column("org_code", String(32), nullable=False),
+    Column("unit_id", String(64)),
+    Column("datum", String(16), nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("revoked_at", Float(53)),
+)
+
+sessions_table = Table(
+    "sessions",
+    metadata,
+    Column("session_sha256", String(64), primary_key=True),
+    Column("user_name", String(64), ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("is_wall", Boolean, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("last_seen_at", Float(53), nullable=False),
+)
+
+
+class NameTaken(Exception):
+    """An account or token of that name exists already."""
+
+
+class User(msgspec.Struct, frozen=True):
+    """One person's account, or one shared by a desk."""
+
+    name: str
+    password_hash: str
+    role: str
+    org_code: str
+    created_at: float
+    unit_id: str | None = None
+    is_demo: bool = False
+    disabled_at: float | None = None
+
+
+class Token(msgspec.Struct, frozen=True):
+    """One API token of a program."""
+
+    secret_sha256: str
+    name: str
+    role: str
+    org_code: str
+    datum: str
+    created_at: float
+    unit_id: str | None = None
+    revoked_at: float | None = None
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One log-in of one browser."""
+
+    session_sha256: str
+    user_name: str
+    is_wall: bool
+    created_at: float
+    last_seen_at: float
+
+
+class AccountStore:
+    """Reads and writes the three tables, one transaction a call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add_user(self, user: User) -> None:
+        """Raises NameTaken."""
+        self._insert(users_table, user, user.name)
+
+    def user(self, name: str) -> User | None:
+        return self._one(select(users_table).where(users_table.c.name == name), User)
+
+    def users(self) -> list[User]:
+        with self._engine.connect() as connection:
+            return [_read(row, User) for row in connection.execute(select(users_table).order_by(users_table.c.name))]
+
+    def change_user(self, name: str, **changes: Any) -> bool:
+        """Set columns of an account and end its sessions; False when there is no such account."""
+        with writing(self._engine) as connection:
+            found = connection.execute(update(users_table).where(users_table.c.name == name).values(**changes)).rowcount
+            connection.execute(delete(sessions_table).where(sessions_table.c.user_name == name))
+        return found > 0
+
+    def disable_demo_users(self, now_s: float) -> int:
+        """Disable every demo account and end its sessions; the number that had been enabled."""
+        demo = select(users_table.c.name).where(users_table.c.is_demo)
+        with writing(self._engine) as connection:
+            connection.execute(delete(sessions_table).where(sessions_table.c.user_name.in_(demo)))
+            enabled = users_table.c.is_demo & users_table.c.disabled_at.is_(None)
+            return connection.execute(update(users_table).where(enabled).values(disabled_at=now_s)).rowcount
+
+    def add_token(self, token: Token) -> None:
+        """Raises NameTaken."""
+        self._insert(tokens_table, token, token.name)
+
+    def token(self, secret_sha256: str) -> Token | None:
+        return self._one(select(tokens_table).where(tokens_table.c.secret_sha256 == secret_sha256), Token)
+
+    def revoke_token(self, name: str, now_s: float) -> bool:
+        """Revoke by name; False when there is no such token in use."""
+        in_use = (tokens_table.c.name == name) & tokens_table.c.revoked_at.is_(None)
+        with writing(self._engine) as connection:
+            return connection.execute(update(tokens_table).where(in_use).values(revoked_at=now_s)).rowcount > 0
+
+    def add_session(self, session: Session) -> None:
+        self._insert(sessions_table, session, "session")
+
+    def session(self, session_sha256: str) -> Session | None:
+        return self._one(select(sessions_table).where(sessions_table.c.session_sha256 == session_sha256), Session)
+
+    def touch_session(self, session_sha256: str, last_seen_at: float) -> None:
+        with writing(self._engine) as connection:
+            same = sessions_table.c.session_sha256 == session_sha256
+            connection.execute(update(sessions_table).where(same).values(last_seen_at=last_seen_at))
+
+    def end_session(self, session_sha256: str) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(delete(sessions_table).where(sessions_table.c.session_sha256 == session_sha256))
+
+    def end_old_sessions(self, seen_before: float, wall_created_before: float) -> int:
+        """Delete sessions that no rule keeps alive any more; their number."""
+        idle = ~sessions_table.c.is_wall & (sessions_table.c.last_seen_at < seen_before)
+        worn = sessions_table.c.is_wall & (sessions_table.c.created_at < wall_created_before)
+        with writing(self._engine) as connection:
+            return connection.execute(delete(sessions_table).where(idle | worn)).rowcount
+
+    def _insert(self, table: Table, row: msgspec.Struct, name: str) -> None:
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(insert(table).values(**msgspec.structs.asdict(row)))
+        except IntegrityError:
+            raise NameTaken(name) from None
+
+    def _one(self, query: Select[Any], kind: type[T]) -> T | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _read(row, kind)
+
+
+def _read(row: Row[Any], kind: type[T]) -> T:
+    return kind(**row._mapping)
