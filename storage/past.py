@@ -1,0 +1,107 @@
+"""Incidents of the past that other systems recorded (`dispatch.past`), in two tables beside the journal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import Column, Engine, Float, Index, Integer, Row, String, Table, Text, insert, select
+
+from dispatch.past import STAGE_FIELDS, PastIncident, PastResponse
+from storage.database import writing
+from storage.tables import metadata
+
+past_incidents = Table(
+    "past_incidents",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("source_id", String(200), primary_key=True),
+    Column("incident_type", Text, nullable=False),
+    Column("grade", Integer, nullable=False),
+    Column("received_at", Float(53), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("lon", Float(53)),
+    Column("lat", Float(53)),
+    Column("disposition", Text, nullable=False),
+    Index("ix_past_incidents_place", "lat", "lon"),
+    Index("ix_past_incidents_received", "received_at"),
+)
+
+past_responses = Table(
+    "past_responses",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("response_id", String(200), primary_key=True),
+    Column("source_id", String(200), nullable=False),
+    Column("unit", Text, nullable=False),
+    *(Column(name, Float(53)) for name in STAGE_FIELDS),
+    Index("ix_past_responses_incident", "source", "source_id"),
+)
+
+METRES_PER_DEGREE = 111_195.0
+
+
+class PastIncidents:
+    """Reading and writing past incidents. Blocks on the database: call it from a thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, incidents: Iterable[PastIncident]) -> int:
+        """Store those not yet known by (source, source_id), in one transaction; how many were new."""
+        with writing(self._engine) as connection:
+            known = {tuple(row) for row in connection.execute(select(past_incidents.c.source, past_incidents.c.source_id))}
+            fresh = [i for i in incidents if (i.source, i.source_id) not in known]
+            if fresh:
+                connection.execute(insert(past_incidents), [_incident_row(i) for i in fresh])
+            responses = [_response_row(i, r) for i in fresh for r in i.responses]
+            if responses:
+                connection.execute(insert(past_responses), responses)
+        return len(fresh)
+
+    def near(self, lon: float, lat: float, radius_m: float, since: datetime, limit: int = 20) -> list[PastIncident]:
+        """Past incidents within a box of `radius_m` about a point, newest first, without their responses."""
+        d_lat = radius_m / METRES_PER_DEGREE
+        d_lon = d_lat / max(0.01, math.cos(math.radians(lat)))
+        place = past_incidents.c
+        query = (
+            select(past_incidents)
+            .where(place.lat.between(lat - d_lat, lat + d_lat), place.lon.between(lon - d_lon, lon + d_lon))
+            .where(place.received_at >= since.timestamp())
+            .order_by(place.received_at.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [_incident(row, ()) for row in connection.execute(query)]
+
+    def all(self, source: str) -> list[PastIncident]:
+        """Every past incident of one source with its responses, oldest first."""
+        responses: dict[str, list[PastResponse]] = {}
+        with self._engine.connect() as connection:
+            of_source = select(past_responses).where(past_responses.c.source == source).order_by(past_responses.c.response_id)
+            for row in connection.execute(of_source):
+                responses.setdefault(row.source_id, []).append(_response(row))
+            incidents = select(past_incidents).where(past_incidents.c.source == source).order_by(past_incidents.c.received_at)
+            return [_incident(row, tuple(responses.get(row.source_id, ()))) for row in connection.execute(incidents)]
+
+
+def _incident_row(incident: PastIncident) -> dict[str, object]:
+    names = [c.name for c in past_incidents.columns if c.name != "received_at"]
+    return {name: getattr(incident, name) for name in names} | {"received_at": incident.received_at.timestamp()}
+
+
+def _response_row(incident: PastIncident, response: PastResponse) -> dict[str, object]:
+    times = {name: None if (at := getattr(response, name)) is None else at.timestamp() for name in STAGE_FIELDS}
+    return {"source": incident.source, "source_id": incident.source_id, "response_id": response.response_id, "unit": response.unit} | times
+
+
+def _incident(row: Row[tuple[object, ...]], responses: tuple[PastResponse, ...]) -> PastIncident:
+    values = dict(row._mapping)
+    return PastIncident(**values | {"received_at": datetime.fromtimestamp(values["received_at"], UTC), "responses": responses})
+
+
+def _response(row: Row[tuple[object, ...]]) -> PastResponse:
+    values = dict(row._mapping)
+    times = {name: None if values[name] is None else datetime.fromtimestamp(values[name], UTC) for name in STAGE_FIELDS}
+    return PastResponse(response_id=values["response_id"], unit=values["unit"], **times)

@@ -1,0 +1,64 @@
+"""Past incidents: stored once, whole, found by place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from dispatch.past import PastIncident, PastResponse
+from operations.imports import read_incidents, read_mapping
+from storage.database import open_database
+from storage.past import PastIncidents
+
+AT = datetime(2009, 1, 10, 22, 36, 1, tzinfo=UTC)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+    yield engine
+    engine.dispose()
+
+
+def incident(source_id: str, lon: float | None = -122.44, lat: float | None = 37.77) -> PastIncident:
+    response = PastResponse(f"{source_id}-E1", "E1", pushed_at=AT + timedelta(seconds=60))
+    return PastIncident("test", source_id, "fire", 2, AT, "GROVE ST", lon, lat, "", (response,))
+
+
+def test_what_is_stored_is_read_back_and_a_second_time_changes_nothing(engine: Engine) -> None:
+    past = PastIncidents(engine)
+    given = [incident("1"), incident("2", None, None)]
+    assert past.add(given) == 2
+    assert past.add(given) == 0
+    assert past.all("test") == given
+
+
+def test_near_finds_by_place_and_age(engine: Engine) -> None:
+    past = PastIncidents(engine)
+    past.add([incident("here"), incident("far", lon=-122.40), incident("nowhere", None, None)])
+    assert [i.source_id for i in past.near(-122.4401, 37.7701, 300, AT - timedelta(days=1))] == ["here"]
+    assert past.near(-122.4401, 37.7701, 300, AT + timedelta(days=1)) == []
+
+
+def test_a_failure_leaves_nothing_half_written(engine: Engine) -> None:
+    past = PastIncidents(engine)
+    twice = [incident("1"), PastIncident("test", "2", "fire", 2, AT, responses=incident("1").responses)]
+    with pytest.raises(Exception, match="UNIQUE"):
+        past.add(twice)
+    assert past.all("test") == []
+
+
+@pytest.mark.shared_data
+def test_the_san_francisco_calls_are_stored_whole(engine: Engine, shared_data: Path) -> None:
+    mapping = read_mapping(ROOT / "docs/examples/sf-fire-calls.toml")
+    result = read_incidents(shared_data / "incidents/sf_fire_calls_lonemountain_2009on.csv", mapping)
+    past = PastIncidents(engine)
+    assert past.add(result.incidents) == 901
+    stored = past.all("sf-fire-calls")
+    assert sum(len(i.responses) for i in stored) == 4340
+    assert {i.source_id for i in stored} == {i.source_id for i in result.incidents}
