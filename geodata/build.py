@@ -19,6 +19,8 @@ from shapely.geometry import box, mapping
 from geodata.basemap import write_base_map
 from geodata.city import FORMAT_VERSION, CityError
 from geodata.graph_build import build_graph
+from geodata.places import save_places
+from geodata.places_build import build_places
 from geodata.source import CitySource
 from geodata.street_layout import lay_out_streets
 from geodata.streets import StreetGraph, save_graph
@@ -78,7 +80,10 @@ def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, b
     save_graph(graph, work / "graph")
     progress("base map", 0.2)
     tiles = write_base_map(source, layout, work / "base.pmtiles")
-    progress("lists", 0.8)
+    progress("place index", 0.7)
+    places = build_places(source, layout, graph)
+    save_places(places, work / "places.npz")
+    progress("lists", 0.9)
     bounds = _bounds(source, graph)
     boundary = source.boundary if source.boundary is not None else box(*bounds)
     _write_organisations(source, work)

@@ -5,7 +5,7 @@ graph/*.npy          the street graph (`geodata.streets`), memory-mapped
 base.pmtiles         vector base map, zoom 6–14
 organisations.json   the organisation tree;  jurisdictions.geojson  their areas
 elements/*.geojson   catalogue elements the source knew, one file an element
-places.json          the place index (`geodata.places`)
+places.npz           the place index (`geodata.places`)
 boundary.geojson     outline
 report.json          what was read, dropped, repaired
 """
@@ -51,6 +51,10 @@ class City:
     @property
     def tiles_path(self) -> Path:
         return self.folder / "base.pmtiles"
+
+    @property
+    def places_path(self) -> Path:
+        return self.folder / "places.npz"
 
     def organisations(self) -> list[dict[str, Any]]:
         """Rows of organisations.json: code, name, name_en, level, parent, lon, lat, has_command_room, valid_from, valid_to."""

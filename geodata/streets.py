@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,7 @@ def load_graph(folder: Path) -> StreetGraph:
     """Map the arrays of `folder` (written by `save_graph`) read-only into memory."""
     scalars = json.loads((folder / "scalars.json").read_text(encoding="utf-8"))
 
-    def array(name: str) -> NDArray[np.generic]:
+    def array(name: str) -> NDArray[Any]:
         return np.load(folder / f"{name}.npy", mmap_mode="r")
 
     def profile(name: str) -> Profile:
