@@ -203,6 +203,10 @@ class BaseMap:
                     waiting.append((header["leaf_directory_offset"] + entry.offset, entry.length))
         self._entries = np.array(sorted(entries), dtype=np.int64).reshape(-1, 4)
 
+    @property
+    def tile_count(self) -> int:
+        return int(self._entries[:, 1].sum())
+
     def tile(self, z: int, x: int, y: int) -> bytes | None:
         """The gzip bytes of a vector tile; None where there is none (also for numbers that name no tile)."""
         if not (self.min_zoom <= z <= self.max_zoom and 0 <= x < 1 << z and 0 <= y < 1 << z):

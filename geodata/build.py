@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from shapely.geometry import box, mapping
 
 from geodata.basemap import write_base_map
 from geodata.city import FORMAT_VERSION, CityError
+from geodata.components import component_figures
 from geodata.graph_build import build_graph
 from geodata.places import save_places
 from geodata.places_build import build_places
@@ -35,7 +36,9 @@ class BuildReport:
     folder: Path
     read: dict[str, int]  # what the source held
     problems: dict[str, int]  # dropped or repaired, by reason
-    figures: dict[str, Any] = field(default_factory=dict)  # what the folder holds
+    restrictions: dict[str, int]  # turn restrictions by what became of them: applied, with_missing_way, …
+    barriers: dict[str, int]  # closed_to_cars, passable
+    figures: dict[str, Any]  # what the folder holds
 
 
 def build_city(source: CitySource, out: Path, *, progress: Progress | None = None, built_at: datetime | None = None) -> BuildReport:
@@ -95,12 +98,23 @@ def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, b
         "organisations": len(source.organisations),
         "elements": elements,
         "base_map": tiles,
+        "places": {"entries": len(places.entry_kind), "crossings": len(places.crossing_a)},
     }
-    report = BuildReport(out, dict(sorted(source.read.items())), {k: v for k, v in sorted(counts.items()) if v}, figures)
-    _write_json(work / "report.json", {"read": report.read, "problems": report.problems, "figures": report.figures})
+    report = _report(out, source, counts, figures)
+    values = {key: value for key, value in asdict(report).items() if key != "folder"}
+    _write_json(work / "report.json", values)
     _write_city_toml(source, bounds, work, built_at)
     progress("done", 1.0)
     return report
+
+
+def _report(out: Path, source: CitySource, counts: Counter[str], figures: dict[str, Any]) -> BuildReport:
+    """Sort the counts: what became of restrictions and barriers is news, the rest are losses and repairs."""
+    sorted_counts = {key: value for key, value in sorted(counts.items()) if value}
+    restrictions = {key.removeprefix("restriction_"): n for key, n in sorted_counts.items() if key.startswith("restriction_")}
+    barriers = {key.removeprefix("barrier_"): n for key, n in sorted_counts.items() if key.startswith("barrier_")}
+    problems = {key: n for key, n in sorted_counts.items() if not key.startswith(("restriction_", "barrier_"))}
+    return BuildReport(out, dict(sorted(source.read.items())), problems, restrictions, barriers, figures)
 
 
 def _bounds(source: CitySource, graph: StreetGraph) -> tuple[float, float, float, float]:
@@ -119,6 +133,7 @@ def _graph_figures(graph: StreetGraph) -> dict[str, Any]:
         "directed_car_edges": graph.car_edge_count,
         "directed_foot_edges": int(np.isfinite(graph.foot.time_s).sum()),
         "car_turns": len(graph.car.next_edge),
+        "components": {"car": component_figures(graph, graph.car), "foot": component_figures(graph, graph.foot)},
         "street_km": round(float(graph.length_m.sum(dtype=np.float64)) / 2000, 3),
     }
 

@@ -85,8 +85,10 @@ _TEXTS = ("names", "forms", "kinds", "details")
 def save_places(table: PlaceTable, path: Path) -> None:
     """Write the table as one .npz file, texts as UTF-8 bytes."""
     arrays: dict[str, Any] = {f.name: getattr(table, f.name) for f in fields(PlaceTable) if f.name not in _TEXTS}
-    texts = {name: getattr(table, name) if name == "forms" else "\n".join(getattr(table, name)) for name in _TEXTS}
-    np.savez(path, **arrays, **{name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()})
+    for name in _TEXTS:
+        text = table.forms if name == "forms" else "\n".join(getattr(table, name))
+        arrays[name] = np.frombuffer(text.encode(), dtype=np.uint8)
+    np.savez(path, **arrays)
 
 
 def load_places(path: Path) -> PlaceIndex:
