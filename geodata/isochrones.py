@@ -45,14 +45,22 @@ class StreetPieces:
         vertices = self.lonlat.tolist()
         return [vertices[self.start[i] : self.start[i + 1]] for i in chosen]
 
+    def gapped(self, ring: int) -> tuple[Floats, Floats]:
+        """lon and lat of the polylines first reached in this ring, one after the other with NaN between them."""
+        chosen = self.ring == ring
+        count = np.diff(self.start)[chosen]
+        vertices = self.lonlat[np.repeat(self.ring, np.diff(self.start)) == ring]
+        parted = np.insert(vertices, np.cumsum(count)[:-1], np.nan, axis=0)
+        return parted[:, 0], parted[:, 1]
+
     def street_metres(self) -> list[float]:
         """Metres of street within each level, every street counted once."""
         each = np.bincount(self.ring, weights=self.length_m, minlength=len(self.levels_s))
         return [float(m) for m in np.cumsum(each)]
 
 
-class PieceWriter:
-    """Turns a running search into street pieces; holds the shapes of one city. Thread-safe."""
+class StreetShapes:
+    """The shapes of one city's streets: draws what a search has reached, and routes. Thread-safe."""
 
     def __init__(self, graph: StreetGraph) -> None:
         self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
@@ -91,6 +99,18 @@ class PieceWriter:
             tuple(float(s) for s in levels), ring[:pieces], owner[:pieces], length[:pieces], start[: pieces + 1],
             x[:used], y[:used], time[:used], self._projection,
         )  # fmt: skip
+
+    def route(self, edges: Sequence[int], start: float, end: float) -> Floats:
+        """[vertices, 2] lon, lat along consecutive edges, from a fraction of the first to a fraction of the last.
+
+        Empty when the two are the same place.
+        """
+        chain = np.array(edges, np.int32)
+        room = int(self._vertices[chain].sum()) + 2 * len(chain)
+        x, y, time = np.empty(room), np.empty(room), np.empty(room, np.float32)
+        used = write_route(chain, start, end, self._first, self._last, self._x, self._y, x, y, time)
+        lon, lat = self._projection.to_degrees(x[:used], y[:used])
+        return np.round(np.stack((lon, lat), axis=1), 6).astype(np.float64, copy=False)
 
 
 def edge_metres(found: Found, levels_s: Sequence[float]) -> list[float]:
@@ -241,3 +261,23 @@ def write_pieces(
             pieces += 1
             start[pieces] = used
     return pieces
+
+
+@njit(cache=True, nogil=True)
+def write_route(
+    edges: Ints, start: float, end: float, first: Ints, last: Ints, x: Floats, y: Floats, out_x: Floats, out_y: Floats, out_s: Times
+) -> int:
+    """Write consecutive edges as one polyline without repeating the junctions; return the vertices used."""
+    used = 0
+    for i in range(len(edges)):
+        a = start if i == 0 else 0.0
+        b = end if i == len(edges) - 1 else 1.0
+        if b <= a and len(edges) > 1:
+            continue
+        begin = used
+        used, _ = write_line(edges[i], a, b, 0.0, 0.0, first, last, x, y, used, out_x, out_y, out_s)
+        if begin > 0 and used > begin:
+            for v in range(begin + 1, used):
+                out_x[v - 1], out_y[v - 1] = out_x[v], out_y[v]
+            used -= 1
+    return used

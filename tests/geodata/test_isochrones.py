@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.isochrones import PieceWriter, StreetPieces, edge_metres
+from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
 from geodata.searches import Ground, RoadPoint
 from tests.geodata.networks import Street, random_grid, street_graph
 
@@ -16,7 +16,7 @@ LEVELS = (40.0, 90.0, 160.0)
 
 def pieces_of(ground: Ground, edge: int, fraction: float, direction: str, profile: str = "car") -> StreetPieces:
     with ground.search(RoadPoint(edge, fraction, 0, 0, 0), LEVELS[-1], direction, profile) as found:  # type: ignore[arg-type]
-        return PieceWriter(ground.graph).pieces(found, LEVELS)
+        return StreetShapes(ground.graph).pieces(found, LEVELS)
 
 
 def seconds_along(ground: Ground, at: tuple[int, float], direction: str, profile: str, fractions: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_a_street_met_from_both_ends_is_drawn_once() -> None:
     square = street_graph([(0, 0), (1000, 0), (1000, 1000), (0, 1000)], [Street(0, 1), Street(1, 2), Street(2, 3), Street(3, 0)])
     ground = Ground(square)
     with ground.search(RoadPoint(0, 0.5, 0, 0, 0), 1000) as found:
-        pieces = PieceWriter(square).pieces(found, (100.0, 1000.0))
+        pieces = StreetShapes(square).pieces(found, (100.0, 1000.0))
         assert edge_metres(found, (100.0, 1000.0)) == pytest.approx([2000, 8000], abs=0.1)
     assert pieces.street_metres() == pytest.approx([2000, 4000], abs=0.1)
     assert pieces.time_s.max() == pytest.approx(200, abs=1e-3)
@@ -82,7 +82,7 @@ def test_one_way_street_counts_only_where_it_leads_to_the_point() -> None:
     line = street_graph([(0, 0), (1000, 0), (2000, 0)], [Street(0, 1, one_way=True), Street(1, 2, one_way=True)])
     ground = Ground(line)
     with ground.search(RoadPoint(2, 0.5, 0, 0, 0), 120) as found:
-        pieces = PieceWriter(line).pieces(found, (120.0,))
+        pieces = StreetShapes(line).pieces(found, (120.0,))
         assert edge_metres(found, (120.0,)) == pytest.approx([1200], abs=0.1)
     assert pieces.street_metres() == pytest.approx([1200], abs=0.1)
     assert (pieces.x.min(), pieces.x.max()) == pytest.approx((300, 1500), abs=0.1)

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.isochrones import PieceWriter, StreetPieces
+from geodata.isochrones import StreetPieces, StreetShapes
 from geodata.projection import LocalProjection
 from geodata.rings import area, areas, fill_for
 from geodata.searches import Ground, RoadPoint
@@ -20,7 +20,7 @@ PROJECTION = LocalProjection(*ORIGIN)
 
 def pieces_of(ground: Ground, edge: int, fraction: float, levels: tuple[float, ...] = LEVELS) -> StreetPieces:
     with ground.search(RoadPoint(edge, fraction, 0, 0, 0), levels[-1]) as found:
-        return PieceWriter(ground.graph).pieces(found, levels)
+        return StreetShapes(ground.graph).pieces(found, levels)
 
 
 def samples(pieces: StreetPieces, ring: int) -> tuple[np.ndarray, np.ndarray]:
