@@ -44,7 +44,7 @@ def oracle_eta_s(ground: Ground, goal: Target, units: UnitPlacement) -> np.ndarr
         matrix = with_source(turn_matrix(p, True), edges, fractions * p.time_s[edges])
         label = dijkstra(matrix, indices=matrix.shape[0] - 1)[:-1]
         for i in np.flatnonzero((units.edge >= 0) & (units.on_foot == (profile == "foot"))):
-    XX
+            e, f = int(units.edge[i]), float(units.fraction[i])
             for edge, at in ((e, f), (int(ground.twin[e]), 1 - f)):
                 if not np.isfinite(p.time_s[edge]):
                     continue

@@ -1,0 +1,185 @@
+"""Everything that is asked of the street graph, behind one object: rings, times, nearest units, routes.
+
+Made once per city and shared by all threads. Every method computes and never waits; call them from worker threads, not
+from the event loop (a ring takes some 10 ms). The first call of each kernel compiles it: `warm_up` does that beforehand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike
+
+from geodata.city import City
+from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
+from geodata.nearest import (
+    MAX_LIMIT_S,
+    PROFILES,
+    Bools,
+    NearestUnits,
+    Route,
+    Target,
+    UnitPlacement,
+    UnitTimes,
+    nearest_units,
+    route,
+    unit_times,
+)
+from geodata.rings import areas
+from geodata.searches import Direction, Ground, ProfileName, RoadPoint
+from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Snapper
+from geodata.streets import StreetGraph
+
+MAX_MINUTES = 30.0
+MAX_RINGS = 10
+
+
+class BadRings(ValueError):
+    """Rings that can't be drawn; the message names the value and what may be asked."""
+
+
+@dataclass(frozen=True)
+class RingsAnswer:
+    """Travel-time rings around one point, smallest first."""
+
+    lon: float  # as asked
+    lat: float
+    on_street: RoadPoint  # where the search begins; `distance_m` says how far from the asked point
+    direction: Direction
+    profile: ProfileName
+    minutes: tuple[float, ...]
+    areas: tuple[shapely.MultiPolygon, ...]  # lon, lat degrees
+    # Per ring, everything within it: metres of directed edges (both directions count) and of street (each once).
+    edge_metres: tuple[float, ...]
+    street_metres: tuple[float, ...]
+    streets: StreetPieces  # ring k of the pieces is minutes[k]
+
+    def geojson(self, streets: bool = False) -> dict[str, Any]:
+        """FeatureCollection: one MultiPolygon a ring, the smallest last; `streets` puts the reached streets before, as MultiLineStrings."""
+        largest_first = range(len(self.minutes) - 1, -1, -1)
+        features = [self._feature(k, "streets", {"type": "MultiLineString", "coordinates": self.streets.lines(k)}) for k in largest_first]
+        rings = [self._feature(k, "ring", shapely.geometry.mapping(self.areas[k])) for k in largest_first]
+        return {"type": "FeatureCollection", "features": (features if streets else []) + rings}
+
+    def _feature(self, ring: int, kind: str, geometry: dict[str, Any]) -> dict[str, Any]:
+        properties = {
+            "kind": kind,
+            "minutes": self.minutes[ring],
+            "direction": self.direction,
+            "profile": self.profile,
+            "edge_metres": round(self.edge_metres[ring], 1),
+            "street_metres": round(self.street_metres[ring], 1),
+            "off_street_m": round(self.on_street.distance_m, 1),
+        }
+        return {"type": "Feature", "properties": properties, "geometry": geometry}
+
+
+class TravelTimes:
+    """Travel times on one city's streets. Thread-safe."""
+
+    def __init__(self, city: City | StreetGraph) -> None:
+        graph = city.graph if isinstance(city, City) else city
+        self._graph = graph
+        self._ground = Ground(graph)
+        self._snapper = Snapper(graph)
+        self._shapes = StreetShapes(graph)
+
+    def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
+        """The nearest place on a street. Raises OffNetwork with the distance."""
+        return self._snapper.snap(lon, lat, profile, max_distance_m)
+
+    def place(self, lon: ArrayLike, lat: ArrayLike, on_foot: ArrayLike) -> UnitPlacement:
+        """Units on the network, from positions of any kind. Off the network is edge -1, never an error."""
+        return UnitPlacement.place(self._snapper, lon, lat, on_foot)
+
+    def move(self, units: UnitPlacement, lon: ArrayLike, lat: ArrayLike) -> UnitPlacement:
+        """The placement for new positions of the same units; only those that have moved are snapped again."""
+        return units.updated(self._snapper, lon, lat)
+
+    def rings(
+        self,
+        lon: float,
+        lat: float,
+        minutes: Sequence[float] = (1, 3, 5),
+        direction: Direction = "to",
+        profile: ProfileName = "car",
+    ) -> RingsAnswer:
+        """Rings towards (`to`) or away from (`from`) a point. Raises OffNetwork and BadRings."""
+        levels = checked_minutes(minutes)
+        checked(direction, profile)
+        levels_s = [60.0 * m for m in levels]
+        on_street = self.snap(lon, lat, profile)
+        with self._ground.search(on_street, levels_s[-1], direction, profile) as found:
+            pieces = self._shapes.pieces(found, levels_s)
+            metres = edge_metres(found, levels_s)
+        return RingsAnswer(
+            lon, lat, on_street, direction, profile, levels, tuple(areas(pieces)), tuple(metres), tuple(pieces.street_metres()), pieces
+        )
+
+    def etas_to(self, lon: float, lat: float, units: UnitPlacement, limit_s: float = MAX_LIMIT_S, among: Bools | None = None) -> UnitTimes:
+        """When each unit could be at a point: seconds and road metres, inf beyond `limit_s`. Each unit at its own profile's speed.
+
+        Raises OffNetwork when the point is far from every street.
+        """
+        return unit_times(self._ground, self.target(lon, lat), units, min(limit_s, MAX_LIMIT_S), among)
+
+    def nearest(
+        self, lon: float, lat: float, units: UnitPlacement, k: int = 10, among: Bools | None = None, limit_s: float = MAX_LIMIT_S
+    ) -> NearestUnits:
+        """The `k` units (of the mask `among`) soonest at a point by road. Raises OffNetwork."""
+        return nearest_units(self._ground, self.target(lon, lat), units, k, among, min(limit_s, MAX_LIMIT_S))
+
+    def route(self, start: tuple[float, float], end: tuple[float, float], profile: ProfileName = "car") -> Route:
+        """The fastest way between two lon, lat points. Raises OffNetwork and NoRoute."""
+        checked("to", profile)
+        return route(self._ground, self._shapes, self.snap(*start, profile), self.snap(*end, profile), profile)
+
+    def target(self, lon: float, lat: float) -> Target:
+        """A point as each profile reaches it. Raises OffNetwork when none does."""
+        found: Target = {}
+        failure: OffNetwork | None = None
+        for profile in PROFILES:
+            try:
+                found[profile] = self.snap(lon, lat, profile)
+            except OffNetwork as off:
+                found[profile] = None
+                failure = failure or off
+        if failure and not any(found.values()):
+            raise failure
+        return found
+
+    def warm_up(self) -> None:
+        """Compile (or load from the cache) every kernel by asking one of each question in the middle of the first usable street."""
+        for profile in PROFILES:
+            usable = np.flatnonzero(np.isfinite(self._ground.profiles[profile].time_s))
+            if not len(usable):
+                continue
+            (lon, lat), _ = self._shapes.route([int(usable[0])], 0.5, 1.0)[[0, -1]].tolist()
+            units = self.move(self.place([lon, lon], [lat, lat], [False, True]), [lon, lon], [lat, lat + 1e-5])
+            self.nearest(lon, lat, units, 1)
+            self.route((lon, lat), (lon, lat), profile)
+            for direction in ("to", "from"):
+                self.rings(lon, lat, (0.5, 1), direction, profile).geojson(streets=True)
+
+
+def checked_minutes(minutes: Sequence[float]) -> tuple[float, ...]:
+    """Ring minutes, ascending without repeats. Raises BadRings."""
+    if not 1 <= len(minutes) <= MAX_RINGS:
+        raise BadRings(f"{len(minutes)} rings were asked for. Ask for 1 to {MAX_RINGS}.")
+    for m in minutes:
+        if not (math.isfinite(m) and 0 < m <= MAX_MINUTES):
+            raise BadRings(f"A ring of {m:g} minutes can't be drawn. Ask for more than 0 and at most {MAX_MINUTES:g} minutes.")
+    return tuple(sorted({float(m) for m in minutes}))
+
+
+def checked(direction: str, profile: str) -> None:
+    """Refuse names that no search knows. Raises BadRings."""
+    if direction not in ("to", "from"):
+        raise BadRings(f"Direction {direction!r} is unknown. Ask for 'to' or 'from'.")
+    if profile not in PROFILES:
+        raise BadRings(f"Profile {profile!r} is unknown. Ask for 'car' or 'foot'.")
