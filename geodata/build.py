@@ -69,7 +69,11 @@ def _put_in_place(work: Path, out: Path) -> None:
     if out.exists():
         old = work.with_name(work.name + "-old")
         out.rename(old)
-        work.rename(out)
+        try:
+            work.rename(out)
+        except OSError:
+            old.rename(out)
+            raise
         shutil.rmtree(old)
     else:
         work.rename(out)
@@ -178,7 +182,7 @@ def _write_elements(source: CitySource, work: Path) -> dict[str, int]:
 
 def _geometry(shape: shapely.Geometry) -> dict[str, Any]:
     """GeoJSON geometry, to the decimetre: finer digits are noise and double the file."""
-    return mapping(shapely.set_precision(shape, 1e-6))
+    return mapping(shapely.set_precision(shapely.make_valid(shape), 1e-6))
 
 
 def _write_city_toml(source: CitySource, bounds: tuple[float, float, float, float], work: Path, built_at: datetime | None) -> None:
@@ -194,8 +198,8 @@ def _write_city_toml(source: CitySource, bounds: tuple[float, float, float, floa
         "built_at": built_at.isoformat() if built_at else "",
         "bounds": list(bounds),
     }
-    # A JSON string, number, boolean or list of numbers is the same in TOML, but for DEL, which no name holds.
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
+    # A JSON string, number, boolean or list of numbers is the same in TOML, but for DEL.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n".replace("\x7f", "\\u007f") for key, value in values.items()]
     (work / "city.toml").write_text("".join(lines), encoding="utf-8")
 
 

@@ -222,5 +222,5 @@ def _names(streets: list[SourceWay]) -> tuple[tuple[str, ...], NDArray[np.int32]
 
 
 def street_name(tags: dict[str, str]) -> str:
-    """A street without a name goes by its number."""
-    return tags.get("name") or tags.get("ref") or ""
+    """A street without a name goes by its number. In one line, because names are stored one a line."""
+    return " ".join((tags.get("name") or tags.get("ref") or "").split())

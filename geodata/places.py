@@ -86,7 +86,7 @@ def save_places(table: PlaceTable, path: Path) -> None:
     """Write the table as one .npz file, texts as UTF-8 bytes."""
     arrays: dict[str, Any] = {f.name: getattr(table, f.name) for f in fields(PlaceTable) if f.name not in _TEXTS}
     for name in _TEXTS:
-        text = table.forms if name == "forms" else "\n".join(getattr(table, name))
+        text = table.forms if name == "forms" else "".join(item + "\n" for item in getattr(table, name))
         arrays[name] = np.frombuffer(text.encode(), dtype=np.uint8)
     np.savez(path, **arrays)
 
@@ -99,7 +99,7 @@ def load_places(path: Path) -> PlaceIndex:
             arrays: dict[str, Any] = {f.name: stored[f.name] for f in fields(PlaceTable) if f.name not in _TEXTS}
     except Exception as error:  # a damaged archive fails in many ways inside the reader
         raise CityError(f"{path} is no place index that can be read ({error}). Build the city again.") from error
-    lists: dict[str, Any] = {name: tuple(text.split("\n")) if text else () for name, text in texts.items() if name != "forms"}
+    lists: dict[str, Any] = {name: tuple(text.split("\n")[:-1]) for name, text in texts.items() if name != "forms"}
     return PlaceIndex(PlaceTable(forms=texts["forms"], **lists, **arrays))
 
 
@@ -134,6 +134,8 @@ class PlaceIndex:
         if len(entry) + len(crossing) < limit:
             along, along_rank = self._crossings_along(quality, crossing)
             crossing, crossing_rank = np.concatenate([crossing, along]), np.concatenate([crossing_rank, along_rank])
+        if not len(entry) + len(crossing):
+            entry, entry_rank, crossing, crossing_rank = self._named_within(text)
         return self._best(entry, entry_rank, crossing, crossing_rank, near, limit)
 
     def _range(self, text: str) -> slice:
@@ -183,6 +185,34 @@ class PlaceIndex:
         on_road[known] = False
         found = np.flatnonzero(on_road)
         return found, np.full(len(found), _ALONG, dtype=np.uint8)
+
+    def _named_within(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]:
+        """Entries and crossings whose whole names stand in the text: an address with district and house number."""
+        named = np.zeros(len(self._t.names), dtype=bool)
+        named[self._whole_names(text)] = True
+        crossing = np.flatnonzero(named[self._t.crossing_a] & named[self._t.crossing_b])
+        entry, rank = self._matching_entries(np.where(named, _PREFIX, _NO_MATCH).astype(np.uint8))
+        # A road in the locality that the text names too goes before its namesakes; the locality itself comes last.
+        localities = {self._t.names[i] for i in np.flatnonzero(named)}
+        in_locality = np.array([detail in localities for detail in self._t.details], dtype=bool)[self._t.entry_detail[entry]]
+        is_place = np.array([kind == "place" for kind in self._t.kinds], dtype=bool)[self._t.entry_kind[entry]]
+        rank = np.where(is_place, _ALONG, np.where(in_locality, _PREFIX, _INSIDE)).astype(np.uint8)
+        return entry, rank, crossing, np.full(len(crossing), _EXACT, dtype=np.uint8)
+
+    def _whole_names(self, text: str) -> list[int]:
+        """Names standing in the text, those within a longer one left out."""
+        spans: list[tuple[int, int, list[int]]] = []
+        for start in range(len(text)):
+            end = start + 1
+            while end <= len(text) and (found := self._range(text[start:end])).start < found.stop:
+                # Two letters of pinyin stand in any text; two Chinese characters are a name.
+                if end - start >= (4 if text[start:end].isascii() else 2):
+                    whole = self._t.begin_is_head[found] & (self._t.begin_length[found] == end - start)
+                    spans.append((start, end, self._t.begin_name[found][whole].tolist()))
+                end += 1
+        spans = [span for span in spans if span[2]]
+        inner = [any(a <= start and end <= b and (a, b) != (start, end) for a, b, _ in spans) for start, end, _ in spans]
+        return [name for (_, _, names), is_inner in zip(spans, inner, strict=True) if not is_inner for name in names]
 
     def _best(
         self,

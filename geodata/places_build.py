@@ -80,8 +80,8 @@ class _Localities:
 
     def __init__(self, source: CitySource, graph: StreetGraph) -> None:
         self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
-        places = [f for f in source.features if f.layer == "place" and f.rank >= _LOCALITY_RANK and f.name]
-        self._names = [f.name for f in places]
+        places = [f for f in source.features if f.layer == "place" and f.rank >= _LOCALITY_RANK and _clean(f.name)]
+        self._names = [_clean(f.name) for f in places]
         centres = [f.geometry.representative_point() for f in places]
         x, y = self._projection.to_metres([c.x for c in centres], [c.y for c in centres])
         self._tree = cKDTree(np.column_stack([x, y])) if places else None
@@ -124,7 +124,8 @@ def _crossings(
     x, y = graph.node_x[node], graph.node_y[node]
     chosen = _one_a_cluster(a * len(graph.names) + b, x, y, CROSSING_GAP_M, np.ones(len(node)))
     name_number = np.array([number.get(name, -1) for name in graph.names], dtype=np.int32)
-    return name_number[a[chosen]], name_number[b[chosen]], graph.node_lon[node[chosen]], graph.node_lat[node[chosen]]
+    lon, lat = graph.node_lon[node[chosen]], graph.node_lat[node[chosen]]
+    return name_number[a[chosen]], name_number[b[chosen]], np.round(lon, 6), np.round(lat, 6)
 
 
 def _one_a_cluster(
