@@ -32,5 +32,5 @@ class OperatingPicture(msgspec.Struct, frozen=True):
 
 
 def source_key(source: str, source_id: str | None) -> str | None:
-    """Key of `incident_by_source`; None for an incident without an outside number. A source has no colon (see decide)."""
-    return None if source_id is None else f"{source}:{source_id}"
+    """Key of `incident_by_source`; None for an incident without an outside number. The length keeps two pairs from looking alike."""
+    return None if source_id is None else f"{len(source)}:{source}:{source_id}"

@@ -57,7 +57,7 @@ def push(case: Case[Push]) -> Events:
 def reinforce(case: Case[Reinforce]) -> Events:
     """增援: sends further units to an incident that has some."""
     if not case.incident.active_assignments:
-        raise RuleViolation("units_on_it", f"{case.name} has no unit to reinforce; push instead.")
+        raise RuleViolation("no-unit-on-incident", f"{case.name} has no unit to reinforce; push instead.")
     return _pushes(case, "reinforce")
 
 
@@ -92,7 +92,7 @@ def recall(case: Case[Recall]) -> Events:
     """撤回: takes pushes back; a unit that has arrived is released instead. Without `unit_ids`: every unit on it."""
     named = case.command.unit_ids or tuple(a.unit_id for a in case.incident.active_assignments)
     if not named:
-        raise RuleViolation("units_on_it", f"{case.name} has no unit to recall.")
+        raise RuleViolation("no-unit-on-incident", f"{case.name} has no unit to recall.")
     assignments = [_assignment(case, unit_id) for unit_id in named]
     return tuple(_let_go(case, a, case.command.text) for a in assignments if a.is_active)
 
@@ -145,7 +145,7 @@ def _step(
             detail = (
                 f"{unit_name(case, assignment.unit_id)} is already {assignment.stage} on {case.name.lower()}; it can't go back to {stage}."
             )
-            raise RuleViolation("stage_forward", detail)
+            raise RuleViolation("stage-backwards", detail)
         events.append(event(case.incident.incident_id, assignment.assignment_id, assignment.unit_id))
     return tuple(events)
 
@@ -159,7 +159,7 @@ def refuse(case: Case[Refuse]) -> Events:
         _require_active(case, assignment)
         if ORDER.index(assignment.stage) > ORDER.index(AssignmentStage.ACKNOWLEDGED):
             detail = f"{unit_name(case, assignment.unit_id)} is {assignment.stage} and can't refuse any more; ask the desk to recall it."
-            raise RuleViolation("stage_forward", detail)
+            raise RuleViolation("stage-backwards", detail)
         events.append(PushRefused(case.incident.incident_id, assignment.assignment_id, assignment.unit_id, case.command.text))
     return tuple(events)
 
@@ -168,7 +168,7 @@ def feedback(case: Case[Feedback]) -> Events:
     """反馈. May be given more than once, and completed after the crew was released (补录)."""
     command = case.command
     if not command.text.strip() and not command.form:
-        raise RuleViolation("text_given", "Feedback is empty; give a text or a form.")
+        raise RuleViolation("text-missing", "Feedback is empty; give a text or a form.")
     events = []
     for assignment in own_assignments(case):
         if assignment.stage in (AssignmentStage.RECALLED, AssignmentStage.REFUSED):
@@ -187,7 +187,7 @@ def clear(case: Case[Clear]) -> Events:
         if assignment.stage not in ARRIVED:
             name = unit_name(case, assignment.unit_id)
             detail = f"{name} is {assignment.stage}; it can be cleared after it has arrived, before that recall it."
-            raise RuleViolation("unit_arrived", detail)
+            raise RuleViolation("unit-not-arrived", detail)
         events.append(UnitReleased(case.incident.incident_id, assignment.assignment_id, assignment.unit_id, case.command.text))
     return tuple(events)
 
@@ -199,7 +199,7 @@ def own_assignments(case: Case[Any]) -> list[Assignment]:
     if own is not None:
         if command.unit_ids not in ((), (own,)):
             detail = f"{unit_name(case, own)} acts for itself only, not for {', '.join(command.unit_ids)}; leave unit_ids out."
-            raise NotPermitted("own_assignment", detail)
+            raise NotPermitted("not-own-unit", detail)
         named: tuple[str, ...] = (own,)
     elif command.unit_ids:
         named = command.unit_ids
@@ -207,7 +207,7 @@ def own_assignments(case: Case[Any]) -> list[Assignment]:
         active = case.incident.active_assignments
         if len(active) != 1:
             on_it = ", ".join(a.unit_id for a in active) or "none"
-            raise RuleViolation("unit_named", f"{case.name} has {len(active)} units on it ({on_it}); name one in unit_ids.")
+            raise RuleViolation("units-not-named", f"{case.name} has {len(active)} units on it ({on_it}); name one in unit_ids.")
         named = (active[0].unit_id,)
     assignments = [_assignment(case, unit_id) for unit_id in dict.fromkeys(named)]
     for assignment in assignments:
@@ -218,7 +218,7 @@ def own_assignments(case: Case[Any]) -> list[Assignment]:
 def _assignment(case: Case[Any], unit_id: str) -> Assignment:
     assignment = case.incident.assignment_of(unit_id)
     if assignment is None:
-        raise NotFound("assignment_known", f"{unit_name(case, unit_id)} has not been pushed to {case.name.lower()}; push it first.")
+        raise NotFound("not-assigned", f"{unit_name(case, unit_id)} has not been pushed to {case.name.lower()}; push it first.")
     return assignment
 
 
@@ -227,7 +227,7 @@ def _after_push(case: Case[Any], assignment: Assignment) -> None:
     if at is not None and at < assignment.pushed_at - CLOCK_TOLERANCE:
         pushed = assignment.pushed_at.isoformat()
         detail = f"happened_at {at.isoformat()} is before {unit_name(case, assignment.unit_id)} was pushed ({pushed}); correct it."
-        raise RuleViolation("after_push", detail)
+        raise RuleViolation("before-push", detail)
 
 
 def _require_active(case: Case[Any], assignment: Assignment) -> None:
@@ -236,4 +236,4 @@ def _require_active(case: Case[Any], assignment: Assignment) -> None:
         detail = (
             f"{unit_name(case, assignment.unit_id)} is not on {case.name.lower()} any more: {assignment.stage}{why}; push it again first."
         )
-        raise RuleViolation("assignment_active", detail)
+        raise RuleViolation("assignment-ended", detail)

@@ -33,7 +33,7 @@ class Case(Generic[AnyOf]):
     def incident(self) -> Incident:
         """The command's incident; the guard `incident_known` has seen to it that there is one."""
         if self.found is None:
-            raise NotFound("incident_known", f"There is no incident {getattr(self.command, 'incident_id', '')!r}; check its id.")
+            raise NotFound("unknown-incident", f"There is no incident {getattr(self.command, 'incident_id', '')}; check the id.")
         return self.found
 
     @property

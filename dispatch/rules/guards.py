@@ -1,6 +1,7 @@
-"""What must hold before a command does anything. Each guard's name is the `rule` of its refusal.
+"""What must hold before a command does anything.
 
-A refusal names the value and the remedy. A guard returns nothing; a repetition of what is already so is no breach.
+A refusal names the value and the remedy, and carries a stable `rule` for machines. A guard returns nothing; a repetition of
+what is already so is no breach.
 """
 
 from __future__ import annotations
@@ -39,18 +40,18 @@ def strings_sound(case: Case[Any]) -> None:
 def _string_sound(name: str, value: str) -> None:
     limit = MAX_TEXT if name in ("text", "address") else MAX_NAME
     if len(value) > limit:
-        raise RuleViolation("strings_sound", f"{name} has {len(value)} characters; send at most {limit}.")
+        raise RuleViolation("unsound-text", f"{name} has {len(value)} characters; send at most {limit}.")
     if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
-        raise RuleViolation("strings_sound", f"{name} contains a character that can't be stored; send plain Unicode text.")
+        raise RuleViolation("unsound-text", f"{name} contains a character that can't be stored; send plain Unicode text.")
 
 
 def _json_sound(name: str, value: dict[str, Any]) -> None:
     try:
         size = len(msgspec.json.encode(value))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise RuleViolation("strings_sound", f"{name} can't be written as JSON: {error}; send plain JSON values.") from None
+        raise RuleViolation("unsound-text", f"{name} can't be written as JSON: {error}; send plain JSON values.") from None
     if size > MAX_JSON:
-        raise RuleViolation("strings_sound", f"{name} takes {size} bytes; send at most {MAX_JSON}.")
+        raise RuleViolation("unsound-text", f"{name} takes {size} bytes; send at most {MAX_JSON}.")
 
 
 def time_plausible(case: Case[Any]) -> None:
@@ -62,14 +63,14 @@ def time_plausible(case: Case[Any]) -> None:
     happened_at = case.command.happened_at
     if case.found is not None and happened_at is not None and happened_at < case.found.called_at - CLOCK_TOLERANCE:
         detail = f"happened_at {happened_at.isoformat()} is before the call ({case.found.called_at.isoformat()}); correct it."
-        raise RuleViolation("time_plausible", detail)
+        raise RuleViolation("implausible-time", detail)
 
 
 def instant_plausible(name: str, at: datetime, now: datetime) -> None:
     if at.tzinfo is None:
-        raise RuleViolation("time_plausible", f"{name} {at.isoformat()} has no offset from UTC; add one, such as +08:00.")
+        raise RuleViolation("implausible-time", f"{name} {at.isoformat()} has no offset from UTC; add one, such as +08:00.")
     if at > now + CLOCK_TOLERANCE:
-        raise RuleViolation("time_plausible", f"{name} {at.isoformat()} is in the future (now {now.isoformat()}); correct it.")
+        raise RuleViolation("implausible-time", f"{name} {at.isoformat()} is in the future (now {now.isoformat()}); correct it.")
 
 
 def incident_known(case: Case[Any]) -> None:
@@ -82,51 +83,51 @@ def version_matches(case: Case[Any]) -> None:
     expected = case.command.expected_version
     if expected is not None and expected != case.incident.version:
         detail = f"{case.name} is at version {case.incident.version}, not {expected}; look at what has changed and send again."
-        raise Conflict("version_matches", detail, present_version=case.incident.version)
+        raise Conflict("version-conflict", detail, present_version=case.incident.version)
 
 
 def incident_open(case: Case[Any]) -> None:
     """The incident has not ended."""
     if not case.incident.is_open:
-        raise RuleViolation("incident_open", f"{case.name} is {case.incident.stage}; reopen it first.")
+        raise RuleViolation("incident-ended", f"{case.name} is {case.incident.stage}; reopen it first.")
 
 
 def text_given(case: Case[Any]) -> None:
     """A reason or a note is not blank."""
     if not case.command.text.strip():
-        raise RuleViolation("text_given", f"{type(case.command).__name__} needs a text that says why; text is empty.")
+        raise RuleViolation("text-missing", f"{type(case.command).__name__} needs a text that says why; text is empty.")
 
 
 def point_sound(case: Case[Any]) -> None:
     """Longitude and latitude are numbers within their range, both or none."""
     lon, lat, accuracy_m = case.command.lon, case.command.lat, getattr(case.command, "accuracy_m", None)
     if (lon is None) != (lat is None):
-        raise RuleViolation("point_sound", f"lon {lon} and lat {lat} must be given together, or neither.")
+        raise RuleViolation("unsound-point", f"lon {lon} and lat {lat} must be given together, or neither.")
     if lon is not None and not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90):
         raise RuleViolation(
-            "point_sound", f"lon {lon}, lat {lat} is not a point on earth; give degrees in WGS-84, lon within ±180, lat ±90."
+            "unsound-point", f"lon {lon}, lat {lat} is not a point on earth; give degrees in WGS-84, lon within ±180, lat ±90."
         )
     if accuracy_m is not None and not (math.isfinite(accuracy_m) and accuracy_m >= 0):
-        raise RuleViolation("point_sound", f"accuracy_m {accuracy_m} is not a distance; give metres of 0 or more.")
+        raise RuleViolation("unsound-point", f"accuracy_m {accuracy_m} is not a distance; give metres of 0 or more.")
 
 
 def units_named(case: Case[Any]) -> None:
     """At least one unit, none twice."""
     ids = case.command.unit_ids
     if not ids:
-        raise RuleViolation("units_named", "unit_ids is empty; name at least one unit.")
+        raise RuleViolation("units-not-named", "unit_ids is empty; name at least one unit.")
     if len(ids) > MAX_UNITS:
-        raise RuleViolation("units_named", f"unit_ids names {len(ids)} units; send at most {MAX_UNITS} in one command.")
+        raise RuleViolation("units-not-named", f"unit_ids names {len(ids)} units; send at most {MAX_UNITS} in one command.")
     twice = sorted({unit_id for unit_id in ids if ids.count(unit_id) > 1})
     if twice:
-        raise RuleViolation("units_named", f"unit_ids names {', '.join(twice)} more than once; name each unit once.")
+        raise RuleViolation("units-not-named", f"unit_ids names {', '.join(twice)} more than once; name each unit once.")
 
 
 def units_known(case: Case[Any]) -> None:
     """Every unit named is registered."""
     for unit_id in case.command.unit_ids:
         if unit_id not in case.picture.units:
-            raise NotFound("units_known", f"There is no unit {unit_id!r}; register it first or check its id.")
+            raise NotFound("unknown-unit", f"There is no unit {unit_id}; register it or check the id.")
 
 
 def units_free(case: Case[Any]) -> None:
@@ -138,20 +139,20 @@ def units_free(case: Case[Any]) -> None:
             if incident.incident_id == case.incident.incident_id:
                 continue
             where = f"it is {assignment.stage} on incident {incident.number} ({incident.incident_id})"
-            raise RuleViolation("units_free", f"{unit_name(case, unit_id)} can't be pushed: {where}; recall or clear it there first.")
+            raise RuleViolation("unit-busy", f"{unit_name(case, unit_id)} can't be pushed: {where}; recall or clear it there first.")
         if unit.status == UnitStatus.OUT_OF_SERVICE:
             detail = f"{unit_name(case, unit_id)} can't be pushed: it is {unit.status}; put it into service first or choose another."
-            raise RuleViolation("units_on_duty", detail)
+            raise RuleViolation("unit-off-duty", detail)
         if unit.status not in DEPLOYABLE:
             why = f"it is {unit.status} on its own task"
             detail = f"{unit_name(case, unit_id)} can't be pushed: {why}; wait until it is available or choose another."
-            raise RuleViolation("units_free", detail)
+            raise RuleViolation("unit-busy", detail)
 
 
 def unit_known(case: Case[Any]) -> None:
     """The unit of the command is registered."""
     if case.command.unit_id not in case.picture.units:
-        raise NotFound("unit_known", f"There is no unit {case.command.unit_id!r}; register it first or check its id.")
+        raise NotFound("unknown-unit", f"There is no unit {case.command.unit_id}; register it or check the id.")
 
 
 def names_given(case: Case[Command]) -> None:
@@ -159,4 +160,4 @@ def names_given(case: Case[Command]) -> None:
     for name in ("incident_type", "unit_id", "callsign", "org_code", "element", "element_id", "upload_id", "source"):
         value = getattr(case.command, name, None)
         if isinstance(value, str) and not value.strip():
-            raise RuleViolation("names_given", f"{name} is empty; give one.")
+            raise RuleViolation("name-missing", f"{name} is empty; give one.")

@@ -39,8 +39,6 @@ Events = tuple[AnyEvent, ...]
 def receive(case: Case[ReceiveIncident]) -> Events:
     """Opens an incident. The same `source` and `source_id` again is the same incident: nothing happens twice."""
     command, picture = case.command, case.picture
-    if ":" in command.source:
-        raise RuleViolation("source_sound", f"source {command.source!r} contains a colon; name the source without one.")
     if case.found is not None:
         return ()
     incident_id = case.new_id()
@@ -68,7 +66,7 @@ def classify(case: Case[Classify]) -> Events:
     """Type, grade and text as they are known now."""
     command, incident = case.command, case.incident
     if command.incident_type is None and command.grade is None and command.text is None:
-        raise RuleViolation("change_named", "Classify names nothing to change; give incident_type, grade or text.")
+        raise RuleViolation("nothing-to-change", "Classify names nothing to change; give incident_type, grade or text.")
     event = IncidentClassified(
         incident_id=incident.incident_id,
         incident_type=incident.incident_type if command.incident_type is None else command.incident_type,
@@ -101,7 +99,7 @@ def review(case: Case[Review]) -> Events:
         return ()
     if case.incident.stage != Stage.FEEDBACK:
         detail = f"{case.name} can't be reviewed: it is {case.incident.stage}; wait for its feedback."
-        raise RuleViolation("feedback_given", detail)
+        raise RuleViolation("no-feedback", detail)
     return (IncidentReviewed(case.incident.incident_id, case.command.text),)
 
 
@@ -109,7 +107,7 @@ def return_(case: Case[Return]) -> Events:
     """退回补录: the feedback must be completed."""
     if case.incident.stage not in (Stage.FEEDBACK, Stage.REVIEWED):
         detail = f"{case.name} can't be returned: it is {case.incident.stage}; there is no feedback to complete."
-        raise RuleViolation("feedback_given", detail)
+        raise RuleViolation("no-feedback", detail)
     return (IncidentReturned(case.incident.incident_id, case.command.text),)
 
 
@@ -121,7 +119,7 @@ def close(case: Case[Close]) -> Events:
     refuse_ended(case)
     if not incident.has_feedback and not command.disposition.strip():
         detail = f"{case.name} can't be closed: nobody has given feedback; get feedback, or name a disposition."
-        raise RuleViolation("disposition_given", detail)
+        raise RuleViolation("disposition-missing", detail)
     return (IncidentClosed(incident.incident_id, command.disposition, command.text),)
 
 
@@ -130,7 +128,7 @@ def divert(case: Case[Divert]) -> Events:
     if case.incident.stage == Stage.DIVERTED and case.incident.disposition == case.command.to:
         return ()
     if not case.command.to.strip():
-        raise RuleViolation("target_named", f"{case.name} can't be diverted: to is empty; name the service that takes it, such as 119.")
+        raise RuleViolation("target-missing", f"{case.name} can't be diverted: to is empty; name the service that takes it, such as 119.")
     return _end(case, Stage.DIVERTED, to=case.command.to)
 
 
@@ -154,13 +152,13 @@ def _end(case: Case[Divert] | Case[MarkInvalid] | Case[Cancel], stage: Stage, to
 def refuse_ended(case: Case[Close] | Case[Divert] | Case[MarkInvalid] | Case[Cancel]) -> None:
     """The guard `incident_open` for commands of which a repetition is no breach."""
     if not case.incident.is_open:
-        raise RuleViolation("incident_open", f"{case.name} is {case.incident.stage}; reopen it first.")
+        raise RuleViolation("incident-ended", f"{case.name} is {case.incident.stage}; reopen it first.")
 
 
 def reopen(case: Case[Reopen]) -> Events:
     """重开: begins a new round; the assignments of the earlier one stay as they were."""
     if case.incident.is_open:
-        raise RuleViolation("incident_ended", f"{case.name} is {case.incident.stage}; only an ended incident can be reopened.")
+        raise RuleViolation("incident-not-ended", f"{case.name} is {case.incident.stage}; only an ended incident can be reopened.")
     return (IncidentReopened(case.incident.incident_id, case.command.text),)
 
 

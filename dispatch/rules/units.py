@@ -17,7 +17,7 @@ def register_unit(case: Case[RegisterUnit]) -> Events:
         holder = picture.units.get(picture.unit_by_tracker.get(tracker, ""))
         if holder is not None and holder.unit_id != command.unit_id and holder.registered:
             detail = f"Tracker {tracker} belongs to {holder.callsign} ({holder.unit_id}); take it off there first."
-            raise RuleViolation("tracker_free", detail)
+            raise RuleViolation("tracker-taken", detail)
     event = UnitRegistered(
         unit_id=command.unit_id,
         callsign=command.callsign,
@@ -46,7 +46,7 @@ def set_unit_status(case: Case[SetUnitStatus]) -> Events:
         detail = (
             f"{unit_name(case, command.unit_id)} can't be set {command.status}: {where}; report the stage there, clear it or recall it."
         )
-        raise RuleViolation("unit_unassigned", detail)
+        raise RuleViolation("unit-assigned", detail)
     return (UnitStatusSet(command.unit_id, command.status, command.text),)
 
 
