@@ -164,6 +164,12 @@ class PositionTable:
         self._place(indices, lon, lat, position_at, heading_deg, speed_mps, tracker, suspicious)
         return newest
 
+    def hear(self, indices: Indices, received_at: float) -> None:
+        """The units were heard at `received_at` (Unix s) without a new fix."""
+        self.seq += 1
+        self.received_at[indices] = np.maximum(self.received_at[indices], received_at)
+        self.heard_seq[indices] = self.seq
+
     def _write_repeated(
         self,
         indices: Indices,

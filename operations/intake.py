@@ -1,0 +1,373 @@
+"""Reports come in here, whatever protocol brought them: positions through the checks into table and tracks, the rest as commands.
+
+Every method takes a list of reports of one kind and a feed, and returns the refused ones as (index, reason); what it does not
+return was accepted. Positions are written on the event loop; commands go through the handler, all of a message at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dispatch import commands as c
+from dispatch.catalogue import Catalogue
+from dispatch.clock import Clock
+from dispatch.errors import DispatchError
+from dispatch.model import Element
+from dispatch.picture import OperatingPicture
+from geodata.datum import TO_WGS84
+from operations import datum_watch, quality
+from operations.authority import Authority
+from operations.datum_watch import DatumWatch, SnapDistance
+from operations.ground import Ground
+from operations.health import Health
+from operations.permissions import Action
+from operations.positions import PositionTable
+from operations.reports import CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
+from operations.roster import Roster
+from storage.cameras import CameraSource
+from storage.readings import Reading
+
+Refusals = list[tuple[int, str]]
+
+# Positions handled at a stretch; the event loop gets its turn in between.
+CHUNK = 200
+# Fixes are offered to the datum watch this often per feed, and judged this often.
+SAMPLE_EVERY_S = 1.0
+JUDGE_EVERY_S = 10.0
+# Elements closer than this to where they were written are where they were.
+SAME_PLACE_DEG = 1e-6
+
+
+class Commands(Protocol):
+    """What the intake needs of the handler."""
+
+    @property
+    def picture(self) -> OperatingPicture: ...
+
+    async def handle(self, command: Any, actor: Any, key: str | None = None) -> Any: ...
+
+
+class Tracks(Protocol):
+    """Where accepted fixes are kept; `storage.tracks.TrackStore`."""
+
+    def append(
+        self,
+        unit_ids: Sequence[str],
+        indices: NDArray[np.int64],
+        position_at: NDArray[np.float64],
+        received_at: NDArray[np.float64] | float,
+        lon: NDArray[np.float64],
+        lat: NDArray[np.float64],
+        heading_deg: NDArray[Any],
+        speed_mps: NDArray[Any],
+        status: NDArray[np.uint8],
+        flags: NDArray[np.uint8],
+    ) -> None: ...
+
+
+class Readings(Protocol):
+    """Takes readings of elements; durable when the call returns."""
+
+    async def readings(self, readings: list[Reading]) -> None: ...
+
+
+class Cameras(Protocol):
+    """Keeps camera addresses; `storage.cameras.CameraStore`. Called in a thread."""
+
+    def write(self, sources: Sequence[CameraSource]) -> None: ...
+
+
+class Intake:
+    """One per server; all feeds share it."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        handler: Commands,
+        authority: Authority,
+        catalogue: Catalogue,
+        positions: PositionTable,
+        tracks: Tracks,
+        elements: Readings,
+        cameras: Cameras,
+        health: Health,
+        ground: Ground | None = None,
+        rules: quality.Rules | None = None,
+        snap_distance: SnapDistance | None = None,
+    ) -> None:
+        self.health = health
+        self._clock = clock
+        self._handler = handler
+        self._authority = authority
+        self._catalogue = catalogue
+        self._positions = positions
+        self._tracks = tracks
+        self._elements = elements
+        self._cameras = cameras
+        self._snap_distance = snap_distance
+        self._known = quality.Known(rules or quality.Rules(), quality.Trackers(), ground)
+        self.roster = Roster(handler, authority, positions, self._known.trackers)
+        self._watches: dict[str, DatumWatch] = {}  # by feed
+        self._sample_at: dict[str, float] = {}  # by feed, Unix s of the next sample
+
+    def authorise(self, feed: FeedSession) -> None:
+        """Whether the feed may report at all. Raises NotPermitted."""
+        action = Action.USE_TERMINAL if feed.actor.unit_id is not None else Action.FEED_IN
+        self._authority.authorise(feed.actor, action, org_code=feed.actor.org_code)
+
+    # Positions --------------------------------------------------------------------------------------------------------
+
+    async def positions(self, reports: Sequence[PositionReport], feed: FeedSession) -> Refusals:
+        """Check, place and keep positions; unknown units are registered first, in the feed's scope."""
+        refused: Refusals = []
+        for start in range(0, len(reports), CHUNK):
+            if start:
+                await asyncio.sleep(0)
+            chunk = reports[start : start + CHUNK]
+            rows = self.roster.rows(chunk, feed)
+            if rows.min() < 0:
+                rows, unnamed = await self.roster.resolve(chunk, feed, rows)
+                refused += [(start + index, reason) for index, reason in unnamed]
+            refused += [(start + index, reason) for index, reason in self._write(chunk, rows, feed)]
+        return self._count(feed, len(reports), refused)
+
+    def _write(self, reports: Sequence[PositionReport], rows: NDArray[np.int64], feed: FeedSession) -> Refusals:
+        """From named reports to table and tracks. Runs without a break on the event loop."""
+        batch, refused = _batch_of(reports, rows, feed.datum, self._clock.unix_s())
+        for part in quality.one_per_row(batch):
+            sound, bad = quality.check(part, self._known)
+            for reason, unsound in bad:
+                refused += [(place, reason) for place in unsound.place.tolist()]
+                if reason in quality.STILL_HEARD:
+                    self._positions.hear(self.roster.unit_index[unsound.row], part.now)
+            if len(sound):
+                self._accept(sound, feed)
+        return refused
+
+    def _accept(self, sound: quality.Batch, feed: FeedSession) -> None:
+        indices = self.roster.unit_index[sound.row]
+        table = self._positions
+        watch = self._watches.get(feed.name)
+        doubted = watch is not None and watch.suspected is not None
+        table.write(
+            indices,
+            sound.lon,
+            sound.lat,
+            sound.position_at,
+            sound.now,
+            sound.heading_deg,
+            sound.speed_mps,
+            sound.row,
+            np.ones(len(sound), dtype=bool) if doubted else None,
+        )
+        self._tracks.append(
+            table.unit_ids,
+            indices,
+            sound.position_at,
+            sound.now,
+            sound.lon,
+            sound.lat,
+            sound.heading_deg,
+            sound.speed_mps,
+            table.status[indices],
+            table.flags[indices],
+        )
+        if self._snap_distance is not None and sound.now >= self._sample_at.get(feed.name, 0.0):
+            self._sample_at[feed.name] = sound.now + SAMPLE_EVERY_S
+            self._watches.setdefault(feed.name, DatumWatch()).sample(sound.row, sound.lon, sound.lat)
+
+    # Everything else --------------------------------------------------------------------------------------------------
+
+    async def incidents(self, reports: Sequence[IncidentReport], feed: FeedSession) -> Refusals:
+        """Receive incidents; a `source_id` received before from this feed is accepted and changes nothing."""
+
+        async def one(report: IncidentReport) -> None:
+            fields = {name: getattr(report, name) for name in report.__struct_fields__ if name != "datum"}
+            command = c.ReceiveIncident(**fields, source=feed.name, datum=report.datum or feed.datum, channel="feed")
+            await self._handler.handle(command, feed.actor)
+
+        return await self._each(reports, feed, one)
+
+    async def statuses(self, reports: Sequence[StatusReport], feed: FeedSession) -> Refusals:
+        """Set units' statuses; the status a unit has already is accepted and changes nothing."""
+
+        async def one(report: StatusReport) -> None:
+            unit = self._handler.picture.units.get(report.unit_id)
+            command = c.SetUnitStatus(unit_id=report.unit_id, status=report.status, text=report.text, channel="feed")
+            if unit is None or unit.status != report.status:
+                await self._handler.handle(command, feed.actor)
+            else:
+                self._authority.authorise_command(feed.actor, command, self._handler.picture)
+
+        return await self._each(reports, feed, one)
+
+    async def elements(self, reports: Sequence[ElementReport], feed: FeedSession) -> Refusals:
+        """Readings (weather, events) are kept as such; what stands there is written only when it changed."""
+        readings: list[Reading] = []
+
+        async def one(report: ElementReport) -> None:
+            kind = self._catalogue.kinds.get(report.element)
+            if kind is None or kind.source not in ("readings", "city"):
+                raise DispatchError("unknown_element", f"{report.element!r} is no element a feed can write; see the catalogue.")
+            lon, lat = _place(report.lon, report.lat, report.datum or feed.datum)
+            if kind.source == "readings":
+                self._authority.authorise(feed.actor, Action.WRITE_ELEMENT)
+                at = _believable(report.at.timestamp(), self._clock.unix_s(), self._known.rules)
+                readings.append(Reading(report.element, report.id, lon, lat, at, self._clock.unix_s(), report.properties))
+            else:
+                await self._write_element(_element(report.element, report.id, lon, lat, report.properties), feed)
+
+        refused = await self._each(reports, feed, one)
+        if readings:
+            await self._elements.readings(readings)
+        return refused
+
+    async def cameras(self, reports: Sequence[CameraReport], feed: FeedSession) -> Refusals:
+        """Cameras become elements without their addresses, which are kept apart."""
+        sources: list[CameraSource] = []
+
+        async def one(report: CameraReport) -> None:
+            lon, lat = _place(report.lon, report.lat, report.datum or feed.datum)
+            properties = dict(report.properties)
+            if report.heading_deg is not None:
+                properties["heading_deg"] = report.heading_deg % 360.0
+            await self._write_element(_element("street_camera", report.camera_id, lon, lat, properties), feed)
+            if report.url:
+                sources.append(CameraSource(report.camera_id, report.url, report.substream_url, feed.name, self._clock.unix_s()))
+
+        refused = await self._each(reports, feed, one)
+        if sources:
+            await asyncio.to_thread(self._cameras.write, sources)
+        return refused
+
+    async def _write_element(self, command: c.WriteElement, feed: FeedSession) -> None:
+        """Only a change is an event; what stands as it stood only asks whether the feed may write it."""
+        written = self._handler.picture.elements.get(command.element, {}).get(command.element_id)
+        if written is not None and _same_element(written, command):
+            self._authority.authorise_command(feed.actor, command, self._handler.picture)
+        else:
+            await self._handler.handle(command, feed.actor)
+
+    async def _each(self, reports: Sequence[Any], feed: FeedSession, one: Callable[[Any], Awaitable[None]]) -> Refusals:
+        """Handle all reports of a message together, so that they share commits. Refusals by the rule's name."""
+        outcomes = await asyncio.gather(*(one(report) for report in reports), return_exceptions=True)
+        refused: Refusals = []
+        for index, outcome in enumerate(outcomes):
+            if isinstance(outcome, DispatchError):
+                refused.append((index, outcome.rule))
+            elif outcome is not None:
+                raise outcome
+        return self._count(feed, len(reports), refused)
+
+    def _count(self, feed: FeedSession, total: int, refused: Refusals) -> Refusals:
+        stats = self.health.feed(feed.name)
+        stats.heard(self._clock.unix_s(), total - len(refused))
+        for _, reason in refused:
+            stats.reject(reason)
+        return refused
+
+    # Running ----------------------------------------------------------------------------------------------------------
+
+    async def watch_datums(self) -> None:
+        """Judge each feed's samples in a thread now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(JUDGE_EVERY_S)
+            await self.judge_datums()
+
+    async def judge_datums(self) -> None:
+        """One round of judgement: sets or withdraws each feed's warning."""
+        if self._snap_distance is None:
+            return
+        for name, watch in list(self._watches.items()):
+            watch.suspected = await asyncio.to_thread(datum_watch.verdict, *watch.samples(), self._snap_distance)
+            warnings = self.health.feed(name).warnings
+            if watch.suspected is None:
+                warnings.discard(datum_watch.WARNING)
+            else:
+                warnings.add(datum_watch.WARNING)
+
+
+def _batch_of(reports: Sequence[PositionReport], rows: NDArray[np.int64], datum: str, now: float) -> tuple[quality.Batch, Refusals]:
+    """Columns of the reports that have a row, in WGS-84; the others were refused before."""
+    batch = quality.Batch(
+        place=np.arange(len(reports)),
+        row=rows,
+        lon=np.array([report.lon for report in reports], dtype=np.float64),
+        lat=np.array([report.lat for report in reports], dtype=np.float64),
+        position_at=np.array([report.position_at.timestamp() for report in reports], dtype=np.float64),
+        # None becomes NaN.
+        heading_deg=np.array([report.heading_deg for report in reports], dtype=np.float64),
+        speed_mps=np.array([report.speed_mps for report in reports], dtype=np.float64),
+        now=now,
+    )
+    refused: Refusals = []
+    for name in {report.datum for report in reports}:
+        if name is None or name != "wgs84":
+            of_it = np.array([report.datum == name for report in reports])
+            refused += _convert(batch, of_it, name or datum)
+    _forget_absurd(batch)
+    unknown = {place for place, _ in refused}
+    keep = rows >= 0
+    if unknown:
+        keep &= ~np.isin(batch.place, list(unknown))
+        refused = [(place, reason) for place, reason in refused if rows[place] >= 0]
+    return (batch if keep.all() else batch.only(keep)), refused
+
+
+def _convert(batch: quality.Batch, chosen: NDArray[np.bool_], datum: str) -> Refusals:
+    """Convert the chosen fixes in place; an unknown datum refuses them: a guess would be 500 m off."""
+    if datum == "wgs84":
+        return []
+    if datum not in TO_WGS84:
+        return [(place, "unknown_datum") for place in batch.place[chosen].tolist()]
+    sound = chosen & (np.abs(batch.lon) <= 180.0) & (np.abs(batch.lat) <= 90.0) & ((batch.lon != 0.0) | (batch.lat != 0.0))
+    batch.lon[sound], batch.lat[sound] = TO_WGS84[datum](batch.lon[sound], batch.lat[sound])
+    return []
+
+
+def _forget_absurd(batch: quality.Batch) -> None:
+    """A heading that is none or a negative speed is unknown; the fix itself may be sound."""
+    heading, speed = batch.heading_deg, batch.speed_mps
+    absurd = ~((heading >= 0.0) & (heading <= 360.0))  # NaN included
+    if absurd.any():
+        heading[absurd] = np.nan
+    absurd = ~((speed >= 0.0) & (speed <= 100.0))
+    if absurd.any():
+        speed[absurd] = np.nan
+
+
+def _place(lon: float, lat: float, datum: str) -> tuple[float, float]:
+    """WGS-84 of one element's place. Raises DispatchError naming what is wrong with it."""
+    if datum not in TO_WGS84:
+        raise DispatchError("unknown_datum", f"Datum {datum!r} is unknown. Name one of {', '.join(TO_WGS84)}.")
+    if not (abs(lon) <= 180.0 and abs(lat) <= 90.0):
+        raise DispatchError("not_a_number", f"{lon}, {lat} is no place; send lon and lat in degrees.")
+    if lon == 0.0 and lat == 0.0:
+        raise DispatchError("no_fix", "0, 0 is what a receiver without a fix sends; leave the message out.")
+    if datum == "wgs84":
+        return lon, lat
+    there_lon, there_lat = TO_WGS84[datum](lon, lat)
+    return float(there_lon), float(there_lat)
+
+
+def _believable(at: float, now: float, rules: quality.Rules) -> float:
+    """The instant of a reading (Unix s). Raises DispatchError when it lies ahead."""
+    if at > now + rules.ahead_s:
+        raise DispatchError("future", f"The reading is {at - now:.0f} s ahead of the clock; set the sender's clock.")
+    return at
+
+
+def _element(element: str, element_id: str, lon: float, lat: float, properties: dict[str, Any]) -> c.WriteElement:
+    return c.WriteElement(element=element, element_id=element_id, lon=lon, lat=lat, properties=properties, channel="feed")
+
+
+def _same_element(written: Element, command: c.WriteElement) -> bool:
+    near = math.isclose(written.lon, command.lon, abs_tol=SAME_PLACE_DEG) and math.isclose(written.lat, command.lat, abs_tol=SAME_PLACE_DEG)
+    return near and written.properties == command.properties

@@ -1,0 +1,176 @@
+"""Whom a position is about: from the ids in a report to the tracker's row and the unit's index, registering unknown units.
+
+The answer is cached by feed scope, because thousands of positions a second ask; a registration forgets the cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dispatch.commands import RegisterUnit
+from dispatch.errors import DispatchError, NotPermitted
+from dispatch.events import Recorded, UnitRegistered
+from dispatch.model import Unit, UnitKind
+from dispatch.picture import OperatingPicture
+from operations.authority import Authority
+from operations.permissions import Action
+from operations.positions import SIMULATED, PositionTable, TooManyUnits
+from operations.quality import Trackers
+from operations.reports import FeedSession, PositionReport
+
+# Units one feed may bring into being by naming them; each costs a journal event.
+MAX_NEW_PER_FEED = 20_000
+
+Key = tuple[str | None, str | None]  # unit_id, tracker_id as reported
+
+
+class Commands(Protocol):
+    """What the roster needs of the handler."""
+
+    @property
+    def picture(self) -> OperatingPicture: ...
+
+    async def handle(self, command: Any, actor: Any, key: str | None = None) -> Any: ...
+
+
+class Roster:
+    """Written on the event loop only."""
+
+    def __init__(self, handler: Commands, authority: Authority, positions: PositionTable, trackers: Trackers) -> None:
+        self._handler = handler
+        self._authority = authority
+        self._positions = positions
+        self._trackers = trackers
+        self.unit_index: NDArray[np.int64] = np.zeros(1024, np.int64)  # by tracker row: index in the position table
+        self._row_by_tracker: dict[tuple[str, str], int] = {}  # (unit_id, tracker_id or "") → row; never forgotten
+        self._rows: dict[str, dict[Key, int]] = {}  # by who asks: what was resolved and permitted
+        self._registering: dict[str, asyncio.Task[None]] = {}  # by unit_id
+        self._registered_by_feed: Counter[str] = Counter()
+
+    def rows(self, reports: Sequence[PositionReport], feed: FeedSession) -> NDArray[np.int64]:
+        """Tracker row of each report, -1 where it must be resolved first."""
+        known = self._rows.setdefault(_asker(feed), {}).get
+        return np.array([known((report.unit_id, report.tracker_id), -1) for report in reports], dtype=np.int64)
+
+    async def resolve(
+        self, reports: Sequence[PositionReport], feed: FeedSession, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], list[tuple[int, str]]]:
+        """Fill in the missing rows, registering unknown units together; those that stay -1 are refused by reason."""
+        missing: dict[Key, list[int]] = {}
+        for index in np.flatnonzero(rows < 0).tolist():
+            missing.setdefault((reports[index].unit_id, reports[index].tracker_id), []).append(index)
+        keys = list(missing)
+        outcomes = await asyncio.gather(*(self._resolve_one(key, feed) for key in keys))
+        refused: list[tuple[int, str]] = []
+        for key, outcome in zip(keys, outcomes, strict=True):
+            if isinstance(outcome, int):
+                rows[missing[key]] = outcome
+            else:
+                refused += [(index, outcome) for index in missing[key]]
+        return rows, refused
+
+    def follow(self, batch: Sequence[Recorded]) -> list[Unit]:
+        """Bring the table up to date with committed events; returns the units they touched, as they are now."""
+        picture = self._handler.picture
+        touched: set[str] = set()
+        for recorded in batch:
+            if isinstance(recorded.body, UnitRegistered):
+                self.forget()  # its organisation or trackers may be others now
+            unit_id = getattr(recorded.body, "unit_id", None)
+            if unit_id is not None:
+                touched.add(unit_id)
+            incident = picture.incidents.get(recorded.incident_id or "")
+            if incident is not None:
+                touched.update(assignment.unit_id for assignment in incident.assignments)
+        units = [picture.units[unit_id] for unit_id in sorted(touched) if unit_id in picture.units]
+        for unit in units:
+            self._positions.follow(unit)
+        return units
+
+    def forget(self) -> None:
+        """Resolve and permit everything anew."""
+        self._rows.clear()
+
+    async def _resolve_one(self, key: Key, feed: FeedSession) -> int | str:
+        """The row, or the reason why there is none."""
+        unit_id, tracker_id = key
+        picture = self._handler.picture
+        if unit_id is None:
+            if tracker_id is None:
+                return "unit_not_named"
+            unit_id = picture.unit_by_tracker.get(tracker_id, tracker_id)
+        try:
+            if unit_id not in picture.units:
+                await self._register(unit_id, tracker_id, feed)
+            unit = self._handler.picture.units[unit_id]
+            self._authorise(unit, feed)
+            row = self._row(unit, tracker_id, feed)
+        except DispatchError as error:
+            return error.rule
+        except TooManyUnits:
+            return "too_many_units"
+        self._rows.setdefault(_asker(feed), {})[key] = row
+        return row
+
+    def _authorise(self, unit: Unit, feed: FeedSession) -> None:
+        if feed.actor.unit_id is None:
+            self._authority.authorise(feed.actor, Action.FEED_IN, org_code=unit.org_code)
+            return
+        self._authority.authorise(feed.actor, Action.USE_TERMINAL)
+        if feed.actor.unit_id != unit.unit_id:
+            raise NotPermitted("not-own-unit", f"{feed.actor.name} reports for unit {feed.actor.unit_id} only; name no other.")
+
+    def _row(self, unit: Unit, tracker_id: str | None, feed: FeedSession) -> int:
+        index = self._positions.follow(unit)
+        if feed.simulated:
+            self._positions.set_flag(index, SIMULATED, True)
+        tracker = (unit.unit_id, tracker_id or "")
+        row = self._row_by_tracker.get(tracker)
+        if row is None:
+            row = self._row_by_tracker[tracker] = self._trackers.add()
+            if row >= len(self.unit_index):
+                self.unit_index = np.concatenate((self.unit_index, np.zeros_like(self.unit_index)))
+            self.unit_index[row] = index
+        return row
+
+    async def _register(self, unit_id: str, tracker_id: str | None, feed: FeedSession) -> None:
+        """Make the unit in the feed's scope, marked as unregistered; several messages that name it wait for one registration."""
+        task = self._registering.get(unit_id)
+        if task is None:
+            self._admit(unit_id, feed)
+            task = asyncio.ensure_future(self._handle(unit_id, tracker_id, feed))
+            self._registering[unit_id] = task
+            task.add_done_callback(lambda _: self._registering.pop(unit_id))
+        await asyncio.shield(task)
+
+    def _admit(self, unit_id: str, feed: FeedSession) -> None:
+        """Bounds before a journal event is spent. Raises TooManyUnits, NotPermitted."""
+        self._authority.authorise(feed.actor, Action.FEED_IN, org_code=feed.actor.org_code)
+        expected = self._positions.count + len(self._registering)
+        if expected >= self._positions.max_units or self._registered_by_feed[feed.name] >= MAX_NEW_PER_FEED:
+            raise TooManyUnits(f"unit {unit_id!r} of feed {feed.name} does not fit; register the units it may report beforehand")
+        self._registered_by_feed[feed.name] += 1
+
+    async def _handle(self, unit_id: str, tracker_id: str | None, feed: FeedSession) -> None:
+        command = RegisterUnit(
+            unit_id=unit_id,
+            callsign=unit_id,
+            kind=UnitKind.PATROL_CAR,
+            org_code=feed.actor.org_code,
+            trackers=() if tracker_id is None else (tracker_id,),
+            registered=False,
+            channel="feed",
+        )
+        await self._handler.handle(command, feed.actor)
+
+
+def _asker(feed: FeedSession) -> str:
+    """Who is asked for: feeds of one organisation may report the same units, a terminal only its own."""
+    actor = feed.actor
+    return f"{actor.role}/{actor.org_code}/{actor.unit_id or ''}/{'simulated' if feed.simulated else ''}"
