@@ -1,0 +1,71 @@
+"""Small city sources for tests: nodes on a grid of 100 m, ways as lists of node numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from geodata.graph_build import build_graph
+from geodata.projection import LocalProjection
+from geodata.source import CitySource, SourceRestriction, SourceWay
+from geodata.street_layout import lay_out_streets
+from geodata.streets import StreetGraph
+
+ORIGIN = (121.55, 29.87)
+
+
+def way(way_id: int, *nodes: int, highway: str = "residential", **tags: str) -> SourceWay:
+    """`tags` with __ for a colon."""
+    return SourceWay(way_id, nodes, {"highway": highway, **{key.replace("__", ":"): value for key, value in tags.items()}})
+
+
+def ban(
+    kind: str, from_way: int, via: int | None, to_way: int, *, via_ways: tuple[int, ...] = (), modes: tuple[str, ...] = ()
+) -> SourceRestriction:
+    return SourceRestriction(1, kind, from_way, to_way, via, via_ways, frozenset(modes))
+
+
+def city_source(places: dict[int, tuple[float, float]], ways: list[SourceWay], **more: Any) -> CitySource:
+    """`places`: node id -> (east, north) in units of 100 m."""
+    xy = np.array(list(places.values()), dtype=np.float64).reshape(-1, 2) * 100.0
+    lon, lat = LocalProjection(*ORIGIN).to_degrees(xy[:, 0], xy[:, 1])
+    values: dict[str, Any] = {
+        "code": "330200000000",
+        "name": "宁波",
+        "name_en": "Ningbo",
+        "time_zone": "Asia/Shanghai",
+        "schematic": True,
+        "attribution": "made for tests",
+        "node_ids": np.array(list(places), dtype=np.int64),
+        "node_lon": lon,
+        "node_lat": lat,
+        "ways": ways,
+        "restrictions": [],
+        "features": [],
+        "elements": [],
+        "organisations": [],
+    }
+    return CitySource(**{**values, **more})
+
+
+def build(places: dict[int, tuple[float, float]], ways: list[SourceWay], **more: Any) -> tuple[StreetGraph, Counter[str]]:
+    counts: Counter[str] = Counter()
+    source = city_source(places, ways, **more)
+    return build_graph(source, lay_out_streets(source, counts), counts), counts
+
+
+def edge(graph: StreetGraph, way_id: int, tail: tuple[float, float]) -> int:
+    """The one edge of a way that begins at a grid place."""
+    lon, lat = LocalProjection(*ORIGIN).to_degrees(tail[0] * 100.0, tail[1] * 100.0)
+    near = np.hypot(graph.node_lon - lon, graph.node_lat - lat)[graph.tail] < 1e-6
+    (found,) = np.flatnonzero(near & (graph.way_id == way_id))
+    return int(found)
+
+
+def following(graph: StreetGraph, e: int, profile: str = "car") -> set[int]:
+    """Way ids that may follow edge e; -1 is turning back."""
+    p = getattr(graph, profile)
+    after = p.next_edge[p.next_ptr[e] : p.next_ptr[e + 1]]
+    return {-1 if f == graph.twin[e] else int(graph.way_id[f]) for f in after}

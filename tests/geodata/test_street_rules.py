@@ -1,0 +1,134 @@
+"""What the tags of a street mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from geodata.street_rules import DEFAULT_KPH, NO_ACCESS_SHARE, SPEED_SHARE, parse_maxspeed, street_rule
+from geodata.streets import STREET_CLASSES
+
+
+@pytest.mark.parametrize(
+    ("text", "kph"),
+    [
+        ("50", 50.0),
+        ("60 km/h", 60.0),
+        ("60km/h", 60.0),
+        ("30 mph", pytest.approx(48.28, abs=0.01)),
+        ("60;40", 60.0),
+        ("80|60|60", 80.0),
+        ("signals;40", 40.0),
+        ("walk", 7.0),
+        ("none", 130.0),
+        ("CN:urban", 50.0),
+        ("DE:rural", 80.0),
+        ("DE:zone:30", 30.0),
+        ("DE:zone30", 30.0),
+        ("DE:30", 30.0),
+        ("zone:20", 20.0),
+        ("GB:motorway", 120.0),
+        ("999", 130.0),
+        ("3", 5.0),
+        ("0", None),
+        ("", None),
+        ("signals", None),
+        ("fast", None),
+        ("-50", None),
+    ],
+)
+def test_maxspeed_values(text: str, kph: float | None) -> None:
+    assert parse_maxspeed(text) == kph
+
+
+def speeds_kph(**tags: str) -> tuple[float, float]:
+    rule = street_rule({key.replace("__", ":"): value for key, value in tags.items()})
+    assert rule is not None
+    return round(rule.car_forward_mps * 3.6 / SPEED_SHARE, 3), round(rule.car_backward_mps * 3.6 / SPEED_SHARE, 3)
+
+
+def test_limit_of_a_direction_beats_the_common_one() -> None:
+    assert speeds_kph(highway="primary", maxspeed="60", maxspeed__backward="40") == (60.0, 40.0)
+
+
+def test_class_decides_without_a_limit_and_the_zone_type_before_it() -> None:
+    assert speeds_kph(highway="secondary") == (DEFAULT_KPH["secondary"],) * 2
+    assert speeds_kph(highway="secondary", maxspeed__type="CN:rural") == (80.0, 80.0)
+
+
+@pytest.mark.parametrize(
+    ("tags", "goes"),
+    [
+        ({}, (True, True)),
+        ({"oneway": "yes"}, (True, False)),
+        ({"oneway": "1"}, (True, False)),
+        ({"oneway": "-1"}, (False, True)),
+        ({"oneway": "no"}, (True, True)),
+        ({"oneway": "reversible"}, (True, True)),
+        ({"junction": "roundabout"}, (True, False)),
+        ({"junction": "roundabout", "oneway": "no"}, (True, True)),
+        ({"highway": "motorway"}, (True, False)),
+        ({"highway": "motorway", "oneway": "-1"}, (False, True)),
+        ({"highway": "motorway_link"}, (True, True)),
+    ],
+)
+def test_directions(tags: dict[str, str], goes: tuple[bool, bool]) -> None:
+    forward, backward = speeds_kph(**{"highway": "residential", **tags})
+    assert (forward > 0, backward > 0) == goes
+
+
+@pytest.mark.parametrize(
+    ("tags", "share"),
+    [
+        ({"access": "private"}, NO_ACCESS_SHARE),
+        ({"motor_vehicle": "no"}, NO_ACCESS_SHARE),
+        ({"access": "no", "bus": "yes"}, 1.0),
+        ({"access": "no", "emergency": "yes"}, 1.0),
+        ({"access": "private", "motor_vehicle": "yes"}, 1.0),
+        ({"access": "destination"}, 1.0),
+    ],
+)
+def test_closed_roads_cost_time_but_stay_open(tags: dict[str, str], share: float) -> None:
+    assert speeds_kph(highway="service", **tags)[0] == DEFAULT_KPH["service"] * share
+
+
+@pytest.mark.parametrize("highway", ["footway", "steps", "cycleway", "path", "bridleway", "corridor"])
+def test_paths_are_for_feet_only_whatever_the_access(highway: str) -> None:
+    rule = street_rule({"highway": highway, "motor_vehicle": "yes"})
+    assert rule is not None
+    assert rule.foot
+    assert rule.car_forward_mps == rule.car_backward_mps == 0
+    assert STREET_CLASSES[rule.street_class] == "path"
+
+
+def test_pedestrian_street_takes_cars_only_where_some_vehicle_gets_in() -> None:
+    assert speeds_kph(highway="pedestrian") == (0.0, 0.0)
+    assert speeds_kph(highway="pedestrian", motor_vehicle="delivery")[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("tags", "walks"),
+    [
+        ({"highway": "motorway"}, False),
+        ({"highway": "motorway_link"}, False),
+        ({"highway": "trunk"}, True),
+        ({"highway": "trunk", "foot": "no"}, False),
+        ({"highway": "primary", "foot": "no"}, True),
+        ({"highway": "residential", "access": "private"}, True),
+    ],
+)
+def test_where_people_walk(tags: dict[str, str], walks: bool) -> None:
+    rule = street_rule(tags)
+    assert rule is not None
+    assert rule.foot is walks
+
+
+@pytest.mark.parametrize("highway", ["proposed", "construction", "trail", "rest_area", "", "motorway_linkk"])
+def test_no_street(highway: str) -> None:
+    assert street_rule({"highway": highway}) is None
+
+
+def test_what_is_not_understood_is_remarked() -> None:
+    rule = street_rule({"highway": "residential", "maxspeed": "fast", "oneway": "maybe"})
+    assert rule is not None
+    assert set(rule.remarks) == {"maxspeed_not_understood", "oneway_not_understood"}
+    assert rule.car_backward_mps > 0
