@@ -6,7 +6,7 @@ A frame is a pure function of the position table, who may see what, and what the
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,13 +56,20 @@ class Positions(Protocol):
     changed_seq: NDArray[np.int64]
 
 
-def select(positions: Positions, visible: NDArray[np.bool_], shown_seq: NDArray[np.int64], since_seq: int) -> NDArray[np.intp]:
-    """Indices of the visible units with a position that changed, or came into sight, after `since_seq` (-1: all of them).
+class Sent(NamedTuple):
+    """How far a client has been told: the table's `seq`, and how often its audience's view had widened. -1: nothing yet."""
 
-    `visible` and `shown_seq` (the table's `seq` when a unit came into sight) may be shorter than the table: a unit beyond them is unseen.
+    seq: int = -1
+    widened: int = -1
+
+
+def select(positions: Positions, visible: NDArray[np.bool_], widened: NDArray[np.int64], sent: Sent) -> NDArray[np.intp]:
+    """Indices of the visible units with a position that changed, or came into sight, after `sent`.
+
+    `widened` is the audience's count when a unit came into sight. Both arrays may be shorter than the table: units beyond are unseen.
     """
     count = min(positions.count, len(visible))
-    newer = (positions.changed_seq[:count] > since_seq) | (shown_seq[:count] > since_seq)
+    newer = (positions.changed_seq[:count] > sent.seq) | (widened[:count] > sent.widened)
     candidates = np.flatnonzero(newer & visible[:count])
     return candidates[np.isfinite(positions.lon[candidates])]
 

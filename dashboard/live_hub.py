@@ -1,0 +1,324 @@
+"""Everyone on the live socket: one ticker gives each client what it lacks. Protocol: `docs/live-protocol.md`.
+
+Clients have no task and no queue of frames. Each tick writes to those whose connection is free what changed since their
+own last frame, so that a slow one gets fewer and larger frames and never holds up another. Texts wait in a bounded queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import structlog
+
+from dashboard.edge import UNAUTHENTICATED, Recheck
+from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
+from dispatch.events import Recorded
+from dispatch.model import Actor
+from operations.audience import Audience, Rights
+from operations.authority import Action, as_wall
+from operations.frames import FrameKind, Sent, encode, select
+from operations.screens import View
+
+if TYPE_CHECKING:
+    from operations.bus import Subscription
+    from operations.services import Services
+
+TICK_S = 0.05  # at most 20 frames a second
+HEARTBEAT_S = 0.95  # at least one frame a second, a tick's jitter included
+FULL_EVERY_S = 10.0  # ages of units that are heard but stand still
+STATUS_EVERY_S = 5.0  # elements and health
+LOOK_EVERY_S = 30.0
+STALLED_AFTER_S = 5.0
+READY_BELOW = 16 * 1024  # waiting bytes up to which a connection counts as free
+MOST_TEXTS = 1_000
+MOST_RESUMED = 1_000  # events that are sent after; beyond, a whole picture is smaller
+
+NOTHING = Sent()
+Frames = dict[tuple[int, Sent], bytes | None]  # of one tick: by audience and what its clients were sent before
+
+log = structlog.get_logger(__name__)
+
+
+class LiveClient:
+    """One connection: what it was sent last and which texts still wait for it."""
+
+    def __init__(self, actor: Actor, outlet: Outlet, audience: Audience, screen: str | None, recheck: Recheck) -> None:
+        self.actor = actor
+        self.recheck = recheck  # whether the log-in still holds
+        self.outlet = outlet
+        self.audience = audience
+        self.screen = screen
+        self.texts: deque[bytes] = deque()  # ready to write
+        self.needs_hello = True  # nothing else may be sent before it
+        self.sent = NOTHING  # up to where frames have told it
+        self.framed_at = 0.0  # loop time of the last frame
+        self.full_round = -1  # round of FULL_EVERY_S that the last full frame belonged to
+        self.bad_messages = 0
+
+    def tell(self, message: bytes) -> None:
+        """Write a text message, or let it wait for the ones before it. Too many waiting: all are given up for a new hello."""
+        if self.needs_hello:
+            return  # the hello will say it
+        self.texts.append(message)
+        self.flush()
+        if len(self.texts) > MOST_TEXTS:
+            self.start_over()
+
+    def flush(self) -> None:
+        while self.texts and self.outlet.waiting_bytes < READY_BELOW:
+            self.outlet.write(self.texts.popleft())
+
+    def start_over(self) -> None:
+        """Forget what waits; a hello and a full frame follow when the connection is free."""
+        self.texts.clear()
+        self.needs_hello = True
+
+    def begin(self, messages: list[bytes]) -> None:
+        """Put a hello and what belongs to it before everything else."""
+        self.needs_hello = False
+        self.sent = NOTHING
+        self.texts.extend(websocket_message(TEXT, message) for message in messages)
+        self.flush()
+
+
+class LiveHub:
+    """All clients of the live socket. Runs only while there are any; everything happens on the event loop."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._clients: set[LiveClient] = set()
+        self._audiences: dict[Rights, Audience] = {}
+        self._users: Counter[Rights] = Counter()  # clients of each audience, those that are about to join included
+        self._picture = services.handler.picture  # as of the last batch that was told, or newer
+        self._revision = 0  # of the last event that was told
+        self._elements: bytes | None = None  # last messages of their kind, for newcomers
+        self._health: bytes | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # Coming and going
+
+    async def join(self, actor: Actor, outlet: Outlet, screen: str | None, since_revision: int | None, recheck: Recheck) -> LiveClient:
+        """Register, then take the snapshot, then apply: the client is told everything after its hello."""
+        seen_by = actor if screen is None else as_wall(actor)
+        rights = Rights.of(seen_by)
+        self._users[rights] += 1
+        try:
+            self._start()
+            audience = await self._audience(rights, seen_by)
+            missed = await self._missed(since_revision)
+        except BaseException:
+            self._release(rights)
+            raise
+        client = LiveClient(seen_by, outlet, audience, screen, recheck)
+        self._clients.add(client)  # no await from here to the hello: nothing can be told in between
+        self._say_hello(client, missed)
+        return client
+
+    def leave(self, client: LiveClient) -> None:
+        if client in self._clients:
+            self._clients.discard(client)
+            self._release(Rights.of(client.actor))
+
+    def _release(self, rights: Rights) -> None:
+        self._users[rights] -= 1
+        if self._users[rights] == 0:
+            del self._users[rights]
+            self._audiences.pop(rights, None)
+        if not self._users and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _audience(self, rights: Rights, actor: Actor) -> Audience:
+        known = self._audiences.get(rights)
+        if known is not None:
+            return known
+        audience = Audience(actor, self._services.authority, self._services.positions)
+        seen = await asyncio.to_thread(audience.look, self._picture)
+        # Another client with equal rights may have been quicker.
+        first = self._audiences.setdefault(rights, audience)
+        if first is audience:
+            audience.take(seen, self._picture, self._revision)
+        return first
+
+    async def _missed(self, since_revision: int | None) -> list[Recorded] | None:
+        """Events after `since_revision` up to what has been told; None when a whole picture is due instead."""
+        if since_revision is None or not 0 < since_revision <= self._revision:
+            return None
+        missed: list[Recorded] = []
+        # Events go on being told while the journal is read: read again until nothing lies between.
+        while (missed[-1].revision if missed else since_revision) < self._revision:
+            missed += await self._services.history.changes(missed[-1].revision if missed else since_revision, MOST_RESUMED + 1)
+            if len(missed) > MOST_RESUMED:
+                return None
+        return [recorded for recorded in missed if recorded.revision <= self._revision]
+
+    def _say_hello(self, client: LiveClient, missed: list[Recorded] | None = None) -> None:
+        audience, picture, now = client.audience, self._picture, self._services.clock.unix_s()
+        messages = audience.hello(client.actor, picture, self._revision, now, resumed=missed is not None)
+        for recorded in missed or ():
+            messages += audience.incident_event(recorded, picture)
+        messages += [message for message in (self._elements, self._health) if message is not None and self._may_have(client, message)]
+        if client.screen is not None:
+            shown = (self._services.screens.newest(client.actor.org_code, client.screen),)
+            messages += [_view_text(view) for view in shown if view is not None]
+        client.begin(messages)
+
+    def _may_have(self, client: LiveClient, message: bytes | None) -> bool:
+        action = Action.SEE_HEALTH if message is self._health else Action.SEE_ELEMENTS
+        return self._services.authority.can(client.actor, action)
+
+    # Running
+
+    def _start(self) -> None:
+        if self._task is None:
+            # Subscribed before the picture is taken, so that no event falls between the two.
+            subscription = self._services.bus.subscribe()
+            self._picture = self._services.handler.picture
+            self._revision = self._picture.revision
+            self._task = asyncio.create_task(self._run(subscription), name="live")
+
+    async def _run(self, subscription: Subscription) -> None:
+        """Everything that runs while there are clients. A fault ends all connections: they come back, and start it anew."""
+        stop_listening = self._services.screens.listen(self._show)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in (self._listen(subscription), self._tick_on(), self._tell_status(), self._look_again()):
+                    group.create_task(part)
+        except* Exception:
+            log.exception("live_socket_failed", clients=len(self._clients))
+            self._task = None
+            for client in self._clients:
+                client.outlet.abort()
+        finally:
+            subscription.close()
+            stop_listening()
+
+    async def _listen(self, subscription: Subscription) -> None:
+        """Tell what the journal records; when too much of it was missed, everyone gets a whole picture."""
+        async for batch in subscription:
+            if subscription.overflowed:
+                subscription.overflowed = False
+                await self._start_over()
+            self._hear(batch)
+
+    async def _start_over(self) -> None:
+        """Too much was missed to be told one by one: new hellos for everyone."""
+        self._picture = self._services.handler.picture
+        self._revision = self._picture.revision
+        for audience in tuple(self._audiences.values()):
+            audience.take(await asyncio.to_thread(audience.look, self._picture), self._picture, self._revision)
+        for client in self._clients:
+            client.start_over()
+
+    def _hear(self, batch: tuple[Recorded, ...]) -> None:
+        fresh = tuple(recorded for recorded in batch if recorded.revision > self._revision)
+        if not fresh:
+            return  # in the picture that was taken after subscribing
+        self._picture = self._services.handler.picture
+        self._revision = fresh[-1].revision
+        for audience in self._audiences.values():
+            self._tell(audience, audience.hear(fresh, self._picture))
+
+    def _tell(self, audience: Audience, texts: list[bytes]) -> None:
+        messages = [websocket_message(TEXT, text) for text in texts]
+        for client in self._clients:
+            if client.audience is audience:
+                for message in messages:
+                    client.tell(message)
+
+    def _show(self, view: View) -> None:
+        message = websocket_message(TEXT, _view_text(view))
+        for client in self._clients:
+            if client.actor.org_code == view.org_code and client.screen in (view.screen, "all"):
+                client.tell(message)
+
+    async def _tell_status(self) -> None:
+        """Elements when their counts changed, health each time."""
+        while True:
+            counts = self._services.elements.counts()
+            elements = msgspec.json.encode({"type": "elements", "counts": counts})
+            changed, self._elements = elements != self._elements, elements
+            self._health = msgspec.json.encode({"type": "health", **self._services.health.snapshot()})
+            for client in self._clients:
+                for message in ([elements] if changed else []) + [self._health]:
+                    if self._may_have(client, message):
+                        client.tell(websocket_message(TEXT, message))
+            await asyncio.sleep(STATUS_EVERY_S)
+
+    async def _look_again(self) -> None:
+        """What ends without an event: log-ins, and at midnight an organisation's place in the tree."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            for client in tuple(self._clients):
+                if not await client.recheck():
+                    bye(client.outlet, "session_ended", UNAUTHENTICATED)
+            for audience in tuple(self._audiences.values()):
+                seen = await asyncio.to_thread(audience.look, self._picture)
+                self._tell(audience, audience.take(seen, self._picture, self._revision))
+
+    async def _tick_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + TICK_S, loop.time())
+            await asyncio.sleep(due - loop.time())
+            self._tick(loop.time())
+
+    def _tick(self, now: float) -> None:
+        """Give every client whose connection is free what it lacks; cut off those that have stopped reading."""
+        frames: Frames = {}
+        for client in tuple(self._clients):
+            if client.outlet.is_closing:
+                continue
+            if client.outlet.stalled_s(now) > STALLED_AFTER_S:
+                log.warning("live_client_stalled", actor=client.actor.name, waiting_bytes=client.outlet.waiting_bytes)
+                client.outlet.abort()
+                continue
+            if client.needs_hello and client.outlet.waiting_bytes < READY_BELOW:
+                self._say_hello(client)
+            client.flush()
+            if not client.needs_hello and not client.texts and client.outlet.waiting_bytes < READY_BELOW:
+                self._send_frame(client, now, frames)
+
+    def _send_frame(self, client: LiveClient, now: float, frames: Frames) -> None:
+        """The newest frame, made once for all clients that were sent the same before. `frames`: those of this tick."""
+        reached = Sent(self._services.positions.seq, client.audience.widened)
+        heartbeat_due = now - client.framed_at >= HEARTBEAT_S
+        full_round = int(now // FULL_EVERY_S)
+        since = client.sent if full_round == client.full_round else NOTHING
+        if since == reached and not heartbeat_due:
+            return
+        key = id(client.audience), since
+        if key not in frames:
+            frames[key] = self._frame(client.audience, since)
+        message = frames[key]
+        if message is None and heartbeat_due:
+            message = self._heartbeat()
+        client.sent = reached
+        if message is not None:
+            client.outlet.write(message)
+            client.framed_at = now
+            client.full_round = full_round
+
+    def _frame(self, audience: Audience, since: Sent) -> bytes | None:
+        """A full frame (since NOTHING) or one of changes, None when nothing visible changed."""
+        positions = self._services.positions
+        indices = select(positions, audience.visible, audience.widened_at, since)
+        kind = FrameKind.FULL if since == NOTHING else FrameKind.CHANGES
+        if kind is FrameKind.CHANGES and not len(indices):
+            return None
+        return websocket_message(BINARY, encode(positions, indices, kind, self._revision, self._services.clock.unix_s()))
+
+    def _heartbeat(self) -> bytes:
+        nothing = np.zeros(0, dtype=np.intp)
+        frame = encode(self._services.positions, nothing, FrameKind.CHANGES, self._revision, self._services.clock.unix_s())
+        return websocket_message(BINARY, frame)
+
+
+def _view_text(view: View) -> bytes:
+    pushed = {"screen": view.screen, "view": view.view, "pushed_by": view.pushed_by, "pushed_at": view.pushed_at}
+    return msgspec.json.encode({"type": "view", **pushed})
