@@ -14,9 +14,7 @@ Tags = Mapping[str, str]
 INTERESTING_KEYS = (
     "highway",
     "barrier",
-    "restriction",
-    "restriction:motorcar",
-    "restriction:conditional",
+    "type",  # of relations: multipolygons, turn restrictions of every kind
     "building",
     "waterway",
     "natural",
