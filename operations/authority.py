@@ -7,7 +7,7 @@ A thing that exists but may not be known is refused in the same words as a thing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
 
 import msgspec
@@ -23,7 +23,8 @@ from operations.permissions import GRANTS, ON_BEHALF_ROLES, ROLES, Action, Role,
 
 __all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_wall"]
 
-COMPLAINT = "complaint"  # incident type 投诉
+# Incident types seen by supervision and the level above only (投诉), unless the city's code table names others.
+CONFIDENTIAL_TYPES = frozenset({"complaint"})
 WALL = "wall"  # kind of an actor that is a screen nobody sits at
 BEFORE_FEEDBACK = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGED, AssignmentStage.EN_ROUTE, AssignmentStage.ON_SCENE})
 
@@ -45,11 +46,13 @@ class Authority:
         organisations: OrganisationTree,
         clock: Clock,
         neighbour_orgs: Callable[[str], frozenset[str]] = no_neighbours,
+        confidential_types: Collection[str] = CONFIDENTIAL_TYPES,
     ) -> None:
         self._organisations = organisations
         self._clock = clock
         # Organisations whose area begins within five minutes by road of the given one's (docs/decisions: an approximation).
         self._neighbour_orgs = neighbour_orgs
+        self._confidential_types = frozenset(confidential_types)
 
     # Scope ------------------------------------------------------------------------------------------------------------
 
@@ -84,7 +87,7 @@ class Authority:
         """Own scope; the incident one's own unit is on; with `picture` also those that units of one's scope are on."""
         if not self.can(actor, Action.SEE_PICTURE):
             return False
-        if incident.incident_type == COMPLAINT:
+        if self.is_confidential(incident.incident_type):
             return self._may_see_complaint(actor, incident)
         visible = self.visible_orgs(actor)
         if incident.org_code in visible:
@@ -117,7 +120,7 @@ class Authority:
 
     def incident_for(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> Incident:
         """The incident as the actor may see it: without assignments of plain-clothes units hidden from it."""
-        kept = tuple(a for a in incident.assignments if not self._is_hidden(actor, a.unit_id, picture))
+        kept = tuple(a for a in incident.assignments if not self.hides_unit(actor, a.unit_id, picture))
         return incident if len(kept) == len(incident.assignments) else msgspec.structs.replace(incident, assignments=kept)
 
     def may_see_event(self, actor: Actor, recorded: Recorded, picture: OperatingPicture, incident: Incident | None = None) -> bool:
@@ -129,11 +132,15 @@ class Authority:
         if isinstance(body, UnitEvent):
             unit = picture.units.get(body.unit_id)
             return unit is not None and self.may_see_unit(actor, unit, picture)
-        if unit_id is not None and self._is_hidden(actor, unit_id, picture):
+        if unit_id is not None and self.hides_unit(actor, unit_id, picture):
             return False
         if recorded.incident_id is not None:
             incident = picture.incidents.get(recorded.incident_id, incident)
         return incident is not None and self.may_see_incident(actor, incident, picture)
+
+    def is_confidential(self, incident_type: str) -> bool:
+        """Whether incidents of this type are seen by supervision and the level above only."""
+        return incident_type in self._confidential_types
 
     def caller_for(self, actor: Actor, incident: Incident, caller: c.Caller | None) -> c.Caller | None:
         """The caller as the actor may see it: whole for the desk and, until its feedback, the crew; masked for others; never on a wall."""
@@ -164,7 +171,8 @@ class Authority:
             return actor.unit_id == unit.unit_id
         return actor.kind == "system" or actor.org_code in (unit.org_code, self._organisations.city.code)
 
-    def _is_hidden(self, actor: Actor, unit_id: str, picture: OperatingPicture) -> bool:
+    def hides_unit(self, actor: Actor, unit_id: str, picture: OperatingPicture) -> bool:
+        """Whether the unit is plain clothes that the actor may not know of, wherever its id would appear."""
         unit = picture.units.get(unit_id)
         return unit is not None and not unit.marked and not self._may_see_plain_clothes(actor, unit)
 

@@ -1,0 +1,308 @@
+"""The one-click answer: what can be at a point when, what sees it, what stands around it, what happened there before.
+
+Also its parts alone: rings, nearest units, travel times. A moment (picture and copies of positions) is taken on the event
+loop; everything heavy then runs in threads. Who sees what is applied before anything is computed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dispatch.clock import Clock
+from dispatch.errors import RuleViolation
+from dispatch.model import Actor, Incident, UnitKind, UnitStatus
+from dispatch.organisations import OrganisationTree
+from dispatch.past import PastIncident
+from dispatch.picture import OperatingPicture
+from geodata.jurisdictions import Jurisdictions
+from geodata.nearest import Route, UnitPlacement
+from geodata.searches import Direction
+from geodata.snapping import OffNetwork
+from geodata.travel import RingsAnswer, TravelTimes
+from operations import candidates
+from operations.authority import Authority
+from operations.candidates import Question, Sighting
+from operations.elements import ElementStore, HasPicture
+from operations.history import History
+from operations.positions import UNIT_KINDS, PositionTable, distance_m
+from storage.past import METRES_PER_DEGREE, PastIncidents
+
+MINUTES = (1.0, 3.0, 5.0)
+MAX_LISTED = 60  # units in one answer
+LEAST_AVAILABLE = 5  # so many available units are listed even when they are beyond the rings
+EARLIER_RADIUS_M, EARLIER_DAYS, MAX_EARLIER = 300.0, 90, 20
+CAMERA_RADIUS_M, MAX_CAMERAS = 500.0, 12
+# Straight-line radius within which an element matters; those of the catalogue that are not named here use the last.
+AROUND_M = {"hydrant": 300.0, "community_gate": 300.0, "key_place": 500.0, "hazmat_site": 1500.0, "fire_station": 3000.0}
+AROUND_M |= {"duty_post": 1500.0, "command_room": 3000.0, "hazmat_vehicle": 2000.0, "traffic_event": 1500.0, "metro_station": 1000.0}
+ELSEWHERE_M = 800.0
+MAX_AROUND = 10  # of each element
+NOT_AROUND = frozenset({"street_camera", "scene_video", "drone_video", "weather_station", "weather_alert", "hotspot"})
+WEATHER_WITHIN_M = 60_000.0
+
+Json = dict[str, Any]
+FOOT = UNIT_KINDS.index(UnitKind.FOOT_PATROL)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Picture and positions at one instant, for threads."""
+
+    now_s: float
+    picture: OperatingPicture
+    unit_ids: list[str]  # by index
+    lon: NDArray[np.float64]
+    lat: NDArray[np.float64]
+    position_at: NDArray[np.float64]
+    on_foot: NDArray[np.bool_]
+
+
+class SceneService:
+    """Stateless but for the units' places on the street network, which are moved along from one question to the next."""
+
+    def __init__(
+        self,
+        *,
+        travel: TravelTimes,
+        positions: PositionTable,
+        elements: ElementStore,
+        authority: Authority,
+        organisations: OrganisationTree,
+        jurisdictions: Jurisdictions,
+        clock: Clock,
+        handler: HasPicture,
+        history: History,
+        past: PastIncidents,
+    ) -> None:
+        self._travel = travel
+        self._positions = positions
+        self._elements = elements
+        self._authority = authority
+        self._organisations = organisations
+        self._jurisdictions = jurisdictions
+        self._clock = clock
+        self._handler = handler
+        self._history = history
+        self._past = past
+        self._placed: UnitPlacement | None = None
+        self._placing = threading.Lock()
+
+    # Questions --------------------------------------------------------------------------------------------------------
+
+    async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None) -> Json:
+        """Everything about a point, or about an incident at its point, that the actor may see."""
+        moment = self._moment()
+        rings, ground, earlier = await asyncio.gather(
+            asyncio.to_thread(self._rings_or_why, lon, lat),
+            asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
+            self._earlier(lon, lat, actor, incident),
+        )
+        ring_features, why_not = rings
+        return {
+            "at": self._clock.now(),
+            "revision": moment.picture.revision,
+            "incident_id": incident.incident_id if incident is not None else None,
+            "lon": lon,
+            "lat": lat,
+            "rings": ring_features,
+            "no_rings_because": why_not,
+            **ground,
+            "earlier_incidents": earlier,
+        }
+
+    async def incident_scene(self, incident: Incident, actor: Actor) -> Json:
+        """The scene of an incident. Raises RuleViolation while it has no point."""
+        if incident.lon is None or incident.lat is None:
+            raise RuleViolation("no-point", f"Incident {incident.number} has no point yet (待定位), so it has no scene; locate it first.")
+        return await self.scene(incident.lon, incident.lat, actor, incident)
+
+    async def rings(self, lon: float, lat: float, minutes: Sequence[float] = MINUTES, direction: Direction = "to") -> RingsAnswer:
+        """Raises OffNetwork and BadRings."""
+        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction)
+
+    async def nearest(
+        self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
+    ) -> list[Json]:
+        """The k soonest by road among the visible units of these kinds and statuses (empty: any). Raises OffNetwork."""
+        return await asyncio.to_thread(self._nearest, self._moment(), lon, lat, actor, k, kinds, statuses)
+
+    async def eta(self, start: tuple[float, float], end: tuple[float, float]) -> Route:
+        """The fastest way by car. Raises OffNetwork and NoRoute."""
+        return await asyncio.to_thread(self._travel.route, start, end)
+
+    # Units ------------------------------------------------------------------------------------------------------------
+
+    def _moment(self) -> Moment:
+        """On the event loop: later writes change the arrays in place."""
+        table, n = self._positions, self._positions.count
+        return Moment(
+            self._clock.unix_s(),
+            self._handler.picture,
+            table.unit_ids[:n],
+            table.lon[:n].copy(),
+            table.lat[:n].copy(),
+            table.position_at[:n].copy(),
+            table.kind[:n] == FOOT,
+        )
+
+    def _place(self, moment: Moment) -> UnitPlacement:
+        with self._placing:
+            placed = self._placed
+            if placed is not None and np.array_equal(placed.on_foot, moment.on_foot):
+                placed = self._travel.move(placed, moment.lon, moment.lat)
+            else:
+                placed = self._travel.place(moment.lon, moment.lat, moment.on_foot)
+            self._placed = placed
+            return placed
+
+    def _visible(self, moment: Moment, actor: Actor) -> NDArray[np.bool_]:
+        """[units] whether the actor may see the unit and it has a position."""
+        seen = self._authority.visible_units(actor, moment.picture)
+        mask = np.fromiter((unit_id in seen for unit_id in moment.unit_ids), np.bool_, len(moment.unit_ids))
+        return mask & ~np.isnan(moment.lon)
+
+    def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float) -> list[Sighting]:
+        """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
+        placed, visible = self._place(moment), self._visible(moment, actor)
+        times = self._travel.etas_to(lon, lat, placed, limit_s, visible)
+        eta_s, metres = times.eta_s, times.distance_m
+        units = moment.picture.units
+        free = np.fromiter(
+            (units[u].status == UnitStatus.AVAILABLE if u in units else False for u in moment.unit_ids), np.bool_, len(visible)
+        )
+        if np.count_nonzero(np.isfinite(eta_s) & free) < LEAST_AVAILABLE:
+            beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free)
+            eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
+        order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
+        return [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i])) for i in order if np.isfinite(eta_s[i])]
+
+    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float) -> Sighting:
+        age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
+        unit = moment.picture.units[moment.unit_ids[index]]
+        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres)
+
+    def _question(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Question:
+        def number_of(incident_id: str) -> int | None:
+            other = moment.picture.incidents.get(incident_id)
+            return other.number if other is not None and self._authority.may_see_incident(actor, other, moment.picture) else None
+
+        code = incident.org_code if incident is not None else self._jurisdictions.locate(lon, lat).code
+        return Question(
+            minutes=MINUTES,
+            grade=incident.grade if incident is not None else None,
+            chain=(code, *self._organisations.ancestors(code)),
+            is_commanded=lambda org_code: self._authority.in_scope(actor, org_code),
+            incident_number=number_of,
+            assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
+        )
+
+    def _nearest(
+        self, moment: Moment, lon: float, lat: float, actor: Actor, k: int, kinds: Collection[str], statuses: Collection[str]
+    ) -> list[Json]:
+        units = moment.picture.units
+
+        def is_wanted(unit_id: str) -> bool:
+            unit = units.get(unit_id)
+            return unit is not None and (not kinds or unit.kind in kinds) and (not statuses or unit.status in statuses)
+
+        placed, visible = self._place(moment), self._visible(moment, actor)
+        wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))
+        found = self._travel.nearest(lon, lat, placed, k, wanted)
+        rows = zip(found.index, found.eta_s, found.distance_m, strict=True)
+        sightings = [self._sighting(moment, int(i), float(eta), float(metres)) for i, eta, metres in rows]
+        assessed = candidates.assess(sightings, self._question(moment, lon, lat, actor, None))
+        return [row | {"reason": "; ".join(reason["text"] for reason in row["reasons"])} for row in assessed]
+
+    # Around -----------------------------------------------------------------------------------------------------------
+
+    def _rings_or_why(self, lon: float, lat: float) -> tuple[Json | None, str | None]:
+        try:
+            return self._travel.rings(lon, lat, MINUTES).geojson(streets=True), None
+        except OffNetwork as off:
+            return None, str(off)
+
+    def _ground(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Json:
+        """Units, cameras, elements, weather."""
+        question = self._question(moment, lon, lat, actor, incident)
+        try:
+            sightings = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0)
+        except OffNetwork:
+            sightings = []
+        assessed = candidates.assess(sightings, question)
+        organisation = self._organisations.get(question.chain[0])
+        return {
+            "org_code": question.chain[0],
+            "org_name": organisation.name if organisation is not None else "",
+            "turnout_s": candidates.TURNOUT_S,
+            "units": assessed,
+            "units_by_ring": candidates.by_ring(assessed, question),
+            "cameras": self._cameras(lon, lat),
+            "elements": self._around(lon, lat),
+            "weather": self._weather(lon, lat),
+            "alerts": self._elements.around(lon, lat, WEATHER_WITHIN_M, ("weather_alert",), MAX_AROUND),
+        }
+
+    def _cameras(self, lon: float, lat: float) -> list[Json]:
+        """Closest first; one that looks away counts as twice as far."""
+        found = self._elements.around(lon, lat, CAMERA_RADIUS_M, ("street_camera",))
+        found.sort(key=lambda camera: camera["straight_m"] * (2.0 if camera["looks_here"] is False else 1.0))
+        return found[:MAX_CAMERAS]
+
+    def _around(self, lon: float, lat: float) -> list[Json]:
+        found: list[Json] = []
+        for element, kind in self._elements.kinds.items():
+            if kind.source in ("city", "readings") and element not in NOT_AROUND:
+                found += self._elements.around(lon, lat, AROUND_M.get(element, ELSEWHERE_M), (element,), MAX_AROUND)
+        return sorted(found, key=lambda thing: thing["straight_m"])
+
+    def _weather(self, lon: float, lat: float) -> Json | None:
+        """The nearest station's newest reading."""
+        return next(iter(self._elements.around(lon, lat, WEATHER_WITHIN_M, ("weather_station",), 1)), None)
+
+    async def _earlier(self, lon: float, lat: float, actor: Actor, incident: Incident | None) -> list[Json]:
+        """What happened here in the last 90 days, in this journal or as imported, newest first."""
+        since = self._clock.now() - timedelta(days=EARLIER_DAYS)
+        d_lat = EARLIER_RADIUS_M / METRES_PER_DEGREE
+        d_lon = d_lat / max(0.01, float(np.cos(np.radians(lat))))
+        box = (lon - d_lon, lat - d_lat, lon + d_lon, lat + d_lat)
+        orgs = self._authority.visible_orgs(actor)
+        page, past = await asyncio.gather(
+            self._history.incidents(orgs=orgs, from_=since, box=box, limit=5 * MAX_EARLIER),
+            asyncio.to_thread(self._imported, lon, lat, since, orgs),
+        )
+        seen = [
+            _earlier_row(lon, lat, other, other.incident_id, other.number, other.stage)
+            for other in page.incidents
+            if (incident is None or other.incident_id != incident.incident_id) and self._authority.may_see_incident(actor, other)
+        ]
+        seen += [_earlier_row(lon, lat, other, None, None, "closed") for other in past]
+        close = [row for row in seen if row["straight_m"] <= EARLIER_RADIUS_M]
+        return sorted(close, key=lambda row: row["received_at"], reverse=True)[:MAX_EARLIER]
+
+    def _imported(self, lon: float, lat: float, since: datetime, orgs: frozenset[str]) -> list[PastIncident]:
+        """Imported records name no organisation: whoever answers for the place today may read them."""
+        if self._jurisdictions.locate(lon, lat).code not in orgs:
+            return []
+        past = self._past.near(lon, lat, EARLIER_RADIUS_M, since, MAX_EARLIER)
+        return [other for other in past if not self._authority.is_confidential(other.incident_type)]
+
+
+def _earlier_row(lon: float, lat: float, other: Incident | PastIncident, incident_id: str | None, number: int | None, stage: str) -> Json:
+    return {
+        "incident_id": incident_id,
+        "number": number,
+        "incident_type": other.incident_type,
+        "grade": int(other.grade),
+        "stage": stage,
+        "received_at": other.received_at,
+        "source": other.source,
+        "straight_m": round(float(distance_m(lon, lat, other.lon, other.lat)), 1),
+    }
