@@ -107,7 +107,7 @@ class PlaceIndex:
     """Search by name. Immutable, any number of threads may ask."""
 
     def __init__(self, table: PlaceTable) -> None:
-        self._t = table
+        self.table = table
         self._weight_km = np.array([_KIND_WEIGHT.get(kind, _OTHER_WEIGHT) for kind in table.kinds], dtype=np.float64)
         self._name_length = np.array([len(name) for name in table.names], dtype=np.int32)
         self._is_road = np.zeros(len(table.names), dtype=bool)
@@ -116,7 +116,7 @@ class PlaceIndex:
 
     def __len__(self) -> int:
         """Entries and crossings."""
-        return len(self._t.entry_kind) + len(self._t.crossing_a)
+        return len(self.table.entry_kind) + len(self.table.crossing_a)
 
     def search(self, q: str, near: tuple[float, float] | None = None, limit: int = 20) -> list[Place]:
         """Best first: whole names, then beginnings, then parts; among equals near `near` (lon, lat) first.
@@ -140,40 +140,40 @@ class PlaceIndex:
 
     def _range(self, text: str) -> slice:
         """Beginnings whose text starts with `text`."""
-        forms, size = self._t.forms, len(text)
+        forms, size = self.table.forms, len(text)
 
         def key(at: int) -> str:
             return forms[at : at + size]
 
-        low = bisect_left(self._t.begin_at, text, key=key)
-        return slice(low, bisect_right(self._t.begin_at, text, lo=low, key=key))
+        low = bisect_left(self.table.begin_at, text, key=key)
+        return slice(low, bisect_right(self.table.begin_at, text, lo=low, key=key))
 
     def _quality(self, text: str) -> NDArray[np.uint8]:
         """[names] how well each name matches."""
         found = self._range(text)
-        quality = np.full(len(self._t.names), _NO_MATCH, dtype=np.uint8)
-        name, head = self._t.begin_name[found], self._t.begin_is_head[found]
+        quality = np.full(len(self.table.names), _NO_MATCH, dtype=np.uint8)
+        name, head = self.table.begin_name[found], self.table.begin_is_head[found]
         quality[name] = _INSIDE
         quality[name[head]] = _PREFIX
-        quality[name[head & (self._t.begin_length[found] == len(text))]] = _EXACT
+        quality[name[head & (self.table.begin_length[found] == len(text))]] = _EXACT
         return quality
 
     def _matching_entries(self, quality: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         names = np.flatnonzero(quality < _NO_MATCH)
-        counts = self._t.entry_ptr[names + 1] - self._t.entry_ptr[names]
-        first = np.repeat(self._t.entry_ptr[names] - (np.cumsum(counts) - counts), counts)
+        counts = self.table.entry_ptr[names + 1] - self.table.entry_ptr[names]
+        first = np.repeat(self.table.entry_ptr[names] - (np.cumsum(counts) - counts), counts)
         return first + np.arange(len(first)), np.repeat(quality[names], counts)
 
     def _matching_crossings(self, q: str, text: str) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Crossings of two roads that the text names one after the other."""
-        rank = np.full(len(self._t.crossing_a), _NO_MATCH, dtype=np.uint8)
+        rank = np.full(len(self.table.crossing_a), _NO_MATCH, dtype=np.uint8)
         for first, second in _pairs(q, text):
             a, b = self._quality(first), self._quality(second)
             a[a > _PREFIX], b[b > _PREFIX] = _NO_MATCH, _NO_MATCH
             if not ((a < _NO_MATCH) & self._is_road).any() or not ((b < _NO_MATCH) & self._is_road).any():
                 continue
-            forth = np.maximum(a[self._t.crossing_a], b[self._t.crossing_b])
-            back = np.maximum(b[self._t.crossing_a], a[self._t.crossing_b])
+            forth = np.maximum(a[self.table.crossing_a], b[self.table.crossing_b])
+            back = np.maximum(b[self.table.crossing_a], a[self.table.crossing_b])
             np.minimum(rank, np.minimum(forth, back), out=rank)
         found = np.flatnonzero(rank < _NO_MATCH)
         return found, rank[found]
@@ -181,21 +181,21 @@ class PlaceIndex:
     def _crossings_along(self, quality: NDArray[np.uint8], known: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Crossings of the road that the text is the whole name of."""
         exact = quality == _EXACT
-        on_road = exact[self._t.crossing_a] | exact[self._t.crossing_b]
+        on_road = exact[self.table.crossing_a] | exact[self.table.crossing_b]
         on_road[known] = False
         found = np.flatnonzero(on_road)
         return found, np.full(len(found), _ALONG, dtype=np.uint8)
 
     def _named_within(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]:
         """Entries and crossings whose whole names stand in the text: an address with district and house number."""
-        named = np.zeros(len(self._t.names), dtype=bool)
+        named = np.zeros(len(self.table.names), dtype=bool)
         named[self._whole_names(text)] = True
-        crossing = np.flatnonzero(named[self._t.crossing_a] & named[self._t.crossing_b])
+        crossing = np.flatnonzero(named[self.table.crossing_a] & named[self.table.crossing_b])
         entry, rank = self._matching_entries(np.where(named, _PREFIX, _NO_MATCH).astype(np.uint8))
         # A road in the locality that the text names too goes before its namesakes; the locality itself comes last.
-        localities = {self._t.names[i] for i in np.flatnonzero(named)}
-        in_locality = np.array([detail in localities for detail in self._t.details], dtype=bool)[self._t.entry_detail[entry]]
-        is_place = np.array([kind == "place" for kind in self._t.kinds], dtype=bool)[self._t.entry_kind[entry]]
+        localities = {self.table.names[i] for i in np.flatnonzero(named)}
+        in_locality = np.array([detail in localities for detail in self.table.details], dtype=bool)[self.table.entry_detail[entry]]
+        is_place = np.array([kind == "place" for kind in self.table.kinds], dtype=bool)[self.table.entry_kind[entry]]
         rank = np.where(is_place, _ALONG, np.where(in_locality, _PREFIX, _INSIDE)).astype(np.uint8)
         return entry, rank, crossing, np.full(len(crossing), _EXACT, dtype=np.uint8)
 
@@ -207,8 +207,8 @@ class PlaceIndex:
             while end <= len(text) and (found := self._range(text[start:end])).start < found.stop:
                 # Two letters of pinyin stand in any text; two Chinese characters are a name.
                 if end - start >= (4 if text[start:end].isascii() else 2):
-                    whole = self._t.begin_is_head[found] & (self._t.begin_length[found] == end - start)
-                    spans.append((start, end, self._t.begin_name[found][whole].tolist()))
+                    whole = self.table.begin_is_head[found] & (self.table.begin_length[found] == end - start)
+                    spans.append((start, end, self.table.begin_name[found][whole].tolist()))
                 end += 1
         spans = [span for span in spans if span[2]]
         inner = [any(a <= start and end <= b and (a, b) != (start, end) for a, b, _ in spans) for start, end, _ in spans]
@@ -223,7 +223,7 @@ class PlaceIndex:
         near: tuple[float, float] | None,
         limit: int,
     ) -> list[Place]:
-        t = self._t
+        t = self.table
         rank = np.concatenate([entry_rank, crossing_rank])
         lon = np.concatenate([t.entry_lon[entry], t.crossing_lon[crossing]])
         lat = np.concatenate([t.entry_lat[entry], t.crossing_lat[crossing]])
@@ -240,12 +240,12 @@ class PlaceIndex:
         return [self._entry(int(entry[i])) if i < len(entry) else self._crossing(int(crossing[i - len(entry)])) for i in order]
 
     def _entry(self, i: int) -> Place:
-        t = self._t
+        t = self.table
         name = t.names[int(np.searchsorted(t.entry_ptr, i, side="right")) - 1]
         return Place(t.kinds[t.entry_kind[i]], name, float(t.entry_lon[i]), float(t.entry_lat[i]), t.details[t.entry_detail[i]])
 
     def _crossing(self, i: int) -> Place:
-        t = self._t
+        t = self.table
         name = CROSSING_MARK.join(t.names[n] for n in (t.crossing_a[i], t.crossing_b[i]))
         return Place("crossing", name, float(t.crossing_lon[i]), float(t.crossing_lat[i]), t.details[t.crossing_detail[i]])
 
