@@ -8,10 +8,10 @@ readings (weather, traffic events), newest of each thing. Addresses of cameras a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,6 @@ MAX_FEATURES = 20_000
 READ_BACK_S = 7 * 86_400.0
 
 Json = dict[str, Any]
-
-
-class HasPicture(Protocol):
-    """Holds the live picture; `operations.handle.Handler`."""
-
-    @property
-    def picture(self) -> OperatingPicture: ...
 
 
 @dataclass(frozen=True)
@@ -77,15 +70,15 @@ class ElementStore:
         self,
         city: City,
         catalogue: Catalogue,
-        handler: HasPicture,
+        clock: Clock,
+        picture: Callable[[], OperatingPicture],
         positions: PositionTable,
         readings: ReadingStore,
-        clock: Clock,
     ) -> None:
         self._city = city
         self.kinds = catalogue.kinds
         self._clock = clock
-        self._handler = handler
+        self._picture = picture
         self._positions = positions
         self._store = readings
         self._static: dict[str, dict[str, Thing]] = {}  # by element, by id; filled by `start`
@@ -148,7 +141,7 @@ class ElementStore:
         if kind.source == "units":
             return self._count_units(kind, now_s)
         if kind.source == "incidents":
-            received = [i.received_at.timestamp() for i in self._handler.picture.incidents.values() if i.is_open]
+            received = [i.received_at.timestamp() for i in self._picture().incidents.values() if i.is_open]
             return len(received), max(received, default=None), "live"
         layer = self._layer(kind.id)
         if not layer.things:
@@ -170,7 +163,7 @@ class ElementStore:
 
     def _layer(self, element: str) -> _Layer:
         kind = self.kinds[element]
-        written, seq = self._handler.picture.elements.get(element, _NOTHING), self._readings_seq.get(element, 0)
+        written, seq = self._picture().elements.get(element, _NOTHING), self._readings_seq.get(element, 0)
         layer = self._layers.get(element)
         if layer is None or layer.written is not written or layer.readings_seq != seq:
             layer = self._layers[element] = self._lay(kind, written, seq)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
 from operations.candidates import Question, Sighting
-from operations.elements import ElementStore, HasPicture
+from operations.elements import ElementStore
 from operations.history import History
 from operations.positions import UNIT_KINDS, PositionTable, distance_m
 from storage.past import METRES_PER_DEGREE, PastIncidents
@@ -78,7 +78,7 @@ class SceneService:
         organisations: OrganisationTree,
         jurisdictions: Jurisdictions,
         clock: Clock,
-        handler: HasPicture,
+        picture: Callable[[], OperatingPicture],
         history: History,
         past: PastIncidents,
     ) -> None:
@@ -89,7 +89,7 @@ class SceneService:
         self._organisations = organisations
         self._jurisdictions = jurisdictions
         self._clock = clock
-        self._handler = handler
+        self._picture = picture
         self._history = history
         self._past = past
         self._placed: UnitPlacement | None = None
@@ -145,7 +145,7 @@ class SceneService:
         table, n = self._positions, self._positions.count
         return Moment(
             self._clock.unix_s(),
-            self._handler.picture,
+            self._picture(),
             table.unit_ids[:n],
             table.lon[:n].copy(),
             table.lat[:n].copy(),

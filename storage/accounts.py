@@ -126,8 +126,14 @@ class AccountStore:
             return connection.execute(update(users_table).where(enabled).values(disabled_at=now_s)).rowcount
 
     def add_token(self, token: Token) -> None:
-        """Raises NameTaken."""
-        self._insert(tokens_table, token, token.name)
+        """Takes the place of a revoked token of that name. Raises NameTaken while one is in use."""
+        revoked = (tokens_table.c.name == token.name) & tokens_table.c.revoked_at.is_not(None)
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(delete(tokens_table).where(revoked))
+                connection.execute(insert(tokens_table).values(**msgspec.structs.asdict(token)))
+        except IntegrityError:
+            raise NameTaken(token.name) from None
 
     def token(self, secret_sha256: str) -> Token | None:
         return self._one(select(tokens_table).where(tokens_table.c.secret_sha256 == secret_sha256), Token)

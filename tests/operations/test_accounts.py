@@ -195,6 +195,8 @@ async def test_a_token_carries_role_scope_datum_and_unit(accounts: Accounts) -> 
     assert found == (Actor("radio", "feed", "330203000000", "car", kind="token"), "gcj02")
     accounts.revoke_token("radio")
     assert await accounts.actor_of_token(secret) is None
+    assert await accounts.actor_of_token(accounts.add_token("feed", name="radio")) is not None
+    assert await accounts.actor_of_token(secret) is None
     whole_city = await accounts.actor_of_token(accounts.add_token("viewer"))
     assert whole_city is not None
     assert whole_city[0].org_code == CITY
