@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import structlog
 
 from dispatch.clock import SystemClock
 from dispatch.codes import load_codes
 from feeds.simulator.behaviour import Answer
+from feeds.simulator.crews import hand_driven_crew
 from feeds.simulator.links import Desk, FeedLink, Socket
 from feeds.simulator.operators import Order
 from feeds.simulator.town import Town
@@ -40,17 +42,20 @@ async def run(options: argparse.Namespace) -> None:
         seed=options.seed,
         now_s=clock.unix_s(),
     )
+    if options.hand_driven:
+        town.add_hand_driven(hand_driven_crew(city, options.hand_driven), np.random.default_rng(options.seed), clock.unix_s())
     http_url, ws_url = options.url.rstrip("/"), options.url.rstrip("/").replace("http", "ws", 1)
     feed_token, terminal_token, operator_token = (os.environ[f"LIANDONG_SIM_{name}_TOKEN"] for name in ("FEED", "TERMINAL", "OPERATOR"))
 
     async with httpx.AsyncClient(base_url=http_url, timeout=10.0) as client, asyncio.TaskGroup() as tasks:
         feed = Socket("feed", f"{ws_url}/feeds/v1", feed_token, _hear_rejections)
-        gateway = Socket("terminals", f"{ws_url}/terminal/socket", terminal_token, partial(_hear_pushes, town, clock))
+        gateway = Socket(
+            "terminals", f"{ws_url}/terminal/socket", terminal_token, lambda message: _hear_pushes(town, clock, gateway, message)
+        )
         live = Socket("live", f"{ws_url}/live", operator_token, partial(_hear_incidents, town, clock))
         terminals, desk, link = Desk(client, terminal_token), Desk(client, operator_token), FeedLink(feed)
         for unit_id, body in town.registrations():
-            while not await desk.register(unit_id, body):
-                await asyncio.sleep(2.0)
+            await desk.register(unit_id, body)
         for socket in (feed, gateway, live):
             tasks.create_task(socket.run())
         while True:
@@ -68,17 +73,21 @@ async def _hear_rejections(message: dict[str, Any]) -> None:
         log.info("rejected", reasons=[r["reason"] for r in message["rejected"]][:5])
 
 
-async def _hear_pushes(town: Town, clock: SystemClock, message: dict[str, Any]) -> None:
+async def _hear_pushes(town: Town, clock: SystemClock, gateway: Socket, message: dict[str, Any]) -> None:
     if message["type"] == "push":
         town.pushed(message["unit_id"], message["incident"], clock.unix_s())
     elif message["type"] == "recall":
         town.released(message["unit_id"], message["incident_id"], clock.unix_s())
+    else:
+        return
+    about = {key: message[key] for key in ("unit_id", "incident_id", "assignment_id")}
+    await gateway.send({"type": "delivered", **about})
 
 
 async def _hear_incidents(town: Town, clock: SystemClock, message: dict[str, Any]) -> None:
     views = message.get("incidents", []) if message["type"] == "hello" else [message["incident"]] if message["type"] == "incident" else []
     for view in views:
-        town.operators.watch(view, clock.unix_s())
+        town.watch(view, clock.unix_s())
 
 
 async def _answer(terminals: Desk, answer: Answer) -> None:
@@ -104,6 +113,7 @@ def main() -> int:
     parser.add_argument("--crews", type=int, default=700)
     parser.add_argument("--incidents-per-day", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20161201)
+    parser.add_argument("--hand-driven", help="unit_id of a crew whose pushes a person answers; its car is driven here")
     options = parser.parse_args()
     try:
         asyncio.run(run(options))

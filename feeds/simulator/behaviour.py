@@ -89,6 +89,8 @@ class Crew:
         self._due_s = now_s  # when the present state ends
         self._next_report_s = now_s + random.uniform(0, 3)
         self._silent_until_s = 0.0
+        # A person answers this crew's pushes on a phone; here it only drives where its stages say.
+        self.hand_driven = False
         self._leg = ground.wanderer.walk(self._profile, start_edge, home_edge, BEAT_RADIUS_M[plan.kind], now_s, 60)
 
     def place(self, now_s: float) -> Place:
@@ -97,7 +99,7 @@ class Crew:
 
     def push(self, task: Task, now_s: float) -> None:
         """A push reaches the terminal. One that is repeated changes nothing."""
-        if self.task is not None and self.task.incident_id == task.incident_id:
+        if self.hand_driven or (self.task is not None and self.task.incident_id == task.incident_id):
             return
         self.task = task
         self.doing = Doing.UNSEEN
@@ -108,8 +110,18 @@ class Crew:
         if self.task is not None and self.task.incident_id == incident_id:
             self._resume(now_s)
 
+    def follow(self, task: Task, stage: str, now_s: float) -> None:
+        """A hand-driven crew's assignment has reached `stage`: drive when it has set out."""
+        if stage == "en_route" and self.task is None:
+            self.task = task
+            self._depart(task, now_s)
+        elif stage not in ("pushed", "acknowledged", "en_route", "on_scene", "feedback"):
+            self.release(task.incident_id, now_s)
+
     def step(self, now_s: float) -> list[Answer]:
         """Do what is due; what the terminal says meanwhile."""
+        if self.hand_driven:
+            return []
         if self.doing is Doing.PATROLLING:
             if now_s >= self._leg.ends_s and now_s >= self._due_s:
                 self._patrol(now_s)
@@ -145,9 +157,8 @@ class Crew:
 
     def _patrol(self, now_s: float) -> None:
         """The next piece of the beat: mostly moving, sometimes standing for some minutes."""
-        place = self._leg.place(now_s)
         if self._random.random() < 0.3:
-            self._leg = standing(place.lon, place.lat, self._leg.last_edge, now_s)
+            self.stand(now_s)
             self._due_s = now_s + self._random.uniform(60, 420)
             return
         duration_s = self._random.uniform(60, 180)
@@ -156,9 +167,13 @@ class Crew:
         )
         self._due_s = self._leg.ends_s
 
-    def _resume(self, now_s: float) -> None:
+    def stand(self, now_s: float) -> None:
+        """Stop where it is."""
         place = self._leg.place(now_s)
         self._leg = standing(place.lon, place.lat, self._leg.last_edge, now_s)
+
+    def _resume(self, now_s: float) -> None:
+        self.stand(now_s)
         self.task, self.doing, self._due_s = None, Doing.PATROLLING, now_s + self._random.uniform(5, 30)
 
     def _see(self, task: Task, now_s: float) -> list[Answer]:

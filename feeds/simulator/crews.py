@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dispatch.model import UnitKind
+from geodata.city import City
 
 # Shares of a city's crews by kind; ours, after the mix product.md names (cars, foot patrols, armed patrols).
 KIND_SHARES = {UnitKind.PATROL_CAR: 0.58, UnitKind.FOOT_PATROL: 0.32, UnitKind.ARMED_PATROL: 0.10}
@@ -76,3 +77,11 @@ def plan_crews(organisations: list[dict[str, Any]], count: int, random: np.rando
             )
         )
     return crews
+
+
+def hand_driven_crew(city: City, unit_id: str) -> CrewPlan:
+    """The crew whose phone a person holds; the server has registered it with a car and a phone, the car is simulated."""
+    rooms = [o for o in city.organisations() if o["level"] == "station" and o["has_command_room"]] or city.organisations()
+    home = rooms[0]
+    place = (float(home["lon"]), float(home["lat"]))
+    return CrewPlan(unit_id, unit_id, UnitKind.PATROL_CAR, home["code"], (f"{unit_id}-car",), (), True, "", *place)

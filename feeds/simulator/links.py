@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 # A gateway's batch, as TCP would coalesce.
 BATCH = 50
+REGISTER_TRIES = 60
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 10.0
 
 
@@ -101,9 +102,13 @@ class Desk:
         """Give a command; a refusal is logged in the server's own words. False when it was refused or not delivered."""
         return await self._write("POST", f"/api/v1/incidents/{incident_id}/commands", body, key) is not None
 
-    async def register(self, unit_id: str, body: dict[str, Any]) -> bool:
-        """Register a crew."""
-        return await self._write("PUT", f"/api/v1/units/{unit_id}", body, f"register-{unit_id}") is not None
+    async def register(self, unit_id: str, body: dict[str, Any]) -> None:
+        """Register a crew; asks again while the server is starting."""
+        for _ in range(REGISTER_TRIES):
+            if await self._write("PUT", f"/api/v1/units/{unit_id}", body, f"register-{unit_id}") is not None:
+                return
+            await asyncio.sleep(1.0)
+        raise ConnectionError(f"the server took no registration of {unit_id} in {REGISTER_TRIES} tries; its log says why")
 
     async def best_units(self, incident_id: str, count: int) -> list[str]:
         """The units the one-click scene recommends, nearest by road first."""

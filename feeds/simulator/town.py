@@ -11,13 +11,14 @@ import numpy as np
 from dispatch.codes import Codes
 from dispatch.model import UnitKind
 from feeds.simulator.behaviour import Answer, Crew, Ground, Task
-from feeds.simulator.crews import BEAT_RADIUS_M, plan_crews
+from feeds.simulator.crews import BEAT_RADIUS_M, CrewPlan, plan_crews
 from feeds.simulator.incidents import Happenings, feedback_text
 from feeds.simulator.legs import Leg, Place, Wanderer, along_line
 from feeds.simulator.operators import Operators, Order
 from feeds.simulator.weather import Weather
 from geodata.city import City
-from geodata.snapping import OffNetwork
+from geodata.nearest import NoRoute
+from geodata.snapping import OffNetwork, ProfileName
 from geodata.travel import TravelTimes
 
 # Calls that come in during the first seconds, so that a newcomer sees a city at work.
@@ -45,25 +46,37 @@ class Town:
         self.operators = Operators("demo-operator", random)
         car, foot = city.graph.car, city.graph.foot
         profiles = {UnitKind.PATROL_CAR: car, UnitKind.ARMED_PATROL: car, UnitKind.FOOT_PATROL: foot}
-        ground = Ground(self._wanderer, profiles, self._route, feedback_text)
         self.crews: dict[str, Crew] = {}
+        self._ground = Ground(self._wanderer, profiles, self._route, feedback_text)
         for plan in plan_crews(city.organisations(), crews, random):
-            near = self._beat(plan.home_lon, plan.home_lat, BEAT_RADIUS_M[plan.kind], profiles[plan.kind])
-            home, start = (int(e) for e in random.choice(near, 2))
-            self.crews[plan.unit_id] = Crew(plan, home, start, ground, random, now_s)
+            self._add(plan, random, now_s)
         self._first_calls = [now_s + s for s in FIRST_CALLS_S] if calls_per_day else []
         self._stepped_s = now_s
 
+    def add_hand_driven(self, plan: CrewPlan, random: np.random.Generator, now_s: float) -> None:
+        """A crew whose pushes a person answers on a phone: its car stands at its post and drives when the person sets out."""
+        crew = self._add(plan, random, now_s)
+        crew.hand_driven = True
+        crew.stand(now_s)
+
+    def watch(self, view: dict[str, Any], now_s: float) -> None:
+        """An incident is new or has changed."""
+        self.operators.watch(view, now_s)
+        for assignment in view["assignments"]:
+            crew = self.crews.get(assignment["unit_id"])
+            if crew is not None and crew.hand_driven:
+                crew.follow(_task(view), assignment["stage"], now_s)
+
     def registrations(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(unit_id, body of PUT /units) of every crew."""
+        """(unit_id, body of PUT /units) of every crew this program registers."""
         for crew in self.crews.values():
-            yield crew.plan.unit_id, crew.plan.registration()
+            if not crew.hand_driven:
+                yield crew.plan.unit_id, crew.plan.registration()
 
     def pushed(self, unit_id: str, view: dict[str, Any], now_s: float) -> None:
         """A terminal shows a push; unknown units are somebody else's."""
         if unit_id in self.crews:
-            task = Task(view["incident_id"], view["incident_type"], int(view["grade"]), view.get("lon"), view.get("lat"))
-            self.crews[unit_id].push(task, now_s)
+            self.crews[unit_id].push(_task(view), now_s)
 
     def released(self, unit_id: str, incident_id: str, now_s: float) -> None:
         """A push was taken back, or its incident is over."""
@@ -83,6 +96,12 @@ class Town:
         self._stepped_s = now_s
         return said
 
+    def _add(self, plan: CrewPlan, random: np.random.Generator, now_s: float) -> Crew:
+        near = self._beat(plan.home_lon, plan.home_lat, BEAT_RADIUS_M[plan.kind], self._ground.profiles[plan.kind])
+        home, start = (int(e) for e in random.choice(near, 2))
+        crew = self.crews[plan.unit_id] = Crew(plan, home, start, self._ground, random, now_s)
+        return crew
+
     def _beat(self, lon: float, lat: float, radius_m: float, profile: Any) -> Any:
         """Edges of a beat; a station off the streets gets the streets nearest to it."""
         for widened in (1, 3, 9, 30, 100):
@@ -92,12 +111,14 @@ class Town:
         raise ValueError(f"no street within {radius_m * 100 / 1000:.0f} km of {lon:.5f}, {lat:.5f}: is the station in this city?")
 
     def _route(self, start: Place, lon: float, lat: float, kind: UnitKind, factor: float, now_s: float) -> Leg | None:
-        profile = "foot" if kind is UnitKind.FOOT_PATROL else "car"
+        profile: ProfileName = "foot" if kind is UnitKind.FOOT_PATROL else "car"
         try:
             route = self._travel.route((start.lon, start.lat), (lon, lat), profile)
-        except OffNetwork:
+            last_edge = self._travel.snap(lon, lat, profile).edge
+        except (OffNetwork, NoRoute):
             return None
-        if route is None:
-            return None
-        last_edge = self._travel.snapper.snap(float(route.lon[-1]), float(route.lat[-1]), profile).edge
-        return along_line(route.lon, route.lat, max(1.0, route.eta_s * factor), last_edge, now_s)
+        return along_line(route.lonlat[:, 0], route.lonlat[:, 1], max(1.0, route.eta_s * factor), last_edge, now_s)
+
+
+def _task(view: dict[str, Any]) -> Task:
+    return Task(view["incident_id"], view["incident_type"], int(view["grade"]), view.get("lon"), view.get("lat"))

@@ -1,0 +1,287 @@
+"""Liandong's command line: `python app.py run`, `city build`, `import`, `token add`, `user add`, `verify`, `bench`.
+
+Exit codes: 0 done, 1 found something wrong, 2 wrong use. Errors name the value and the remedy on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from settings import Settings, SettingsError, settings_from
+
+BENCHES = ("prepare", "live", "rings", "nearest", "browser", "command")
+
+
+class WrongUse(Exception):
+    """The command can't be carried out as given (exit code 2)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = settings_from(vars(options), os.environ)
+        _log_to_stderr(settings.log_level)
+        return options.does(options, settings)
+    except (SettingsError, WrongUse) as error:
+        print(f"liandong: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+# Running ---------------------------------------------------------------------------------------------------------------
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """The server, until interrupted."""
+    from composition import serve
+
+    return asyncio.run(serve(settings, _city_folder(settings)))
+
+
+def _city_folder(settings: Settings) -> Path:
+    from geodata.demo_city import ensure_demo_city
+
+    return settings.city if settings.city is not None else ensure_demo_city(Path("var/city"), _progress_bar())
+
+
+# Cities ----------------------------------------------------------------------------------------------------------------
+
+
+def city_build(options: argparse.Namespace, settings: Settings) -> int:
+    """A city folder from an OpenStreetMap extract."""
+    from geodata.build import build_city
+    from geodata.city import CityError
+    from geodata.osm import read_osm
+
+    try:
+        source = read_osm(options.file, boundary=options.boundary, code=options.code, name=options.name, time_zone=options.time_zone)
+        report = build_city(source, options.out, progress=_progress_bar())
+    except CityError as error:
+        raise WrongUse(str(error)) from None
+    print(json.dumps({**vars(report), "folder": str(report.folder)}, ensure_ascii=False, indent=2, default=str))
+    return 0
+
+
+def city_info(options: argparse.Namespace, settings: Settings) -> int:
+    """What a city folder holds."""
+    from geodata.city import CityError
+    from geodata.city_info import city_info as describe
+
+    try:
+        print(json.dumps(describe(options.dir), ensure_ascii=False, indent=2, default=str))
+    except CityError as error:
+        raise WrongUse(str(error)) from None
+    return 0
+
+
+# Importing -------------------------------------------------------------------------------------------------------------
+
+
+def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
+    """Historical incidents from a CSV file; exit code 1 when rows were rejected."""
+    from operations.imports import ImportRefused, read_incidents, read_mapping
+    from storage.database import open_database
+    from storage.past import PastIncidents
+
+    try:
+        result = read_incidents(options.file, read_mapping(options.mapping))
+    except ImportRefused as error:
+        raise WrongUse(str(error)) from None
+    engine = open_database(settings.database_url)
+    new = PastIncidents(engine).add(result.incidents)
+    engine.dispose()
+    print(f"{result.rows} rows, {len(result.incidents)} incidents ({new} new), {result.responses} responses")
+    for remark, count in sorted(result.remarks.items()):
+        print(f"  kept, {count} times: {remark}")
+    for line, reason in result.rejects:
+        print(f"  rejected, line {line}: {reason}")
+    return 1 if result.rejects else 0
+
+
+def import_elements(options: argparse.Namespace, settings: Settings) -> int:
+    """A list of one catalogue element from CSV or GeoJSON; exit code 1 when rows were rejected."""
+    from operations.element_import import ImportRefused, read_elements
+
+    try:
+        result = read_elements(options.file, options.element)
+    except ImportRefused as error:
+        raise WrongUse(str(error)) from None
+    written, refused = asyncio.run(_write_elements(settings, result.elements))
+    print(f"{result.rows} rows, {written} elements written")
+    for line, reason in result.rejects:
+        print(f"  rejected, row {line}: {reason}")
+    for reason in refused:
+        print(f"  refused: {reason}")
+    return 1 if result.rejects or refused else 0
+
+
+async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int, list[str]]:
+    from composition import administrator, running_handler
+    from operations.element_import import write_elements
+
+    async with running_handler(settings, _city_folder(settings)) as handler:
+        return await write_elements(handler, elements, administrator(_city_folder(settings)))
+
+
+# Accounts --------------------------------------------------------------------------------------------------------------
+
+
+def token_add(options: argparse.Namespace, settings: Settings) -> int:
+    """An API token, printed once."""
+    from operations.accounts import AccountError
+
+    try:
+        token = _accounts(settings).add_token(options.role, options.scope, options.datum, options.name)
+    except AccountError as error:
+        raise WrongUse(str(error)) from None
+    print(token)
+    return 0
+
+
+def user_add(options: argparse.Namespace, settings: Settings) -> int:
+    """An account; the password is asked for, or read from standard input when that is no terminal."""
+    from operations.accounts import AccountError
+
+    password = getpass.getpass(f"Password for {options.name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    try:
+        _accounts(settings).add_user(options.name, password, options.role, options.scope, options.unit)
+    except AccountError as error:
+        raise WrongUse(str(error)) from None
+    return 0
+
+
+def _accounts(settings: Settings) -> Any:
+    from composition import open_accounts
+
+    return open_accounts(settings, _city_folder(settings))
+
+
+# Checking and measuring ------------------------------------------------------------------------------------------------
+
+
+def verify(options: argparse.Namespace, settings: Settings) -> int:
+    """Journal, tracks and evidence files; exit code 1 on any damage."""
+    from composition import find_damage
+
+    checked, damage = find_damage(settings)
+    for line in checked:
+        print(line)
+    for line in damage:
+        print(f"damaged: {line}", file=sys.stderr)
+    return 1 if damage else 0
+
+
+def bench(options: argparse.Namespace, settings: Settings) -> int:
+    """A benchmark; its last line is one JSON object."""
+    module = importlib.import_module(f"bench.{options.name}")
+    print(json.dumps(module.run(), ensure_ascii=False))
+    return 0
+
+
+# The command line itself -----------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="app.py", description="Liandong: one live map for a city's police command room")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    p = _add(commands, "run", run)
+    _database_options(p)
+    p.add_argument("--city", type=Path, help="city folder (default: the demo city)")
+    p.add_argument("--host")
+    p.add_argument("--port", type=int)
+    p.add_argument("--jt808-port", dest="jt808_port", type=int)
+    p.add_argument("--tls-cert", dest="tls_cert", type=Path)
+    p.add_argument("--tls-key", dest="tls_key", type=Path)
+    p.add_argument("--no-demo", dest="demo", action="store_const", const=False)
+    p.add_argument("--log-level", dest="log_level")
+
+    city = commands.add_parser("city", help="build or look at a city folder").add_subparsers(required=True, metavar="WHAT")
+    p = _add(city, "build", city_build)
+    p.add_argument("file", type=Path, metavar="FILE.osm.pbf")
+    p.add_argument("--boundary", type=Path, help="GeoJSON outline; what lies outside is left out")
+    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--code", default="000000000000", help="12-character code of the city's organisation")
+    p.add_argument("--name")
+    p.add_argument("--time-zone", dest="time_zone")
+    p = _add(city, "info", city_info)
+    p.add_argument("dir", type=Path)
+
+    imports = commands.add_parser("import", help="historical records, element lists").add_subparsers(required=True, metavar="WHAT")
+    p = _add(imports, "incidents", import_incidents)
+    _database_options(p)
+    p.add_argument("file", type=Path, metavar="FILE.csv")
+    p.add_argument("--mapping", type=Path, required=True, metavar="FILE.toml")
+    p = _add(imports, "elements", import_elements)
+    _database_options(p)
+    p.add_argument("element")
+    p.add_argument("file", type=Path)
+    p.add_argument("--city", type=Path)
+
+    p = _add(commands.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="WHAT"), "add", token_add)
+    _account_options(p)
+    p.add_argument("--name", help="who uses it; appears in the journal")
+    p.add_argument("--datum", default="wgs84", help="of the positions this token's program sends")
+    p = _add(commands.add_parser("user", help="accounts").add_subparsers(required=True, metavar="WHAT"), "add", user_add)
+    _account_options(p)
+    p.add_argument("name")
+    p.add_argument("--unit", help="unit_id of the crew an officer belongs to")
+
+    _database_options(_add(commands, "verify", verify))
+    p = _add(commands, "bench", bench)
+    p.add_argument("name", choices=BENCHES)
+    return parser
+
+
+def _add(commands: Any, name: str, does: Callable[[argparse.Namespace, Settings], int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=does.__doc__, description=does.__doc__)
+    parser.set_defaults(does=does)
+    return parser
+
+
+def _database_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="folder of journal, tracks and evidence")
+    parser.add_argument("--database", help="SQLAlchemy URL of the journal")
+
+
+def _account_options(parser: argparse.ArgumentParser) -> None:
+    _database_options(parser)
+    parser.add_argument("--city", type=Path)
+    parser.add_argument("--role", required=True)
+    parser.add_argument("--scope", help="organisation code; default: the city")
+
+
+def _progress_bar() -> Callable[[str, float], None]:
+    def show(what: str, share: float) -> None:
+        if sys.stderr.isatty():
+            end = "\n" if share >= 1 else ""
+            print(f"\r{'█' * round(share * 30):30} {share:4.0%}  {what:24}", end=end, file=sys.stderr, flush=True)
+
+    return show
+
+
+def _log_to_stderr(level: str) -> None:
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise SettingsError(f"log_level is {level!r}; write debug, info, warning or error")
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(number), logger_factory=structlog.PrintLoggerFactory(file=sys.stderr)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

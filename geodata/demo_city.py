@@ -1,0 +1,27 @@
+"""The demo city on disk: built once, kept by version, the same every time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from geodata.build import Progress, build_city
+from geodata.city import CityError, open_city
+from geodata.demo import DEMO_VERSION, demo_source
+
+# Stands in city.toml instead of the hour of the build, so that the same version gives the same bytes.
+BUILT_AT = datetime(2016, 12, 1, tzinfo=UTC)
+
+
+def ensure_demo_city(folder: Path, progress: Progress | None = None) -> Path:
+    """The folder of the demo city below `folder`; built first (under a minute) when this version is not there or damaged."""
+    out = folder / f"ningbo-{DEMO_VERSION}"
+    if (out / "city.toml").exists():
+        try:
+            open_city(out)
+        except CityError:
+            pass  # built again below
+        else:
+            return out
+    build_city(demo_source(), out, progress=progress, built_at=BUILT_AT)
+    return out
