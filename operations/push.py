@@ -1,0 +1,267 @@
+"""Pushes to terminals: from the journal to the crew's devices, at least once, until the terminal says it has them.
+
+The outbox is written in the same transaction as the push, so a push survives a crash between the two; what is left in it
+is sent again every few seconds while a terminal of the unit is connected. Messages: `docs/terminal-protocol.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+import structlog
+
+from dispatch.commands import MarkDelivered
+from dispatch.errors import NotFound
+from dispatch.events import (
+    IncidentEvent,
+    PushDelivered,
+    PushSeen,
+    Recorded,
+    UnitEvent,
+    UnitPushed,
+)
+from dispatch.model import Actor, Assignment, Incident, Unit
+from dispatch.picture import OperatingPicture
+from operations.batch import ENDED, PUSH
+from operations.bus import Subscription
+from storage.journal import OutboxEntry
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+AGAIN_AFTER_S = 5.0  # what has not been confirmed by then is sent again
+MOST_LINKS = 8  # terminals of one unit: a car and some phones; the oldest makes room
+
+Json = dict[str, Any]
+
+log = structlog.get_logger(__name__)
+
+
+class Link(Protocol):
+    """One connected terminal, or a gateway that speaks for many units."""
+
+    actor: Actor
+
+    def tell(self, message: bytes) -> None: ...
+
+    def bye(self, reason: str) -> None: ...
+
+
+class Sending(NamedTuple):
+    """When something was last sent, and for whom."""
+
+    unit_id: str
+    at: float  # loop time
+
+
+class Pushes:
+    """Who is connected, and what each unit has yet to get. Lives on the event loop; works only while someone is connected."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._links: dict[str, list[tuple[str, Link]]] = {}  # by unit_id: (device, link), newest last
+        self._gateways: list[Link] = []
+        self._sent: dict[tuple[str, str], Sending] = {}  # by (assignment_id, topic): what has been sent and not settled yet
+        self._picture = services.handler.picture  # as of the last batch heard, or newer
+        self._task: asyncio.Task[None] | None = None
+
+    # Coming and going
+
+    async def attach(self, link: Link, device: str) -> None:
+        """Register first, then say what is so now: nothing falls between. A new link of the same device replaces the old one."""
+        unit_id = link.actor.unit_id
+        if unit_id is None:
+            self._gateways.append(link)
+        else:
+            self._register(unit_id, device, link)
+        self._start()
+        self.greet(link)
+        for entry in await self._services.history.outbox(unit_id):
+            await self._send_entry(entry)
+
+    def detach(self, link: Link) -> None:
+        unit_id = link.actor.unit_id
+        if unit_id is None:
+            self._gateways = [other for other in self._gateways if other is not link]
+        else:
+            left = [pair for pair in self._links.get(unit_id, []) if pair[1] is not link]
+            self._links[unit_id] = left
+            if not left:
+                del self._links[unit_id]
+        if not self._links and not self._gateways and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def _start(self) -> None:
+        if self._task is None:
+            subscription = self._services.bus.subscribe()
+            self._picture = self._services.handler.picture
+            self._task = asyncio.create_task(self._run(subscription), name="pushes")
+
+    async def _run(self, subscription: Subscription) -> None:
+        """A fault ends all links: terminals come back at once, and start it anew."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(subscription))
+                group.create_task(self._send_again())
+        except* Exception:
+            log.exception("pushes_failed", units=len(self._links), gateways=len(self._gateways))
+            self._task = None
+            for link in [*self._gateways, *(link for links in self._links.values() for _, link in links)]:
+                link.bye("server_fault")
+        finally:
+            subscription.close()
+
+    def _register(self, unit_id: str, device: str, link: Link) -> None:
+        links = self._links.setdefault(unit_id, [])
+        for pair in [pair for pair in links if device and pair[0] == device] or links[: len(links) + 1 - MOST_LINKS]:
+            pair[1].bye("replaced")
+            links.remove(pair)
+        links.append((device, link))
+
+    def links_of(self, unit: Unit) -> list[Link]:
+        """The unit's own terminals; without any, the gateways whose scope it is in."""
+        own = self._links.get(unit.unit_id)
+        if own:
+            return [link for _, link in own]
+        authority = self._services.authority
+        return [link for link in self._gateways if authority.in_scope(link.actor, unit.org_code)]
+
+    def units_of(self, actor: Actor, picture: OperatingPicture) -> list[Unit]:
+        """The units that a link speaks for."""
+        if actor.unit_id is not None:
+            unit = picture.units.get(actor.unit_id)
+            return [] if unit is None else [unit]
+        return [unit for unit in picture.units.values() if self._services.authority.in_scope(actor, unit.org_code)]
+
+    def unit_of(self, actor: Actor, unit_id: str | None) -> Unit:
+        """The unit a message is about. Raises NotFound where the link may not speak for it."""
+        unit = self._services.handler.picture.units.get(actor.unit_id or unit_id or "")
+        if unit is None or (actor.unit_id is not None and unit_id not in (None, actor.unit_id)):
+            raise NotFound("unknown-unit", f"This terminal does not speak for unit {unit_id}; check unit_id.")
+        if actor.unit_id is None and not self._services.authority.in_scope(actor, unit.org_code):
+            raise NotFound("unknown-unit", f"This terminal does not speak for unit {unit_id}; check unit_id.")
+        return unit
+
+    # What terminals are told
+
+    def greet(self, link: Link) -> None:
+        """Everything that is so now; the terminal forgets what is not in it."""
+        picture = self._services.handler.picture
+        units = self.units_of(link.actor, picture)
+        ids = {unit.unit_id for unit in units}
+        mine = [i for i in picture.open_incidents() if any(a.unit_id in ids for a in i.active_assignments)]
+        message: Json = {
+            "type": "hello",
+            "revision": picture.revision,
+            "server_at": self._services.clock.unix_s(),
+            "unit": units[0] if link.actor.unit_id is not None and units else None,
+            "incidents": [self._services.authority.incident_for(link.actor, incident, picture) for incident in mine],
+        }
+        if link.actor.unit_id is None:
+            message["units"] = units
+        link.tell(msgspec.json.encode(message))
+
+    async def _listen(self, subscription: Subscription) -> None:
+        async for batch in subscription:
+            if subscription.overflowed:
+                subscription.overflowed = False
+                self._picture = self._services.handler.picture
+                for link in [*self._gateways, *(link for links in self._links.values() for _, link in links)]:
+                    self.greet(link)  # pushes and ends that were missed come from the outbox
+                continue
+            before, self._picture = self._picture, self._services.handler.picture
+            await self._tell(batch, before, self._picture)
+
+    async def _tell(self, batch: Iterable[Recorded], before: OperatingPicture, now: OperatingPicture) -> None:
+        """What these events mean for the terminals: pushes first, they ring."""
+        told = [r for r in batch if isinstance(r.body, IncidentEvent) and not isinstance(r.body, PushDelivered | PushSeen)]
+        pushed = {r.body.assignment_id for r in told if isinstance(r.body, UnitPushed)}
+        for incident_id in dict.fromkeys(r.incident_id for r in told):
+            incident = now.incidents.get(incident_id or "")
+            if incident is None:
+                continue
+            earlier = before.incidents.get(incident.incident_id)
+            was_active = set() if earlier is None else {a.assignment_id for a in earlier.active_assignments}
+            for assignment in incident.assignments:
+                unit = now.units.get(assignment.unit_id)
+                if unit is None:
+                    continue
+                if assignment.assignment_id in pushed and assignment.is_active:
+                    await self._send(PUSH, unit, incident, assignment)
+                elif assignment.is_active:
+                    self._send_incident(unit, incident)
+                elif assignment.assignment_id in was_active:
+                    await self._send(ENDED, unit, incident, assignment)
+        for unit_id in dict.fromkeys(r.body.unit_id for r in batch if isinstance(r.body, UnitEvent)):
+            unit = now.units.get(unit_id)
+            for link in () if unit is None else self.links_of(unit):
+                link.tell(msgspec.json.encode({"type": "unit", "unit": unit}))
+
+    def _send_incident(self, unit: Unit, incident: Incident) -> None:
+        for link in self.links_of(unit):
+            told = self._services.authority.incident_for(link.actor, incident, self._picture)
+            link.tell(msgspec.json.encode({"type": "incident", "unit_id": unit.unit_id, "unit": unit, "incident": told}))
+
+    async def _send(self, topic: str, unit: Unit, incident: Incident, assignment: Assignment) -> None:
+        """A push or its end, to every link of the unit."""
+        links = self.links_of(unit)
+        if not links or (topic == PUSH and not assignment.is_active):
+            return
+        self._sent[assignment.assignment_id, topic] = Sending(unit.unit_id, asyncio.get_running_loop().time())
+        about: Json = {"unit_id": unit.unit_id, "incident_id": incident.incident_id, "assignment_id": assignment.assignment_id}
+        if topic == ENDED:
+            ended = msgspec.json.encode({"type": "recall", **about, "stage": assignment.stage, "reason": assignment.reason, "unit": unit})
+            for link in links:
+                link.tell(ended)
+            return
+        caller = await self._services.history.caller(incident.incident_id) if incident.has_caller else None
+        route = {"eta_s": assignment.promised_eta_s, "distance_m": assignment.promised_distance_m}
+        for link in links:
+            told = self._services.authority.incident_for(link.actor, incident, self._picture)
+            known = self._services.authority.caller_for(link.actor, incident, caller)
+            link.tell(msgspec.json.encode({"type": "push", **about, "unit": unit, "incident": told, "caller": known, "route": route}))
+
+    async def _send_again(self) -> None:
+        """Send again what no terminal has confirmed in time."""
+        while True:
+            await asyncio.sleep(AGAIN_AFTER_S)
+            entries = await self._services.history.outbox()
+            waiting = {(entry.assignment_id, entry.topic) for entry in entries}
+            self._sent = {key: sending for key, sending in self._sent.items() if key in waiting}
+            late = asyncio.get_running_loop().time() - AGAIN_AFTER_S
+            for entry in entries:
+                sending = self._sent.get((entry.assignment_id, entry.topic))
+                if sending is None or sending.at <= late:
+                    await self._send_entry(entry)
+
+    async def _send_entry(self, entry: OutboxEntry) -> None:
+        picture = self._services.handler.picture
+        unit = picture.units.get(entry.unit_id)
+        if unit is None or not self.links_of(unit):
+            return
+        incident = picture.incidents.get(entry.incident_id) or await self._services.history.incident(entry.incident_id)
+        assignment = None if incident is None else _assignment(incident, entry.assignment_id)
+        if incident is not None and assignment is not None:
+            await self._send(entry.topic, unit, incident, assignment)
+
+    # What terminals say
+
+    async def confirm(self, actor: Actor, unit: Unit, incident_id: str, assignment_id: str | None, key: str | None) -> None:
+        """The terminal has a push, or has understood its end. Raises DispatchError where it may not say so."""
+        incident = self._services.handler.picture.incidents.get(incident_id)
+        assignment = None if incident is None or assignment_id is None else _assignment(incident, assignment_id)
+        sent = [self._sent.get((assignment_id or "", topic)) for topic in (PUSH, ENDED)]
+        is_own = any(sending is not None and sending.unit_id == unit.unit_id for sending in sent)
+        if assignment_id is not None and is_own and (assignment is None or not assignment.is_active):
+            await self._services.handler.settle(((assignment_id, PUSH), (assignment_id, ENDED)))
+        else:
+            command = MarkDelivered(incident_id=incident_id, unit_ids=(unit.unit_id,), channel="terminal")
+            await self._services.handler.handle(command, actor, key)
+
+
+def _assignment(incident: Incident, assignment_id: str) -> Assignment | None:
+    return next((a for a in incident.assignments if a.assignment_id == assignment_id), None)
