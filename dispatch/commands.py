@@ -6,6 +6,7 @@ organisation, promised times) are filled in by `operations.enrich` before `decid
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,11 @@ class Caller(msgspec.Struct, frozen=True):
 
     name: str = ""
     number: str = ""
+
+
+def caller_digest(salt: str, caller: Caller) -> str:
+    """What the journal keeps of a caller: proves who it was for as long as the salt (hexadecimal) is kept beside the caller."""
+    return hashlib.sha256(bytes.fromhex(salt) + msgspec.json.encode(caller, order="sorted")).hexdigest()
 
 
 class ReceiveIncident(Command, kw_only=True, frozen=True, tag="receive"):

@@ -68,6 +68,12 @@ class _Draft:
         own: dict[str, Any] = getattr(self, name)
         return own
 
+    def _writable_element(self, element: str) -> dict[str, Element]:
+        if f"elements {element}" not in self._own:
+            self.writable("elements")[element] = dict(self.elements.get(element, {}))
+            self._own.add(f"elements {element}")
+        return self.elements[element]
+
     def apply(self, recorded: Recorded, incident: Incident | None) -> None:
         body = recorded.body
         self.revision = recorded.revision
@@ -83,7 +89,7 @@ class _Draft:
                 self.writable("units")[body.unit_id] = changed
         elif isinstance(body, ElementWritten):
             written = Element(body.element, body.element_id, body.lon, body.lat, recorded.occurred_at, body.properties)
-            self.writable("elements")[body.element] = {**self.elements.get(body.element, {}), body.element_id: written}
+            self._writable_element(body.element)[body.element_id] = written
 
     def _apply_to_incident(self, recorded: Recorded, before: Incident | None) -> None:
         after = evolve_incident(before, recorded)

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from dispatch.clock import Clock
-from dispatch.commands import Caller, Command, IncidentCommand, ReceiveIncident
+from dispatch.commands import Command, IncidentCommand, ReceiveIncident, caller_digest
 from dispatch.errors import RuleViolation, Unavailable
 from dispatch.events import Recorded
 from dispatch.ids import uuid7
@@ -162,11 +162,6 @@ def command_digest(command: Command) -> str:
         return hashlib.sha256(msgspec.json.encode(without_caller(command), order="sorted")).hexdigest()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise RuleViolation("unsound-text", f"The command can't be written as JSON: {error}; send plain JSON values.") from None
-
-
-def caller_digest(salt: str, caller: Caller) -> str:
-    """Proves later what the caller said his name and number were, as long as the salt is kept."""
-    return hashlib.sha256(bytes.fromhex(salt) + msgspec.json.encode(caller, order="sorted")).hexdigest()
 
 
 def _check_key(key: str | None) -> None:

@@ -118,22 +118,6 @@ class Page(msgspec.Struct, frozen=True):
     cursor: str | None
 
 
-class Damage(msgspec.Struct, frozen=True):
-    """One thing `verify` found wrong."""
-
-    revision: int
-    what: str
-
-
-class Verification(msgspec.Struct, frozen=True):
-    """What `verify` found; sound when there is no damage."""
-
-    events: int
-    incidents: int
-    last_hash: str
-    damage: tuple[Damage, ...]
-
-
 class Journal(Protocol):
     """See the module."""
 

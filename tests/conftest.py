@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import postgres_server, working_folder
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -18,3 +21,16 @@ def shared_data() -> Path:
             pytest.fail(f"CI must run with the real inputs, but {SHARED_DATA} is missing")
         pytest.skip(f"real inputs are not at {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """URL of a real PostgreSQL server of this session; skipped where there are no binaries, an error in CI."""
+    binaries = working_folder()
+    if binaries is None:
+        reason = "no PostgreSQL binaries: install the package pgserver into the environment, or PostgreSQL on the system"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with postgres_server(binaries) as url:
+        yield url
