@@ -97,6 +97,7 @@ const HEARD = {
   },
   incident: (message) => show(message.incident),
   recall(message) {
+    link.send({ type: "delivered", unit_id: message.unit_id, incident_id: message.incident_id, assignment_id: message.assignment_id });
     if (state.incident?.incident_id !== message.incident_id) return;
     silence();
     set({ incident: null, assignment: null, route: null, writing: null, message: "recalled" });
