@@ -23,6 +23,7 @@ from shapely.geometry import LineString, Point, box, shape
 from shapely.geometry.base import BaseGeometry
 
 from geodata.city import CityError
+from geodata.coastline import sea_polygons
 from geodata.osm_organisations import PolicePlace, default_organisations
 from geodata.osm_tags import INTERESTING_KEYS, area_layer, elements_of, line_layer, name_of, place_rank, poi_kind
 from geodata.source import CitySource, MapFeature, SourceElement, SourceRestriction, SourceWay
@@ -275,6 +276,7 @@ class _Reader:
             self.problems["time_zone_guessed"] += 1
         local_name = name or self._best_place[2] or path.name.split(".")[0]
         name_en = name or self._best_place[3] or local_name
+        self._add_sea(self._wanted if self._wanted is not None else area)
         if self.area is not None:
             self.features.append(MapFeature("boundary", "city", local_name, self.area.boundary, 5))
         return CitySource(
@@ -297,6 +299,12 @@ class _Reader:
             problems=self.problems,
             read=self.read_counts,
         )
+
+    def _add_sea(self, extent: BaseGeometry) -> None:
+        coast = [f.geometry for f in self.features if f.kind == "coastline"]
+        sea, unclear = sea_polygons(coast, extent)
+        self.features.extend(MapFeature("water", "sea", "", face) for face in sea)
+        self.problems["coastline_open"] += unclear
 
     def _nodes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         x, y = np.frombuffer(self._x, dtype=np.int32), np.frombuffer(self._y, dtype=np.int32)
