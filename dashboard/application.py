@@ -1,0 +1,74 @@
+"""Joins pages, API, tiles and sockets into one ASGI application. Nothing here starts anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dash import ClientsideFunction, Dash, Input
+from fastapi import FastAPI
+
+from dashboard import ids
+from dashboard.callbacks import commands, new_incident, scene, selection
+from dashboard.i18n import LANGUAGES, words
+from dashboard.layouts.page import Page
+from dashboard.layouts.shell import shell
+from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, add_login
+from dashboard.style import add_style
+from dashboard.theme import THEMES, css_variables
+from dashboard.tiles import add_tiles
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+ASSETS = Path(__file__).with_name("assets")
+# Loaded by the head or by other pages, not by Dash at the end of the body.
+_NOT_BY_DASH = r"boot\.js|login\.(js|css)"
+
+_INDEX = """<!doctype html>
+<html>
+<head>{%metas%}<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>联动 Liandong</title>{%favicon%}
+<script src="/assets/build/boot.js"></script>{%css%}
+<style>VARIABLES</style></head>
+<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>"""
+
+
+def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) -> Dash:
+    """Mount log-in, base map and the Dash application of desk and wall."""
+    add_login(server, services, demo_accounts)
+    add_tiles(server, services)
+    add_style(server, services)
+    app = Dash(
+        __name__,
+        server=server,
+        enable_mcp=False,
+        assets_folder=str(ASSETS),
+        assets_ignore=_NOT_BY_DASH,
+        assets_path_ignore=[r"build/terminal"],  # the phone's page is not Dash's
+        title="联动 Liandong",
+        update_title="",
+        index_string=_INDEX.replace("VARIABLES", css_variables()),
+        serve_locally=True,
+    )
+
+    def layout() -> object:
+        request = app.backend.request_adapter()
+        actor = request.context.visitor.actor
+        language = request.cookies.get(LANGUAGE_COOKIE, "en")
+        theme = request.cookies.get(THEME_COOKIE, "dark")
+        page = Page(
+            words=words(language if language in LANGUAGES else "en"),
+            theme=theme if theme in THEMES else "dark",
+            actor_name=actor.name,
+            role=actor.role,
+            demo=services.demo,
+        )
+        return shell(services, page)
+
+    app.layout = layout
+    app.clientside_callback(ClientsideFunction("liandong", "start"), Input(ids.CONFIG, "data"))
+    for conversation in (selection, scene, commands, new_incident):
+        conversation.register(app, services)
+    return app

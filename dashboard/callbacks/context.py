@@ -1,0 +1,47 @@
+"""What every conversation needs: who asks, in which language, and the facts panels name things by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from dash import Dash
+
+from dashboard.i18n import Words, words
+from dashboard.layouts.facts import Facts
+from dispatch.model import Actor
+from operations.authority import as_wall
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+
+def actor_of_callback(app: Dash, page: dict[str, Any] | None = None) -> Actor:
+    """Who the edge found behind the request this callback serves; a wall's page sees only what a wall may."""
+    actor: Actor = app.backend.request_adapter().context.visitor.actor
+    return as_wall(actor) if page and page.get("wall") else actor
+
+
+def words_of(page: dict[str, Any] | None) -> Words:
+    """The words of the page's language."""
+    return words((page or {}).get("lang", "en"))
+
+
+def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> Facts:
+    """Names and rights as of now."""
+    spoken = words_of(page)
+    is_wall = bool((page or {}).get("wall"))
+
+    def organisation_name(code: str) -> str:
+        known = services.organisations.get(code)
+        return spoken.pick(known.name, known.name_en) if known else code
+
+    return Facts(
+        words=spoken,
+        zone=ZoneInfo(services.city.time_zone),
+        now=services.clock.now(),
+        codes=services.codes,
+        units=services.handler.picture.units,
+        organisation_name=organisation_name,
+        may=lambda action: not is_wall and services.authority.can(actor, action),
+    )

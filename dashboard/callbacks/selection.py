@@ -1,0 +1,90 @@
+"""Something is selected: the panel shows it. Also when the selected thing has changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dash import Dash, Input, Output, State
+
+from dashboard import ids
+from dashboard.callbacks.context import actor_of_callback, facts_for
+from dashboard.layouts.facts import Facts
+from dashboard.layouts.incident import actions, assignments, incident_head
+from dashboard.layouts.parts import empty
+from dashboard.layouts.selected import element_card, point_head
+from dashboard.layouts.timeline import timeline, uploads
+from dashboard.layouts.unit import unit_card
+from dispatch.model import Actor, Incident
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+Panel = tuple[Any, Any, dict[str, Any] | None]  # children above the scene, below it, and what is shown
+
+
+def register(app: Dash, services: Services) -> None:
+    """Bind the conversation."""
+
+    @app.callback(
+        Output(ids.PANEL_BODY, "children"),
+        Output(ids.PANEL_AFTER, "children"),
+        Output(ids.SHOWN, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.REFRESH, "data"),
+        State(ids.PAGE, "data"),
+        prevent_initial_call=True,
+    )
+    async def on_select(selection: dict[str, Any] | None, _refresh: Any, page: dict[str, Any]) -> Panel:
+        return await panel_of(services, actor_of_callback(app, page), selection, page)
+
+
+async def panel_of(services: Services, actor: Actor, selection: dict[str, Any] | None, page: dict[str, Any]) -> Panel:
+    """What the panel shows for a selection."""
+    facts = facts_for(services, actor, page)
+    kind = (selection or {}).get("kind")
+    if selection is None or kind is None:
+        return [], [], None
+    if kind == "incident":
+        return await _incident(services, actor, selection["incident_id"], facts)
+    if kind == "unit":
+        return _unit(services, actor, selection["unit_id"], facts), [], None
+    if kind == "element":
+        return element_card(selection, services.catalogue, facts), [], None
+    return point_head(float(selection["lon"]), float(selection["lat"]), facts), [], None
+
+
+async def visible_incident(services: Services, actor: Actor, incident_id: str) -> Incident | None:
+    """The incident as this actor may see it, also one that ended long ago; None when there is none to be seen."""
+    picture = services.handler.picture
+    incident = picture.incidents.get(incident_id) or await services.history.incident(incident_id)
+    if incident is None or not services.authority.may_see_incident(actor, incident, picture):
+        return None
+    return services.authority.incident_for(actor, incident, picture)
+
+
+async def _incident(services: Services, actor: Actor, incident_id: str, facts: Facts) -> Panel:
+    incident = await visible_incident(services, actor, incident_id)
+    if incident is None:
+        return empty(facts.words("This incident does not exist, or your account may not see it.")), [], None
+    picture = services.handler.picture
+    recorded = [
+        one for one in await services.history.timeline(incident_id) if services.authority.may_see_event(actor, one, picture, incident)
+    ]
+    caller = ""
+    if incident.has_caller:
+        known = services.authority.caller_for(actor, incident, await services.history.caller(incident_id))
+        caller = " ".join(part for part in (known.name, known.number) if part) if known else ""
+    above = [incident_head(incident, facts, caller), actions(incident, facts), assignments(incident, facts)]
+    below = [uploads(recorded, facts), timeline(recorded, facts)]
+    return above, below, {"incident": incident_id, "version": incident.version}
+
+
+def _unit(services: Services, actor: Actor, unit_id: str, facts: Facts) -> Any:
+    picture = services.handler.picture
+    unit = picture.units.get(unit_id)
+    if unit is None or not services.authority.may_see_unit(actor, unit, picture):
+        return empty(facts.words("This unit does not exist, or your account may not see it."))
+    incident = picture.incidents.get(unit.incident_id) if unit.incident_id else None
+    if incident is not None and not services.authority.may_see_incident(actor, incident, picture):
+        incident = None
+    return unit_card(unit, incident, facts)

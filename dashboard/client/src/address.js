@@ -1,0 +1,55 @@
+// The address is the state: what is selected, where the map looks, which elements are on. A view can be linked and reloaded.
+import { camera, moveCamera } from "./basemap.js";
+import { on, select, state } from "./state.js";
+
+const WAIT_MS = 300;
+let pending = 0;
+
+export function readAddress() {
+  const query = new URLSearchParams(location.search);
+  const number = (name) => (query.has(name) && Number.isFinite(Number(query.get(name))) ? Number(query.get(name)) : null);
+  const view = { lon: number("lon"), lat: number("lat"), zoom: number("zoom") };
+  let selection = null;
+  if (query.get("incident")) selection = { kind: "incident", incident_id: query.get("incident") };
+  else if (query.get("unit")) selection = { kind: "unit", unit_id: query.get("unit") };
+  else if (query.get("point")) {
+    const [lon, lat] = query.get("point").split(",").map(Number);
+    if (Number.isFinite(lon) && Number.isFinite(lat)) selection = { kind: "point", lon, lat };
+  }
+  return { view: view.lon !== null && view.lat !== null ? view : null, selection, on: query.has("on") ? query.get("on").split(",").filter(Boolean) : null };
+}
+
+// What a wall needs to show what this desk shows.
+export function currentView() {
+  const seen = camera();
+  return { lon: seen.lon, lat: seen.lat, zoom: seen.zoom, on: [...state.on], selection: state.selection?.kind === "element" ? null : state.selection };
+}
+
+function write() {
+  const query = new URLSearchParams(location.search);
+  for (const name of ["incident", "unit", "point"]) query.delete(name);
+  const chosen = state.selection;
+  if (chosen?.kind === "incident") query.set("incident", chosen.incident_id);
+  if (chosen?.kind === "unit") query.set("unit", chosen.unit_id);
+  if (chosen?.kind === "point") query.set("point", `${chosen.lon.toFixed(5)},${chosen.lat.toFixed(5)}`);
+  const { lon, lat, zoom } = camera();
+  query.set("lon", lon.toFixed(5));
+  query.set("lat", lat.toFixed(5));
+  query.set("zoom", zoom.toFixed(2));
+  query.set("on", [...state.on].join(","));
+  history.replaceState(null, "", `${location.pathname}?${query}`);
+}
+
+function later() {
+  clearTimeout(pending);
+  pending = setTimeout(write, WAIT_MS);
+}
+
+export function startAddress() {
+  for (const topic of ["camera", "switches", "selection"]) on(topic, later);
+  addEventListener("popstate", () => {
+    const { view, selection } = readAddress();
+    if (view) moveCamera(view, true);
+    select(selection);
+  });
+}

@@ -1,0 +1,81 @@
+// The MapLibre map that plotly made. Its field is private: it is named here and nowhere else, and checked when the page starts.
+import { MapboxOverlay } from "@deck.gl/mapbox";
+import { state, tell } from "./state.js";
+
+const USER_MOVES = ["dragstart", "wheel", "touchstart", "dblclick", "keydown"];
+
+export const basemap = { map: null, overlay: null, graph: null };
+
+function privateMap(graph) {
+  return graph._fullLayout?.map?._subplot?.map;
+}
+
+// Resolves when plotly's map is there. Plotly draws its graph once the layout is known, so this is asked for now and then.
+export function findMap() {
+  return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    const look = () => {
+      const graph = document.querySelector("#map .js-plotly-plot");
+      const map = graph && privateMap(graph);
+      if (map) return resolve(attach(graph, map));
+      if (performance.now() - startedAt > 60_000) return reject(new Error("plotly drew no map within 60 s: is another plotly.js loaded?"));
+      return setTimeout(look, 30);
+    };
+    look();
+  });
+}
+
+function attach(graph, map) {
+  basemap.graph = graph;
+  basemap.map = map;
+  // "Map error." events reject plotly's own promises and say nothing to a person; a missing tile is no error here.
+  map.on("error", () => {});
+  map.getCanvas().setAttribute("aria-label", "map");
+  for (const name of USER_MOVES)
+    map.on(name, (event) => {
+      if (event.originalEvent || name === "wheel") state.touchedAt = performance.now();
+    });
+  map.on("moveend", () => tell("camera"));
+  map.on("zoomend", () => tell("zoom"));
+  const overlay = new MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, useDevicePixels: Math.min(2, devicePixelRatio) });
+  map.addControl(overlay);
+  basemap.overlay = overlay;
+  map.keyboard.disable(); // arrow keys belong to the queue
+  map.dragRotate.disable();
+  map.touchZoomRotate.disableRotation();
+  return basemap;
+}
+
+export function camera() {
+  const centre = basemap.map.getCenter();
+  return { lon: centre.lng, lat: centre.lat, zoom: basemap.map.getZoom() };
+}
+
+// Plotly writes its layout's camera back at every update, so the camera is moved through plotly: eased on the map first, then told.
+export function moveCamera({ lon, lat, zoom }, quickly = false) {
+  const map = basemap.map;
+  const target = { center: [lon, lat], zoom: zoom ?? map.getZoom(), padding: padding() };
+  if (quickly) map.jumpTo(target);
+  else map.easeTo({ ...target, duration: 500 });
+  map.once("moveend", () => {
+    const now = camera();
+    window.Plotly.relayout(basemap.graph, { "map.center": { lon: now.lon, lat: now.lat }, "map.zoom": now.zoom }).catch(() => {});
+  });
+}
+
+// The panel lies over the map's right edge: what is looked at is centred in what remains visible.
+function padding() {
+  const panel = document.getElementById("panel");
+  const open = panel && panel.classList.contains("open");
+  return { left: 0, top: 0, bottom: 0, right: open ? panel.offsetWidth : 0 };
+}
+
+export function setStyle(url) {
+  return window.Plotly.relayout(basemap.graph, { "map.style": url }).catch(() => {});
+}
+
+// Metres one screen pixel stands for at the map's centre.
+export function metresPerPixel() {
+  const { lat, zoom } = camera();
+  return (40_075_016.7 * Math.cos((lat * Math.PI) / 180)) / (512 * 2 ** zoom);
+}

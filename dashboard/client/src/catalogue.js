@@ -1,0 +1,52 @@
+// The catalogue panel: which elements are drawn, how many there are, how old the newest is.
+import { fleet } from "./fleet.js";
+import { isElement, newestAgeS } from "./elements.js";
+import { isOpen } from "./live.js";
+import { on, state, tell } from "./state.js";
+import { age, count, t } from "./words.js";
+
+const rows = () => document.querySelectorAll("#catalogue [data-element]");
+
+export function startCatalogue(initial) {
+  state.on = new Set(initial);
+  for (const row of rows()) row.addEventListener("click", () => toggle(row.dataset.element));
+  document.getElementById("catalogue-fold").addEventListener("click", () => document.getElementById("catalogue").classList.toggle("folded"));
+  on("counts", draw);
+  on("fleet", draw);
+  on("incidents-replaced", draw);
+  setInterval(draw, 2_000);
+  draw();
+}
+
+export function toggle(element) {
+  if (state.on.has(element)) state.on.delete(element);
+  else state.on.add(element);
+  draw();
+  tell("switches");
+}
+
+function numbers(id) {
+  if (id === "incident") {
+    const open = [...state.incidents.values()].filter(isOpen).length;
+    return { count: open, state: state.connected ? "live" : "stale" };
+  }
+  if (!isElement(id)) {
+    let units = 0;
+    for (let index = 0; index < fleet.count; index += 1) if (fleet.rows[index]?.kind === id) units += 1;
+    return { count: units, state: state.connected ? "live" : "stale" };
+  }
+  return state.counts[id] || { count: null, state: "no_feed" };
+}
+
+function draw() {
+  for (const row of rows()) {
+    const id = row.dataset.element;
+    const { count: number, state: feed } = numbers(id);
+    row.setAttribute("aria-pressed", String(state.on.has(id)));
+    row.dataset.state = feed;
+    row.querySelector(".count").textContent = feed === "no_feed" || number === null ? "–" : count(number);
+    const ageS = newestAgeS(id);
+    const said = { no_feed: t("no feed"), static: "", live: Number.isFinite(ageS) ? age(ageS) : "", stale: Number.isFinite(ageS) ? t("old: {age}", { age: age(ageS) }) : t("old") }[feed] ?? "";
+    row.querySelector(".feed-state").textContent = said;
+  }
+}

@@ -1,0 +1,169 @@
+// Units as parallel arrays by index: where they are drawn, where they glide to, how old the news of them is.
+import { on, state, tell } from "./state.js";
+
+const HEADER = 32;
+const RECORD = 20;
+// A new fix further off than this is not driven to but jumped to (first fix after a silence, a corrected position).
+const JUMP_DEG = 0.008;
+const LONGEST_GLIDE_MS = 6_000;
+const METRES_PER_DEGREE = 111_195;
+
+export const fleet = {
+  capacity: 0,
+  count: 0, // highest known index + 1
+  rows: [], // table row by index, or undefined
+  indexById: new Map(),
+  shown: null, // Float64Array lon, lat as drawn; NaN: no position
+  from: null,
+  to: null,
+  startMs: null, // performance.now() when the glide began
+  endMs: null,
+  heading: null, // degrees, NaN unknown
+  speed: null, // km/h, NaN unknown
+  status: null,
+  flags: null,
+  heardAt: null, // Unix s, server's clock
+  fixAt: null,
+  changed: 0, // raised when anything but positions changed
+  placed: 0, // raised when a unit got or lost its position
+  topSpeedKmh: 0,
+};
+
+function grow(wanted) {
+  if (wanted <= fleet.capacity) return;
+  const capacity = Math.max(1024, 2 ** Math.ceil(Math.log2(wanted)));
+  const keep = (old, Type, width, fill) => {
+    const array = new Type(capacity * width).fill(fill);
+    if (old) array.set(old);
+    return array;
+  };
+  fleet.shown = keep(fleet.shown, Float64Array, 2, NaN);
+  fleet.from = keep(fleet.from, Float64Array, 2, NaN);
+  fleet.to = keep(fleet.to, Float64Array, 2, NaN);
+  fleet.startMs = keep(fleet.startMs, Float64Array, 1, 0);
+  fleet.endMs = keep(fleet.endMs, Float64Array, 1, 0);
+  fleet.heading = keep(fleet.heading, Float32Array, 1, NaN);
+  fleet.speed = keep(fleet.speed, Float32Array, 1, NaN);
+  fleet.status = keep(fleet.status, Uint8Array, 1, 0);
+  fleet.flags = keep(fleet.flags, Uint8Array, 1, 0);
+  fleet.heardAt = keep(fleet.heardAt, Float64Array, 1, 0);
+  fleet.fixAt = keep(fleet.fixAt, Float64Array, 1, 0);
+  fleet.capacity = capacity;
+}
+
+function takeRows(rows) {
+  for (const row of rows) {
+    grow(row.index + 1);
+    const old = fleet.rows[row.index];
+    if (old && old.unit_id !== row.unit_id) fleet.indexById.delete(old.unit_id);
+    fleet.rows[row.index] = row;
+    fleet.indexById.set(row.unit_id, row.index);
+    fleet.count = Math.max(fleet.count, row.index + 1);
+    const status = state.config.marks.statuses.findIndex((mark) => mark.id === row.status);
+    if (status >= 0) fleet.status[row.index] = status;
+  }
+  fleet.changed += 1;
+}
+
+function forget(index) {
+  const row = fleet.rows[index];
+  if (row) fleet.indexById.delete(row.unit_id);
+  fleet.rows[index] = undefined;
+  unplace(index);
+}
+
+function unplace(index) {
+  fleet.shown[2 * index] = fleet.to[2 * index] = fleet.from[2 * index] = NaN;
+  fleet.shown[2 * index + 1] = fleet.to[2 * index + 1] = fleet.from[2 * index + 1] = NaN;
+}
+
+export function startFleet() {
+  on("hello", (hello) => {
+    for (let index = 0; index < fleet.count; index += 1) forget(index);
+    fleet.count = 0;
+    fleet.placed += 1;
+    takeRows(hello.units);
+    tell("fleet");
+  });
+  on("units", (message) => {
+    takeRows(message.units);
+    for (const index of message.gone || []) if (index < fleet.count) forget(index);
+    if (message.gone?.length) fleet.placed += 1;
+    tell("fleet");
+  });
+  on("frame", takeFrame);
+}
+
+function takeFrame({ full, count, pictureAt, view, bytes }) {
+  const nowMs = performance.now();
+  const heard = full ? new Uint8Array(fleet.count) : null;
+  let statusChanged = false;
+  for (let k = 0, at = HEADER; k < count; k += 1, at += RECORD) {
+    const index = view.getUint32(at, true);
+    if (index >= fleet.count || !fleet.rows[index]) continue;
+    if (heard) heard[index] = 1;
+    const status = bytes[at + 14];
+    statusChanged ||= status !== fleet.status[index];
+    fleet.status[index] = status;
+    fleet.flags[index] = bytes[at + 15];
+    fleet.heading[index] = bytes[at + 12] === 255 ? NaN : bytes[at + 12] * 2;
+    fleet.speed[index] = bytes[at + 13] === 255 ? NaN : bytes[at + 13];
+    fleet.heardAt[index] = pictureAt - view.getUint16(at + 16, true) / 10;
+    const fixAt = pictureAt - view.getUint16(at + 18, true) / 10;
+    moveTo(index, view.getInt32(at + 4, true) / 1e6, view.getInt32(at + 8, true) / 1e6, fixAt, nowMs);
+  }
+  if (heard) for (let index = 0; index < fleet.count; index += 1) if (!heard[index] && fleet.to[2 * index] === fleet.to[2 * index]) {
+    unplace(index);
+    fleet.placed += 1;
+  }
+  if (count) {
+    if (statusChanged) fleet.changed += 1;
+    tell("moved", statusChanged);
+  }
+}
+
+// The glide to a new fix takes as long as it took the unit to get there, so that it arrives when the next one is due.
+function moveTo(index, lon, lat, fixAt, nowMs) {
+  const x = 2 * index;
+  const previousAt = fleet.fixAt[index];
+  fleet.fixAt[index] = fixAt;
+  if (fleet.to[x] === lon && fleet.to[x + 1] === lat) return;
+  const isNew = !(fleet.shown[x] === fleet.shown[x]);
+  const far = Math.abs(lon - fleet.shown[x]) + Math.abs(lat - fleet.shown[x + 1]) > JUMP_DEG;
+  fleet.to[x] = lon;
+  fleet.to[x + 1] = lat;
+  if (isNew || far) {
+    fleet.shown[x] = fleet.from[x] = lon;
+    fleet.shown[x + 1] = fleet.from[x + 1] = lat;
+    fleet.endMs[index] = nowMs;
+    fleet.placed += 1;
+    return;
+  }
+  fleet.from[x] = fleet.shown[x];
+  fleet.from[x + 1] = fleet.shown[x + 1];
+  fleet.startMs[index] = nowMs;
+  fleet.endMs[index] = nowMs + Math.min(LONGEST_GLIDE_MS, Math.max(200, (fixAt - previousAt) * 1000));
+}
+
+// Advance every gliding unit to this instant. Returns the fastest glide in metres a second; 0: nothing moves.
+export function glide(nowMs) {
+  const { shown, from, to, startMs, endMs } = fleet;
+  let fastest = 0;
+  for (let index = 0; index < fleet.count; index += 1) {
+    const x = 2 * index;
+    if (shown[x] === to[x] && shown[x + 1] === to[x + 1]) continue;
+    if (!(to[x] === to[x])) continue;
+    const length = endMs[index] - startMs[index];
+    const share = length > 0 ? (nowMs - startMs[index]) / length : 1;
+    if (share >= 1) {
+      shown[x] = to[x];
+      shown[x + 1] = to[x + 1];
+      continue;
+    }
+    shown[x] = from[x] + (to[x] - from[x]) * share;
+    shown[x + 1] = from[x + 1] + (to[x + 1] - from[x + 1]) * share;
+    const step = ((Math.abs(to[x] - from[x]) + Math.abs(to[x + 1] - from[x + 1])) / length) * 1000;
+    if (step > fastest) fastest = step;
+  }
+  return fastest * METRES_PER_DEGREE;
+}

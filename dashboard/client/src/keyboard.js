@@ -1,0 +1,69 @@
+// Keys for everything an operator does often. Elements are switched with Shift and their key, so that no two keys collide.
+import { toggle } from "./catalogue.js";
+import { step } from "./queue.js";
+import { select, state, tell } from "./state.js";
+
+const typing = (node) => node && (node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName));
+const press = (id) => document.getElementById(id)?.click();
+const hidden = (id) => document.getElementById(id)?.hidden ?? true;
+
+// The first push button of the ranked list: the nearest recommended unit.
+function pushTop() {
+  document.querySelector("#panel-scene .push-top")?.click();
+}
+
+const KEYS = {
+  j: () => step(1),
+  ArrowDown: () => step(1),
+  k: () => step(-1),
+  ArrowUp: () => step(-1),
+  Enter: () => tell("focus-selection"),
+  p: pushTop,
+  n: () => press("new-open"),
+  e: () => press("catalogue-fold"),
+  w: () => press("push-wall"),
+  "/": () => {
+    press("new-open");
+    setTimeout(() => document.querySelector("#new-place input")?.focus(), 60);
+  },
+  "?": () => toggleHelp(),
+};
+
+export function toggleHelp(open) {
+  const help = document.getElementById("help");
+  help.hidden = open === undefined ? !help.hidden : !open;
+}
+
+function escape() {
+  if (state.picking) tell("picking", false);
+  else if (!hidden("help")) toggleHelp(false);
+  else if (!hidden("ask")) press("ask-cancel");
+  else if (!hidden("new-dialog")) press("new-cancel");
+  else select(null);
+}
+
+export function startKeyboard() {
+  const elementByKey = new Map(state.config.catalogue.flatMap((category) => category.elements.map((element) => [element.key, element.id])));
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      document.activeElement?.blur?.();
+      escape();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(document.activeElement)) return;
+    if (event.shiftKey && /^(Key|Digit)/.test(event.code)) {
+      const element = elementByKey.get(event.code.replace(/^(Key|Digit)/, "").toLowerCase());
+      if (element) {
+        toggle(element);
+        event.preventDefault();
+      }
+      return;
+    }
+    const act = KEYS[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+  document.getElementById("help-open").addEventListener("click", () => toggleHelp());
+  document.getElementById("help").addEventListener("click", () => toggleHelp(false));
+}

@@ -1,0 +1,149 @@
+// The live socket: connects for ever, resumes by revision, hands texts and frames on. Nothing here draws.
+import { state, tell } from "./state.js";
+
+const MAGIC = 0x444c;
+const VERSION = 1;
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 10_000;
+const PING_EVERY_MS = 15_000;
+// A frame comes at least once a second; this long without one and the picture is no longer live.
+export const SILENT_AFTER_MS = 2_000;
+// A socket that says nothing for this long is dead even if nobody has closed it.
+const GIVE_UP_AFTER_MS = 12_000;
+
+let socket = null;
+let delayMs = FIRST_DELAY_MS;
+let openedAt = 0;
+
+export function connect() {
+  const query = new URLSearchParams();
+  if (state.revision !== null) query.set("revision", String(state.revision));
+  const root = document.documentElement.dataset;
+  if (root.page === "wall") query.set("screen", root.screen);
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  socket = new WebSocket(`${scheme}://${location.host}/live?${query}`);
+  socket.binaryType = "arraybuffer";
+  const mine = socket;
+  openedAt = performance.now();
+  socket.onopen = () => ping();
+  socket.onmessage = (message) => {
+    if (mine !== socket) return;
+    state.heardAt = performance.now();
+    if (typeof message.data === "string") onText(JSON.parse(message.data));
+    else onFrame(message.data);
+  };
+  socket.onclose = (closed) => {
+    if (mine !== socket) return;
+    setConnected(false);
+    if (closed.code === 4401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    else again();
+  };
+}
+
+export function send(message) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+export function startWatching() {
+  setInterval(() => {
+    const silentMs = performance.now() - Math.max(state.heardAt, openedAt);
+    if (performance.now() - state.heardAt > SILENT_AFTER_MS) setConnected(false);
+    if (silentMs > GIVE_UP_AFTER_MS && socket) {
+      const dead = socket;
+      socket = null;
+      dead.close();
+      again();
+    }
+  }, 250);
+  setInterval(ping, PING_EVERY_MS);
+  addEventListener("online", () => {
+    delayMs = FIRST_DELAY_MS;
+  });
+}
+
+function again() {
+  socket = null;
+  // Half fixed, half random: 700 pages do not come back in the same instant.
+  setTimeout(connect, delayMs / 2 + (Math.random() * delayMs) / 2);
+  delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2);
+  openedAt = performance.now() + delayMs;
+}
+
+function ping() {
+  send({ type: "ping", t: Date.now() / 1000 });
+}
+
+function setConnected(connected) {
+  if (state.connected === connected) return;
+  state.connected = connected;
+  tell("connection", connected);
+}
+
+function onText(message) {
+  if (typeof message.revision === "number") state.revision = message.revision;
+  switch (message.type) {
+    case "hello":
+      delayMs = FIRST_DELAY_MS;
+      state.scope = message.scope;
+      state.clockOffsetS = message.server_at - Date.now() / 1000;
+      takeIncidents(message);
+      tell("hello", message);
+      break;
+    case "units":
+      tell("units", message);
+      break;
+    case "incident":
+      state.incidents.set(message.incident.incident_id, message.incident);
+      tell("incident", message);
+      break;
+    case "incident_gone":
+      state.incidents.delete(message.incident_id);
+      tell("incidents-replaced");
+      break;
+    case "elements":
+      state.counts = message.counts;
+      tell("counts");
+      break;
+    case "health":
+      state.health = { ...message, feeds: Object.entries(message.feeds || {}).map(([name, feed]) => ({ name, ...feed, heardAt: feed.age_s === null ? null : message.at - feed.age_s })) };
+      tell("health");
+      break;
+    case "view":
+      tell("view", message);
+      break;
+    case "pong":
+      state.clockOffsetS = message.server_at - (message.t + Date.now() / 1000) / 2;
+      break;
+    case "error":
+      tell("toast", { kind: "bad", text: message.reason });
+      break;
+    default:
+      break; // a newer server may say more
+  }
+}
+
+function takeIncidents(hello) {
+  if (hello.resumed) {
+    const open = new Set(hello.incident_ids);
+    for (const [id, incident] of state.incidents) if (!open.has(id) && isOpen(incident)) state.incidents.delete(id);
+  } else {
+    state.incidents = new Map(hello.incidents.map((incident) => [incident.incident_id, incident]));
+  }
+  tell("incidents-replaced");
+}
+
+const ENDED = new Set(["closed", "diverted", "invalid", "cancelled"]);
+export const isOpen = (incident) => !ENDED.has(incident.stage);
+
+function onFrame(buffer) {
+  const view = new DataView(buffer);
+  if (view.getUint16(0, true) !== MAGIC || view.getUint8(2) !== VERSION) return;
+  setConnected(true);
+  tell("frame", {
+    full: view.getUint8(3) === 0,
+    count: view.getUint32(4, true),
+    pictureAt: view.getFloat64(16, true),
+    view,
+    bytes: new Uint8Array(buffer),
+  });
+}

@@ -1,0 +1,191 @@
+// The page's own program: waits for what Dash lays out, joins the parts, starts them in order.
+import { currentView, readAddress, startAddress } from "./address.js";
+import { basemap, findMap, moveCamera, setStyle } from "./basemap.js";
+import { startCatalogue } from "./catalogue.js";
+import { startElements } from "./elements.js";
+import { fleet, startFleet } from "./fleet.js";
+import { startKeyboard } from "./keyboard.js";
+import { connect, send, startWatching } from "./live.js";
+import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
+import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
+import { on, select, setProps, state, tell } from "./state.js";
+import { startStrip } from "./strip.js";
+import { isWall, startWall } from "./wall.js";
+import { setWords, t } from "./words.js";
+
+const TIMES_AGE_MS = 10_000;
+
+registerCard();
+
+// Called by Dash once the layout is there, with the configuration the server wrote into it.
+window.dash_clientside = Object.assign(window.dash_clientside || {}, {
+  liandong: {
+    start: quietly(once(start)),
+    drawScene: quietly((found) => {
+      // An answer that comes after the selection has moved on is not drawn.
+      if (!found || JSON.stringify(found.selection) === JSON.stringify(state.selection)) drawScene(found);
+    }),
+    toast: quietly((said) => said && toast(said)),
+    choose: quietly((selection) => selection && select(selection)),
+  },
+});
+// For measurements and browser tests; nothing in the page reads it.
+window.liandong = { timing, basemap, fleet, state };
+
+function quietly(work) {
+  return (...values) => {
+    work(...values);
+    return window.dash_clientside.no_update;
+  };
+}
+
+function once(work) {
+  let begun = false;
+  return (config) => {
+    if (begun || !config) return;
+    begun = true;
+    work(config).catch((error) => {
+      console.error(error);
+      toast({ kind: "bad", text: String(error.message || error) });
+    });
+  };
+}
+
+async function start(config) {
+  state.config = config;
+  setWords(config);
+  const asked = readAddress();
+  on("toast", toast);
+  nameUnitsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
+  startFleet();
+  startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
+  startStrip();
+  startQueue();
+  connect();
+  startWatching();
+  await findMap();
+  if (asked.view) moveCamera(asked.view, true);
+  basemap.overlay.setProps({ onClick: clicked, getCursor: ({ isHovering }) => (state.picking ? "crosshair" : isHovering ? "pointer" : "grab") });
+  await startOverlay();
+  startElements();
+  startAddress();
+  on("selection", selected);
+  on("incident", (message) => {
+    if (concerns(message.incident)) setProps("refresh", { data: Date.now() });
+  });
+  on("focus-selection", focus);
+  on("picking", picking);
+  setInterval(() => {
+    if (state.selection && state.selection.kind !== "element" && state.connected && !document.hidden) setProps("scene-tick", { data: Date.now() });
+  }, TIMES_AGE_MS);
+  wire();
+  if (isWall()) startWall();
+  else startKeyboard();
+  setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall() } });
+  if (asked.selection) select(asked.selection);
+  document.documentElement.classList.add("ready");
+}
+
+// crypto.randomUUID exists on https and on this machine only; a desk may reach its server by plain http inside a closed network.
+const newId = () => Array.from(crypto.getRandomValues(new Uint32Array(3)), (part) => part.toString(36)).join("");
+
+function concerns(incident) {
+  if (state.selection?.kind === "incident") return state.selection.incident_id === incident.incident_id;
+  return state.selection?.kind === "unit" && incident.assignments.some((one) => one.unit_id === state.selection.unit_id);
+}
+
+function selected(selection) {
+  document.getElementById("panel").classList.toggle("open", selection !== null);
+  setProps("selection", { data: selection });
+  if (selection === null) drawScene(null);
+  if (selection?.kind === "incident") focus();
+}
+
+function focus() {
+  const chosen = state.selection;
+  const incident = chosen?.kind === "incident" ? state.incidents.get(chosen.incident_id) : null;
+  if (incident && incident.lon !== null) moveCamera({ lon: incident.lon, lat: incident.lat, zoom: Math.max(14, basemap.map.getZoom()) });
+}
+
+function clicked(info, event) {
+  if (isWall()) return;
+  const [lon, lat] = info.coordinate || [];
+  if (state.picking) {
+    setProps("new-point", { data: { lon, lat, address: "" } });
+    tell("picking", false);
+    return;
+  }
+  if (info.layer?.id === "units" && info.index >= 0) select({ kind: "unit", unit_id: unitAt(info.index).unit_id });
+  else if (info.layer?.id === "incidents") select({ kind: "incident", incident_id: info.object.incident_id });
+  else if (info.layer?.id === "elements") {
+    const stamp = info.object;
+    if (stamp.count > 1) moveCamera({ lon: stamp.lon, lat: stamp.lat, zoom: basemap.map.getZoom() + 2 });
+    else select({ kind: "element", element: stamp.element, id: stamp.feature.id, lon: stamp.lon, lat: stamp.lat, properties: stamp.feature.properties });
+  } else if (event?.type === "click" && lon !== undefined) select({ kind: "point", lon, lat });
+}
+
+function picking(now) {
+  state.picking = now;
+  document.documentElement.classList.toggle("picking", now);
+}
+
+// Rings and reached streets of the last scene, as GeoJSON from the server.
+function drawScene(found) {
+  const rings = [];
+  const streets = [];
+  for (const feature of found?.rings?.features || []) {
+    const { type, coordinates } = feature.geometry;
+    const minutes = feature.properties.minutes;
+    if (type === "MultiPolygon") rings.push({ minutes, polygons: coordinates });
+    else if (type === "Polygon") rings.push({ minutes, polygons: [coordinates] });
+    else if (type === "MultiLineString") for (const path of coordinates) streets.push({ minutes, path });
+  }
+  rings.sort((a, b) => b.minutes - a.minutes);
+  showScene({ rings, streets, point: found?.point ?? null });
+}
+
+function wire() {
+  document.getElementById("theme-switch").addEventListener("click", async () => {
+    const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    document.documentElement.dataset.theme = theme;
+    document.cookie = `liandong_theme=${theme}; path=/; max-age=31536000; samesite=lax`;
+    await setStyle(`/style.json?theme=${theme}&lang=${state.config.lang}`);
+    await redrawAtlas();
+  });
+  document.getElementById("language-switch").addEventListener("click", () => {
+    const query = new URLSearchParams(location.search);
+    query.set("lang", state.config.lang === "zh" ? "en" : "zh");
+    location.search = query.toString();
+  });
+  document.getElementById("push-wall").addEventListener("click", () => {
+    send({ type: "show", screen: "all", view: currentView() });
+    send({ type: "show", screen: "map", view: currentView() });
+    toast({ kind: "good", text: t("The wall shows this view.") });
+  });
+  document.getElementById("panel").addEventListener("click", (event) => {
+    const go = event.target.closest("[data-select]");
+    if (go) select(JSON.parse(go.dataset.select));
+    const look = event.target.closest("[data-lon]");
+    if (look && !event.target.closest("button")) moveCamera({ lon: Number(look.dataset.lon), lat: Number(look.dataset.lat), zoom: Math.max(16, basemap.map.getZoom()) });
+  });
+  document.getElementById("panel-close").addEventListener("click", () => select(null));
+  document.getElementById("new-pick").addEventListener("click", () => tell("picking", true));
+  document.getElementById("new-open").addEventListener("click", () => openForm());
+  document.getElementById("new-cancel").addEventListener("click", () => setProps("new-dialog", { hidden: true }));
+  document.getElementById("ask-cancel").addEventListener("click", () => setProps("ask", { hidden: true }));
+}
+
+function toast({ kind, text }) {
+  const holder = document.getElementById("toast");
+  const note = document.createElement("div");
+  note.className = `note ${kind}`;
+  note.setAttribute("role", kind === "bad" ? "alert" : "status");
+  note.textContent = text;
+  holder.append(note);
+  setTimeout(() => note.remove(), kind === "bad" ? 9_000 : 4_000);
+}
+
+function openForm() {
+  setProps("new-key", { data: newId() });
+  setProps("new-dialog", { hidden: false });
+}

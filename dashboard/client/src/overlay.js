@@ -1,0 +1,367 @@
+// What is drawn over the base map: rings, reached streets, elements, units, incidents. Units glide in one frame loop that
+// redraws only as often as the fastest of them moves half a pixel: at city scale that is a few frames a second.
+import { IconLayer, PathLayer, ScatterplotLayer, SolidPolygonLayer, TextLayer } from "@deck.gl/layers";
+import { basemap, metresPerPixel } from "./basemap.js";
+import { drawnElements } from "./elements.js";
+import { fleet, glide } from "./fleet.js";
+import { drawAtlas } from "./icons.js";
+import { isOpen } from "./live.js";
+import { on, serverNow, state } from "./state.js";
+import { age } from "./words.js";
+
+const FONT = '"Inter Variable", "Noto Sans SC Variable", "Noto Sans CJK SC", sans-serif';
+const LABELS_FROM_ZOOM = 13.2;
+const MOST_LABELS = 260;
+const HALF_PIXEL = 0.5;
+const QUICKEST_MS = 15; // about sixty frames a second
+const SLOWEST_MS = 250;
+const FADED_AFTER_S = 60;
+const OLD_AFTER_S = 300;
+
+let atlas = null;
+let dirty = { fleet: true, scene: true, rest: true };
+let scene = { rings: [], streets: [], point: null };
+let timer = 0;
+let lastFrameMs = 0;
+// Compact buffers of the units that are drawn; index k of a buffer is unit drawn.index[k].
+const drawn = { index: new Int32Array(0), count: 0, attributes: {}, key: "" };
+const layers = { scene: [], elements: [], units: [], labels: [], incidents: [] };
+export const timing = { frames: 0, busyMs: 0 };
+
+export async function startOverlay() {
+  await redrawAtlas();
+  on("moved", (statusChanged) => touch(statusChanged ? "fleet" : null));
+  for (const topic of ["fleet", "switches"]) on(topic, () => touch("fleet"));
+  for (const topic of ["incidents-replaced", "incident", "selection", "zoom", "camera", "elements-loaded", "switches"]) on(topic, () => touch("rest"));
+  setInterval(() => touch("fleet"), 1_000); // fading by age
+  basemap.map.on("move", () => wake());
+  touch("fleet");
+}
+
+export async function redrawAtlas() {
+  atlas = await drawAtlas(state.config, document.documentElement.dataset.theme);
+  for (const name of Object.keys(dirty)) dirty[name] = true;
+  wake();
+}
+
+export function showScene(next) {
+  scene = next;
+  touch("scene");
+}
+
+function touch(what) {
+  if (what) dirty[what] = true;
+  wake();
+}
+
+function wake() {
+  if (timer) return;
+  timer = requestAnimationFrame(frame);
+}
+
+function frame(nowMs) {
+  timer = 0;
+  const startedMs = performance.now();
+  const fastestMps = glide(nowMs);
+  const selectedUnit = state.selection?.kind === "unit";
+  if (dirty.fleet) listUnits();
+  placeUnits();
+  if (dirty.scene) layers.scene = sceneLayers();
+  if (dirty.rest) {
+    layers.elements = elementLayers();
+    layers.incidents = incidentLayers();
+  }
+  layers.units = unitLayers();
+  layers.labels = labelLayers(dirty.rest || dirty.fleet);
+  dirty = { fleet: false, scene: false, rest: false };
+  basemap.overlay.setProps({
+    layers: [...layers.scene, ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...(selectedUnit ? [unitHalo()] : [])],
+  });
+  lastFrameMs = nowMs;
+  timing.frames += 1;
+  timing.busyMs += performance.now() - startedMs;
+  if (fastestMps > 0) {
+    const pauseMs = Math.min(SLOWEST_MS, Math.max(QUICKEST_MS, (1000 * HALF_PIXEL * metresPerPixel()) / fastestMps));
+    if (pauseMs <= 20) wake();
+    else timer = setTimeout(() => (timer = requestAnimationFrame(frame)), pauseMs - 8) && -1;
+  }
+}
+
+const big = () => (document.documentElement.dataset.page === "wall" ? Math.max(1.25, innerHeight / 1300) : 1);
+const theme = () => document.documentElement.dataset.theme;
+const token = (name) => state.config.marks.tokens[theme()][name];
+
+export function rgb(hex, alpha = 255) {
+  const n = parseInt(hex.slice(1, 7), 16);
+  return [n >> 16, (n >> 8) & 255, n & 255, alpha];
+}
+
+const sizeAt = (zoom, small, large) => (small + (large - small) * Math.min(1, Math.max(0, (zoom - 9.5) / 4.5))) * big();
+
+// ---- units -------------------------------------------------------------------------------------------------------------
+function listUnits() {
+  const kinds = state.config.marks.kinds.map((kind) => state.on.has(kind.id));
+  const kindIndex = new Map(state.config.marks.kinds.map((kind, k) => [kind.id, k]));
+  if (drawn.index.length < fleet.count) drawn.index = new Int32Array(fleet.capacity);
+  let count = 0;
+  for (let index = 0; index < fleet.count; index += 1) {
+    const row = fleet.rows[index];
+    if (row && kinds[kindIndex.get(row.kind)]) drawn.index[count++] = index;
+  }
+  drawn.count = count;
+  const now = serverNow();
+  const colours = new Uint8ClampedArray(4 * count);
+  const bodies = new Float32Array(7 * count);
+  const arrows = new Float32Array(7 * count);
+  const angles = new Float32Array(count);
+  for (let k = 0; k < count; k += 1) {
+    const index = drawn.index[k];
+    const silentS = now - fleet.heardAt[index];
+    const moving = fleet.speed[index] > 3 && fleet.heading[index] === fleet.heading[index];
+    colours[4 * k] = colours[4 * k + 1] = colours[4 * k + 2] = 255;
+    colours[4 * k + 3] = silentS > OLD_AFTER_S ? 80 : silentS > FADED_AFTER_S ? 150 : 255;
+    const status = Math.min(fleet.status[index], state.config.marks.statuses.length - 1);
+    writeIcon(bodies, 7 * k, atlas.mapping[`unit:${kindIndex.get(fleet.rows[index].kind)}:${status}`]);
+    if (moving) writeIcon(arrows, 7 * k, atlas.mapping[`arrow:${status}`]);
+    angles[k] = moving ? -fleet.heading[index] : 0;
+  }
+  drawn.attributes = {
+    colours: { value: colours, size: 4 },
+    bodies: { value: bodies, size: 7 },
+    arrows: { value: arrows, size: 7 },
+    angles: { value: angles, size: 1 },
+  };
+}
+
+// The seven numbers deck.gl's icon layer keeps for each icon: offset, frame in the texture, and whether it is a mask.
+function writeIcon(target, at, frameOf) {
+  target[at + 2] = frameOf.x;
+  target[at + 3] = frameOf.y;
+  target[at + 4] = frameOf.width;
+  target[at + 5] = frameOf.height;
+}
+
+function placeUnits() {
+  const positions = new Float64Array(2 * drawn.count);
+  for (let k = 0; k < drawn.count; k += 1) {
+    positions[2 * k] = fleet.shown[2 * drawn.index[k]];
+    positions[2 * k + 1] = fleet.shown[2 * drawn.index[k] + 1];
+  }
+  drawn.attributes.positions = { value: positions, size: 2 };
+}
+
+function unitLayers() {
+  const zoom = basemap.map.getZoom();
+  const { positions, colours, bodies, arrows, angles } = drawn.attributes;
+  const common = {
+    iconAtlas: atlas.image,
+    iconMapping: atlas.mapping,
+    sizeUnits: "pixels",
+    getSize: sizeAt(zoom, 15, 34),
+    parameters: { depthCompare: "always" },
+  };
+  return [
+    new IconLayer({
+      ...common,
+      id: "unit-arrows",
+      visible: zoom > 10.8,
+      data: { length: drawn.count, attributes: { getPosition: positions, instanceIconDefs: arrows, getColor: colours, getAngle: angles } },
+    }),
+    new IconLayer({
+      ...common,
+      id: "units",
+      pickable: true,
+      data: { length: drawn.count, attributes: { getPosition: positions, instanceIconDefs: bodies, getColor: colours } },
+    }),
+  ];
+}
+
+export const unitAt = (k) => fleet.rows[drawn.index[k]];
+
+let labelled = [];
+let labelFrame = 0;
+
+function labelLayers(relist) {
+  const zoom = basemap.map.getZoom();
+  if (zoom < LABELS_FROM_ZOOM) return [];
+  const now = serverNow();
+  if (relist || !labelled.length) labelled = unitsInView(now);
+  labelFrame += 1;
+  return [
+    new TextLayer({
+      id: "unit-labels",
+      data: labelled,
+      characterSet: "auto",
+      fontFamily: FONT,
+      fontWeight: 600,
+      getText: (label) => label.text,
+      getPosition: (label) => [fleet.shown[2 * label.index], fleet.shown[2 * label.index + 1]],
+      updateTriggers: { getPosition: labelFrame },
+      getSize: 11.5 * big(),
+      getPixelOffset: [0, 21 * big()],
+      getColor: (label) => rgb(token("text"), label.old ? 150 : 255),
+      background: true,
+      backgroundPadding: [5, 2, 5, 2],
+      backgroundBorderRadius: 3,
+      getBackgroundColor: rgb(token("panel"), 210),
+      fontSettings: { sdf: false, fontSize: 26 * Math.min(2, devicePixelRatio) },
+      parameters: { depthCompare: "always" },
+    }),
+  ];
+}
+
+function unitsInView(now) {
+  const bounds = basemap.map.getBounds();
+  const [west, south, east, north] = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+  const found = [];
+  for (let k = 0; k < drawn.count && found.length < MOST_LABELS; k += 1) {
+    const index = drawn.index[k];
+    const lon = fleet.shown[2 * index];
+    const lat = fleet.shown[2 * index + 1];
+    if (!(lon > west && lon < east && lat > south && lat < north)) continue;
+    const silentS = now - fleet.heardAt[index];
+    const old = silentS > FADED_AFTER_S;
+    found.push({ index, old, text: old ? `${fleet.rows[index].callsign} · ${age(silentS)}` : fleet.rows[index].callsign });
+  }
+  return found;
+}
+
+function unitHalo() {
+  const index = fleet.indexById.get(state.selection.unit_id);
+  return halo("unit-halo", index === undefined ? [] : [[fleet.shown[2 * index], fleet.shown[2 * index + 1]]], 40);
+}
+
+function halo(id, points, size) {
+  return new IconLayer({
+    id,
+    data: points,
+    iconAtlas: atlas.image,
+    iconMapping: atlas.mapping,
+    getIcon: () => "ring",
+    getPosition: (point) => point,
+    getSize: size * big(),
+    parameters: { depthCompare: "always" },
+  });
+}
+
+// ---- incidents ---------------------------------------------------------------------------------------------------------
+function incidentLayers() {
+  if (!state.on.has("incident")) return [];
+  const zoom = basemap.map.getZoom();
+  const placed = [...state.incidents.values()].filter((incident) => incident.lon !== null && isOpen(incident)).sort((a, b) => b.grade - a.grade);
+  const chosen = state.selection?.kind === "incident" ? state.incidents.get(state.selection.incident_id) : null;
+  const waiting = placed.filter((incident) => incident.stage === "received" && incident.grade <= 2);
+  return [
+    new ScatterplotLayer({
+      id: "incident-waiting",
+      data: waiting,
+      getPosition: (incident) => [incident.lon, incident.lat],
+      getRadius: sizeAt(zoom, 15, 26),
+      radiusUnits: "pixels",
+      getFillColor: (incident) => rgb(state.config.marks.grades[incident.grade][theme()], 60),
+      parameters: { depthCompare: "always" },
+    }),
+    new IconLayer({
+      id: "incidents",
+      data: placed,
+      pickable: true,
+      iconAtlas: atlas.image,
+      iconMapping: atlas.mapping,
+      getIcon: (incident) => `incident:${incident.grade}`,
+      getPosition: (incident) => [incident.lon, incident.lat],
+      getSize: (incident) => sizeAt(zoom, incident.grade <= 2 ? 26 : 21, 42),
+      updateTriggers: { getSize: [zoom], getIcon: theme() },
+      parameters: { depthCompare: "always" },
+    }),
+    halo("incident-halo", chosen && chosen.lon !== null ? [[chosen.lon, chosen.lat]] : [], 56),
+  ];
+}
+
+// ---- elements ----------------------------------------------------------------------------------------------------------
+function elementLayers() {
+  const zoom = basemap.map.getZoom();
+  const stamps = drawnElements(basemap.map);
+  const crowded = stamps.filter((stamp) => stamp.count > 1);
+  const chosen = state.selection?.kind === "element" ? [[state.selection.lon, state.selection.lat]] : [];
+  return [
+    new IconLayer({
+      id: "elements",
+      data: stamps,
+      pickable: true,
+      iconAtlas: atlas.image,
+      iconMapping: atlas.mapping,
+      getIcon: (stamp) => `element:${stamp.element}`,
+      getPosition: (stamp) => [stamp.lon, stamp.lat],
+      getSize: sizeAt(zoom, 20, 32),
+      getColor: (stamp) => [255, 255, 255, stamp.stale ? 120 : 255],
+      updateTriggers: { getIcon: theme() },
+      parameters: { depthCompare: "always" },
+    }),
+    new TextLayer({
+      id: "element-counts",
+      data: crowded,
+      fontFamily: FONT,
+      fontWeight: 700,
+      getText: (stamp) => String(stamp.count),
+      getPosition: (stamp) => [stamp.lon, stamp.lat],
+      getSize: 10 * big(),
+      getPixelOffset: [9 * big(), -9 * big()],
+      getColor: rgb(token("accent-ink")),
+      background: true,
+      backgroundPadding: [4, 1, 4, 1],
+      backgroundBorderRadius: 6,
+      getBackgroundColor: rgb(token("accent")),
+      parameters: { depthCompare: "always" },
+    }),
+    halo("element-halo", chosen, 44),
+  ];
+}
+
+// ---- rings by road -----------------------------------------------------------------------------------------------------
+function sceneLayers() {
+  const tint = (minutes, alpha) => rgb(token(`ring-${minutes}`) || token("ring-5"), alpha);
+  const areas = scene.rings.flatMap((ring) => ring.polygons.map((polygon) => ({ minutes: ring.minutes, polygon })));
+  const outlines = areas.flatMap((area) => area.polygon.map((path) => ({ minutes: area.minutes, path })));
+  const isDark = theme() === "dark";
+  return [
+    new SolidPolygonLayer({
+      id: "ring-areas",
+      data: areas,
+      getPolygon: (area) => area.polygon,
+      getFillColor: (area) => tint(area.minutes, isDark ? 26 : 34),
+      parameters: { depthCompare: "always" },
+    }),
+    new PathLayer({
+      id: "ring-streets",
+      data: scene.streets,
+      getPath: (street) => street.path,
+      getColor: (street) => tint(street.minutes, isDark ? 190 : 210),
+      getWidth: 7,
+      widthMinPixels: 1.4,
+      widthMaxPixels: 5,
+      capRounded: true,
+      updateTriggers: { getColor: theme() },
+      parameters: { depthCompare: "always" },
+    }),
+    new PathLayer({
+      id: "ring-outlines",
+      data: outlines,
+      getPath: (outline) => outline.path,
+      getColor: (outline) => tint(outline.minutes, 235),
+      getWidth: 1.6 * big(),
+      widthUnits: "pixels",
+      jointRounded: true,
+      parameters: { depthCompare: "always" },
+    }),
+    new IconLayer({
+      id: "scene-point",
+      data: scene.point ? [scene.point] : [],
+      iconAtlas: atlas.image,
+      iconMapping: atlas.mapping,
+      getIcon: () => "target",
+      getPosition: (point) => point,
+      getSize: 40 * big(),
+      parameters: { depthCompare: "always" },
+    }),
+  ];
+}

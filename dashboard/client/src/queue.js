@@ -1,0 +1,142 @@
+// The queue of open incidents: rows by client-side transactions, cards drawn here, ages counting.
+import { isOpen } from "./live.js";
+import { on, select, serverNow, setProps, state } from "./state.js";
+import { count, duration, t } from "./words.js";
+
+const shown = new Map(); // incident_id → row as the grid has it
+let api = null;
+let filter = "open";
+
+const seconds = (iso) => Date.parse(iso) / 1000;
+
+// Most urgent first, oldest first within a grade: the same order as everywhere.
+function row(incident) {
+  const active = incident.assignments.filter((one) => !["released", "recalled", "refused"].includes(one.stage));
+  return {
+    incident_id: incident.incident_id,
+    order: incident.grade * 1e11 + seconds(incident.received_at),
+    grade: incident.grade,
+    number: incident.number,
+    type: state.config.types[incident.incident_type] || incident.incident_type,
+    place: incident.address || (incident.lon === null ? t("not located yet") : `${incident.lon.toFixed(4)}, ${incident.lat.toFixed(4)}`),
+    located: incident.lon !== null,
+    text: incident.text,
+    stage: incident.stage,
+    stageSince: seconds(incident.stage_since),
+    receivedAt: seconds(incident.received_at),
+    units: active.map((one) => one.unit_id),
+    version: incident.version,
+    selected: state.selection?.kind === "incident" && state.selection.incident_id === incident.incident_id,
+  };
+}
+
+function wanted(incident) {
+  if (!isOpen(incident)) return false;
+  if (filter === "waiting") return incident.stage === "received";
+  if (filter === "mine") return incident.org_code === state.scope?.org_code || incident.assignments.some((one) => one.pushed_by === state.scope?.name);
+  return true;
+}
+
+const same = (a, b) => a.version === b.version && a.selected === b.selected;
+
+function refresh() {
+  if (!api || !state.config) return;
+  const transaction = { add: [], update: [], remove: [] };
+  const seen = new Set();
+  for (const incident of state.incidents.values()) {
+    if (!wanted(incident)) continue;
+    const next = row(incident);
+    seen.add(next.incident_id);
+    const old = shown.get(next.incident_id);
+    if (old && same(old, next)) continue;
+    transaction[old ? "update" : "add"].push(next);
+    shown.set(next.incident_id, next);
+  }
+  for (const [id, old] of shown)
+    if (!seen.has(id)) {
+      transaction.remove.push(old);
+      shown.delete(id);
+    }
+  if (transaction.add.length || transaction.update.length || transaction.remove.length) api.applyTransaction(transaction);
+  document.getElementById("queue-count").textContent = count(shown.size);
+  const empty = document.getElementById("queue-empty");
+  empty.hidden = shown.size > 0;
+  if (!shown.size) empty.textContent = state.scope === null ? t("Waiting for the first picture…") : filter === "open" ? t("No open incident in your area.") : t("No open incident passes this filter; {n} are open.", { n: [...state.incidents.values()].filter(isOpen).length });
+}
+
+// Ids in the order of the screen, for the keyboard.
+export function order() {
+  const ids = [];
+  api?.forEachNodeAfterFilterAndSort((node) => ids.push(node.data.incident_id));
+  return ids;
+}
+
+export function step(by) {
+  const ids = order();
+  if (!ids.length) return;
+  const at = state.selection?.kind === "incident" ? ids.indexOf(state.selection.incident_id) : -1;
+  const next = ids[Math.min(ids.length - 1, Math.max(0, at < 0 ? (by > 0 ? 0 : ids.length - 1) : at + by))];
+  select({ kind: "incident", incident_id: next });
+}
+
+export async function startQueue() {
+  for (const topic of ["incidents-replaced", "incident", "hello"]) on(topic, refresh);
+  on("selection", (selection) => {
+    refresh();
+    if (selection?.kind === "incident" && api) {
+      const node = api.getRowNode(selection.incident_id);
+      if (node) api.ensureNodeVisible(node);
+    }
+  });
+  for (const button of document.querySelectorAll("#queue-filter [data-filter]"))
+    button.addEventListener("click", () => {
+      filter = button.dataset.filter;
+      for (const other of document.querySelectorAll("#queue-filter [data-filter]")) other.setAttribute("aria-pressed", String(other === button));
+      refresh();
+    });
+  api = await window.dash_ag_grid.getApiAsync("queue");
+  api.addEventListener("rowClicked", (event) => select({ kind: "incident", incident_id: event.data.incident_id }));
+  refresh();
+}
+
+// Drawn by React because the grid asks for a React component; `h` is its element maker.
+export function registerCard() {
+  const components = (window.dashAgGridComponentFunctions ||= {});
+  components.IncidentCard = function IncidentCard({ data }) {
+    const h = window.React.createElement;
+    const stage = state.config.stages[data.stage] || data.stage;
+    return h(
+      "div",
+      { className: `card grade-${data.grade}${data.selected ? " selected" : ""}${data.stage === "received" ? " waiting" : ""}` },
+      h("span", { className: `grade-sign shape-${state.config.marks.grades[data.grade].shape}`, title: state.config.grades[data.grade] }, String(data.grade)),
+      h("div", { className: "card-main" },
+        h("div", { className: "card-first" },
+          h("strong", null, data.type),
+          h("span", { className: "number" }, `#${data.number}`),
+          h("span", { className: "age", "data-since": data.receivedAt, title: t("since the call was received") }, duration(serverNow() - data.receivedAt)),
+        ),
+        h("div", { className: `card-place${data.located ? "" : " unlocated"}` }, data.place),
+        h("div", { className: "card-last" },
+          h("span", { className: `stage stage-${data.stage}` }, stage),
+          h("span", { className: "stage-age", "data-since": data.stageSince }, duration(serverNow() - data.stageSince)),
+          data.units.length
+            ? h("span", { className: "units" }, data.units.slice(0, 2).map(callsign).join(" · ") + (data.units.length > 2 ? ` +${data.units.length - 2}` : ""))
+            : h("span", { className: "units none" }, t("no unit")),
+        ),
+      ),
+    );
+  };
+}
+
+function callsign(unitId) {
+  return lookup(unitId) || unitId;
+}
+
+let lookup = () => null;
+export function nameUnitsBy(find) {
+  lookup = find;
+}
+
+export function raiseRefresh() {
+  setProps("refresh", { data: Date.now() });
+}

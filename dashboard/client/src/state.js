@@ -1,0 +1,41 @@
+// What this page knows, and who wants to hear when it changes. Everything else is asked of the server.
+const listeners = new Map();
+
+export const state = {
+  config: null,
+  scope: null,
+  revision: null, // last journal revision applied
+  incidents: new Map(), // open ones, and those that ended while this page watched, by id
+  selection: null, // {kind: "incident" | "unit" | "element" | "point", …}
+  on: new Set(), // elements that are drawn
+  counts: {}, // element → {count, newest_at, state}
+  health: null,
+  connected: false,
+  heardAt: 0, // performance.now() of the last frame or text
+  clockOffsetS: 0, // server's clock minus this machine's
+  picking: false, // the next click on the map sets the new incident's point
+  touchedAt: 0, // performance.now() of the last time a person moved the map
+};
+
+export function on(topic, listener) {
+  if (!listeners.has(topic)) listeners.set(topic, []);
+  listeners.get(topic).push(listener);
+}
+
+export function tell(topic, value) {
+  for (const listener of listeners.get(topic) || []) listener(value);
+}
+
+// Server time as well as it is known, Unix seconds.
+export const serverNow = () => Date.now() / 1000 + state.clockOffsetS;
+
+export function setProps(id, props) {
+  window.dash_clientside.set_props(id, props);
+}
+
+export function select(selection) {
+  const same = JSON.stringify(selection) === JSON.stringify(state.selection);
+  if (same) return;
+  state.selection = selection;
+  tell("selection", selection);
+}

@@ -1,0 +1,118 @@
+// The strip on top: clock of the city, connection, feeds, counts; and the banner that nobody can overlook.
+import { fleet } from "./fleet.js";
+import { isOpen } from "./live.js";
+import { on, serverNow, state } from "./state.js";
+import { age, clockText, count, dateText, duration, t } from "./words.js";
+
+const byId = (id) => document.getElementById(id);
+
+function put(node, text) {
+  if (node && node.textContent !== text) node.textContent = text;
+}
+
+export function startStrip() {
+  on("connection", drawConnection);
+  on("health", drawFeeds);
+  for (const topic of ["incidents-replaced", "incident"]) on(topic, drawIncidents);
+  on("fleet", drawUnits);
+  on("moved", (statusChanged) => statusChanged && drawUnits());
+  setInterval(tick, 1_000);
+  tick();
+}
+
+function tick() {
+  const now = serverNow();
+  put(byId("clock-time"), clockText(now));
+  put(byId("clock-date"), dateText(now));
+  for (const node of document.querySelectorAll("[data-since]")) put(node, duration(now - Number(node.dataset.since)));
+  for (const node of document.querySelectorAll("[data-age-of]")) put(node, age(now - Number(node.dataset.ageOf)));
+  drawUnits();
+  drawConnection();
+  drawBoundUnits(now);
+}
+
+function drawConnection() {
+  const silentS = (performance.now() - state.heardAt) / 1000;
+  const lost = !state.connected;
+  const everHeard = state.heardAt > 0;
+  document.documentElement.classList.toggle("lost", lost);
+  const banner = byId("banner");
+  const silentFeeds = (state.health?.feeds || []).filter((feed) => feed.state === "silent");
+  const badge = byId("connection");
+  badge.className = `badge ${lost ? "bad" : "good"}`;
+  put(badge.querySelector(".word"), lost ? t("not live") : t("live"));
+  banner.hidden = !lost && !silentFeeds.length;
+  banner.classList.toggle("warn", !lost);
+  if (lost) {
+    const at = everHeard ? t("The map stands still since {time}, {age} ago.", { time: clockText(serverNow() - silentS), age: age(silentS) }) : t("No picture has come yet.");
+    put(banner.querySelector(".word"), `${t("Connection lost.")} ${at} ${t("Trying again by itself.")}`);
+  } else if (silentFeeds.length) {
+    put(banner.querySelector(".word"), t("No word from feed {names}: what it shows is old.", { names: silentFeeds.map((feed) => feed.name).join(", ") }));
+  }
+}
+
+function drawFeeds() {
+  const holder = byId("feeds");
+  const feeds = state.health?.feeds || [];
+  while (holder.children.length > feeds.length) holder.lastChild.remove();
+  feeds.forEach((feed, k) => {
+    const badge = holder.children[k] || holder.appendChild(feedBadge());
+    const word = { ok: "good", late: "warn", silent: "bad", never: "off" }[feed.state] || "off";
+    badge.className = `badge ${word}`;
+    badge.title = t("Feed {name}: {state}", { name: feed.name, state: t(feed.state) });
+    put(badge.querySelector(".word"), feed.name);
+    const heard = badge.querySelector(".age");
+    if (feed.heardAt !== null) heard.dataset.ageOf = String(feed.heardAt);
+    else put(heard, t("never"));
+  });
+}
+
+function feedBadge() {
+  const badge = document.createElement("span");
+  for (const name of ["mark", "word", "age"]) {
+    const part = document.createElement("span");
+    part.className = name;
+    badge.append(part);
+  }
+  return badge;
+}
+
+function drawIncidents() {
+  const counts = { 1: 0, 2: 0, 3: 0, 4: 0 };
+  for (const incident of state.incidents.values()) if (isOpen(incident)) counts[incident.grade] += 1;
+  for (const [grade, number] of Object.entries(counts))
+    for (const node of document.querySelectorAll(`[data-grade-count="${grade}"]`)) {
+      put(node, count(number));
+      node.parentElement.classList.toggle("zero", number === 0);
+    }
+}
+
+function drawUnits() {
+  const counts = new Array(state.config.marks.statuses.length).fill(0);
+  let total = 0;
+  for (let index = 0; index < fleet.count; index += 1)
+    if (fleet.rows[index]) {
+      total += 1;
+      counts[fleet.status[index]] += 1;
+    }
+  for (const node of document.querySelectorAll("[data-unit-total]")) put(node, count(total));
+  state.config.marks.statuses.forEach((status, k) => {
+    for (const node of document.querySelectorAll(`[data-status-count="${status.id}"]`)) put(node, count(counts[k]));
+  });
+}
+
+// Live values inside the panel: speed, position age and the like of one unit.
+function drawBoundUnits(now) {
+  for (const node of document.querySelectorAll("[data-unit-value]")) {
+    const index = fleet.indexById.get(node.dataset.unit);
+    if (index === undefined) continue;
+    const values = {
+      speed: () => (Number.isFinite(fleet.speed[index]) ? `${fleet.speed[index]} km/h` : "–"),
+      heading: () => (Number.isFinite(fleet.heading[index]) ? `${Math.round(fleet.heading[index])}°` : "–"),
+      heard: () => age(now - fleet.heardAt[index]),
+      fix: () => age(now - fleet.fixAt[index]),
+      place: () => (fleet.to[2 * index] === fleet.to[2 * index] ? `${fleet.to[2 * index].toFixed(5)}, ${fleet.to[2 * index + 1].toFixed(5)}` : t("no position yet")),
+    };
+    put(node, values[node.dataset.unitValue]());
+  }
+}

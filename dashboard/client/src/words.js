@@ -1,0 +1,55 @@
+// Words, ages, durations and distances. The words come with the page's configuration: one catalogue for server and client.
+let words = {};
+let language = "en";
+let zone = "UTC";
+
+export function setWords(config) {
+  words = config.words;
+  language = config.lang;
+  zone = config.time_zone;
+}
+
+export function t(text, values = {}) {
+  let said = words[text] || text;
+  for (const [name, value] of Object.entries(values)) said = said.replaceAll(`{${name}}`, value);
+  return said;
+}
+
+export const isChinese = () => language === "zh";
+
+// Short age or duration: 8 s, 3:05, 2 h 10. Seconds count while they matter.
+export function duration(seconds) {
+  if (!Number.isFinite(seconds)) return "–";
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return isChinese() ? `${s}秒` : `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")}`;
+  return isChinese() ? `${Math.floor(s / 86400)}天` : `${Math.floor(s / 86400)} d`;
+}
+
+// Coarse age for badges: never more than one unit.
+export function age(seconds) {
+  if (!Number.isFinite(seconds)) return "–";
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return isChinese() ? `${s}秒` : `${s} s`;
+  if (s < 3600) return isChinese() ? `${Math.floor(s / 60)}分` : `${Math.floor(s / 60)} min`;
+  if (s < 86400) return isChinese() ? `${Math.floor(s / 3600)}小时` : `${Math.floor(s / 3600)} h`;
+  return isChinese() ? `${Math.floor(s / 86400)}天` : `${Math.floor(s / 86400)} d`;
+}
+
+export function count(number) {
+  return new Intl.NumberFormat(isChinese() ? "zh-CN" : "en").format(number);
+}
+
+let clockFormat = null;
+let dateFormat = null;
+
+export function clockText(unixS) {
+  clockFormat ||= new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+  return clockFormat.format(unixS * 1000);
+}
+
+export function dateText(unixS) {
+  dateFormat ||= new Intl.DateTimeFormat(isChinese() ? "zh-CN" : "en-GB", { timeZone: zone, month: isChinese() ? "long" : "short", day: "numeric", weekday: "short" });
+  return dateFormat.format(unixS * 1000);
+}

@@ -1,0 +1,182 @@
+"""Words in the reader's language. The source language is English; other languages are gettext catalogues in `locale/`.
+
+Catalogues are read as `.po` and compiled in memory at start: there is no compiled file to forget.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
+
+LOCALE = Path(__file__).with_name("locale")
+LANGUAGES = ("zh", "en")
+_CATALOGUE_OF = {"zh": "zh_CN"}
+
+
+def pgettext(context: str, message: str) -> tuple[str, str]:
+    """Marks a word of the tables below for the catalogue; it is translated when it is shown."""
+    return context, message
+
+
+STAGES = {
+    Stage.RECEIVED: pgettext("stage", "Received"),
+    Stage.PUSHED: pgettext("stage", "Pushed"),
+    Stage.ACKNOWLEDGED: pgettext("stage", "Acknowledged"),
+    Stage.EN_ROUTE: pgettext("stage", "En route"),
+    Stage.ON_SCENE: pgettext("stage", "On scene"),
+    Stage.FEEDBACK: pgettext("stage", "Feedback"),
+    Stage.REVIEWED: pgettext("stage", "Reviewed"),
+    Stage.CLOSED: pgettext("stage", "Closed"),
+    Stage.DIVERTED: pgettext("stage", "Diverted"),
+    Stage.INVALID: pgettext("stage", "Invalid"),
+    Stage.CANCELLED: pgettext("stage", "Cancelled"),
+}
+ASSIGNMENT_STAGES = {
+    AssignmentStage.PUSHED: STAGES[Stage.PUSHED],
+    AssignmentStage.ACKNOWLEDGED: STAGES[Stage.ACKNOWLEDGED],
+    AssignmentStage.EN_ROUTE: STAGES[Stage.EN_ROUTE],
+    AssignmentStage.ON_SCENE: STAGES[Stage.ON_SCENE],
+    AssignmentStage.FEEDBACK: STAGES[Stage.FEEDBACK],
+    AssignmentStage.RELEASED: pgettext("stage", "Released"),
+    AssignmentStage.RECALLED: pgettext("stage", "Recalled"),
+    AssignmentStage.REFUSED: pgettext("stage", "Refused"),
+}
+GRADES = {
+    Grade.MAJOR: pgettext("grade", "Major"),
+    Grade.URGENT: pgettext("grade", "Urgent"),
+    Grade.ORDINARY: pgettext("grade", "Ordinary"),
+    Grade.NON_POLICE: pgettext("grade", "Non-police"),
+}
+STATUSES = {
+    UnitStatus.AVAILABLE: pgettext("status", "Available"),
+    UnitStatus.DISPATCHED: pgettext("status", "Dispatched"),
+    UnitStatus.EN_ROUTE: pgettext("status", "En route"),
+    UnitStatus.ON_SCENE: pgettext("status", "On scene"),
+    UnitStatus.COMMITTED_DEPLOYABLE: pgettext("status", "Busy, deployable"),
+    UnitStatus.COMMITTED: pgettext("status", "Busy"),
+    UnitStatus.OUT_OF_SERVICE: pgettext("status", "Out of service"),
+}
+KINDS = {
+    UnitKind.PATROL_CAR: pgettext("kind", "Patrol car"),
+    UnitKind.FOOT_PATROL: pgettext("kind", "Foot patrol"),
+    UnitKind.ARMED_PATROL: pgettext("kind", "Armed patrol"),
+}
+CHANNELS = {
+    "terminal": pgettext("channel", "terminal"),
+    "radio": pgettext("channel", "radio"),
+    "phone": pgettext("channel", "phone"),
+    "desk": pgettext("channel", "desk"),
+    "api": pgettext("channel", "API"),
+    "feed": pgettext("channel", "feed"),
+}
+
+
+class Words:
+    """Words of one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._catalogue = _compiled(language)
+
+    def __call__(self, message: str, **values: object) -> str:
+        """The message in this language, with `{name}` fields filled in."""
+        said = self._catalogue.gettext(message)
+        return said.format(**values) if values else said
+
+    def entry(self, pair: tuple[str, str]) -> str:
+        """One word of a table."""
+        return self._catalogue.pgettext(*pair)
+
+    def table(self, words: dict[object, tuple[str, str]]) -> dict[str, str]:
+        """A table by the plain value of its keys, for the client."""
+        return {str(key): self.entry(pair) for key, pair in words.items()}
+
+    def stage(self, stage: str) -> str:
+        return self.entry(ASSIGNMENT_STAGES[AssignmentStage(stage)] if stage in _ONLY_ASSIGNED else STAGES[Stage(stage)])
+
+    def grade(self, grade: int) -> str:
+        return self.entry(GRADES[Grade(grade)])
+
+    def status(self, status: str) -> str:
+        return self.entry(STATUSES[UnitStatus(status)])
+
+    def kind(self, kind: str) -> str:
+        return self.entry(KINDS[UnitKind(kind)])
+
+    def channel(self, channel: str | None) -> str:
+        pair = CHANNELS.get(channel or "")
+        return self.entry(pair) if pair else channel or ""
+
+    def pick(self, zh: str, en: str) -> str:
+        """The one of two given names that suits; the other when it is empty."""
+        return (zh or en) if self.language == "zh" else (en or zh)
+
+    def eta(self, seconds: float | None) -> str:
+        """Time by road, minutes and seconds."""
+        if seconds is None:
+            return "–"
+        whole = round(seconds)
+        return f"{whole // 60}:{whole % 60:02d}"
+
+    def duration(self, seconds: float) -> str:
+        """How long something took, in the same form as the client's counting ages."""
+        whole = max(0, round(seconds))
+        if whole < 60:
+            return f"{whole}秒" if self.language == "zh" else f"{whole} s"
+        if whole < 3600:
+            return f"{whole // 60}:{whole % 60:02d}"
+        return f"{whole // 3600} h {whole % 3600 // 60:02d}"
+
+    def distance(self, metres: float | None) -> str:
+        """A distance with its unit; two figures are enough to decide by."""
+        if metres is None:
+            return "–"
+        if metres < 950:
+            return f"{round(metres / 10) * 10} m"
+        return f"{metres / 1000:.1f} km"
+
+
+_ONLY_ASSIGNED = {AssignmentStage.RELEASED, AssignmentStage.RECALLED, AssignmentStage.REFUSED}
+
+
+@cache
+def words(language: str) -> Words:
+    """The words of a language; anything unknown is English."""
+    return Words(language if language in LANGUAGES else "en")
+
+
+def client_words(language: str) -> dict[str, str]:
+    """The whole catalogue as message → translation, for the browser; empty for the source language."""
+    if language not in _CATALOGUE_OF:
+        return {}
+    return {str(message.id): str(message.string) for message in read_catalogue(language) if message.id and message.string and not message.context}
+
+
+def read_catalogue(language: str) -> Catalog:
+    """The `.po` of a language. Raises FileNotFoundError when it is not shipped."""
+    with (LOCALE / _CATALOGUE_OF[language] / "LC_MESSAGES" / "liandong.po").open("rb") as file:
+        return read_po(file, locale=_CATALOGUE_OF[language])
+
+
+def clock_text(at: datetime, zone: ZoneInfo) -> str:
+    """Time of day in the city."""
+    return at.astimezone(zone).strftime("%H:%M:%S")
+
+
+def _compiled(language: str) -> gettext.NullTranslations:
+    if language not in _CATALOGUE_OF:
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    write_mo(compiled, read_catalogue(language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

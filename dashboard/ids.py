@@ -1,0 +1,99 @@
+"""Every component id, once."""
+
+from __future__ import annotations
+
+# shell
+CONFIG = "config"  # words, catalogue, marks for the client; written once
+SELECTION = "selection"  # {"kind": "incident|unit|element|point", …} or None; written by the client
+REFRESH = "refresh"  # number the client raises when the selected incident changed
+SCENE_TICK = "scene-tick"  # number the client raises when times by road may have aged
+SCENE = "scene"  # what the map draws of the last scene: rings, streets, cameras
+TOAST = "toast"
+HELP = "help"
+BANNER = "banner"
+
+# strip
+CLOCK = "clock"
+CONNECTION = "connection"
+GRADE_COUNTS = "grade-counts"
+UNIT_COUNTS = "unit-counts"
+FEEDS = "feeds"
+LANGUAGE = "language-switch"
+THEME = "theme-switch"
+
+# queue
+QUEUE = "queue"
+QUEUE_FILTER = "queue-filter"
+QUEUE_COUNT = "queue-count"
+QUEUE_EMPTY = "queue-empty"
+
+# map
+MAP = "map"
+CATALOGUE = "catalogue"
+MAP_NOTICE = "map-notice"
+
+# panel on the right
+PANEL = "panel"
+PANEL_BODY = "panel-body"
+PANEL_SCENE = "panel-scene"
+PANEL_AFTER = "panel-after"
+PANEL_CLOSE = "panel-close"
+
+# new incident
+NEW_OPEN = "new-open"
+NEW_DIALOG = "new-dialog"
+NEW_TYPE = "new-type"
+NEW_GRADE = "new-grade"
+NEW_TEXT = "new-text"
+NEW_PLACE = "new-place"
+NEW_POINT = "new-point"  # {"lon", "lat", "address"} or None: 待定位
+NEW_POINT_LABEL = "new-point-label"
+NEW_PICK = "new-pick"
+NEW_CLEAR = "new-clear"
+NEW_CALLER_NAME = "new-caller-name"
+NEW_CALLER_NUMBER = "new-caller-number"
+NEW_SUBMIT = "new-submit"
+NEW_CANCEL = "new-cancel"
+NEW_ERROR = "new-error"
+NEW_KEY = "new-key"  # idempotency key of the form as it stands open
+
+# wall
+WALL = "wall"
+
+# command dialog: a reason, a disposition, a note before a command is sent
+ASK = "ask"
+ASK_TITLE = "ask-title"
+ASK_TEXT = "ask-text"
+ASK_CHOICE = "ask-choice"
+ASK_SEND = "ask-send"
+ASK_CANCEL = "ask-cancel"
+ASK_PENDING = "ask-pending"  # the command that waits for its text
+
+
+def act(command: str, incident_id: str, unit_id: str = "") -> dict[str, str]:
+    """Id of a button that sends `command` for an incident, or for one unit on it.
+
+    It does not change while the incident goes on, so that a panel drawn again in the middle of a click keeps its button.
+    """
+    return {"type": "act", "command": command, "incident": incident_id, "unit": unit_id}
+
+
+# parts the client alone fills in
+STRIP = "strip"
+CLOCK_TIME = "clock-time"
+CLOCK_DATE = "clock-date"
+PUSH_WALL = "push-wall"
+HELP_OPEN = "help-open"
+CATALOGUE_FOLD = "catalogue-fold"
+QUEUE_PANEL = "queue-panel"
+MAP_PANEL = "map-panel"
+RING_LEGEND = "ring-legend"
+PICKING_HINT = "picking-hint"
+WALL_FOLLOWED = "wall-followed"
+STAGE = "stage"
+BODY = "body"
+APP = "app"
+SAID = "said"  # what the last command answered: shown as a passing note
+PAGE = "page"  # {"id": this page, "lang": …, "wall": …}
+SHOWN = "shown"  # {"incident": id, "version": n}: what the panel shows, so that a judgement names what it was made on
+CHOSEN = "chosen"  # a selection the server asks the client to make: the incident just recorded

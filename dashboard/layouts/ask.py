@@ -1,0 +1,32 @@
+"""The small dialog before a command that needs a reason, a disposition or a note."""
+
+from __future__ import annotations
+
+from dash import dcc, html
+
+from dashboard import ids
+from dashboard.layouts.page import Page
+
+
+def ask(page: Page) -> html.Div:
+    """The dialog; its title, choices and text are set by the command that waits."""
+    words = page.words
+    return html.Div(
+        html.Div(
+            [
+                html.H2(id=ids.ASK_TITLE),
+                dcc.Dropdown(id=ids.ASK_CHOICE, options=[], clearable=False),
+                dcc.Textarea(id=ids.ASK_TEXT, rows=3, maxLength=4000, placeholder=words("In words")),
+                html.Div(
+                    [html.Button(words("Cancel"), id=ids.ASK_CANCEL), html.Button(words("Send"), id=ids.ASK_SEND, className="primary")],
+                    className="dialog-end",
+                ),
+                dcc.Store(id=ids.ASK_PENDING),
+            ],
+            className="dialog small",
+            role="dialog",
+        ),
+        id=ids.ASK,
+        className="veil",
+        hidden=True,
+    )

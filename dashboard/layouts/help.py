@@ -1,0 +1,27 @@
+"""The list of keys."""
+
+from __future__ import annotations
+
+from dash import html
+
+from dashboard import ids
+from dashboard.layouts.page import Page
+
+
+def key_help(page: Page) -> html.Div:
+    """All keys of the desk; any click or Esc closes it."""
+    words = page.words
+    keys = (
+        ("j k ↓ ↑", words("next, previous incident")),
+        ("Enter", words("centre the map on it")),
+        ("p", words("push to the first recommended unit")),
+        ("n", words("new incident")),
+        ("/", words("search a place for a new incident")),
+        ("e", words("fold the elements")),
+        ("Shift + key", words("switch the element of that key")),
+        ("w", words("show this view on the wall")),
+        ("Esc", words("leave, close, deselect")),
+        ("?", words("this list")),
+    )
+    rows = [html.Div([html.Dt([html.Kbd(key) for key in keys_of.split(" ")]), html.Dd(what)]) for keys_of, what in keys]
+    return html.Div(html.Div([html.H2(words("Keys")), html.Dl(rows)], className="dialog small"), id=ids.HELP, className="veil", hidden=True)

@@ -1,0 +1,38 @@
+"""The log-in page: plain HTML, because nothing of the application may be handed out before it."""
+
+from __future__ import annotations
+
+from html import escape
+
+from dashboard.i18n import Words
+from dashboard.theme import css_variables
+
+
+def login_page(city_name: str, words: Words, next_path: str, error: str, demo_accounts: list[tuple[str, str, str, str]], name: str = "") -> str:
+    """The page. `demo_accounts` are (name, password, role, organisation), shown only where they exist."""
+    other = "en" if words.language == "zh" else "zh"
+    listed = "".join(
+        f'<button type="button" class="demo" data-name="{escape(account)}" data-password="{escape(password)}">'
+        f"<b>{escape(account)}</b><span>{escape(words(role))}</span><i>{escape(where)}</i></button>"
+        for account, password, role, where in demo_accounts
+    )
+    demo = f'<section class="demos"><h2>{escape(words("Demo accounts"))}</h2><div>{listed}</div></section>' if listed else ""
+    said = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
+    return f"""<!doctype html>
+<html lang="{"zh-CN" if words.language == "zh" else "en"}" data-theme="dark">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(words("Log in"))} · Liandong 联动</title>
+<script src="/assets/build/boot.js"></script>
+<link rel="stylesheet" href="/assets/build/fonts.css"><link rel="stylesheet" href="/assets/desk.css"><link rel="stylesheet" href="/assets/login.css">
+<style>{css_variables()}</style></head>
+<body class="login"><main>
+<header><span class="logo"></span><h1>联动 <small>Liandong</small></h1><p>{escape(city_name)}</p></header>
+<form method="post" action="/login">
+<input type="hidden" name="next" value="{escape(next_path)}">
+<label><span>{escape(words("Account"))}</span><input name="name" value="{escape(name)}" autocomplete="username" required autofocus></label>
+<label><span>{escape(words("Password"))}</span><input name="password" type="password" autocomplete="current-password" required></label>
+{said}
+<button class="primary" type="submit">{escape(words("Log in"))}</button>
+</form>{demo}
+<a class="lang" href="/login?lang={other}&amp;next={escape(next_path)}">{"English" if other == "en" else "中文"}</a>
+</main><script src="/assets/login.js"></script></body></html>"""

@@ -1,0 +1,35 @@
+"""The map in the middle, with what lies on it: the notice about schematic streets, the scale of the rings, the attribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import dcc, html
+
+from dashboard import ids
+from dashboard.layouts.page import Page
+from geodata.city import City
+
+
+def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:
+    """The graph and its legends."""
+    words = page.words
+    return html.Main(
+        [
+            dcc.Graph(id=ids.MAP, figure=figure, responsive=True, config={"displayModeBar": False, "scrollZoom": True}),
+            html.Div(
+                [
+                    *([html.Span(words("Schematic streets: invented for the demo, not for driving"), className="schematic")] if city.schematic else []),
+                    html.Span(city.attribution, className="attribution"),
+                ],
+                id=ids.MAP_NOTICE,
+            ),
+            html.Div(
+                [html.Span(words("By road, with turnout"), className="label")]
+                + [html.Span([html.I(className=f"ring-{m}"), words("{n} min", n=m)]) for m in (1, 3, 5)],
+                id=ids.RING_LEGEND,
+            ),
+            html.Div(words("Click the place of the incident; Esc to leave it"), id=ids.PICKING_HINT),
+        ],
+        id=ids.MAP_PANEL,
+    )

@@ -1,0 +1,59 @@
+"""Small parts that several panels share: signs, icons, badges, ages. Status is always shape or word as well as colour."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from dash import html
+
+from dashboard.i18n import Words
+from dashboard.theme import GRADE_MARKS, KIND_SHAPES
+from dispatch.model import Grade, UnitKind
+
+
+def icon(name: str) -> html.Span:
+    """One of the project's own drawings, in the colour of the text around it."""
+    return html.Span(className="icon", style={"--icon": f"url(/assets/icons/{name}.svg)"}, **{"aria-hidden": "true"})
+
+
+def grade_sign(grade: int, words: Words) -> html.Span:
+    """Shape, colour and digit of a grade."""
+    mark = GRADE_MARKS[Grade(grade)]
+    return html.Span(str(int(grade)), className=f"grade-sign grade-{int(grade)} shape-{mark.shape}", title=words.grade(grade))
+
+
+def status_pill(status: str, words: Words) -> html.Span:
+    """Colour, glyph and word of a unit's status."""
+    return html.Span([html.Span(className="glyph"), words.status(status)], className=f"pill status status-{status}")
+
+
+def stage_pill(stage: str, words: Words) -> html.Span:
+    """Word of a stage on its ground."""
+    return html.Span(words.stage(stage), className=f"pill stage stage-{stage}")
+
+
+def kind_sign(kind: str, words: Words) -> html.Span:
+    """Shape of a kind of unit, as on the map."""
+    return html.Span(className=f"kind-sign shape-{KIND_SHAPES[UnitKind(kind)]}", title=words.kind(kind))
+
+
+def age_of(at: datetime | None) -> html.Span:
+    """An age that counts by itself; a dash when there is no instant."""
+    if at is None:
+        return html.Span("–", className="age")
+    return html.Span(className="age", **{"data-since": str(at.timestamp())})
+
+
+def section(title: str, children: Any, *, note: Any = None, name: str = "") -> html.Section:
+    """One part of a panel with its heading."""
+    return html.Section([html.H3([html.Span(title), html.Span(note, className="note-right")]), *_listed(children)], className=f"section {name}")
+
+
+def empty(text: str) -> html.P:
+    """Why there is nothing."""
+    return html.P(text, className="empty")
+
+
+def _listed(children: Any) -> list[Any]:
+    return children if isinstance(children, list) else [children]

@@ -1,0 +1,219 @@
+"""What a click on an incident or a point brings up: who can be there by road, ring by ring, and what lies around."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dash import html
+
+from dashboard import ids
+from dashboard.layouts.facts import Facts
+from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, section, status_pill
+from dashboard.layouts.selected import element_name
+from dispatch.model import Incident, Stage
+
+_SHOWN_BEYOND = 4
+_SHOWN_CAMERAS = 6
+_SHOWN_AROUND = 10
+_SHOWN_EARLIER = 6
+
+Json = dict[str, Any]
+
+
+def scene_panel(scene: Json, incident: Incident | None, facts: Facts) -> list[Any]:
+    """Ranked units, cameras, surroundings, weather, earlier incidents."""
+    words = facts.words
+    head = []
+    if scene["no_rings_because"]:
+        head.append(html.P(scene["no_rings_because"], className="notice padded"))
+    if incident is None:
+        head.append(html.P(words("Responsible: {name}", name=facts.organisation_name(scene["org_code"])), className="padded muted"))
+    return [*head, units_by_ring(scene, incident, facts), _cameras(scene, facts), _around(scene, facts), _weather(scene, facts), _earlier(scene, facts)]
+
+
+def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
+    """Units nearest first by road time, under the ring they can be there in; a ring without an available unit says so."""
+    words = facts.words
+    units: dict[str, Json] = {unit["unit_id"]: unit for unit in scene["units"]}
+    command = push_command(incident) if incident is not None and facts.may("push") else None
+    top = next((unit["unit_id"] for unit in scene["units"] if unit["recommended"]), None) if command else None
+    children: list[Any] = []
+    for ring in scene["units_by_ring"]:
+        children.append(_ring_heading(ring, facts))
+        if not ring["available"]:
+            children.append(_empty_ring(ring, units, facts))
+        children.extend(_unit(units[unit_id], incident, command, unit_id == top, facts) for unit_id in ring["unit_ids"])
+    beyond = [unit for unit in scene["units"] if unit["ring_minutes"] is None][:_SHOWN_BEYOND]
+    if beyond:
+        children.append(html.H4([html.I(className="ring-out"), words("Beyond the rings")]))
+        children.extend(_unit(unit, incident, command, unit["unit_id"] == top, facts) for unit in beyond)
+    if not scene["units"]:
+        children = [empty(words("No unit that you may see can be there by road."))]
+    return section(words("Who can be there, by road"), children, note=words("now"), name="who")
+
+
+def push_command(incident: Incident) -> str | None:
+    """A first push, or a reinforcement; None when the incident has ended."""
+    if not incident.is_open:
+        return None
+    return "reinforce" if incident.active_assignments else "push"
+
+
+def _ring_heading(ring: Json, facts: Facts) -> html.H4:
+    words = facts.words
+    minutes = f"{ring['minutes']:g}"
+    return html.H4(
+        [
+            html.I(className=f"ring-{minutes}"),
+            words("{n} min", n=minutes),
+            html.Span(words("{n} available", n=ring["available"]), className="note-right"),
+        ]
+    )
+
+
+def _empty_ring(ring: Json, units: dict[str, Json], facts: Facts) -> html.P:
+    words = facts.words
+    beyond = ring["nearest_beyond"]
+    if beyond is None:
+        return empty(words("Nobody available, neither here nor within an hour by road."))
+    unit = units.get(beyond["unit_id"])
+    eta = words.eta(unit["eta_s"]) if unit else f"+{words.eta(beyond['over_s'])}"
+    return empty(words("Nobody available in this ring. The nearest beyond it: {unit}, {eta} by road.", unit=beyond["callsign"], eta=eta))
+
+
+def _unit(unit: Json, incident: Incident | None, command: str | None, is_top: bool, facts: Facts) -> html.Div:
+    words = facts.words
+    push: list[Any] = []
+    if command and incident is not None and unit["available"] and not unit["assigned"]:
+        push = [
+            html.Button(
+                [words("Push") if command == "push" else words("Reinforce"), *([html.Kbd("P")] if is_top else [])],
+                id=ids.act(command, incident.incident_id, unit["unit_id"]),
+                className="push push-top primary" if is_top else "push",
+            )
+        ]
+    return html.Div(
+        [
+            kind_sign(unit["kind"], words),
+            html.Div(
+                [
+                    html.Div([html.Strong(unit["callsign"]), status_pill(unit["status"], words)], className="row-first"),
+                    html.Div(reasons_text(unit, facts), className=f"reason {_verdict(unit)}"),
+                ],
+                className="unit-main",
+                **{"data-select": json.dumps({"kind": "unit", "unit_id": unit["unit_id"]})},
+            ),
+            html.Div(
+                [html.B(words.eta(unit["eta_s"])), html.Span(words.distance(unit["distance_m"]))],
+                className="eta",
+                title=words("{total} with {turnout} turnout", total=words.eta(unit["arrival_s"]), turnout=words.eta(unit["turnout_s"])),
+            ),
+            *push,
+        ],
+        className=f"unit-row{' recommended' if unit['recommended'] else ''}",
+    )
+
+
+def _verdict(unit: Json) -> str:
+    if unit["recommended"]:
+        return "for"
+    return "" if all(reason["code"] == "nearer_units" or reason["for"] is not False for reason in unit["reasons"]) else "against"
+
+
+def reasons_text(unit: Json, facts: Facts) -> str:
+    """Why the unit is recommended, or why not: what speaks against it comes first and alone."""
+    against = [_reason(reason, facts) for reason in unit["reasons"] if reason["for"] is False]
+    if against:
+        return " · ".join(against)
+    said = [_reason(reason, facts) for reason in unit["reasons"] if reason["code"] not in ("available", "in_ring")]
+    return " · ".join([facts.words("recommended"), *said] if unit["recommended"] else said)
+
+
+def _reason(reason: Json, facts: Facts) -> str:
+    words = facts.words
+    texts = {
+        "own_area": words("of the responsible command"),
+        "on_foot": words("time at walking pace"),
+        "nearer_units": words("{n} that can go are nearer", n=reason.get("count", "")),
+        "on_this_incident": words("already sent here"),
+        "off_duty": words("off duty"),
+        "committed_deployable": words("has a task, can be called away"),
+        "committed": words("has a task it can't leave"),
+        "on_incident": words("on incident #{n}", n=reason["number"]) if reason.get("number") else words("on another incident"),
+        "not_under_command": words("of another command: ask it, or the level above"),
+        "old_position": words("position is {age} old", age=words.duration(reason.get("age_s", 0))),
+    }
+    return texts.get(reason["code"], reason["text"])
+
+
+def _cameras(scene: Json, facts: Facts) -> Any:
+    words = facts.words
+    cameras = scene["cameras"][:_SHOWN_CAMERAS]
+    if not cameras:
+        return section(words("Cameras"), empty(words("No camera within 500 m.")), name="cameras")
+    rows = [_thing(camera, facts, words("looks away") if camera.get("looks_here") is False else "") for camera in cameras]
+    return section(words("Cameras"), html.Div(rows, className="things"), note=words("straight line, {n} nearest", n=len(rows)), name="cameras")
+
+
+def _around(scene: Json, facts: Facts) -> Any:
+    words = facts.words
+    things = [*scene["alerts"], *scene["elements"]][:_SHOWN_AROUND]
+    if not things:
+        return section(words("Around"), empty(words("Nothing of the catalogue stands near.")), name="around")
+    return section(words("Around"), html.Div([_thing(thing, facts) for thing in things], className="things"), note=words("straight line"), name="around")
+
+
+def _thing(thing: Json, facts: Facts, remark: str = "") -> html.Div:
+    name = element_name(thing["properties"], facts) or thing["element_id"]
+    selection = {"kind": "element", "element": thing["element"], "id": thing["element_id"], "lon": thing["lon"], "lat": thing["lat"]}
+    return html.Div(
+        [
+            icon(thing["element"]),
+            html.Span(name, className="name"),
+            html.Span(remark, className="remark"),
+            html.Span(facts.words.distance(thing["straight_m"]), className="muted"),
+        ],
+        className="thing",
+        **{"data-lon": str(thing["lon"]), "data-lat": str(thing["lat"]), "data-thing": json.dumps(selection)},
+    )
+
+
+def _weather(scene: Json, facts: Facts) -> Any:
+    words = facts.words
+    station = scene["weather"]
+    if station is None:
+        return section(words("Weather"), empty(words("No weather feed.")), name="weather")
+    values = [f"{value:g} {_UNITS[key]}" for key, value in station["properties"].items() if key in _UNITS and isinstance(value, int | float)]
+    said = html.Div([html.Span(" · ".join(values) or "–"), html.Span(element_name(station["properties"], facts), className="muted")], className="thing")
+    return section(words("Weather"), said, name="weather")
+
+
+# Measured values of a weather station by the end of their name, with the unit that is shown.
+_UNITS = {"temperature_c": "°C", "wind_mps": "m/s", "rain_mm_h": "mm/h", "humidity_percent": "%", "visibility_m": "m"}
+
+
+def _earlier(scene: Json, facts: Facts) -> Any:
+    words = facts.words
+    earlier = scene["earlier_incidents"][:_SHOWN_EARLIER]
+    if not earlier:
+        return section(words("Earlier here"), empty(words("No incident within 300 m in the last 90 days.")), name="earlier")
+    rows = []
+    for one in earlier:
+        at = one["received_at"].astimezone(facts.zone).strftime("%m-%d %H:%M")
+        number = html.Span(f"#{one['number']}" if one["number"] else one["source"], className="number")
+        selection = {"data-select": json.dumps({"kind": "incident", "incident_id": one["incident_id"]})} if one["incident_id"] else {}
+        rows.append(
+            html.Div(
+                [
+                    grade_sign(one["grade"], words),
+                    html.Span(facts.type_name(one["incident_type"]), className="name"),
+                    number,
+                    html.Span(at, className="muted"),
+                    html.Span(words.distance(one["straight_m"]), className="muted"),
+                ],
+                className="thing",
+                **selection,
+            )
+        )
+    return section(words("Earlier here"), html.Div(rows, className="things"), note=words("90 days, 300 m"), name="earlier")

@@ -1,0 +1,94 @@
+"""The whole page, laid out up front: every panel exists from the start and is hidden rather than absent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dash import dcc, html
+
+from dashboard import ids
+from dashboard.figures.city_map import city_map, first_view
+from dashboard.i18n import GRADES, KINDS, STAGES, STATUSES, client_words
+from dashboard.layouts.ask import ask
+from dashboard.layouts.catalogue import catalogue_panel
+from dashboard.layouts.help import key_help
+from dashboard.layouts.map import city_map_panel
+from dashboard.layouts.new_incident import new_incident
+from dashboard.layouts.page import Page
+from dashboard.layouts.parts import icon
+from dashboard.layouts.queue import queue
+from dashboard.layouts.strip import banner, strip
+from dashboard.layouts.wall import wall
+from dashboard.theme import client_marks
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+
+def shell(services: Services, page: Page) -> html.Div:
+    """The page for one reader. Desk and wall are the same parts; the style sheet hides the controls on a wall."""
+    words = page.words
+    root = services.organisations.get(services.organisations.city)
+    centre, zoom = first_view(services.city.bounds, (root.lon, root.lat))
+    figure = city_map(centre, zoom, page.theme, words.language)
+    return html.Div(
+        [
+            strip(services.city, page),
+            banner(page),
+            html.Div(
+                [
+                    queue(page),
+                    html.Div([city_map_panel(services.city, page, figure), catalogue_panel(services.catalogue, page), _panel(page)], id=ids.STAGE),
+                    wall(page),
+                ],
+                id=ids.BODY,
+            ),
+            new_incident(services.codes, page),
+            ask(page),
+            key_help(page),
+            html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
+            dcc.Store(id=ids.CONFIG, data=client_config(services, page)),
+            *(dcc.Store(id=name) for name in (ids.SELECTION, ids.REFRESH, ids.SCENE_TICK, ids.SCENE, ids.SAID, ids.SHOWN, ids.CHOSEN)),
+            dcc.Store(id=ids.PAGE, data={"lang": words.language}),
+        ],
+        id=ids.APP,
+    )
+
+
+def client_config(services: Services, page: Page) -> dict[str, Any]:
+    """Everything the browser needs to know once: words, marks, catalogue, code tables."""
+    words = page.words
+    return {
+        "lang": words.language,
+        "words": client_words(words.language),
+        "time_zone": services.city.time_zone,
+        "marks": client_marks(),
+        "stages": words.table(STAGES),
+        "grades": words.table(GRADES),
+        "statuses": words.table(STATUSES),
+        "kinds": words.table(KINDS),
+        "types": {kind.id: words.pick(kind.zh, kind.en) for kind in services.codes.incident_type},
+        "catalogue": [
+            {
+                "id": category.id,
+                "name": words.pick(category.zh, category.en),
+                "elements": [
+                    {"id": kind.id, "name": words.pick(kind.zh, kind.en), "key": kind.key, "on": kind.on, "source": kind.source}
+                    for kind in category.elements
+                ],
+            }
+            for category in services.catalogue.categories
+        ],
+    }
+
+
+def _panel(page: Page) -> html.Aside:
+    return html.Aside(
+        [
+            html.Button(icon("close"), id=ids.PANEL_CLOSE, title=page.words("Close (Esc)")),
+            html.Div(id=ids.PANEL_BODY),
+            html.Div(id=ids.PANEL_SCENE),
+            html.Div(id=ids.PANEL_AFTER),
+        ],
+        id=ids.PANEL,
+    )

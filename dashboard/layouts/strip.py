@@ -1,0 +1,96 @@
+"""The strip on top: city and clock, counts, feeds, connection; and the banner. The client fills in what moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+
+from dashboard import ids
+from dashboard.layouts.page import Page
+from dashboard.layouts.parts import grade_sign, icon
+from dispatch.model import Grade, UnitStatus
+from geodata.city import City
+
+# The statuses an operator counts by; the others are in each unit's card.
+_COUNTED = (UnitStatus.AVAILABLE, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE)
+
+
+def strip(city: City, page: Page) -> html.Header:
+    """The whole strip."""
+    words = page.words
+    return html.Header(
+        [
+            html.Div([html.Span(className="logo"), html.Strong("联动" if words.language == "zh" else "Liandong")], className="brand"),
+            html.Div(
+                [html.Strong(words.pick(city.name, city.name_en)), html.Span(id=ids.CLOCK_DATE, className="muted")],
+                className="city",
+            ),
+            html.Div(html.Time(id=ids.CLOCK_TIME), id=ids.CLOCK, title=words("City time, {zone}", zone=city.time_zone)),
+            _grades(page),
+            _units(page),
+            html.Div(className="spring"),
+            html.Div(id=ids.FEEDS, title=words("Feeds and how long ago each was heard")),
+            html.Span([html.Span(className="mark"), html.Span(words("not live"), className="word")], id=ids.CONNECTION, className="badge bad"),
+            _controls(page),
+        ],
+        id=ids.STRIP,
+    )
+
+
+def _grades(page: Page) -> html.Div:
+    words = page.words
+    counts: list[Any] = [html.Span(words("Open"), className="label")]
+    for grade in Grade:
+        counts.append(
+            html.Span(
+                [grade_sign(grade, words), html.B("0", **{"data-grade-count": str(int(grade))}), html.Span(words.grade(grade), className="name")],
+                className="figure zero",
+                title=words("Open incidents, {grade}", grade=words.grade(grade)),
+            )
+        )
+    return html.Div(counts, id=ids.GRADE_COUNTS, className="figures")
+
+
+def _units(page: Page) -> html.Div:
+    words = page.words
+    counts: list[Any] = [html.Span(words("Units"), className="label")]
+    for status in _COUNTED:
+        counts.append(
+            html.Span(
+                [
+                    html.Span(html.Span(className="glyph"), className=f"status-sign status-{status}"),
+                    html.B("0", **{"data-status-count": str(status)}),
+                    html.Span(words.status(status), className="name"),
+                ],
+                className="figure",
+                title=words.status(status),
+            )
+        )
+    counts.append(html.Span([html.Span("/", className="name"), html.B("0", **{"data-unit-total": ""})], className="figure total", title=words("Units in all")))
+    return html.Div(counts, id=ids.UNIT_COUNTS, className="figures")
+
+
+def _controls(page: Page) -> html.Div:
+    words = page.words
+    return html.Div(
+        [
+            html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
+            html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),
+            html.Button(icon("theme"), id=ids.THEME, title=words("Dark or light")),
+            html.Button("EN" if words.language == "zh" else "中", id=ids.LANGUAGE, title="English" if words.language == "zh" else "中文"),
+            html.Form(
+                html.Button([html.Span(page.actor_name, className="who"), icon("leave")], type="submit", title=words("Log out")),
+                action="/logout",
+                method="POST",
+            ),
+        ],
+        className="controls",
+    )
+
+
+def banner(page: Page) -> html.Div:
+    """What cannot be overlooked: the picture is not live, or a feed is silent."""
+    return html.Div(
+        [icon("alert"), html.Span(page.words("Connecting…"), className="word")], id=ids.BANNER, role="alert", hidden=True
+    )
