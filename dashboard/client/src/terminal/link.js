@@ -3,6 +3,15 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
 // A socket that says nothing for this long is dead, whatever the browser thinks; the server pings every 20 s of silence.
 const QUIET_MS = 15_000;
+const SESSION_ENDED = 4401;
+const REPLACED = 4409;
+
+// One live connection per device: a new page of the same phone replaces the old one.
+function device() {
+  let id = localStorage.getItem("device");
+  if (!id) localStorage.setItem("device", (id = crypto.randomUUID()));
+  return id;
+}
 
 export class Link {
   // onMessage(object), onState(connected)
@@ -18,8 +27,8 @@ export class Link {
   }
 
   connect() {
-    if (this.socket && this.socket.readyState <= WebSocket.OPEN) return;
-    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/terminal/socket`);
+    if (this.replaced || (this.socket && this.socket.readyState <= WebSocket.OPEN)) return;
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/terminal/socket?device=${device()}`);
     this.socket = socket;
     this.heardAt = performance.now();
     socket.onopen = () => { this.delay = FIRST_DELAY_MS; };
@@ -31,7 +40,8 @@ export class Link {
     socket.onclose = (event) => {
       if (this.socket !== socket) return;
       this.onState(false);
-      if (event.code === 4401) { location.href = "/login?next=/terminal"; return; }
+      if (event.code === SESSION_ENDED) { location.href = "/login?next=/terminal"; return; }
+      if (event.code === REPLACED) { this.replaced = true; return; }
       setTimeout(() => this.connect(), this.delay * (0.7 + 0.6 * Math.random()));
       this.delay = Math.min(LONGEST_DELAY_MS, this.delay * 2);
     };

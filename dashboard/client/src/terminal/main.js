@@ -14,7 +14,7 @@ const POSITION_EVERY_MS = 3000;
 
 const state = {
   known: false, connected: false, unit: null, incident: null, assignment: null, route: null, position: null,
-  waiting: 0, problem: "", message: "", writing: null, draft: "", files: [], sound: false,
+  caller: null, waiting: 0, problem: "", message: "", writing: null, draft: "", files: [], sound: false,
 };
 let lastSentAt = 0;
 
@@ -92,15 +92,20 @@ const HEARD = {
     draw();
   },
   push(message) {
-    link.send({ type: "delivered", incident_id: message.incident.incident_id, assignment_id: message.assignment_id });
+    link.send({ type: "delivered", incident_id: message.incident_id, assignment_id: message.assignment_id });
+    Object.assign(state, { unit: message.unit, caller: message.caller });
     show(message.incident);
   },
-  incident: (message) => show(message.incident),
+  incident(message) {
+    state.unit = message.unit;
+    show(message.incident);
+  },
+  bye: (message) => message.reason === "replaced" && set({ message: "replaced" }),
   recall(message) {
     link.send({ type: "delivered", unit_id: message.unit_id, incident_id: message.incident_id, assignment_id: message.assignment_id });
     if (state.incident?.incident_id !== message.incident_id) return;
     silence();
-    set({ incident: null, assignment: null, route: null, writing: null, message: "recalled" });
+    set({ incident: null, assignment: null, route: null, writing: null, unit: message.unit, message: message.stage === "recalled" ? "recalled" : "over" });
   },
   unit: (message) => set({ unit: message.unit }),
 };

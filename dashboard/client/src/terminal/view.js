@@ -75,7 +75,7 @@ function pushScreen(state, act, typed) {
       h("button", { class: "secondary", "data-step": "refuse", onclick: () => act.write("refuse") }, t("refuse"))));
 }
 
-function incidentCard({ incident, assignment, route }) {
+function incidentCard({ incident, assignment, route, caller }) {
   const away = route ?? (assignment.promised_eta_s === null ? null : { eta_s: assignment.promised_eta_s, distance_m: assignment.promised_distance_m });
   return h("article", { class: `incident grade-${incident.grade}` },
     h("div", { class: "grade" }, `${gradeWord(incident.grade)} · ${incident.type_name ?? incident.incident_type}`, h("span", { class: "number" }, `#${incident.number}`)),
@@ -85,6 +85,7 @@ function incidentCard({ incident, assignment, route }) {
       h("div", { class: "facts" }, h("span", {}, t("called"), h("b", {}, clock(incident.called_at))),
         away ? h("span", {}, t("eta"), h("b", {}, duration(away.eta_s))) : null,
         away ? h("span", {}, t("away"), h("b", {}, distance(away.distance_m))) : null),
+      caller ? h("div", { class: "facts" }, h("span", {}, t("caller"), h("b", {}, `${caller.name} ${caller.number}`))) : null,
       route?.coordinates?.length > 1 ? drawRoute(route.coordinates) : null));
 }
 

@@ -8,7 +8,7 @@ export const WORDS = {
     recalled: "派警已撤回", over: "警情已结束", refused_by_server: "未被接受", map: "路线", sound: "点一下以允许声音和振动", logout: "退出", text: "警情内容",
     status_available: "待命", status_out_of_service: "离岗", status_committed: "有任务", stage: "进度", minutes: "分", seconds: "秒", metres: "米", km: "公里",
     position_off: "未取得定位", position_on: "定位正常", no_unit: "此账号没有对应的警力，不能接警。请联系管理员。", offline_kept: "无网络：操作已记下，联网后按原时间补发",
-    quick: ["现场已控制，双方调解完毕", "已带回所处理", "到场未发现异常", "请求增援"], caller: "报警人",
+    quick: ["现场已控制，双方调解完毕", "已带回所处理", "到场未发现异常", "请求增援"], caller: "报警人", replaced: "已在本机另一页面打开，此页不再接收派警",
   },
   en: {
     title: "Liandong terminal", standby: "Standing by", standby_hint: "A push rings, vibrates and fills the screen", connected: "connected", reconnecting: "Connection lost, trying again…",
@@ -18,7 +18,7 @@ export const WORDS = {
     recalled: "The push was taken back", over: "The incident is over", refused_by_server: "Not accepted", map: "Route", sound: "Tap to allow sound and vibration", logout: "Log out", text: "What was said",
     status_available: "Available", status_out_of_service: "Off duty", status_committed: "Committed", stage: "Stage", minutes: "min", seconds: "s", metres: "m", km: "km",
     position_off: "no position", position_on: "position ok", no_unit: "This account belongs to no unit and can't take incidents. Ask an administrator.", offline_kept: "No network: noted, and sent with its own time when it is back",
-    quick: ["Situation under control, settled on the spot", "Taken to the station", "Nothing found", "Asking for support"], caller: "Caller",
+    quick: ["Situation under control, settled on the spot", "Taken to the station", "Nothing found", "Asking for support"], caller: "Caller", replaced: "Opened in another page of this device; this one takes no more pushes",
   },
 };
 
