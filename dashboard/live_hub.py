@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 TICK_S = 0.05  # at most 20 frames a second
-HEARTBEAT_S = 0.95  # at least one frame a second, a tick's jitter included
+IDLE_TICK_S = 0.1  # waiting texts, stalled readers, heartbeats
+LOOK_AT_TABLE_S = 0.01  # a move waits this long at most when the last frame is long enough ago
+HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
 FULL_EVERY_S = 10.0  # ages of units that are heard but stand still
 STATUS_EVERY_S = 5.0  # elements and health
 LOOK_EVERY_S = 30.0
@@ -261,12 +263,16 @@ class LiveHub:
                 self._tell(audience, audience.take(seen, self._picture, self._revision))
 
     async def _tick_on(self) -> None:
+        """Tick as soon as something moved, but no sooner than TICK_S after the last time; now and then in any case."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        positions = self._services.positions
+        ticked_at, ticked_seq = 0.0, -1
         while True:
-            due = max(due + TICK_S, loop.time())
-            await asyncio.sleep(due - loop.time())
-            self._tick(loop.time())
+            now = loop.time()
+            if now - ticked_at >= (TICK_S if positions.seq != ticked_seq else IDLE_TICK_S):
+                ticked_at, ticked_seq = now, positions.seq
+                self._tick(now)
+            await asyncio.sleep(LOOK_AT_TABLE_S)
 
     def _tick(self, now: float) -> None:
         """Give every client whose connection is free what it lacks; cut off those that have stopped reading."""
