@@ -40,7 +40,7 @@ class SourceRestriction:
 
 @dataclass(frozen=True)
 class MapFeature:
-    """One shape of the base map. `layer` is water, green, building, waterway, rail, boundary or place."""
+    """One shape of the base map. `layer` is water, green, building, waterway, rail, boundary, place or poi."""
 
     layer: str
     kind: str
