@@ -1,0 +1,230 @@
+"""Reading tracks back: the state of all units at an instant, one unit's path, everything between two instants, a check of all.
+
+Synchronous, for threads. What `TrackWriter` has not yet written (up to a second) is not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.track_files import FIX, UNKNOWN, DamagedSlice, Slice, read_open, unpack
+from storage.track_writer import SLICE_S, newest_by_unit, slice_files, slice_name
+
+# After an outage the last slice before it still tells where units were, this long.
+LOOK_BACK_S = 24 * 3600
+# Unpacked slices kept: a reviewer who drags the time bar stays within a few.
+KEPT_SLICES = 6
+
+
+@dataclass(frozen=True)
+class TrackState:
+    """Fixes of units, equally long arrays; in a state each unit occurs once."""
+
+    unit_ids: list[str]
+    lon: NDArray[np.float64]  # degrees WGS-84
+    lat: NDArray[np.float64]
+    heading_deg: NDArray[np.float32]  # NaN unknown
+    speed_mps: NDArray[np.float32]  # NaN unknown
+    position_at: NDArray[np.float64]  # Unix s, true at the unit
+    received_at: NDArray[np.float64]  # Unix s, when it was heard, rounded up to tenths
+    status: NDArray[np.uint8]
+    flags: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.unit_ids)
+
+    def silent(self, at: float, after_s: float) -> list[str]:
+        """Units not heard for longer than `after_s` at the instant `at`."""
+        return [self.unit_ids[index] for index in np.flatnonzero(at - self.received_at > after_s)]
+
+
+@dataclass
+class TrackReport:
+    """What `verify` found."""
+
+    slices: int = 0
+    fixes: int = 0
+    bytes: int = 0
+    torn_bytes: int = 0  # at the end of open slices; cut when they are closed
+    gaps: list[str] = field(default_factory=list)  # times without any slice, between the first and the last
+    damage: list[str] = field(default_factory=list)  # file: what is wrong with it
+
+
+# Keys of (unit, milliseconds) in one number; 2^44 ms reach the year 2527.
+_UNIT_KEY = 1 << 44
+
+
+class _Indexed:
+    """A slice made ready for many questions: each costs one search per unit instead of a walk over all fixes."""
+
+    def __init__(self, piece: Slice) -> None:
+        self.piece = piece
+
+    @cached_property
+    def _received_keys(self) -> NDArray[np.int64]:
+        fixes = self.piece.fixes
+        return np.maximum.accumulate(fixes["unit"].astype(np.int64) * _UNIT_KEY + fixes["received_ds"])
+
+    @cached_property
+    def _newest(self) -> NDArray[np.int64]:
+        """[n] for each fix, where the newest of its unit's fixes up to it stands."""
+        fixes = self.piece.fixes
+        keys = fixes["unit"].astype(np.int64) * _UNIT_KEY + fixes["position_ms"]
+        return np.maximum.accumulate(np.where(keys == np.maximum.accumulate(keys), np.arange(len(keys)), 0))
+
+    def state_at(self, at: float) -> NDArray[Any]:
+        """Newest fix of each unit heard by `at`."""
+        units = np.arange(len(self.piece.unit_ids), dtype=np.int64)
+        heard = np.searchsorted(self._received_keys, units * _UNIT_KEY + int(at * 10), side="right")
+        some = heard > np.searchsorted(self._received_keys, units * _UNIT_KEY)
+        return self.piece.fixes[self._newest[heard[some] - 1]]
+
+
+class TrackReader:
+    """The reading side of one folder. Thread-safe."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kept: OrderedDict[int, _Indexed] = OrderedDict()  # closed slices, by start
+        self._lock = threading.Lock()
+
+    def state_at(self, at: float) -> TrackState:
+        """Newest fix of every unit as it was known at `at` (Unix s). Raises DamagedSlice."""
+        indexed = self._slice_before(at)
+        if indexed is None:
+            return _state(Slice(0, [], np.zeros(0, FIX)), np.zeros(0, FIX))
+        return _state(indexed.piece, indexed.state_at(at))
+
+    def latest(self) -> Slice | None:
+        """The newest slice that can be read, for a start; `verify` names damaged ones."""
+        for start_s, path in reversed(list(slice_files(self.folder))):
+            with contextlib.suppress(DamagedSlice):
+                return self._read(start_s, path).piece
+        return None
+
+    def last_known(self) -> TrackState:
+        """Newest fix of every unit in the newest slice, for a start."""
+        piece = self.latest() or Slice(0, [], np.zeros(0, FIX))
+        return _state(piece, piece.fixes[newest_by_unit(piece.fixes)[1]])
+
+    def unit_path(self, unit_id: str, from_at: float, to_at: float, heard_until: float | None = None) -> TrackState:
+        """One unit's fixes measured in [from_at, to_at), in the order of `position_at`; late ones heard until `heard_until` too."""
+        parts = []
+        for _, of_unit in self._heard_between(from_at, to_at if heard_until is None else heard_until, unit_id):
+            milliseconds = of_unit["position_ms"]
+            parts.append(of_unit[(milliseconds >= from_at * 1e3) & (milliseconds < to_at * 1e3)])
+        fixes = np.concatenate(parts) if parts else np.zeros(0, FIX)
+        fixes = fixes[np.argsort(fixes["position_ms"], kind="stable")]
+        fixes["unit"] = 0
+        return _state(Slice(0, [unit_id], fixes), fixes)
+
+    def replay(self, from_at: float, to_at: float, step_s: float = 1.0) -> Iterator[tuple[float, TrackState]]:
+        """Fixes heard in (from_at, to_at], step by step: the end of the step and what was heard in it, in the order heard."""
+        for piece, fixes in self._heard_between(from_at, to_at):
+            received = fixes["received_ds"] / 10.0
+            fixes = fixes[(received > from_at) & (received <= to_at)]
+            steps = np.ceil((fixes["received_ds"] / 10.0 - from_at) / step_s).astype(np.int64)
+            for step in np.unique(steps):
+                chosen = fixes[steps == step]
+                yield from_at + float(step) * step_s, _state(piece, chosen[np.argsort(chosen["received_ds"], kind="stable")])
+
+    def verify(self) -> TrackReport:
+        """Read everything and say what is damaged or missing."""
+        report = TrackReport()
+        before: int | None = None
+        for start_s, path in slice_files(self.folder):
+            if before is not None and start_s - before > SLICE_S:
+                report.gaps.append(f"{slice_name(before + SLICE_S)} to {slice_name(start_s)}")
+            before = start_s
+            try:
+                piece = self._read(start_s, path).piece
+            except (DamagedSlice, OSError) as error:
+                report.damage.append(str(error))
+                continue
+            report.slices += 1
+            report.fixes += len(piece.fixes)
+            report.torn_bytes += piece.torn_bytes
+            report.bytes += path.stat().st_size
+        ours = {path for _, path in slice_files(self.folder)}
+        strangers = (path for path in sorted(self.folder.rglob("*")) if path.is_file() and path not in ours)
+        report.damage += [f"{path}: no track slice; move it away" for path in strangers if not _is_leftover(path)]
+        return report
+
+    def _heard_between(self, from_at: float, to_at: float, unit_id: str | None = None) -> Iterator[tuple[Slice, NDArray[Any]]]:
+        """Slices that may hold what was heard between, without what each carries over from the one before."""
+        for start_s, path in slice_files(self.folder):
+            if start_s + SLICE_S < from_at or start_s > to_at:
+                continue
+            piece = self._read(start_s, path).piece
+            fixes = piece.fixes
+            if unit_id is not None:
+                if unit_id not in piece.unit_ids:
+                    continue
+                number = piece.unit_ids.index(unit_id)
+                fixes = fixes[np.searchsorted(fixes["unit"], number) : np.searchsorted(fixes["unit"], number + 1)]
+            yield piece, fixes[fixes["received_ds"] >= start_s * 10]
+
+    def _slice_before(self, at: float) -> _Indexed | None:
+        """The slice of the instant, or the newest one before it within the look-back."""
+        slot = int(at) // SLICE_S * SLICE_S
+        for start_s in range(slot, max(slot - LOOK_BACK_S, 0) - 1, -SLICE_S):
+            stem = self.folder / slice_name(start_s)
+            for suffix in (".open", ".track"):
+                try:
+                    return self._read(start_s, stem.with_suffix(suffix))
+                except FileNotFoundError:  # also when it was closed just now: the other form is there
+                    continue
+        return None
+
+    def _read(self, start_s: int, path: Path) -> _Indexed:
+        """A slice in either form. Raises DamagedSlice, FileNotFoundError."""
+        if path.suffix == ".open":
+            return _Indexed(read_open(path.read_bytes(), start_s)[0])
+        with self._lock:
+            kept = self._kept.get(start_s)
+            if kept is not None:
+                self._kept.move_to_end(start_s)
+                return kept
+        try:
+            indexed = _Indexed(unpack(path.read_bytes()))
+        except DamagedSlice as error:
+            raise DamagedSlice(f"{path}: {error}") from None
+        with self._lock:
+            self._kept[start_s] = indexed
+            while len(self._kept) > KEPT_SLICES:
+                self._kept.popitem(last=False)
+        return indexed
+
+
+def _state(piece: Slice, fixes: NDArray[Any]) -> TrackState:
+    """The columns of `fixes` in units of the program."""
+    heading = fixes["heading"].astype(np.float32) * 2
+    heading[fixes["heading"] == UNKNOWN] = np.nan
+    speed = fixes["speed"].astype(np.float32) / np.float32(3.6)
+    speed[fixes["speed"] == UNKNOWN] = np.nan
+    return TrackState(
+        unit_ids=[piece.unit_ids[number] for number in fixes["unit"]],
+        lon=fixes["lon"] / 1e6,
+        lat=fixes["lat"] / 1e6,
+        heading_deg=heading,
+        speed_mps=speed,
+        position_at=fixes["position_ms"] / 1e3,
+        received_at=fixes["received_ds"] / 10.0,
+        status=fixes["status"].copy(),
+        flags=fixes["flags"].copy(),
+    )
+
+
+def _is_leftover(path: Path) -> bool:
+    """A half-written file of a closing that a crash interrupted, or the closed form whose open one is not yet removed."""
+    return path.suffix == ".part" or (path.suffix == ".track" and path.with_suffix(".open").exists())

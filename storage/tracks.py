@@ -1,0 +1,51 @@
+"""Tracks: every accepted fix, written once a second, readable at any instant. One `TrackStore` per server.
+
+Forms on disk: `storage.track_files`; writing: `storage.track_writer`; reading: `storage.track_reader`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from storage.track_reader import TrackReader
+from storage.track_writer import TrackWriter
+
+__all__ = ["TrackStore"]
+
+
+class TrackStore(TrackReader):
+    """Both sides of one folder. Readings are for threads; `append` and `state` are for the event loop."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._writer = TrackWriter(folder)
+        self._running: asyncio.Task[None] | None = None
+        self.append = self._writer.append
+
+    async def start(self) -> None:
+        """Go on from what an earlier run wrote, and write from now on each second."""
+        newest = await asyncio.to_thread(self.latest)
+        if newest is not None:
+            self._writer.carry(newest)
+        self._running = asyncio.create_task(self._writer.run())
+
+    async def stop(self) -> None:
+        """Write what is left and stop. Raises what ended the writing when that was not this call."""
+        if self._running is None:
+            return
+        self._running.cancel()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        finally:
+            self._running = None
+            self._writer.take()
+            await asyncio.to_thread(self._writer.finish)
+
+    def state(self) -> dict[str, Any]:
+        """Counters for the health page; `stopped` when nothing writes (any more)."""
+        is_writing = self._running is not None and not self._running.done()
+        return self._writer.state() if is_writing else self._writer.state() | {"state": "stopped"}
