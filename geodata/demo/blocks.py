@@ -233,9 +233,7 @@ class _Subdivision:
         if wanted - low < CLEAR_M or high - wanted < CLEAR_M:
             return self._corner_near(a, b, wanted - from_a, wanted - from_b), False
         share = wanted / length
-        point = self.add_point(
-            round(sx + share * (self.x[side.end] - sx), 2), round(sy + share * (self.y[side.end] - sy), 2)
-        )
+        point = self.add_point(round(sx + share * (self.x[side.end] - sx), 2), round(sy + share * (self.y[side.end] - sy), 2))
         insort(side.points, (wanted, point))
         return point, True
 
@@ -244,9 +242,7 @@ class _Subdivision:
         """A cut may end in a corner when that is nearer than `CLEAR_M`."""
         return a if abs(to_a) <= abs(to_b) else b
 
-    def _apply(
-        self, block: _Block, area: float, least: float, first: tuple[int, int, bool], second: tuple[int, int, bool]
-    ) -> list[_Block]:
+    def _apply(self, block: _Block, area: float, least: float, first: tuple[int, int, bool], second: tuple[int, int, bool]) -> list[_Block]:
         """Lay the cut between two points on the block's border, if both halves are sound and not smaller than `least`."""
         (i, start, start_is_new), (j, end, end_is_new) = first, second
         left = self._half(block, i, start, j, end)

@@ -161,9 +161,7 @@ def read_ground() -> Ground:
         towns=tuple(_read_towns(places)),
         seats={f["properties"]["code"]: Point(*_xy(f)) for f in places if f["properties"]["kind"] in ("seat", "city_seat")},
         shapes=tuple(s for s in shapes if s.layer != "land"),
-        metro=tuple(
-            {**f["properties"], "x": _xy(f)[0], "y": _xy(f)[1]} for f in places if f["properties"]["kind"] == "metro_station"
-        ),
+        metro=tuple({**f["properties"], "x": _xy(f)[0], "y": _xy(f)[1]} for f in places if f["properties"]["kind"] == "metro_station"),
     )
 
 

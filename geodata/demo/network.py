@@ -77,9 +77,7 @@ class _Union:
         return a != b
 
 
-def make_network(
-    ground: Ground, net: Net, blocks: Blocks, expressways: Expressways, density: Density, rng: np.random.Generator
-) -> Network:
+def make_network(ground: Ground, net: Net, blocks: Blocks, expressways: Expressways, density: Density, rng: np.random.Generator) -> Network:
     """Put main streets, side streets and expressways together and keep what hangs together."""
     x, y = list(blocks.x), list(blocks.y)
     mains = _main_ways(ground, net, blocks, density)

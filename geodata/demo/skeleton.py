@@ -139,9 +139,7 @@ def _off_the_river(line: BaseGeometry, ground: Ground) -> BaseGeometry:
     return line.difference(shapely.union_all(np.array(along)).buffer(60.0)) if along else line
 
 
-def _town_grid(
-    properties: dict[str, Any], centre: Point, ground: Ground, rng: np.random.Generator
-) -> list[tuple[Street, BaseGeometry]]:
+def _town_grid(properties: dict[str, Any], centre: Point, ground: Ground, rng: np.random.Generator) -> list[tuple[Street, BaseGeometry]]:
     """The main streets of a town: two families of slightly bent lines about its centre, named in the data file."""
     angle = math.radians(properties["angle_deg"])
     reach = properties["reach_m"]
@@ -164,9 +162,7 @@ def _town_grid(
     return made
 
 
-def _county_roads(
-    ground: Ground, known: BaseGeometry, urban: BaseGeometry, rng: np.random.Generator
-) -> list[tuple[Street, BaseGeometry]]:
+def _county_roads(ground: Ground, known: BaseGeometry, urban: BaseGeometry, rng: np.random.Generator) -> list[tuple[Street, BaseGeometry]]:
     """Winding roads between neighbouring towns (a Gabriel graph), where no hand-placed road runs already."""
     towns = [town for town in ground.towns if town.size]
     x, y = np.array([[town.x for town in towns], [town.y for town in towns]])

@@ -1,0 +1,64 @@
+"""Simple buildings in the blocks of the city centre: slabs in rows along the block's longest side."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geodata.demo.blocks import Blocks
+from geodata.demo.ground import Ground, to_degrees
+from geodata.source import MapFeature
+
+CENTRE_M = 5_200.0  # buildings are drawn up to here from 三江口
+SETBACK_M = 11.0
+DEPTH_M = 13.0
+LARGEST_BLOCK_M2 = 150_000.0
+
+
+def make_buildings(ground: Ground, blocks: Blocks, rng: np.random.Generator) -> list[MapFeature]:
+    """Footprints, none of them touching a street, a river or a park."""
+    inner = []
+    rows: list[NDArray[np.float64]] = []
+    owner: list[NDArray[np.int64]] = []
+    x, y = np.array(blocks.x), np.array(blocks.y)
+    for corners in blocks.blocks:
+        ring = np.column_stack([x[corners], y[corners]])
+        if np.hypot(*ring.mean(axis=0)) > CENTRE_M or len(ring) < 3:
+            continue
+        block = shapely.Polygon(ring)
+        if block.area > LARGEST_BLOCK_M2 or shapely.contains_xy(ground.parks, *ring.mean(axis=0)):
+            continue
+        boxes = _slabs(ring, rng)
+        rows.append(boxes)
+        owner.append(np.full(len(boxes), len(inner)))
+        inner.append(block)
+    yards = shapely.buffer(np.array(inner), -SETBACK_M)
+    slabs = shapely.polygons(np.concatenate(rows))
+    kept = slabs[shapely.contains(yards[np.concatenate(owner)], slabs)]
+    return [MapFeature("building", "yes", "", footprint) for footprint in shapely.get_parts(to_degrees(shapely.multipolygons(kept)))]
+
+
+def _slabs(ring: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Rectangles [n, 5, 2] in rows over the block's bounding box, some left out; they may stick out of the block."""
+    steps = np.roll(ring, -1, axis=0) - ring
+    ahead = steps[np.argmax(np.hypot(*steps.T))]
+    ahead = ahead / np.hypot(*ahead)
+    side = np.array([-ahead[1], ahead[0]])
+    along, across = ring @ ahead, ring @ side
+    pitch = DEPTH_M + rng.uniform(12.0, 20.0)
+    boxes = []
+    for offset in np.arange(across.min() + SETBACK_M + 1.0, across.max() - DEPTH_M, pitch):
+        lengths = rng.uniform(20.0, 54.0, max(1, int((along.max() - along.min()) / 30.0)))
+        starts = along.min() + SETBACK_M + 1.0 + np.concatenate([[0.0], np.cumsum(lengths[:-1] + rng.uniform(8.0, 18.0, len(lengths) - 1))])
+        shown = rng.random(len(lengths)) < 0.9
+        for start, length in zip(starts[shown], lengths[shown], strict=True):
+            corners = (
+                (start, offset),
+                (start + length, offset),
+                (start + length, offset + DEPTH_M),
+                (start, offset + DEPTH_M),
+                (start, offset),
+            )
+            boxes.append([a * ahead + b * side for a, b in corners])
+    return np.array(boxes).reshape(-1, 5, 2)
