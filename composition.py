@@ -1,0 +1,315 @@
+"""Composes one running node: which parts there are, how they are joined, in which order they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from dashboard.server import listen_socket, server_config
+from dashboard.web import SIMULATOR, create_app
+from dispatch.catalogue import load_catalogue
+from dispatch.clock import Clock, SystemClock
+from dispatch.codes import load_codes
+from dispatch.commands import Promise, RegisterUnit
+from dispatch.model import Actor, UnitKind
+from dispatch.organisations import OrganisationTree
+from geodata.basemap import BaseMap
+from geodata.city import City, open_city
+from geodata.jurisdictions import Jurisdictions
+from geodata.places import load_places
+from geodata.snapping import OffNetwork
+from geodata.travel import TravelTimes
+from operations.accounts import AccountError, Accounts
+from operations.authority import Authority
+from operations.bus import Bus
+from operations.elements import ElementStore
+from operations.enrich import Enricher, Unenriched
+from operations.evidence import Evidence
+from operations.ground import Ground
+from operations.handle import Handler
+from operations.health import Health
+from operations.history import History
+from operations.intake import Intake
+from operations.neighbours import neighbour_table
+from operations.positions import PositionTable
+from operations.scene import SceneService
+from operations.screens import Screens
+from operations.services import Services
+from settings import Settings
+from storage import verify as journal_check
+from storage.accounts import AccountStore
+from storage.cameras import CameraStore
+from storage.database import open_database
+from storage.evidence import EvidenceFiles
+from storage.past import PastIncidents
+from storage.readings import ReadingStore
+from storage.sql_journal import SqlJournal
+from storage.tracks import TrackStore
+
+log = structlog.get_logger()
+
+# The crew whose phone is the page /terminal when the demo officer logs in; everybody else is driven by the demo feed.
+DEMO_CREW = "demo-officer"
+SYSTEM = "system"
+
+
+class RoadPromises:
+    """Promised times at a push, from the street graph (`operations.enrich.RoadTimes`)."""
+
+    def __init__(self, travel: TravelTimes) -> None:
+        self._travel = travel
+
+    def promises(
+        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
+    ) -> Sequence[Promise | None]:
+        units = self._travel.place(lons, lats, [kind is UnitKind.FOOT_PATROL for kind in kinds])
+        try:
+            times = self._travel.etas_to(lon, lat, units)
+        except OffNetwork:
+            return [None] * len(kinds)
+        pairs = zip(times.eta_s.tolist(), times.distance_m.tolist(), strict=True)
+        return [Promise(eta_s, distance_m) if eta_s < float("inf") else None for eta_s, distance_m in pairs]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A composed node that has not been started."""
+
+    services: Services
+    settings: Settings
+    tracks: TrackStore
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Services]:
+        """Start the parts in the order they need each other; stop them the other way round."""
+        services = self.services
+        async with AsyncExitStack() as stack:
+            await services.handler.start()
+            stack.push_async_callback(services.handler.stop)
+            stack.push_async_callback(services.history.stop)
+            await services.elements.start()
+            await services.evidence.start()
+            await self.tracks.start()
+            stack.push_async_callback(self.tracks.stop)
+            await asyncio.to_thread(services.travel.warm_up)
+            watch = asyncio.create_task(services.health.watch_loop())
+            stack.callback(watch.cancel)
+            yield services
+
+
+def compose(settings: Settings, city: City, clock: Clock) -> Node:
+    """Build every part and join them; opens files and the database, starts nothing. Takes seconds: call it off the event loop."""
+    engine = open_database(settings.database_url)
+    catalogue = load_catalogue(city.folder / "catalogue.toml")
+    organisations = OrganisationTree(city.organisations())
+    travel = TravelTimes(city)
+    positions = PositionTable()
+    bus, health = Bus(), Health(clock)
+    journal = SqlJournal(engine)
+    authority = Authority(organisations, clock, neighbour_table(city))
+    jurisdictions = Jurisdictions.of(city)
+    enricher = Enricher(jurisdictions, RoadPromises(travel), positions)
+    handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
+    history = History(journal)
+    tracks = TrackStore(settings.data / "tracks")
+    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
+    intake = Intake(
+        clock=clock,
+        handler=handler,
+        authority=authority,
+        catalogue=catalogue,
+        positions=positions,
+        tracks=tracks,
+        elements=elements,
+        cameras=CameraStore(engine),
+        health=health,
+        ground=Ground(city.graph),
+        snap_distance=travel.snap_distance,
+    )
+    scene = SceneService(
+        travel=travel,
+        positions=positions,
+        elements=elements,
+        authority=authority,
+        organisations=organisations,
+        jurisdictions=jurisdictions,
+        clock=clock,
+        handler=handler,
+        history=history,
+        past=PastIncidents(engine),
+    )
+    services = Services(
+        demo=settings.demo,
+        clock=clock,
+        city=city,
+        base_map=BaseMap(city.tiles_path),
+        catalogue=catalogue,
+        codes=load_codes(city.folder / "codes.toml"),
+        organisations=organisations,
+        travel=travel,
+        places=load_places(city.folder / "places.npz"),
+        handler=handler,
+        history=history,
+        bus=bus,
+        positions=positions,
+        intake=intake,
+        elements=elements,
+        scene=scene,
+        authority=authority,
+        accounts=Accounts(AccountStore(engine), organisations, clock, settings.session_idle_s),
+        evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes),
+        health=health,
+        screens=Screens(authority, clock),
+    )
+    return Node(services, settings, tracks)
+
+
+# Running ---------------------------------------------------------------------------------------------------------------
+
+
+async def serve(settings: Settings, city_folder: Path) -> int:
+    """Run the server until it is told to stop."""
+    try:
+        listening = listen_socket(settings.host, settings.port)
+    except OSError as error:
+        log.error("cannot listen", host=settings.host, port=settings.port, reason=error.strerror, remedy="choose another --port")
+        return 2
+    clock = SystemClock()
+    node = await asyncio.to_thread(lambda: compose(settings, open_city(city_folder), clock))
+    async with node.running() as services, AsyncExitStack() as stack:
+        demo_accounts = await prepare_accounts(settings, services)
+        server = uvicorn.Server(server_config(create_app(services, demo_accounts), settings.tls_cert, settings.tls_key))
+        if settings.jt808_port:
+            await stack.enter_async_context(serve_jt808(services, settings.host, settings.jt808_port, settings.jt808_open_registration))
+        if settings.demo:
+            await stack.enter_async_context(demo_feed(settings, services, city_folder))
+        _say_where(settings, demo_accounts)
+        await server.serve(sockets=[listening])
+    return 0
+
+
+async def prepare_accounts(settings: Settings, services: Services) -> list[tuple[str, str, str, str]]:
+    """Demo accounts in demo mode, none otherwise: (name, password, role, organisation)."""
+    if not settings.demo:
+        disabled = await asyncio.to_thread(services.accounts.disable_demo_accounts)
+        if disabled:
+            log.info("demo accounts disabled", count=disabled)
+        return []
+    station = next((o for o in services.organisations.all() if o.level == "station" and o.has_command_room), services.organisations.city)
+    crew = RegisterUnit(
+        unit_id=DEMO_CREW,
+        callsign=f"{station.name.removesuffix('派出所')}A1",
+        kind=UnitKind.PATROL_CAR,
+        org_code=station.code,
+        trackers=(f"{DEMO_CREW}-car", f"{DEMO_CREW}-phone"),
+    )
+    await services.handler.handle(crew, Actor(SYSTEM, "admin", services.city.code, kind="system"), key=f"{DEMO_CREW}-{station.code}")
+    return await asyncio.to_thread(services.accounts.ensure_demo_accounts, (DEMO_CREW, station.code))
+
+
+@asynccontextmanager
+async def demo_feed(settings: Settings, services: Services, city_folder: Path) -> AsyncIterator[None]:
+    """The demo feed as a child process with fresh tokens of its own; started again should it die."""
+    supervisor = asyncio.create_task(_keep_simulating(settings, services, city_folder))
+    try:
+        yield
+    finally:
+        supervisor.cancel()
+        with suppress(asyncio.CancelledError):
+            await supervisor
+
+
+async def _keep_simulating(settings: Settings, services: Services, city_folder: Path) -> None:
+    tokens = await asyncio.to_thread(_simulator_tokens, services.accounts)
+    scheme = "https" if settings.tls_cert else "http"
+    command = [sys.executable, "-m", "feeds.simulator", "--url", f"{scheme}://{settings.host}:{settings.port}", "--city", str(city_folder)]
+    command += ["--crews", str(settings.demo_crews), "--incidents-per-day", str(settings.demo_incidents_per_day)]
+    command += ["--seed", str(settings.demo_seed), "--hand-driven", DEMO_CREW]
+    while True:
+        child = await asyncio.create_subprocess_exec(*command, env=os.environ | tokens, cwd=Path(__file__).parent)
+        try:
+            code = await child.wait()
+            log.warning("demo feed ended; starting it again", exit_code=code)
+        finally:
+            if child.returncode is None:
+                child.send_signal(signal.SIGTERM)
+                await child.wait()
+        await asyncio.sleep(5.0)
+
+
+def _simulator_tokens(accounts: Accounts) -> dict[str, str]:
+    """Tokens under their names in the child's environment; those of an earlier run are revoked."""
+    tokens = {}
+    for variable, name, role in (
+        ("LIANDONG_SIM_FEED_TOKEN", SIMULATOR, "feed"),
+        ("LIANDONG_SIM_TERMINAL_TOKEN", "demo-terminals", "officer"),
+        ("LIANDONG_SIM_OPERATOR_TOKEN", "demo-operator", "operator"),
+    ):
+        with suppress(AccountError):
+            accounts.revoke_token(name)
+        tokens[variable] = accounts.add_token(role, name=name)
+    return tokens
+
+
+def _say_where(settings: Settings, demo_accounts: list[tuple[str, str, str, str]]) -> None:
+    scheme = "https" if settings.tls_cert else "http"
+    lines = [f"\n  Liandong 联动 is at {scheme}://{settings.host}:{settings.port}\n"]
+    if demo_accounts:
+        lines.append("  Demo accounts (demo mode only; reachable from this machine only):")
+        lines += [f"    {name:12} {password:18} {role:12} {org_code}" for name, password, role, org_code in demo_accounts]
+        lines.append("\n  Desk /   wall /wall?screen=all   officer's phone /terminal   log out /logout\n")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+# For single commands ---------------------------------------------------------------------------------------------------
+
+
+def open_accounts(settings: Settings, city_folder: Path) -> Accounts:
+    """Accounts of a node that may be running meanwhile."""
+    tree = OrganisationTree(open_city(city_folder).organisations())
+    return Accounts(AccountStore(open_database(settings.database_url)), tree, SystemClock(), settings.session_idle_s)
+
+
+def administrator(city_folder: Path) -> Actor:
+    """In whose name a command of the command line is recorded."""
+    return Actor("command-line", "admin", open_city(city_folder).code)
+
+
+@asynccontextmanager
+async def running_handler(settings: Settings, city_folder: Path) -> AsyncIterator[Handler]:
+    """A handler without a server. Raises JournalBusy while a server runs on the same journal."""
+    city, clock = open_city(city_folder), SystemClock()
+    journal = SqlJournal(open_database(settings.database_url))
+    authority = Authority(OrganisationTree(city.organisations()), clock)
+    handler = Handler(journal, clock, Bus(), authority, Unenriched(), node=city.code)
+    await handler.start()
+    try:
+        yield handler
+    finally:
+        await handler.stop()
+
+
+def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
+    """What was checked and what is damaged, a sentence each."""
+    engine = open_database(settings.database_url)
+    journal = journal_check.verify(engine)
+    engine.dispose()
+    tracks = TrackStore(settings.data / "tracks").verify()
+    evidence = EvidenceFiles(settings.data / "evidence")
+    checked = [
+        f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
+        f"tracks: {tracks.slices} slices, {tracks.fixes} fixes",
+        f"evidence: {sum(1 for _ in evidence.kept())} files",
+    ]
+    damage = [f"journal, event {d.revision}: {d.what}" for d in journal.damage] + list(tracks.damage) + evidence.verify()
+    return checked, damage
