@@ -41,7 +41,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	touch $@
 
 dashboard/assets/build/.built: $(VENV)/.installed dashboard/client/package-lock.json $(shell find dashboard/client -name node_modules -prune -o -type f -print 2>/dev/null)
-	$(BIN)/python -m dashboard.client_build
+	$(BIN)/python -m dashboard.client.build
 	touch $@
 
 clean:
