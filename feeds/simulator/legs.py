@@ -46,6 +46,7 @@ class Leg:
         if i == len(self.at_s) - 1:
             before = max(0, i - 1)
             return Place(float(self.lon[i]), float(self.lat[i]), self._heading(before, i), 0.0)
+        now_s = max(now_s, float(self.at_s[0]))
         span_s = float(self.at_s[i + 1] - self.at_s[i])
         share = (now_s - float(self.at_s[i])) / span_s if span_s > 0 else 1.0
         lon = float(self.lon[i] + share * (self.lon[i + 1] - self.lon[i]))

@@ -1,0 +1,169 @@
+"""The demo feed: crews keep to the streets, people answer as people do, and the same seed gives the same evening."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dispatch.codes import load_codes
+from feeds.simulator.crews import hand_driven_crew, plan_crews
+from feeds.simulator.legs import along_line, standing
+from feeds.simulator.operators import HESITATION_S, Operators
+from feeds.simulator.town import Said, Town
+from geodata.city import City
+from geodata.travel import TravelTimes
+from tests.cities import WEST, build_test_city, degrees
+
+START_S = 1_767_225_600.0  # 2026-01-01 08:00 in Ningbo
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> City:
+    return build_test_city(tmp_path_factory.mktemp("simulator"))
+
+
+@pytest.fixture(scope="module")
+def travel(city: City) -> TravelTimes:
+    return TravelTimes(city)
+
+
+def town(city: City, travel: TravelTimes, seed: int = 1, crews: int = 12, calls_per_day: int = 2000) -> Town:
+    return Town(city, travel, load_codes(), crews=crews, calls_per_day=calls_per_day, seed=seed, now_s=START_S)
+
+
+def run(subject: Town, seconds: int, begin_s: float = START_S) -> list[Said]:
+    return [subject.step(begin_s + s) for s in range(1, seconds + 1)]
+
+
+def view(stage: str = "received", /, version: int = 1, grade: int = 2, **assignment: Any) -> dict[str, Any]:
+    lon, lat = degrees(800, 300)
+    assignments = [{"unit_id": "u", "pushed_by": "demo-operator", **assignment}] if assignment else []
+    return {
+        "incident_id": "i1", "incident_type": "dispute", "grade": grade, "lon": lon, "lat": lat,
+        "stage": stage, "version": version, "assignments": assignments,
+    }  # fmt: skip
+
+
+def test_the_same_seed_gives_the_same_evening(city: City, travel: TravelTimes) -> None:
+    first, second = (run(town(city, travel), 120) for _ in range(2))
+    assert [s.feed for s in first] == [s.feed for s in second]
+    assert [s.feed for s in first] != [s.feed for s in run(town(city, travel, seed=2), 120)]
+
+
+def test_crews_keep_to_the_streets_at_speeds_of_streets(city: City, travel: TravelTimes) -> None:
+    subject = town(city, travel)
+    for second in range(1, 601):
+        subject.step(START_S + second)
+        for crew in subject.crews.values():
+            place = crew.place(START_S + second)
+            assert travel.snap(place.lon, place.lat, "foot").distance_m < 1.0
+            assert place.speed_mps < 30.0
+
+
+def test_crews_move_and_their_reports_say_where(city: City, travel: TravelTimes) -> None:
+    positions = [m for said in run(town(city, travel), 300) for m in said.feed if m["type"] == "position"]
+    by_unit = Counter(m.get("unit_id", m.get("tracker_id")) for m in positions)
+    assert len(by_unit) >= 12
+    places = {(m["lon"], m["lat"]) for m in positions}
+    assert len(places) > len(positions) / 3
+
+
+def test_some_crews_have_a_car_and_two_phones(city: City) -> None:
+    crews = plan_crews(city.organisations(), 200, np.random.default_rng(1))
+    assert len({c.unit_id for c in crews}) == 200
+    assert {len(c.trackers) for c in crews} == {0, 3}
+    assert any(not c.marked for c in crews)
+
+
+def test_a_pushed_crew_goes_through_every_stage_in_order(city: City, travel: TravelTimes) -> None:
+    subject = town(city, travel, calls_per_day=0)
+    for unit_id in subject.crews:
+        subject.pushed(unit_id, view(), START_S)
+        subject.pushed(unit_id, view(), START_S)  # a repeated push changes nothing
+    said: dict[str, list[str]] = {}
+    for step in run(subject, 3600):
+        for answer in step.answers:
+            said.setdefault(answer.unit_id, []).append(answer.command)
+    whole = ["seen", "acknowledge", "depart", "arrive", "feedback"]
+    assert Counter(map(tuple, said.values()))[tuple(whole)] >= 9
+    assert all(commands in (whole, ["refuse"]) for commands in said.values())
+
+
+def test_a_recalled_crew_says_nothing_more(city: City, travel: TravelTimes) -> None:
+    subject = town(city, travel, calls_per_day=0)
+    unit_id = next(iter(subject.crews))
+    subject.pushed(unit_id, view(), START_S)
+    subject.released(unit_id, "i1", START_S + 1)
+    assert [a for said in run(subject, 600) for a in said.answers] == []
+
+
+def test_a_hand_driven_crew_answers_nothing_and_drives_when_its_person_sets_out(city: City, travel: TravelTimes) -> None:
+    subject = town(city, travel, calls_per_day=0)
+    subject.add_hand_driven(hand_driven_crew(city, "phone"), np.random.default_rng(1), START_S)
+    crew = subject.crews["phone"]
+    home = crew.place(START_S)
+    subject.pushed("phone", view(), START_S)
+    run(subject, 120)
+    assert crew.place(START_S + 120) == home
+    assert "phone" not in dict(subject.registrations())
+    subject.watch(view("en_route", unit_id="phone", stage="en_route"), START_S + 121)
+    run(subject, 600, START_S + 121)
+    arrived = crew.place(START_S + 721)
+    assert abs(arrived.lon - view()["lon"]) < 0.002
+    assert abs(arrived.lat - view()["lat"]) < 0.002
+
+
+def test_calls_follow_the_rate_and_lie_in_the_city(city: City, travel: TravelTimes) -> None:
+    calls = [m for said in run(town(city, travel, calls_per_day=20_000), 1800) for m in said.feed if m["type"] == "incident"]
+    # 20,000 a day, 4.6 % of them between 08:00 and 09:00: 460 in half an hour, and six first calls.
+    assert 380 < len(calls) < 560
+    west, south, east, north = city.bounds
+    placed = [c for c in calls if "lon" in c]
+    assert 0.9 < len(placed) / len(calls) < 1.0
+    assert sum(west - 0.01 < c["lon"] < east + 0.01 and south - 0.01 < c["lat"] < north + 0.01 for c in placed) == len(placed)
+    assert len({c["source_id"] for c in calls}) == len(calls)
+
+
+def test_operators_leave_people_their_time_then_push_and_later_close() -> None:
+    operators = Operators("demo-operator", np.random.default_rng(1))
+    operators.watch(view(grade=1), 0.0)
+    assert operators.due(HESITATION_S[1][0] - 1) == []
+    (push,) = operators.due(HESITATION_S[1][1])
+    assert (push.command, push.units) == ("push", 3)
+    operators.watch(view("feedback", version=9, stage="feedback"), 100.0)
+    (close,) = operators.due(200.0)
+    assert (close.command, close.fields["disposition"]) == ("close", "settled")
+
+
+def test_operators_never_touch_what_a_person_pushed() -> None:
+    operators = Operators("demo-operator", np.random.default_rng(1))
+    operators.watch(view("feedback", stage="feedback", pushed_by="a person"), 0.0)
+    assert operators.due(10_000.0) == []
+
+
+def test_an_unanswered_push_is_given_to_another() -> None:
+    operators = Operators("demo-operator", np.random.default_rng(1))
+    operators.watch(view("pushed", stage="pushed"), 0.0)
+    assert operators.due(149.0) == []
+    assert [order.command for order in operators.due(151.0)] == ["reassign"]
+
+
+def test_a_leg_passes_its_bends_in_time() -> None:
+    lon, lat = np.array([0.0, 0.001, 0.001]), np.array([0.0, 0.0, 0.001])
+    leg = along_line(lon, lat, 100.0, 7, 1000.0)
+    assert leg.place(999.0).lon == 0.0
+    middle = leg.place(1050.0)
+    assert middle.lon == pytest.approx(0.001, abs=1e-5)
+    assert middle.speed_mps == pytest.approx(2.2, abs=0.1)
+    assert leg.place(1075.0).heading_deg == pytest.approx(0.0, abs=1.0)
+    assert leg.place(2000.0).speed_mps == 0.0
+    assert all(b >= a for a, b in pairwise(leg.at_s))
+    assert standing(1.0, 2.0, 7, 0.0).place(5.0).lon == 1.0
+
+
+def test_the_west_station_is_home_to_the_hand_driven_crew(city: City) -> None:
+    assert hand_driven_crew(city, "phone").org_code == WEST
