@@ -100,6 +100,8 @@ class Node:
             await services.evidence.start()
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
+            await services.intake.start(services.bus, await asyncio.to_thread(self.tracks.last_known))
+            stack.push_async_callback(services.intake.stop)
             await asyncio.to_thread(services.travel.warm_up)
             watch = asyncio.create_task(services.health.watch_loop())
             stack.callback(watch.cancel)
@@ -122,6 +124,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     history = History(journal)
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
+    health.watch("tracks", tracks.state)
     intake = Intake(
         clock=clock,
         handler=handler,

@@ -11,9 +11,6 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dispatch import commands as c
 from dispatch.catalogue import Catalogue
 from dispatch.clock import Clock
@@ -21,9 +18,11 @@ from dispatch.errors import DispatchError
 from dispatch.model import Element
 from dispatch.picture import OperatingPicture
 from geodata.datum import TO_WGS84
-from operations import datum_watch, quality
+from operations import quality
 from operations.authority import Authority
-from operations.datum_watch import DatumWatch, SnapDistance
+from operations.bus import Bus, Subscription
+from operations.datum_watch import SnapDistance
+from operations.fixes import Fixes, LastKnown, Refusals, Tracks
 from operations.ground import Ground
 from operations.health import Health
 from operations.permissions import Action
@@ -33,12 +32,7 @@ from operations.roster import Roster
 from storage.cameras import CameraSource
 from storage.readings import Reading
 
-Refusals = list[tuple[int, str]]
-
-# Positions handled at a stretch; the event loop gets its turn in between.
-CHUNK = 200
-# Fixes are offered to the datum watch this often per feed, and judged this often.
-SAMPLE_EVERY_S = 1.0
+# Samples of positions are judged for their datum this often.
 JUDGE_EVERY_S = 10.0
 # Elements closer than this to where they were written are where they were.
 SAME_PLACE_DEG = 1e-6
@@ -51,24 +45,6 @@ class Commands(Protocol):
     def picture(self) -> OperatingPicture: ...
 
     async def handle(self, command: Any, actor: Any, key: str | None = None) -> Any: ...
-
-
-class Tracks(Protocol):
-    """Where accepted fixes are kept; `storage.tracks.TrackStore`."""
-
-    def append(
-        self,
-        unit_ids: Sequence[str],
-        indices: NDArray[np.int64],
-        position_at: NDArray[np.float64],
-        received_at: NDArray[np.float64] | float,
-        lon: NDArray[np.float64],
-        lat: NDArray[np.float64],
-        heading_deg: NDArray[Any],
-        speed_mps: NDArray[Any],
-        status: NDArray[np.uint8],
-        flags: NDArray[np.uint8],
-    ) -> None: ...
 
 
 class Readings(Protocol):
@@ -107,83 +83,22 @@ class Intake:
         self._handler = handler
         self._authority = authority
         self._catalogue = catalogue
-        self._positions = positions
-        self._tracks = tracks
         self._elements = elements
         self._cameras = cameras
-        self._snap_distance = snap_distance
-        self._known = quality.Known(rules or quality.Rules(), quality.Trackers(), ground)
-        self.roster = Roster(handler, authority, positions, self._known.trackers)
-        self._watches: dict[str, DatumWatch] = {}  # by feed
-        self._sample_at: dict[str, float] = {}  # by feed, Unix s of the next sample
+        self._rules = rules or quality.Rules()
+        trackers = quality.Trackers()
+        self.roster = Roster(handler, authority, positions, trackers)
+        self.fixes = Fixes(clock, self.roster, quality.Known(self._rules, trackers, ground), positions, tracks, health, snap_distance)
+        self._running: list[asyncio.Task[None]] = []
 
     def authorise(self, feed: FeedSession) -> None:
         """Whether the feed may report at all. Raises NotPermitted."""
         action = Action.USE_TERMINAL if feed.actor.unit_id is not None else Action.FEED_IN
         self._authority.authorise(feed.actor, action, org_code=feed.actor.org_code)
 
-    # Positions --------------------------------------------------------------------------------------------------------
-
     async def positions(self, reports: Sequence[PositionReport], feed: FeedSession) -> Refusals:
         """Check, place and keep positions; unknown units are registered first, in the feed's scope."""
-        refused: Refusals = []
-        for start in range(0, len(reports), CHUNK):
-            if start:
-                await asyncio.sleep(0)
-            chunk = reports[start : start + CHUNK]
-            rows = self.roster.rows(chunk, feed)
-            if rows.min() < 0:
-                rows, unnamed = await self.roster.resolve(chunk, feed, rows)
-                refused += [(start + index, reason) for index, reason in unnamed]
-            refused += [(start + index, reason) for index, reason in self._write(chunk, rows, feed)]
-        return self._count(feed, len(reports), refused)
-
-    def _write(self, reports: Sequence[PositionReport], rows: NDArray[np.int64], feed: FeedSession) -> Refusals:
-        """From named reports to table and tracks. Runs without a break on the event loop."""
-        batch, refused = _batch_of(reports, rows, feed.datum, self._clock.unix_s())
-        for part in quality.one_per_row(batch):
-            sound, bad = quality.check(part, self._known)
-            for reason, unsound in bad:
-                refused += [(place, reason) for place in unsound.place.tolist()]
-                if reason in quality.STILL_HEARD:
-                    self._positions.hear(self.roster.unit_index[unsound.row], part.now)
-            if len(sound):
-                self._accept(sound, feed)
-        return refused
-
-    def _accept(self, sound: quality.Batch, feed: FeedSession) -> None:
-        indices = self.roster.unit_index[sound.row]
-        table = self._positions
-        watch = self._watches.get(feed.name)
-        doubted = watch is not None and watch.suspected is not None
-        table.write(
-            indices,
-            sound.lon,
-            sound.lat,
-            sound.position_at,
-            sound.now,
-            sound.heading_deg,
-            sound.speed_mps,
-            sound.row,
-            np.ones(len(sound), dtype=bool) if doubted else None,
-        )
-        self._tracks.append(
-            table.unit_ids,
-            indices,
-            sound.position_at,
-            sound.now,
-            sound.lon,
-            sound.lat,
-            sound.heading_deg,
-            sound.speed_mps,
-            table.status[indices],
-            table.flags[indices],
-        )
-        if self._snap_distance is not None and sound.now >= self._sample_at.get(feed.name, 0.0):
-            self._sample_at[feed.name] = sound.now + SAMPLE_EVERY_S
-            self._watches.setdefault(feed.name, DatumWatch()).sample(sound.row, sound.lon, sound.lat)
-
-    # Everything else --------------------------------------------------------------------------------------------------
+        return self._count(feed, len(reports), await self.fixes.take(reports, feed))
 
     async def incidents(self, reports: Sequence[IncidentReport], feed: FeedSession) -> Refusals:
         """Receive incidents; a `source_id` received before from this feed is accepted and changes nothing."""
@@ -219,7 +134,7 @@ class Intake:
             lon, lat = _place(report.lon, report.lat, report.datum or feed.datum)
             if kind.source == "readings":
                 self._authority.authorise(feed.actor, Action.WRITE_ELEMENT)
-                at = _believable(report.at.timestamp(), self._clock.unix_s(), self._known.rules)
+                at = _believable(report.at.timestamp(), self._clock.unix_s(), self._rules)
                 readings.append(Reading(report.element, report.id, lon, lat, at, self._clock.unix_s(), report.properties))
             else:
                 await self._write_element(_element(report.element, report.id, lon, lat, report.properties), feed)
@@ -275,72 +190,34 @@ class Intake:
 
     # Running ----------------------------------------------------------------------------------------------------------
 
-    async def watch_datums(self) -> None:
-        """Judge each feed's samples in a thread now and then, until cancelled."""
+    async def start(self, bus: Bus, last_known: LastKnown) -> None:
+        """Fill the table from picture and tracks, then follow the journal and judge datums until `stop`."""
+        subscription = bus.subscribe()
+        self.fixes.restore(list(self._handler.picture.units.values()), last_known)
+        self._running = [asyncio.create_task(self._follow(subscription)), asyncio.create_task(self._judge())]
+
+    async def stop(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._running = []
+
+    async def _follow(self, subscription: Subscription) -> None:
+        try:
+            async for batch in subscription:
+                if subscription.overflowed:
+                    subscription.overflowed = False
+                    self.roster.forget()
+                    self.fixes.follow_units(list(self._handler.picture.units.values()))
+                else:
+                    self.fixes.follow(batch)
+        finally:
+            subscription.close()
+
+    async def _judge(self) -> None:
         while True:
             await asyncio.sleep(JUDGE_EVERY_S)
-            await self.judge_datums()
-
-    async def judge_datums(self) -> None:
-        """One round of judgement: sets or withdraws each feed's warning."""
-        if self._snap_distance is None:
-            return
-        for name, watch in list(self._watches.items()):
-            watch.suspected = await asyncio.to_thread(datum_watch.verdict, *watch.samples(), self._snap_distance)
-            warnings = self.health.feed(name).warnings
-            if watch.suspected is None:
-                warnings.discard(datum_watch.WARNING)
-            else:
-                warnings.add(datum_watch.WARNING)
-
-
-def _batch_of(reports: Sequence[PositionReport], rows: NDArray[np.int64], datum: str, now: float) -> tuple[quality.Batch, Refusals]:
-    """Columns of the reports that have a row, in WGS-84; the others were refused before."""
-    batch = quality.Batch(
-        place=np.arange(len(reports)),
-        row=rows,
-        lon=np.array([report.lon for report in reports], dtype=np.float64),
-        lat=np.array([report.lat for report in reports], dtype=np.float64),
-        position_at=np.array([report.position_at.timestamp() for report in reports], dtype=np.float64),
-        # None becomes NaN.
-        heading_deg=np.array([report.heading_deg for report in reports], dtype=np.float64),
-        speed_mps=np.array([report.speed_mps for report in reports], dtype=np.float64),
-        now=now,
-    )
-    refused: Refusals = []
-    for name in {report.datum for report in reports}:
-        if name is None or name != "wgs84":
-            of_it = np.array([report.datum == name for report in reports])
-            refused += _convert(batch, of_it, name or datum)
-    _forget_absurd(batch)
-    unknown = {place for place, _ in refused}
-    keep = rows >= 0
-    if unknown:
-        keep &= ~np.isin(batch.place, list(unknown))
-        refused = [(place, reason) for place, reason in refused if rows[place] >= 0]
-    return (batch if keep.all() else batch.only(keep)), refused
-
-
-def _convert(batch: quality.Batch, chosen: NDArray[np.bool_], datum: str) -> Refusals:
-    """Convert the chosen fixes in place; an unknown datum refuses them: a guess would be 500 m off."""
-    if datum == "wgs84":
-        return []
-    if datum not in TO_WGS84:
-        return [(place, "unknown_datum") for place in batch.place[chosen].tolist()]
-    sound = chosen & (np.abs(batch.lon) <= 180.0) & (np.abs(batch.lat) <= 90.0) & ((batch.lon != 0.0) | (batch.lat != 0.0))
-    batch.lon[sound], batch.lat[sound] = TO_WGS84[datum](batch.lon[sound], batch.lat[sound])
-    return []
-
-
-def _forget_absurd(batch: quality.Batch) -> None:
-    """A heading that is none or a negative speed is unknown; the fix itself may be sound."""
-    heading, speed = batch.heading_deg, batch.speed_mps
-    absurd = ~((heading >= 0.0) & (heading <= 360.0))  # NaN included
-    if absurd.any():
-        heading[absurd] = np.nan
-    absurd = ~((speed >= 0.0) & (speed <= 100.0))
-    if absurd.any():
-        speed[absurd] = np.nan
+            await self.fixes.judge_datums()
 
 
 def _place(lon: float, lat: float, datum: str) -> tuple[float, float]:

@@ -37,7 +37,7 @@ _TOP_SPEED_MPS = 70.0
 # Fixes of one unit in one batch that are compared with each other: a car and two phones, and one more.
 ROUNDS = 4
 
-_NO_TRACKER = -1
+NO_TRACKER = -1  # nobody has given the unit's position yet, or it is not known who
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -248,7 +248,7 @@ class PositionTable:
     def _note_disagreement(self, indices: Indices, lon: Floats, lat: Floats, position_at: Floats, tracker: NDArray[Any]) -> None:
         """Remember units whose present position came from another tracker and is too far from this one."""
         present = self.tracker[indices]
-        other = (present != tracker) & (present != _NO_TRACKER)
+        other = (present != tracker) & (present != NO_TRACKER)
         if not other.any():
             return
         chosen = indices[other]
@@ -274,7 +274,7 @@ class PositionTable:
             setattr(self, name, longer(getattr(self, name), np.nan))
         for name in ("position_at", "received_at", "status", "kind", "flags", "changed_seq", "heard_seq", "disagreed_at", "_mark"):
             setattr(self, name, longer(getattr(self, name), 0))
-        self.tracker = longer(self.tracker, _NO_TRACKER)
+        self.tracker = longer(self.tracker, NO_TRACKER)
 
 
 def _same_number(new: NDArray[Any], old: NDArray[Any]) -> NDArray[np.bool_]:

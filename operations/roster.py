@@ -75,23 +75,20 @@ class Roster:
                 refused += [(index, outcome) for index in missing[key]]
         return rows, refused
 
-    def follow(self, batch: Sequence[Recorded]) -> list[Unit]:
-        """Bring the table up to date with committed events; returns the units they touched, as they are now."""
+    def touched(self, batch: Sequence[Recorded]) -> list[Unit]:
+        """Units that committed events may have changed, as they are now."""
         picture = self._handler.picture
-        touched: set[str] = set()
+        unit_ids: set[str] = set()
         for recorded in batch:
             if isinstance(recorded.body, UnitRegistered):
                 self.forget()  # its organisation or trackers may be others now
             unit_id = getattr(recorded.body, "unit_id", None)
             if unit_id is not None:
-                touched.add(unit_id)
+                unit_ids.add(unit_id)
             incident = picture.incidents.get(recorded.incident_id or "")
             if incident is not None:
-                touched.update(assignment.unit_id for assignment in incident.assignments)
-        units = [picture.units[unit_id] for unit_id in sorted(touched) if unit_id in picture.units]
-        for unit in units:
-            self._positions.follow(unit)
-        return units
+                unit_ids.update(assignment.unit_id for assignment in incident.assignments)
+        return [picture.units[unit_id] for unit_id in sorted(unit_ids) if unit_id in picture.units]
 
     def forget(self) -> None:
         """Resolve and permit everything anew."""
@@ -119,12 +116,15 @@ class Roster:
         return row
 
     def _authorise(self, unit: Unit, feed: FeedSession) -> None:
-        if feed.actor.unit_id is None:
-            self._authority.authorise(feed.actor, Action.FEED_IN, org_code=unit.org_code)
+        """A feed, or a gateway of many terminals, inside its scope; a terminal for its own unit only."""
+        actor = feed.actor
+        if actor.unit_id is None:
+            action = Action.FEED_IN if self._authority.can(actor, Action.FEED_IN) else Action.USE_TERMINAL
+            self._authority.authorise(actor, action, org_code=unit.org_code)
             return
-        self._authority.authorise(feed.actor, Action.USE_TERMINAL)
-        if feed.actor.unit_id != unit.unit_id:
-            raise NotPermitted("not-own-unit", f"{feed.actor.name} reports for unit {feed.actor.unit_id} only; name no other.")
+        self._authority.authorise(actor, Action.USE_TERMINAL)
+        if actor.unit_id != unit.unit_id:
+            raise NotPermitted("not-own-unit", f"{actor.name} reports for unit {actor.unit_id} only; name no other.")
 
     def _row(self, unit: Unit, tracker_id: str | None, feed: FeedSession) -> int:
         index = self._positions.follow(unit)

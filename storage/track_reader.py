@@ -40,6 +40,11 @@ class TrackState:
     status: NDArray[np.uint8]
     flags: NDArray[np.uint8]
 
+    @classmethod
+    def nothing(cls) -> TrackState:
+        """Of no unit."""
+        return _state(Slice(0, [], np.zeros(0, FIX)), np.zeros(0, FIX))
+
     def __len__(self) -> int:
         return len(self.unit_ids)
 
@@ -102,7 +107,7 @@ class TrackReader:
         """Newest fix of every unit as it was known at `at` (Unix s). Raises DamagedSlice."""
         indexed = self._slice_before(at)
         if indexed is None:
-            return _state(Slice(0, [], np.zeros(0, FIX)), np.zeros(0, FIX))
+            return TrackState.nothing()
         return _state(indexed.piece, indexed.state_at(at))
 
     def latest(self) -> Slice | None:
@@ -114,8 +119,8 @@ class TrackReader:
 
     def last_known(self) -> TrackState:
         """Newest fix of every unit in the newest slice, for a start."""
-        piece = self.latest() or Slice(0, [], np.zeros(0, FIX))
-        return _state(piece, piece.fixes[newest_by_unit(piece.fixes)[1]])
+        piece = self.latest()
+        return TrackState.nothing() if piece is None else _state(piece, piece.fixes[newest_by_unit(piece.fixes)[1]])
 
     def unit_path(self, unit_id: str, from_at: float, to_at: float, heard_until: float | None = None) -> TrackState:
         """One unit's fixes measured in [from_at, to_at), in the order of `position_at`; late ones heard until `heard_until` too."""

@@ -19,6 +19,7 @@ from dispatch.model import Actor
 from dispatch.organisations import Organisation, OrganisationTree
 from dispatch.picture import OperatingPicture
 from operations.authority import Authority
+from operations.bus import Bus
 from operations.health import Health
 from operations.intake import Intake
 from operations.positions import PositionTable
@@ -42,8 +43,9 @@ def organisations() -> OrganisationTree:
 class FoldingHandler:
     """Decides and folds for real; remembers the commands it was given."""
 
-    def __init__(self, authority: Authority, clock: ManualClock) -> None:
+    def __init__(self, authority: Authority, clock: ManualClock, bus: Bus) -> None:
         self.picture = OperatingPicture()
+        self._bus = bus
         self.commands: list[Command] = []
         self._authority = authority
         self._clock = clock
@@ -64,6 +66,7 @@ class FoldingHandler:
                 )
             )
         self.picture = fold(self.picture, recorded)
+        self._bus.publish(tuple(recorded))
         return tuple(recorded)
 
 
@@ -99,8 +102,9 @@ class House:
 
     def __init__(self, max_units: int = 1_000, snap_distance: Any = None, ground: Any = None) -> None:
         self.clock = ManualClock(START)
+        self.bus = Bus()
         self.authority = Authority(organisations(), self.clock)
-        self.handler = FoldingHandler(self.authority, self.clock)
+        self.handler = FoldingHandler(self.authority, self.clock, self.bus)
         self.table = PositionTable(max_units=max_units)
         self.tracks = KeptTracks()
         self.readings = KeptReadings()

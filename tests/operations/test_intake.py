@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from geodata.datum import wgs84_to_gcj02
 from operations import positions as flags
 from operations.reports import CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
+from storage.track_reader import TrackState
 from tests.operations.fakes import COUNTY, NEIGHBOUR, START, House
 
 
@@ -72,8 +74,10 @@ async def test_a_unit_that_moves_to_another_organisation_is_asked_for_again():
     house = House()
     feed = house.feed()
     await house.intake.positions([position("a")], feed)
+    await house.intake.start(house.bus, TrackState.nothing())
     await register(house, "a", NEIGHBOUR)
-    house.intake.roster.forget()
+    await asyncio.sleep(0)
+    await house.intake.stop()
     assert await house.intake.positions([position("a", after_s=1)], feed) == [(0, "outside-scope")]
 
 
@@ -87,6 +91,58 @@ async def test_an_officers_terminal_reports_its_own_unit_only():
         (1, "not-own-unit"),
         (2, "role-not-permitted"),
     ]
+
+
+async def test_a_gateway_of_terminals_reports_inside_its_scope():
+    house = House()
+    await register(house, "a")
+    await register(house, "theirs", NEIGHBOUR)
+    gateway = FeedSession("terminals", Actor("gateway", "officer", COUNTY, kind="token"))
+    assert await house.intake.positions([position("a"), position("theirs")], gateway) == [(1, "outside-scope")]
+    with pytest.raises(NotPermitted, match="role officer may not feed_in"):
+        house.intake.authorise(gateway)
+
+
+async def test_a_start_fills_the_table_from_picture_and_tracks():
+    house = House()
+    await register(house, "a")
+    await register(house, "b")
+    nan, now = np.array([np.nan, np.nan], np.float32), house.clock.unix_s()
+    lon, at = np.array([121.5, 121.6]), np.array([now - 60, now - 5])
+    known = TrackState(["a", "gone"], lon, lon - 92, nan, nan, at, at + 1, np.zeros(2, np.uint8), np.zeros(2, np.uint8))
+    await house.intake.start(house.bus, known)
+    assert house.place_of("a") == (121.5, 29.5)
+    assert house.place_of("b") is None
+    assert (house.table.count, house.table.position_at[0], house.table.received_at[0]) == (2, now - 60, now - 59)
+    assert house.tracks.fixes == []
+    await house.intake.stop()
+
+
+async def test_the_table_and_the_tracks_follow_the_journal():
+    house = House()
+    await house.intake.start(house.bus, TrackState.nothing())
+    await house.intake.positions([position("a")], house.feed())
+    await house.intake.statuses([StatusReport(unit_id="a", status=UnitStatus.OUT_OF_SERVICE)], house.feed())
+    await register(house, "a", marked=False)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    index = house.table.index_of("a")
+    assert flags.UNIT_STATUSES[house.table.status[index]] is UnitStatus.OUT_OF_SERVICE
+    assert house.table.flags[index] == flags.PLAIN_CLOTHES
+    assert len(house.tracks.fixes) == 3  # the fix, and again with each change
+    await house.intake.stop()
+
+
+async def test_following_goes_on_after_an_overflow():
+    house = House()
+    await house.intake.start(house.bus, TrackState.nothing())
+    for number in range(1_001):
+        await register(house, f"u{number}")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert house.table.count == 1_000  # the bound of this table
+    assert house.health.feed("registry").rejected["too_many_units"] >= 1
+    await house.intake.stop()
 
 
 def test_a_viewer_is_no_feed():
@@ -179,7 +235,7 @@ async def test_a_feed_in_the_wrong_datum_is_warned_of_and_its_positions_flagged(
     for step, (x, y) in enumerate(zip(lon.tolist(), lat.tolist(), strict=True)):
         house.clock.set(START + timedelta(seconds=2 * step))
         assert await house.intake.positions([position(f"u{step}", x, y, after_s=2 * step)], feed) == []
-    await house.intake.judge_datums()
+    await house.intake.fixes.judge_datums()
     assert house.health.snapshot()["feeds"]["gps"]["warnings"] == ["wrong_datum_suspected"]
     await house.intake.positions([position("u0", float(lon[0]), float(lat[0]), after_s=100)], feed)
     assert house.table.flags[house.table.index_of("u0")] & flags.SUSPICIOUS

@@ -208,7 +208,7 @@ async def test_a_start_goes_on_from_the_newest_slice_that_can_be_read(tmp_path):
     append(first, (0, START + 5, START + 5, 121.1), (0, START + 2, START + 6, 121.2))
     await first.stop()
     later = tmp_path / "tracks" / f"{slice_name(START + SLICE_S)}.track"
-    later.write_bytes(b"damaged")
+    later.write_bytes(b"damaged" * 3)
     second = TrackStore(tmp_path / "tracks")
     await second.start()
     assert (second.last_known().unit_ids, second.last_known().lon.tolist()) == (["a"], [121.1])
