@@ -53,6 +53,7 @@ from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
 from storage.sql_journal import SqlJournal
+from storage.track_reader import TrackReader
 from storage.tracks import TrackStore
 
 log = structlog.get_logger()
@@ -117,7 +118,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     positions = PositionTable()
     bus, health = Bus(), Health(clock)
     journal = SqlJournal(engine)
-    authority = Authority(organisations, clock, neighbour_table(city))
+    codes = load_codes(city.folder / "codes.toml")
+    authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])
     jurisdictions = Jurisdictions.of(city)
     enricher = Enricher(jurisdictions, RoadPromises(travel), positions)
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
@@ -146,7 +148,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         organisations=organisations,
         jurisdictions=jurisdictions,
         clock=clock,
-        handler=handler,
+        picture=lambda: handler.picture,
         history=history,
         past=PastIncidents(engine),
     )
@@ -156,7 +158,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         city=city,
         base_map=BaseMap(city.tiles_path),
         catalogue=catalogue,
-        codes=load_codes(city.folder / "codes.toml"),
+        codes=codes,
         organisations=organisations,
         travel=travel,
         places=load_places(city.folder / "places.npz"),
@@ -164,6 +166,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         history=history,
         bus=bus,
         positions=positions,
+        tracks=tracks,
         intake=intake,
         elements=elements,
         scene=scene,

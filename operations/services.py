@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from operations.positions import PositionTable
     from operations.scene import SceneService
     from operations.screens import Screens
+    from storage.track_reader import TrackReader
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Services:
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable
+    tracks: TrackReader  # positions of the past
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     scene: SceneService

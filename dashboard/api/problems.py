@@ -11,7 +11,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from dispatch.errors import Conflict, DispatchError, NotFound, NotPermitted, RuleViolation
+from dispatch.errors import Conflict, DispatchError, NotFound, NotPermitted, RuleViolation, Unavailable
+from geodata.nearest import NoRoute
+from geodata.snapping import OffNetwork
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:liandong:problem:"  # names the rule; stable, for programs
@@ -22,6 +24,7 @@ _STATUS_OF_ERROR: tuple[tuple[type[DispatchError], int], ...] = (
     (NotPermitted, 403),
     (Conflict, 409),
     (RuleViolation, 422),
+    (Unavailable, 503),
 )
 
 
@@ -78,6 +81,16 @@ def add_problem_handlers(server: FastAPI) -> None:
     @server.exception_handler(DispatchError)
     async def on_refusal(_: Request, error: DispatchError) -> Response:
         return refusal(error)
+
+    @server.exception_handler(OffNetwork)
+    async def on_off_network(_: Request, error: OffNetwork) -> Response:
+        fields = [FieldError(name, "no street is near enough") for name in ("lon", "lat")]
+        nearest_m = None if error.distance_m is None else round(error.distance_m, 1)
+        return problem(422, "off-network", str(error), fields, nearest_street_m=nearest_m)
+
+    @server.exception_handler(NoRoute)
+    async def on_no_route(_: Request, error: NoRoute) -> Response:
+        return problem(422, "no-route", str(error))
 
     @server.exception_handler(InvalidFields)
     async def on_invalid_fields(_: Request, error: InvalidFields) -> Response:

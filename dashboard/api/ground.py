@@ -1,0 +1,116 @@
+"""By road: rings, nearest units, travel times, the scene of any point; and places by name."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from dashboard.api.describe import answers
+from dashboard.api.incidents import SCENE
+from dashboard.api.problems import InvalidFields
+from dashboard.api.shapes import Instant, LatQuery, LonQuery, answer, numbers, require_point, words
+from dashboard.edge import actor_of
+from dispatch.model import UnitKind, UnitStatus
+from geodata.places import MAX_QUERY_LENGTH
+from geodata.travel import MAX_RINGS, BadRings
+from operations.authority import Action
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+MAX_UNITS, MAX_PLACES = 200, 50
+GEOJSON = "application/geo+json"
+
+_RINGS = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "properties": {"kind": "ring", "minutes": 1.0, "direction": "to", "edge_metres": 5120.4, "street_metres": 2640.2},
+            "geometry": {"type": "MultiPolygon", "coordinates": [[[[121.55, 29.87], [121.56, 29.87], [121.56, 29.88], [121.55, 29.87]]]]},
+        }
+    ],
+}
+_NEAREST = {"units": [{"unit_id": "330203A3", "eta_s": 142.0, "distance_m": 1290.0, "reason": "available; within 3 min by road"}]}
+_ETA = {"eta_s": 142.0, "distance_m": 1290.0, "line": {"type": "LineString", "coordinates": [[121.55, 29.87], [121.56, 29.88]]}}
+_PLACES = {"places": [{"kind": "road", "name": "中山东路", "lon": 121.5561, "lat": 29.8731, "detail": "海曙区"}]}
+
+
+def router(services: Services) -> APIRouter:
+    """`/rings`, `/nearest`, `/eta`, `/scene`, `/places`."""
+    routes = APIRouter(tags=["ground"])
+
+    @routes.get("/rings", responses=answers(_RINGS, problems=(422,)))
+    async def rings(
+        request: Request,
+        lon: LonQuery,
+        lat: LatQuery,
+        minutes: Annotated[str, Query(description="with commas between", max_length=100)] = "1,3,5",
+        direction: Annotated[Literal["to", "from"], Query(description="towards the point, or away from it")] = "to",
+        streets: Annotated[bool, Query(description="also the reached streets, as MultiLineStrings")] = False,
+        at: Annotated[Instant | None, Query(description="checked and answered; the street network is the same at all times")] = None,
+    ) -> Response:
+        """Travel-time rings by road, the smallest last. A point off the network is 422 with the distance to the nearest street."""
+        services.authority.authorise(actor_of(request), Action.SEE_SCENE)
+        require_point(services, lon, lat)
+        levels = numbers("minutes", minutes, 1, MAX_RINGS)
+        try:
+            drawn = await services.scene.rings(lon, lat, levels, direction)
+        except BadRings as error:
+            raise InvalidFields.one("minutes", str(error)) from None
+        collection = await asyncio.to_thread(drawn.geojson, streets)
+        return answer(collection if at is None else collection | {"at": at}, media_type=GEOJSON)
+
+    @routes.get("/nearest", responses=answers(_NEAREST, problems=(422,)))
+    async def nearest(
+        request: Request,
+        lon: LonQuery,
+        lat: LatQuery,
+        k: Annotated[int, Query(ge=1, le=MAX_UNITS)] = 10,
+        kinds: Annotated[str, Query(description="with commas between; default: any")] = "",
+        status: Annotated[str, Query(description="with commas between; default: any", examples=["available"])] = "",
+    ) -> Response:
+        """The k units soonest at a point by road, each at its own kind's speed, with the reasons for or against it."""
+        actor = actor_of(request)
+        services.authority.authorise(actor, Action.SEE_SCENE)
+        require_point(services, lon, lat)
+        chosen_kinds = words("kinds", kinds, frozenset(UnitKind))
+        statuses = words("status", status, frozenset(UnitStatus))
+        return answer({"units": await services.scene.nearest(lon, lat, actor, k, chosen_kinds, statuses)})
+
+    @routes.get("/eta", responses=answers(_ETA, problems=(422,)))
+    async def eta(request: Request, from_lon: LonQuery, from_lat: LatQuery, to_lon: LonQuery, to_lat: LatQuery) -> Response:
+        """The fastest way by car between two points: seconds, metres and the line."""
+        services.authority.authorise(actor_of(request), Action.SEE_SCENE)
+        require_point(services, from_lon, from_lat)
+        require_point(services, to_lon, to_lat)
+        way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat))
+        line = {"type": "LineString", "coordinates": way.lonlat.tolist()}
+        return answer({"eta_s": round(way.eta_s, 1), "distance_m": round(way.distance_m, 1), "line": line})
+
+    @routes.get("/scene", responses=answers(SCENE, problems=(422,)))
+    async def scene(request: Request, lon: LonQuery, lat: LatQuery) -> Response:
+        """The one-click answer for any point."""
+        actor = actor_of(request)
+        services.authority.authorise(actor, Action.SEE_SCENE)
+        require_point(services, lon, lat)
+        return answer(await services.scene.scene(lon, lat, actor))
+
+    @routes.get("/places", responses=answers(_PLACES, problems=(422,)))
+    async def places(
+        request: Request,
+        q: Annotated[str, Query(max_length=MAX_QUERY_LENGTH, description="Chinese, pinyin or its initials", examples=["zsdl"])],
+        near: Annotated[str, Query(description="lon,lat: among equals these come first", examples=["121.55,29.87"])] = "",
+        limit: Annotated[int, Query(ge=1, le=MAX_PLACES)] = 20,
+    ) -> Response:
+        """Roads, crossings, places and cameras by name, without any service outside."""
+        services.authority.authorise(actor_of(request), Action.SEE_PLACES)
+        point = None
+        if near:
+            lon, lat = numbers("near", near, 2, 2)
+            point = (lon, lat)
+        return answer({"places": await asyncio.to_thread(services.places.search, q, point, limit)})
+
+    return routes

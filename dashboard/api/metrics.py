@@ -1,0 +1,81 @@
+"""`/metrics` in the Prometheus text format: read from the running system at each scrape, nothing counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from dashboard.edge import actor_of
+from operations.authority import Action
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+
+class SystemCollector(Collector):
+    """Gauges and counters of one node."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._picture()
+        yield from self._feeds()
+
+    def _picture(self) -> Iterable[Metric]:
+        picture = self._services.handler.picture
+        yield GaugeMetricFamily("liandong_revision", "Number of the newest journal event", picture.revision)
+        incidents = GaugeMetricFamily("liandong_open_incidents", "Open incidents", labels=["stage"])
+        by_stage: dict[str, int] = {}
+        for incident in picture.open_incidents():
+            by_stage[incident.stage] = by_stage.get(incident.stage, 0) + 1
+        for stage, count in sorted(by_stage.items()):
+            incidents.add_metric([stage], count)
+        yield incidents
+        units = GaugeMetricFamily("liandong_units", "Units by status", labels=["status"])
+        by_status: dict[str, int] = {}
+        for unit in picture.units.values():
+            by_status[unit.status] = by_status.get(unit.status, 0) + 1
+        for status, count in sorted(by_status.items()):
+            units.add_metric([status], count)
+        yield units
+
+    def _feeds(self) -> Iterable[Metric]:
+        snapshot = self._services.health.snapshot()
+        age = GaugeMetricFamily("liandong_feed_age_seconds", "Since the feed was last heard", labels=["feed"])
+        accepted = CounterMetricFamily("liandong_feed_accepted", "Reports taken since the start", labels=["feed"])
+        rejected = CounterMetricFamily("liandong_feed_rejected", "Reports refused since the start", labels=["feed", "reason"])
+        for name, feed in snapshot["feeds"].items():
+            if feed["age_s"] is not None:
+                age.add_metric([name], feed["age_s"])
+            accepted.add_metric([name], feed["accepted"])
+            for reason, count in feed["rejected"].items():
+                rejected.add_metric([name, reason], count)
+        yield from (age, accepted, rejected)
+        if snapshot["loop_lag_p99_ms"] is not None:
+            lag_s = snapshot["loop_lag_p99_ms"] / 1000.0
+            yield GaugeMetricFamily("liandong_loop_lag_p99_seconds", "How late the event loop woke, last minute", lag_s)
+
+
+def router(services: Services) -> APIRouter:
+    """`/metrics`, mounted at the root and below /api/v1."""
+    routes = APIRouter(tags=["system"])
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SystemCollector(services))
+
+    @routes.get(
+        "/metrics",
+        responses={200: {"description": "Prometheus text", "content": {CONTENT_TYPE_LATEST: {"example": "liandong_revision 20417"}}}},
+    )
+    async def metrics(request: Request) -> Response:
+        """Figures for Prometheus: revision, incidents, units, feeds, loop lag."""
+        services.authority.authorise(actor_of(request), Action.SEE_METRICS)
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return routes

@@ -1,0 +1,84 @@
+"""Everything at once, now or then, and what changed since."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from dashboard.api import views
+from dashboard.api.describe import answers
+from dashboard.api.problems import InvalidFields
+from dashboard.api.shapes import Instant, answer
+from dashboard.edge import actor_of
+from dispatch.model import Actor
+from dispatch.picture import OperatingPicture
+from operations.authority import Action
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+MAX_EVENTS = 1000
+
+_PICTURE = {
+    "revision": 20417,
+    "at": "2026-05-01T12:15:00Z",
+    "live": True,
+    "scope": {"name": "operator", "role": "operator", "org_code": "330200000000"},
+    "units": [{"unit_id": "330203A3", "callsign": "江厦A3", "kind": "patrol_car", "status": "available", "lon": 121.5503, "lat": 29.8739}],
+    "incidents": [{"incident_id": "0196b2a4-77aa-7c31-9d55-2f6b1f0c9a10", "number": 117, "stage": "received", "grade": 2}],
+    "elements": {"street_camera": {"count": 2000, "newest_at": None, "state": "static"}},
+}
+_CHANGES = {"revision": 20417, "more": False, "events": [{"revision": 20417, "event": "note_added", "incident_id": "…", "text": "…"}]}
+
+
+def router(services: Services) -> APIRouter:
+    """`/picture` and `/changes`."""
+    routes = APIRouter(tags=["picture"])
+
+    @routes.get("/picture", responses=answers(_PICTURE, problems=(422,)))
+    async def picture(
+        request: Request, at: Annotated[Instant | None, Query(description="a past moment; default: now", examples=[None])] = None
+    ) -> Response:
+        """Revision, units with positions, open incidents and element counts the caller may see, as of now or of a past moment."""
+        actor = actor_of(request)
+        services.authority.authorise(actor, Action.SEE_PICTURE)
+        if at is None:
+            return answer(_picture(services, actor, services.handler.picture, views.live_fixes(services)) | {"at": services.clock.now()})
+        services.authority.authorise(actor, Action.SEE_HISTORY)
+        if at > services.clock.now():
+            raise InvalidFields.one("at", f"{at.isoformat()} is in the future; ask for a past moment")
+        then, state = await asyncio.gather(services.history.picture_at(at), asyncio.to_thread(services.tracks.state_at, at.timestamp()))
+        shown = await asyncio.to_thread(_picture, services, actor, then, views.Fixes(state.unit_ids, state))
+        # Counts of elements are not kept for the past.
+        return answer(shown | {"at": at, "live": False, "elements": {}})
+
+    @routes.get("/changes", responses=answers(_CHANGES, problems=(422,)))
+    async def changes(
+        request: Request,
+        since: Annotated[int, Query(ge=0, le=2**53, description="the revision seen last", examples=[20416])],
+        limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 500,
+    ) -> Response:
+        """Journal events after a revision that the caller may see. While `more`, ask again from the `revision` answered."""
+        actor = actor_of(request)
+        services.authority.authorise(actor, Action.SEE_HISTORY)
+        events = await services.history.changes(since, limit)
+        shown = await views.visible_events(services, actor, events, services.handler.picture)
+        reached = events[-1].revision if events else since
+        return answer({"revision": reached, "more": len(events) == limit, "events": shown})
+
+    return routes
+
+
+def _picture(services: Services, actor: Actor, picture: OperatingPicture, fixes: views.Fixes) -> dict[str, Any]:
+    units = views.visible_units(services, actor, picture, fixes)
+    incidents = views.visible_incidents(services, actor, picture)
+    return {
+        "revision": picture.revision,
+        "live": True,
+        "scope": {"name": actor.name, "role": actor.role, "org_code": actor.org_code, "unit_id": actor.unit_id},
+        "units": units,
+        "incidents": incidents,
+        "elements": views.element_counts(services, actor, units, incidents),
+    }
