@@ -6,6 +6,7 @@ directions is cut where the two times meet, so each metre of street appears once
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,11 +40,16 @@ class StreetPieces:
         lon, lat = self.projection.to_degrees(self.x, self.y)
         return np.round(np.stack((lon, lat), axis=1), 6).astype(np.float64, copy=False)
 
-    def lines(self, ring: int, cumulative: bool = True) -> list[list[list[float]]]:
-        """Polylines [[lon, lat], …] reached within ring number `ring`; with `cumulative=False` only those the smaller rings lack."""
+    def lines(self, ring: int, cumulative: bool = True) -> list[list[tuple[float, float]]]:
+        """Polylines of lon, lat reached within ring number `ring`; with `cumulative=False` only those the smaller rings lack."""
         chosen = np.flatnonzero(self.ring <= ring if cumulative else self.ring == ring)
-        vertices = self.lonlat.tolist()
-        return [vertices[self.start[i] : self.start[i + 1]] for i in chosen]
+        vertices, start = self._vertices
+        return [vertices[start[i] : start[i + 1]] for i in chosen.tolist()]
+
+    @cached_property
+    def _vertices(self) -> tuple[list[tuple[float, float]], list[int]]:
+        """The vertices as tuples, which the garbage collector leaves alone, and where each piece starts."""
+        return list(zip(*self.lonlat.T.tolist(), strict=True)), self.start.tolist()
 
     def gapped(self, ring: int) -> tuple[Floats, Floats]:
         """lon and lat of the polylines first reached in this ring, one after the other with NaN between them."""
@@ -67,6 +73,8 @@ class StreetShapes:
         self._first, self._last = owned(graph.first_vertex), owned(graph.last_vertex)
         self._x, self._y = owned(graph.vertex_x), owned(graph.vertex_y)
         self._vertices = np.abs(self._last - self._first) + 1
+        self._drawn_m = np.empty(len(self._first))
+        measure_shapes(self._first, self._last, self._x, self._y, self._drawn_m)
 
     def pieces(self, found: Found, levels_s: Sequence[float]) -> StreetPieces:
         """The reached stretches cut at `levels_s` (ascending, at most the search's limit)."""
@@ -93,7 +101,9 @@ class StreetShapes:
         ring, owner = np.empty(most_pieces, np.uint8), np.empty(most_pieces, np.int32)
         length, start = np.empty(most_pieces), np.empty(most_pieces + 1, np.int64)
         x, y, time = np.empty(most_vertices), np.empty(most_vertices), np.empty(most_vertices, np.float32)
-        pieces = write_pieces(stretches, levels, self._first, self._last, self._x, self._y, ring, owner, length, start, x, y, time)
+        pieces = write_pieces(
+            stretches, levels, self._first, self._last, self._x, self._y, self._drawn_m, ring, owner, length, start, x, y, time
+        )
         used = int(start[pieces])
         return StreetPieces(
             tuple(float(s) for s in levels), ring[:pieces], owner[:pieces], length[:pieces], start[: pieces + 1],
@@ -108,28 +118,42 @@ class StreetShapes:
         chain = np.array(edges, np.int32)
         room = int(self._vertices[chain].sum()) + 2 * len(chain)
         x, y, time = np.empty(room), np.empty(room), np.empty(room, np.float32)
-        used = write_route(chain, start, end, self._first, self._last, self._x, self._y, x, y, time)
+        used = write_route(chain, start, end, self._first, self._last, self._x, self._y, self._drawn_m, x, y, time)
         lon, lat = self._projection.to_degrees(x[:used], y[:used])
         return np.round(np.stack((lon, lat), axis=1), 6).astype(np.float64, copy=False)
 
 
 def edge_metres(found: Found, levels_s: Sequence[float]) -> list[float]:
     """Metres of directed edges within each level: a street reached in both directions counts twice."""
-    time_s, length_m = found.profile.time_s, found.ground.length_m
-    edge, label_s = found.edge, found.label_s
-    t = np.maximum(time_s[edge], 1e-9)
-    seed_t = np.maximum(time_s[found.seed_edge], 1e-9)
-    # The point's own edge: first the part that leads straight to it, then what a way round the block reaches of the rest.
-    straight = found.seed_fraction if found.towards else 1.0 - found.seed_fraction
-    room = np.ones(len(edge))
-    for seed, share in zip(found.seed_edge, straight, strict=True):
-        room[edge == seed] -= share
-    metres = []
-    for level in levels_s:
-        share = np.clip((level - label_s) / t, 0.0, room)
-        own = np.clip(level / seed_t, 0.0, straight)
-        metres.append(float((share * length_m[edge]).sum() + (own * length_m[found.seed_edge]).sum()))
-    return metres
+    levels, metres = np.array(levels_s, np.float64), np.zeros(len(levels_s))
+    sum_edges(
+        found.edge, found.label_s, found.profile.time_s, found.ground.length_m, found.seed_edge, found.seed_fraction, found.towards,
+        levels, metres,
+    )  # fmt: skip
+    return [float(m) for m in metres]
+
+
+@njit(cache=True, nogil=True)
+def sum_edges(
+    edges: Ints, label_s: Floats, time_s: Times, length_m: Times, seed_edge: Ints, seed_fraction: Floats, towards: bool,
+    levels_s: Floats, metres: Floats,
+) -> None:  # fmt: skip
+    """Add to `metres` what each level reaches of every edge."""
+    for i in range(len(edges)):
+        e = edges[i]
+        room = 1.0
+        for s in range(len(seed_edge)):
+            if seed_edge[s] == e:
+                # Part of the point's own edge leads straight to it and is counted below.
+                room -= seed_fraction[s] if towards else 1.0 - seed_fraction[s]
+        for k in range(len(levels_s)):
+            if levels_s[k] > label_s[i]:
+                metres[k] += length_m[e] * min(room, (levels_s[k] - label_s[i]) / max(time_s[e], 1e-9))
+    for s in range(len(seed_edge)):
+        e = seed_edge[s]
+        straight = seed_fraction[s] if towards else 1.0 - seed_fraction[s]
+        for k in range(len(levels_s)):
+            metres[k] += length_m[e] * min(straight, levels_s[k] / max(time_s[e], 1e-9))
 
 
 @njit(cache=True, nogil=True)
@@ -196,31 +220,42 @@ def write_stretches(
 
 
 @njit(cache=True, nogil=True)
+def measure_shapes(first: Ints, last: Ints, x: Floats, y: Floats, drawn_m: Floats) -> None:
+    """Metres of each edge as drawn, summed in its own direction, exactly as `write_line` sums them."""
+    for e in range(len(first)):
+        step = 1 if last[e] >= first[e] else -1
+        total = 0.0
+        for v in range(first[e], last[e], step):
+            dx, dy = x[v + step] - x[v], y[v + step] - y[v]
+            total += math.sqrt(dx * dx + dy * dy)
+        drawn_m[e] = total
+
+
+@njit(cache=True, nogil=True)
 def write_line(
-    edge: int, a: float, b: float, a_s: float, b_s: float, first: Ints, last: Ints, x: Floats, y: Floats,
+    edge: int, a: float, b: float, a_s: float, b_s: float, first: Ints, last: Ints, x: Floats, y: Floats, drawn_m: Floats,
     used: int, out_x: Floats, out_y: Floats, out_s: Times,
 ) -> tuple[int, float]:  # fmt: skip
     """Write the polyline of an edge between two fractions, time running evenly along it; return the vertices used and the metres."""
     step = 1 if last[edge] >= first[edge] else -1
-    total = 0.0
-    for v in range(first[edge], last[edge], step):
-        total += np.hypot(x[v + step] - x[v], y[v + step] - y[v])
-    from_m, to_m = a * total, b * total
+    from_m, to_m = a * drawn_m[edge], b * drawn_m[edge]
     slope = (b_s - a_s) / (to_m - from_m) if to_m > from_m else 0.0
     along = 0.0
     begun = False
     for v in range(first[edge], last[edge], step):
-        length = np.hypot(x[v + step] - x[v], y[v + step] - y[v])
-        if along + length > from_m and along < to_m:
+        if along >= to_m:
+            break
+        dx, dy = x[v + step] - x[v], y[v + step] - y[v]
+        length = math.sqrt(dx * dx + dy * dy)
+        if along + length > from_m:
             if not begun:
                 u = max(0.0, (from_m - along) / length)
-                out_x[used], out_y[used], out_s[used] = x[v] + u * (x[v + step] - x[v]), y[v] + u * (y[v + step] - y[v]), a_s
+                out_x[used], out_y[used], out_s[used] = x[v] + u * dx, y[v] + u * dy, a_s
                 used += 1
                 begun = True
             end = min(to_m, along + length)
             u = (end - along) / length
-            out_x[used], out_y[used] = x[v] + u * (x[v + step] - x[v]), y[v] + u * (y[v + step] - y[v])
-            out_s[used] = a_s + (end - from_m) * slope
+            out_x[used], out_y[used], out_s[used] = x[v] + u * dx, y[v] + u * dy, a_s + (end - from_m) * slope
             used += 1
         along += length
     return used, to_m - from_m
@@ -228,7 +263,7 @@ def write_line(
 
 @njit(cache=True, nogil=True)
 def write_pieces(
-    stretches: Floats, levels_s: Floats, first: Ints, last: Ints, x: Floats, y: Floats,
+    stretches: Floats, levels_s: Floats, first: Ints, last: Ints, x: Floats, y: Floats, drawn_m: Floats,
     ring: NDArray[np.uint8], owner: Ints, length_m: Floats, start: NDArray[np.int64], out_x: Floats, out_y: Floats, out_s: Times,
 ) -> int:  # fmt: skip
     """Cut the stretches where their time passes a level and write each part as a polyline; return the pieces written."""
@@ -252,7 +287,7 @@ def write_pieces(
             before = used
             used, metres = write_line(
                 edge, a + u * (b - a), a + v * (b - a), a_s + u * (b_s - a_s), a_s + v * (b_s - a_s),
-                first, last, x, y, used, out_x, out_y, out_s,
+                first, last, x, y, drawn_m, used, out_x, out_y, out_s,
             )  # fmt: skip
             if used - before < 2:
                 used = before
@@ -265,8 +300,9 @@ def write_pieces(
 
 @njit(cache=True, nogil=True)
 def write_route(
-    edges: Ints, start: float, end: float, first: Ints, last: Ints, x: Floats, y: Floats, out_x: Floats, out_y: Floats, out_s: Times
-) -> int:
+    edges: Ints, start: float, end: float, first: Ints, last: Ints, x: Floats, y: Floats, drawn_m: Floats,
+    out_x: Floats, out_y: Floats, out_s: Times,
+) -> int:  # fmt: skip
     """Write consecutive edges as one polyline without repeating the junctions; return the vertices used."""
     used = 0
     for i in range(len(edges)):
@@ -275,7 +311,7 @@ def write_route(
         if b <= a and len(edges) > 1:
             continue
         begin = used
-        used, _ = write_line(edges[i], a, b, 0.0, 0.0, first, last, x, y, used, out_x, out_y, out_s)
+        used, _ = write_line(edges[i], a, b, 0.0, 0.0, first, last, x, y, drawn_m, used, out_x, out_y, out_s)
         if begin > 0 and used > begin:
             for v in range(begin + 1, used):
                 out_x[v - 1], out_y[v - 1] = out_x[v], out_y[v]

@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import ArrayLike
 
 from geodata.city import City
+from geodata.contours import Outline
 from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
 from geodata.nearest import (
     MAX_LIMIT_S,
@@ -53,20 +54,27 @@ class RingsAnswer:
     direction: Direction
     profile: ProfileName
     minutes: tuple[float, ...]
-    areas: tuple[shapely.MultiPolygon, ...]  # lon, lat degrees
+    outlines: tuple[Outline, ...]  # lon, lat degrees
     # Per ring, everything within it: metres of directed edges (both directions count) and of street (each once).
     edge_metres: tuple[float, ...]
     street_metres: tuple[float, ...]
     streets: StreetPieces  # ring k of the pieces is minutes[k]
 
+    @property
+    def areas(self) -> tuple[shapely.MultiPolygon, ...]:
+        """The rings' areas for shapely, lon, lat degrees."""
+        return tuple(o.shape for o in self.outlines)
+
     def geojson(self, streets: bool = False) -> dict[str, Any]:
         """FeatureCollection: one MultiPolygon a ring, the smallest last; `streets` puts the reached streets before, as MultiLineStrings."""
         largest_first = range(len(self.minutes) - 1, -1, -1)
-        features = [self._feature(k, "streets", {"type": "MultiLineString", "coordinates": self.streets.lines(k)}) for k in largest_first]
-        rings = [self._feature(k, "ring", shapely.geometry.mapping(self.areas[k])) for k in largest_first]
-        return {"type": "FeatureCollection", "features": (features if streets else []) + rings}
+        features = []
+        if streets:
+            features = [self._feature(k, "streets", "MultiLineString", self.streets.lines(k)) for k in largest_first]
+        features += [self._feature(k, "ring", "MultiPolygon", self.outlines[k].coordinates()) for k in largest_first]
+        return {"type": "FeatureCollection", "features": features}
 
-    def _feature(self, ring: int, kind: str, geometry: dict[str, Any]) -> dict[str, Any]:
+    def _feature(self, ring: int, kind: str, shape: str, coordinates: list[Any]) -> dict[str, Any]:
         properties = {
             "kind": kind,
             "minutes": self.minutes[ring],
@@ -76,7 +84,7 @@ class RingsAnswer:
             "street_metres": round(self.street_metres[ring], 1),
             "off_street_m": round(self.on_street.distance_m, 1),
         }
-        return {"type": "Feature", "properties": properties, "geometry": geometry}
+        return {"type": "Feature", "properties": properties, "geometry": {"type": shape, "coordinates": coordinates}}
 
 
 class TravelTimes:

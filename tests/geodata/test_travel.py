@@ -70,7 +70,7 @@ def test_gapped_lines_hold_each_band_once(travel: TravelTimes) -> None:
         lon, lat = streets.gapped(ring)
         lines = streets.lines(ring, cumulative=False)
         assert np.count_nonzero(np.isnan(lon)) == len(lines) - 1
-        assert [[float(a), float(b)] for a, b in zip(lon, lat, strict=True) if not math.isnan(a)] == [p for line in lines for p in line]
+        assert [(float(a), float(b)) for a, b in zip(lon, lat, strict=True) if not math.isnan(a)] == [p for line in lines for p in line]
 
 
 @pytest.mark.parametrize(
