@@ -74,7 +74,7 @@ class Enricher:
 
     def _placed(self, command: ReceiveIncident | Locate) -> ReceiveIncident | Locate:
         lon, lat = command.lon, command.lat
-        if lon is None or lat is None or not (math.isfinite(lon) and math.isfinite(lat)):
+        if lon is None or lat is None or not (abs(lon) <= 180 and abs(lat) <= 90):
             return command  # no point, or one that decide refuses
         try:
             lons, lats = to_wgs84(command.datum, lon, lat)

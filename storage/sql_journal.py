@@ -200,14 +200,20 @@ class SqlJournal:
         ]
 
     def snapshot(self, revision: int | None = None) -> OperatingPicture | None:
-        statement = select(t.snapshots.c.body).where(t.snapshots.c.schema == SNAPSHOT_SCHEMA)
+        statement = select(t.snapshots.c.revision, t.snapshots.c.body).where(t.snapshots.c.schema == SNAPSHOT_SCHEMA)
         if revision is not None:
             statement = statement.where(t.snapshots.c.revision <= revision)
         rows = self._rows(statement.order_by(t.snapshots.c.revision.desc()).limit(1))
+        if not rows:
+            return None
         try:
-            return picture_of_bytes(rows[0].body) if rows else None
-        except (zlib.error, msgspec.MsgspecError) as error:
-            raise JournalError(f"a snapshot can't be read: {error}; run verify, and delete the rows of the table snapshots") from error
+            picture = picture_of_bytes(rows[0].body)
+            if picture.revision != rows[0].revision:
+                raise ValueError(f"it is of revision {picture.revision}")
+        except (zlib.error, msgspec.MsgspecError, ValueError) as error:
+            remedy = "run verify; when the events are sound, delete the rows of the table snapshots"
+            raise JournalError(f"the snapshot of revision {rows[0].revision} can't be read: {error}; {remedy}") from error
+        return picture
 
     def _rows(self, statement: Any) -> list[Any]:
         try:

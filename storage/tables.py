@@ -58,7 +58,7 @@ incidents = Table(
 answers = Table(
     "answers",
     metadata,
-    Column("actor", String(200), primary_key=True),
+    Column("actor", Text, primary_key=True),
     Column("key", String(200), primary_key=True),
     Column("digest", String(64), nullable=False),
     Column("answer", Text, nullable=False),

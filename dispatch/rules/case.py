@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from dispatch.commands import Command
@@ -52,7 +52,7 @@ def unit_name(case: Case[Command], unit_id: str) -> str:
 
 def occurred_at(command: Command, now: datetime, not_before: datetime | None = None) -> datetime:
     """When it happened: as entered, or now; within the clock tolerance moved to where it is possible."""
-    at = min(command.happened_at or now, now)
+    at = min(command.happened_at or now, now).astimezone(UTC)
     return at if not_before is None else max(at, not_before)
 
 

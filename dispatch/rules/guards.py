@@ -7,12 +7,12 @@ what is already so is no breach.
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from dispatch.commands import Command
+from dispatch.commands import Caller, Command
 from dispatch.errors import Conflict, NotFound, RuleViolation
 from dispatch.model import UnitStatus
 from dispatch.rules.case import CLOCK_TOLERANCE, Case, assignment_of_unit, unit_name
@@ -20,6 +20,7 @@ from dispatch.rules.case import CLOCK_TOLERANCE, Case, assignment_of_unit, unit_
 MAX_TEXT = 4_000  # characters; a long report belongs into an uploaded file
 MAX_NAME = 200  # characters of an id, a callsign, a type, a code
 MAX_UNITS = 50  # in one command
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # nothing that is reported now happened before
 MAX_JSON = 64 * 1024  # bytes of a form or of an element's properties
 
 # Statuses in which a unit may be sent somewhere.
@@ -29,6 +30,8 @@ DEPLOYABLE = frozenset({UnitStatus.AVAILABLE, UnitStatus.COMMITTED_DEPLOYABLE})
 def strings_sound(case: Case[Any]) -> None:
     """Texts are bounded, can be stored (no NUL, no half surrogate), and names are not blank where they are needed."""
     for name, value in msgspec.structs.asdict(case.command).items():
+        if isinstance(value, Caller):
+            value = (value.name, value.number)
         values = value if isinstance(value, tuple) else (value,)
         for one in values:
             if isinstance(one, str):
@@ -55,7 +58,7 @@ def _json_sound(name: str, value: dict[str, Any]) -> None:
 
 
 def time_plausible(case: Case[Any]) -> None:
-    """No instant lies in the future, and each names its offset from UTC."""
+    """No instant lies in the future or before the year 2000, and each names its offset from UTC."""
     for name in ("happened_at", "called_at", "taken_at"):
         at = getattr(case.command, name, None)
         if at is not None:
@@ -69,6 +72,8 @@ def time_plausible(case: Case[Any]) -> None:
 def instant_plausible(name: str, at: datetime, now: datetime) -> None:
     if at.tzinfo is None:
         raise RuleViolation("implausible-time", f"{name} {at.isoformat()} has no offset from UTC; add one, such as +08:00.")
+    if at < LONG_AGO:
+        raise RuleViolation("implausible-time", f"{name} {at.isoformat()} is before {LONG_AGO.date()}; correct it.")
     if at > now + CLOCK_TOLERANCE:
         raise RuleViolation("implausible-time", f"{name} {at.isoformat()} is in the future (now {now.isoformat()}); correct it.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from dispatch.commands import (
     AddUpload,
     Cancel,
@@ -50,7 +52,7 @@ def receive(case: Case[ReceiveIncident]) -> Events:
             grade=command.grade,
             text=command.text,
             org_code=command.org_code or case.actor.org_code,
-            called_at=min(command.called_at or command.happened_at or case.now, case.now),
+            called_at=min(command.called_at or command.happened_at or case.now, case.now).astimezone(UTC),
             lon=command.lon,
             lat=command.lat,
             accuracy_m=command.accuracy_m,
@@ -179,6 +181,6 @@ def add_upload(case: Case[AddUpload]) -> Events:
             size_bytes=command.size_bytes,
             sha256=command.sha256,
             unit_id=command.unit_id,
-            taken_at=command.taken_at,
+            taken_at=None if command.taken_at is None else command.taken_at.astimezone(UTC),
         ),
     )

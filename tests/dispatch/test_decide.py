@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import get_args
 
 import msgspec
@@ -123,6 +123,16 @@ def test_the_desk_enters_when_it_happened(node: Node) -> None:
     assert (arrived.occurred_at, arrived.recorded_at) == (said_at, node.now)
     assert node.picture.incidents[incident_id].assignments[0].arrived_at == said_at
     assert node.picture.units["A"].status_since == said_at
+
+
+def test_instants_are_kept_in_utc(node: Node) -> None:
+    beijing = timezone(timedelta(hours=8))
+    (received,) = node.give(c.ReceiveIncident(incident_type="theft", grade=Grade.URGENT, called_at=START.astimezone(beijing)))
+    node.unit("A")
+    node.give(c.Push(incident_id=received.incident_id or "", unit_ids=("A",)))
+    (acknowledged,) = node.give(c.Acknowledge(incident_id=received.incident_id or "", happened_at=START.astimezone(beijing)))
+    assert (received.body.called_at, received.body.called_at.tzinfo) == (START, UTC)  # type: ignore[union-attr]
+    assert (acknowledged.occurred_at, acknowledged.occurred_at.tzinfo) == (START, UTC)
 
 
 def test_a_time_before_the_push_is_refused(node: Node) -> None:
@@ -359,6 +369,9 @@ def test_without_point_or_organisation_the_receiver_is_responsible(node: Node) -
         ({"text": "x" * 4001}, "unsound-text: text has 4001 characters; send at most 4000."),
         ({"text": "a\x00b"}, "unsound-text: text contains a character that can't be stored"),
         ({"source": "\ud800"}, "unsound-text: source contains a character that can't be stored"),
+        ({"caller": c.Caller("Li", "1\x003")}, "unsound-text: caller contains a character that can't be stored"),
+        ({"caller": c.Caller("L" * 201)}, "unsound-text: caller has 201 characters; send at most 200."),
+        ({"called_at": datetime.min.replace(tzinfo=UTC)}, "implausible-time: called_at 0001-01-01T00:00:00+00:00 is before 2000-01-01"),
         ({"called_at": START + timedelta(hours=1)}, "implausible-time: called_at 2026-05-01T09:00:00+00:00 is in the future"),
     ],
 )

@@ -50,7 +50,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "answers",
-        sa.Column("actor", sa.String(200), primary_key=True),
+        sa.Column("actor", sa.Text, primary_key=True),
         sa.Column("key", sa.String(200), primary_key=True),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("answer", sa.Text, nullable=False),

@@ -1,0 +1,100 @@
+"""What a command lacks is filled in before it is decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+
+from dispatch import commands as c
+from dispatch.commands import Promise
+from dispatch.errors import RuleViolation
+from dispatch.model import Grade, UnitKind, UnitStatus
+from operations.enrich import Enricher
+from operations.positions import PositionTable
+from storage.memory_journal import MemoryJournal
+from tests.dispatch.driver import COUNTY, STATION, Node, crew
+from tests.operations.handling import DESK, received, registered, running
+
+EAST, WEST = "330200000001", "330200000002"
+
+
+class Halves:
+    """East and west of a meridian."""
+
+    def locate(self, lon: float, lat: float) -> SimpleNamespace:
+        return SimpleNamespace(code=EAST if lon > 121.55 else WEST)
+
+
+class Flat:
+    """A second for each ten thousandth of a degree of longitude; no way for who stands on the point's parallel."""
+
+    def promises(
+        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
+    ) -> list[Promise | None]:
+        return [None if at == lat else Promise(round(abs(lon - there) * 1e4), 1.0) for there, at in zip(lons, lats, strict=True)]
+
+
+def enricher(**where: tuple[float, float]) -> Enricher:
+    table = PositionTable()
+    for unit_id, (lon, lat) in where.items():
+        index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
+        table.lon[index], table.lat[index] = lon, lat
+    return Enricher(Halves(), Flat(), table)
+
+
+@pytest.mark.parametrize(("lon", "org_code"), [(121.6, EAST), (121.5, WEST)])
+async def test_the_place_says_who_is_responsible(lon: float, org_code: str) -> None:
+    async with running(MemoryJournal(), enricher=enricher()) as handler:
+        incident_id = await received(handler, lon=lon, org_code=None)
+        assert handler.picture.incidents[incident_id].org_code == org_code
+
+
+async def test_who_names_an_organisation_or_no_place_keeps_it() -> None:
+    async with running(MemoryJournal(), enricher=enricher()) as handler:
+        named = await received(handler, org_code=STATION)
+        nowhere = await received(handler, lon=None, lat=None, org_code=None)
+        assert handler.picture.incidents[named].org_code == STATION
+        assert handler.picture.incidents[nowhere].org_code == COUNTY
+
+
+async def test_another_datum_is_converted() -> None:
+    async with running(MemoryJournal(), enricher=enricher()) as handler:
+        incident_id = await received(handler, lon=121.55, lat=29.87, datum="gcj02")
+        incident = handler.picture.incidents[incident_id]
+        assert incident.lon is not None
+        assert incident.lat is not None
+        assert 300 < math.hypot((incident.lon - 121.55) * 96_000, (incident.lat - 29.87) * 111_000) < 700
+        with pytest.raises(RuleViolation, match="tokyo"):
+            await received(handler, datum="tokyo")
+
+
+async def test_a_push_carries_the_time_promised_where_there_is_a_way() -> None:
+    parts = enricher(A=(121.56, 29.9), B=(121.60, 29.87))
+    async with running(MemoryJournal(), enricher=parts) as handler:
+        await registered(handler, "A", "B", "C")
+        incident_id = await received(handler, lon=121.55, lat=29.87)
+        await handler.handle(c.Push(incident_id=incident_id, unit_ids=("A", "B", "C")), DESK)
+        promised = {a.unit_id: a.promised_eta_s for a in handler.picture.incidents[incident_id].assignments}
+        # B has no way there, C was never heard of.
+        assert promised == {"A": 100.0, "B": None, "C": None}
+
+
+async def test_moving_the_point_promises_again_to_those_on_their_way() -> None:
+    parts = enricher(A=(121.56, 29.9), B=(121.56, 29.9))
+    async with running(MemoryJournal(), enricher=parts) as handler:
+        await registered(handler, "A", "B")
+        incident_id = await received(handler, lon=121.55, lat=29.87)
+        await handler.handle(c.Push(incident_id=incident_id, unit_ids=("A", "B")), DESK)
+        await handler.handle(c.Arrive(incident_id=incident_id), crew("B"))
+        await handler.handle(c.Locate(incident_id=incident_id, lon=121.50, lat=29.87), DESK)
+        incident = handler.picture.incidents[incident_id]
+        assert incident.org_code == WEST
+        assert {a.unit_id: a.promised_eta_s for a in incident.assignments} == {"A": 600.0, "B": 100.0}
+
+
+async def test_a_point_that_is_none_is_left_to_the_rules() -> None:
+    command = c.ReceiveIncident(incident_type="theft", grade=Grade.URGENT, lon=math.nan, lat=29.0)
+    assert await enricher().enrich(command, Node().picture, None) is command
