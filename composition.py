@@ -53,7 +53,6 @@ from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
 from storage.sql_journal import SqlJournal
-from storage.track_reader import TrackReader
 from storage.tracks import TrackStore
 
 log = structlog.get_logger()
@@ -99,6 +98,9 @@ class Node:
             stack.push_async_callback(services.history.stop)
             await services.elements.start()
             await services.evidence.start()
+            last_known = await asyncio.to_thread(self.tracks.last_known)
+            await services.intake.start(services.bus, last_known)
+            stack.push_async_callback(services.intake.stop)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
             await services.intake.start(services.bus, await asyncio.to_thread(self.tracks.last_known))
@@ -138,7 +140,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         cameras=CameraStore(engine),
         health=health,
         ground=Ground(city.graph),
-        snap_distance=travel.snap_distance,
+        snap_distance=travel.street_distance_m,
     )
     scene = SceneService(
         travel=travel,

@@ -8,8 +8,7 @@ from fastapi import FastAPI, WebSocket
 from starlette.types import ASGIApp
 
 from dashboard import terminal_pages, uploads
-from dashboard.api.problems import add_problem_handlers
-from dashboard.api.routes import add_api
+from dashboard.api import add_api, create_server
 from dashboard.application import add_pages
 from dashboard.edge import Edge, actor_of, datum_of
 from dashboard.live import add_live
@@ -32,8 +31,7 @@ NOT_PERMITTED = 4403  # WebSocket close code
 
 def create_app(services: Services, demo_accounts: DemoAccounts) -> ASGIApp:
     """One ASGI application on one port. `demo_accounts` is empty outside demo mode."""
-    server = FastAPI(title="Liandong", openapi_url=None, docs_url=None, redoc_url=None)
-    add_problem_handlers(server)
+    server = create_server()
     add_api(server, services)
     server.include_router(uploads.router(services))
     server.include_router(terminal_pages.router())

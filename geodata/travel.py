@@ -32,7 +32,7 @@ from geodata.nearest import (
     unit_times,
 )
 from geodata.rings import areas
-from geodata.searches import Direction, Ground, ProfileName, RoadPoint
+from geodata.searches import Direction, Floats, Ground, ProfileName, RoadPoint
 from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Snapper
 from geodata.streets import StreetGraph
 
@@ -100,6 +100,10 @@ class TravelTimes:
     def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
         """The nearest place on a street. Raises OffNetwork with the distance."""
         return self._snapper.snap(lon, lat, profile, max_distance_m)
+
+    def street_distance_m(self, lon: ArrayLike, lat: ArrayLike) -> Floats:
+        """Metres from each point to the nearest street; inf where none is near."""
+        return self._snapper.snap_all(lon, lat).distance_m
 
     def place(self, lon: ArrayLike, lat: ArrayLike, on_foot: ArrayLike) -> UnitPlacement:
         """Units on the network, from positions of any kind. Off the network is edge -1, never an error."""
