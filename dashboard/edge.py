@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.api.problems import problem
+from dashboard.problems import problem
 from dashboard.rate_limit import RateLimit
 from dispatch.clock import Clock
 from dispatch.errors import NotPermitted

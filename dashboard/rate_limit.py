@@ -20,12 +20,12 @@ class RateLimit:
         """Take one. 0 when it was there, else the seconds until it will be (nothing is taken then)."""
         now_s = self._clock.unix_s()
         longest_s = self._burst / self._per_s
-        # Bounded above too: a clock that was set back must not lock anyone out.
-        full_at = min(max(self._full_at.get(key, 0.0), now_s), now_s + longest_s) + 1.0 / self._per_s
-        over_s = full_at - now_s - longest_s
-        if over_s > 1e-9:
-            return over_s
         if len(self._full_at) >= self._max_keys:
             self._full_at = {k: at for k, at in self._full_at.items() if at > now_s}
-        self._full_at[key] = full_at
+        # Bounded above too: a clock that was set back must not lock anyone out.
+        full_at = self._full_at[key] = min(max(self._full_at.get(key, 0.0), now_s), now_s + longest_s)
+        wait_s = full_at + 1.0 / self._per_s - now_s - longest_s
+        if wait_s > 1e-9:
+            return wait_s
+        self._full_at[key] = full_at + 1.0 / self._per_s
         return 0.0

@@ -15,8 +15,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from starlette.requests import ClientDisconnect
 
-from dashboard.api.problems import problem
 from dashboard.edge import actor_of
+from dashboard.problems import problem
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.model import Actor
 from operations.evidence import Evidence

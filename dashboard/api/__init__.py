@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from dashboard.api import docs, elements, ground, incidents, metrics, picture, system, units
 from dashboard.api.describe import EVERYWHERE, add_openapi
-from dashboard.api.problems import add_problem_handlers
+from dashboard.problems import add_problem_handlers
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 import msgspec
 from pydantic import ConfigDict, Field
 
-from dashboard.api.problems import FieldError, InvalidFields
 from dashboard.api.shapes import Body, Datum, GradeNumber, Id, Instant, JsonObject, Latitude, Longitude, Metres, Name, Text
+from dashboard.problems import FieldError, InvalidFields
 from dispatch.commands import AnyIncidentCommand, IncidentCommand
 
 COMMANDS: dict[str, type[IncidentCommand]] = {str(kind.__struct_config__.tag): kind for kind in get_args(AnyIncidentCommand)}

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api import views
 from dashboard.api.describe import answers
 from dashboard.api.ground import GEOJSON
-from dashboard.api.problems import InvalidFields
 from dashboard.api.shapes import ElementBody, Id, IdempotencyKey, answer, numbers, require_point
 from dashboard.edge import actor_of, datum_of
+from dashboard.problems import InvalidFields
 from dispatch.catalogue import ElementKind
 from dispatch.commands import WriteElement
 from dispatch.errors import NotFound

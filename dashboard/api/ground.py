@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboard.api.describe import answers
 from dashboard.api.incidents import SCENE
-from dashboard.api.problems import InvalidFields
-from dashboard.api.shapes import Instant, LatQuery, LonQuery, answer, numbers, require_point, words
+from dashboard.api.shapes import Instant, LatQuery, LonQuery, answer, numbers, words
 from dashboard.edge import actor_of
+from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
 from geodata.places import MAX_QUERY_LENGTH
 from geodata.travel import MAX_RINGS, BadRings
@@ -54,7 +54,6 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         """Travel-time rings by road, the smallest last. A point off the network is 422 with the distance to the nearest street."""
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
-        require_point(services, lon, lat)
         levels = numbers("minutes", minutes, 1, MAX_RINGS)
         try:
             drawn = await services.scene.rings(lon, lat, levels, direction)
@@ -75,7 +74,6 @@ def router(services: Services) -> APIRouter:
         """The k units soonest at a point by road, each at its own kind's speed, with the reasons for or against it."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_SCENE)
-        require_point(services, lon, lat)
         chosen_kinds = words("kinds", kinds, frozenset(UnitKind))
         statuses = words("status", status, frozenset(UnitStatus))
         return answer({"units": await services.scene.nearest(lon, lat, actor, k, chosen_kinds, statuses)})
@@ -84,8 +82,6 @@ def router(services: Services) -> APIRouter:
     async def eta(request: Request, from_lon: LonQuery, from_lat: LatQuery, to_lon: LonQuery, to_lat: LatQuery) -> Response:
         """The fastest way by car between two points: seconds, metres and the line."""
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
-        require_point(services, from_lon, from_lat)
-        require_point(services, to_lon, to_lat)
         way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat))
         line = {"type": "LineString", "coordinates": way.lonlat.tolist()}
         return answer({"eta_s": round(way.eta_s, 1), "distance_m": round(way.distance_m, 1), "line": line})
@@ -95,7 +91,6 @@ def router(services: Services) -> APIRouter:
         """The one-click answer for any point."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_SCENE)
-        require_point(services, lon, lat)
         return answer(await services.scene.scene(lon, lat, actor))
 
     @routes.get("/places", responses=answers(_PLACES, problems=(422,)))

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api import views
 from dashboard.api.command_body import CommandBody, to_command
 from dashboard.api.describe import answers
-from dashboard.api.problems import InvalidFields
 from dashboard.api.shapes import IdempotencyKey, Instant, NewIncident, answer, known_org, require_point, words
 from dashboard.edge import actor_of, datum_of
+from dashboard.problems import InvalidFields
 from dispatch.commands import Caller, ReceiveIncident
 from dispatch.errors import NotFound
 from dispatch.evolve import fold

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboard.api import views
 from dashboard.api.describe import answers
-from dashboard.api.problems import InvalidFields
 from dashboard.api.shapes import Instant, answer
 from dashboard.edge import actor_of
+from dashboard.problems import InvalidFields
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
 from operations.authority import Action

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Header, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, WithJsonSchema
 
-from dashboard.api.problems import FieldError, InvalidFields
+from dashboard.problems import FieldError, InvalidFields
 from dispatch.model import Grade, UnitKind
 from geodata.datum import to_wgs84
 
