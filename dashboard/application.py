@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from dashboard import ids
 from dashboard.callbacks import commands, new_incident, scene, selection
-from dashboard.i18n import LANGUAGES, words
+from dashboard.i18n import LANGUAGES, words_in
 from dashboard.layouts.page import Page
 from dashboard.layouts.shell import shell
 from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, add_login
@@ -46,7 +46,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
         enable_mcp=False,
         assets_folder=str(ASSETS),
         assets_ignore=_NOT_BY_DASH,
-        assets_path_ignore=[r"build/terminal"],  # the phone's page is not Dash's
+        assets_path_ignore=[r"^terminal$"],  # the phone's page is not Dash's
         title="联动 Liandong",
         update_title="",
         index_string=_INDEX.replace("VARIABLES", css_variables()),
@@ -54,21 +54,26 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     )
 
     def layout() -> object:
-        request = app.backend.request_adapter()
-        actor = request.context.visitor.actor
-        language = request.cookies.get(LANGUAGE_COOKIE, "en")
-        theme = request.cookies.get(THEME_COOKIE, "dark")
-        page = Page(
-            words=words(language if language in LANGUAGES else "en"),
-            theme=theme if theme in THEMES else "dark",
-            actor_name=actor.name,
-            role=actor.role,
-            demo=services.demo,
-        )
-        return shell(services, page)
+        return shell(services, _page_of_request(app, services))
 
     app.layout = layout
     app.clientside_callback(ClientsideFunction("liandong", "start"), Input(ids.CONFIG, "data"))
     for conversation in (selection, scene, commands, new_incident):
         conversation.register(app, services)
     return app
+
+
+def _page_of_request(app: Dash, services: Services) -> Page:
+    """Who reads, in which language and theme. Dash also asks once at the start, for nobody, to learn every id."""
+    if not app.backend.has_request_context():
+        return Page(words_in("en"), "dark", actor_name="", role="", demo=services.demo)
+    request = app.backend.request_adapter()
+    actor = request.context.visitor.actor
+    language, theme = request.cookies.get(LANGUAGE_COOKIE, "en"), request.cookies.get(THEME_COOKIE, "dark")
+    return Page(
+        words=words_in(language if language in LANGUAGES else "en"),
+        theme=theme if theme in THEMES else "dark",
+        actor_name=actor.name,
+        role=actor.role,
+        demo=services.demo,
+    )

@@ -79,6 +79,16 @@ CHANNELS = {
     "api": pgettext("channel", "API"),
     "feed": pgettext("channel", "feed"),
 }
+ROLES = {
+    "viewer": pgettext("role", "Viewer"),
+    "officer": pgettext("role", "Officer"),
+    "call_taker": pgettext("role", "Call taker"),
+    "operator": pgettext("role", "Operator"),
+    "commander": pgettext("role", "Commander"),
+    "reviewer": pgettext("role", "Reviewer"),
+    "supervisor": pgettext("role", "Supervisor"),
+    "admin": pgettext("role", "Administrator"),
+}
 
 
 class Words:
@@ -117,6 +127,9 @@ class Words:
         pair = CHANNELS.get(channel or "")
         return self.entry(pair) if pair else channel or ""
 
+    def role(self, role: str) -> str:
+        return self.entry(ROLES[role]) if role in ROLES else role
+
     def pick(self, zh: str, en: str) -> str:
         """The one of two given names that suits; the other when it is empty."""
         return (zh or en) if self.language == "zh" else (en or zh)
@@ -150,7 +163,7 @@ _ONLY_ASSIGNED = {AssignmentStage.RELEASED, AssignmentStage.RECALLED, Assignment
 
 
 @cache
-def words(language: str) -> Words:
+def words_in(language: str) -> Words:
     """The words of a language; anything unknown is English."""
     return Words(language if language in LANGUAGES else "en")
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from dashboard.edge import client_address, clear_session, safe_next, set_session
-from dashboard.i18n import Words, words
+from dashboard.edge import clear_session, client_address, safe_next, set_session
+from dashboard.i18n import Words, words_in
 from dashboard.layouts.login import login_page
 from operations.accounts import SESSION_COOKIE, TooManyAttempts
 
@@ -33,7 +33,7 @@ def add_login(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     router = APIRouter(include_in_schema=False)
 
     def page(request: Request, next_path: str, error: str = "", name: str = "", status: int = 200) -> HTMLResponse:
-        spoken = words(language_of(request))
+        spoken = words_in(language_of(request))
         city = spoken.pick(services.city.name, services.city.name_en)
         listed = [(account, password, role, _where(services, code, spoken)) for account, password, role, code in demo_accounts]
         return HTMLResponse(login_page(city, spoken, safe_next(next_path), error, listed, name), status, {"Cache-Control": "no-store"})
@@ -48,7 +48,7 @@ def add_login(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
         """Check name and password; on success go where the visitor wanted to."""
         form = {key: values[0] for key, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
         name, next_path = form.get("name", ""), form.get("next", "/")
-        spoken = words(language_of(request))
+        spoken = words_in(language_of(request))
         is_wall = safe_next(next_path).startswith("/wall")
         try:
             secret = await services.accounts.login(name, form.get("password", ""), client_address(request), wall=is_wall)

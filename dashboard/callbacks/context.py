@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from dash import Dash
 
-from dashboard.i18n import Words, words
+from dashboard.i18n import Words, words_in
 from dashboard.layouts.facts import Facts
 from dispatch.model import Actor
 from operations.authority import as_wall
@@ -24,7 +24,7 @@ def actor_of_callback(app: Dash, page: dict[str, Any] | None = None) -> Actor:
 
 def words_of(page: dict[str, Any] | None) -> Words:
     """The words of the page's language."""
-    return words((page or {}).get("lang", "en"))
+    return words_in((page or {}).get("lang", "en"))
 
 
 def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> Facts:

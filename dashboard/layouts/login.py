@@ -13,7 +13,7 @@ def login_page(city_name: str, words: Words, next_path: str, error: str, demo_ac
     other = "en" if words.language == "zh" else "zh"
     listed = "".join(
         f'<button type="button" class="demo" data-name="{escape(account)}" data-password="{escape(password)}">'
-        f"<b>{escape(account)}</b><span>{escape(words(role))}</span><i>{escape(where)}</i></button>"
+        f"<b>{escape(account)}</b><span>{escape(words.role(role))}</span><i>{escape(where)}</i></button>"
         for account, password, role, where in demo_accounts
     )
     demo = f'<section class="demos"><h2>{escape(words("Demo accounts"))}</h2><div>{listed}</div></section>' if listed else ""

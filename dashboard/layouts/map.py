@@ -25,7 +25,7 @@ def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:
                 id=ids.MAP_NOTICE,
             ),
             html.Div(
-                [html.Span(words("By road, with turnout"), className="label")]
+                [html.Span(words("By road, without turnout"), className="label")]
                 + [html.Span([html.I(className=f"ring-{m}"), words("{n} min", n=m)]) for m in (1, 3, 5)],
                 id=ids.RING_LEGEND,
             ),

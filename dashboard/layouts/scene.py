@@ -11,7 +11,7 @@ from dashboard import ids
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, section, status_pill
 from dashboard.layouts.selected import element_name
-from dispatch.model import Incident, Stage
+from dispatch.model import Incident
 
 _SHOWN_BEYOND = 4
 _SHOWN_CAMERAS = 6

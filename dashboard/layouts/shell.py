@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def shell(services: Services, page: Page) -> html.Div:
     """The page for one reader. Desk and wall are the same parts; the style sheet hides the controls on a wall."""
     words = page.words
-    root = services.organisations.get(services.organisations.city)
+    root = services.organisations.city
     centre, zoom = first_view(services.city.bounds, (root.lon, root.lat))
     figure = city_map(centre, zoom, page.theme, words.language)
     return html.Div(

@@ -84,6 +84,7 @@ async function start(config) {
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall() } });
   if (asked.selection) select(asked.selection);
   document.documentElement.classList.add("ready");
+
 }
 
 // crypto.randomUUID exists on https and on this machine only; a desk may reach its server by plain http inside a closed network.
@@ -141,6 +142,7 @@ function drawScene(found) {
     else if (type === "MultiLineString") for (const path of coordinates) streets.push({ minutes, path });
   }
   rings.sort((a, b) => b.minutes - a.minutes);
+  document.documentElement.classList.toggle("has-rings", rings.length > 0);
   showScene({ rings, streets, point: found?.point ?? null });
 }
 

@@ -214,11 +214,18 @@ function unitsInView(now) {
   const bounds = basemap.map.getBounds();
   const [west, south, east, north] = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
   const found = [];
+  // One label a cell of about its own size: more would only cover each other.
+  const cellLon = ((east - west) / basemap.map.getContainer().clientWidth) * 84 * big();
+  const cellLat = ((north - south) / basemap.map.getContainer().clientHeight) * 26 * big();
+  const taken = new Set();
   for (let k = 0; k < drawn.count && found.length < MOST_LABELS; k += 1) {
     const index = drawn.index[k];
     const lon = fleet.shown[2 * index];
     const lat = fleet.shown[2 * index + 1];
     if (!(lon > west && lon < east && lat > south && lat < north)) continue;
+    const [column, line] = [Math.floor((lon - west) / cellLon), Math.floor((lat - south) / cellLat)];
+    if (taken.has(column * 10_000 + line)) continue;
+    for (const near of [-1, 0, 1]) taken.add((column + near) * 10_000 + line);
     const silentS = now - fleet.heardAt[index];
     const old = silentS > FADED_AFTER_S;
     found.push({ index, old, text: old ? `${fleet.rows[index].callsign} · ${age(silentS)}` : fleet.rows[index].callsign });

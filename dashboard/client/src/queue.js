@@ -95,6 +95,9 @@ export async function startQueue() {
       refresh();
     });
   api = await window.dash_ag_grid.getApiAsync("queue");
+  // A card is as high as its three lines, whatever the size of the type.
+  const lineHeight = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  api.setGridOption("rowHeight", Math.round(lineHeight * (document.documentElement.dataset.page === "wall" ? 5.7 : 4.7)));
   api.addEventListener("rowClicked", (event) => select({ kind: "incident", incident_id: event.data.incident_id }));
   refresh();
 }
@@ -108,7 +111,7 @@ export function registerCard() {
     return h(
       "div",
       { className: `card grade-${data.grade}${data.selected ? " selected" : ""}${data.stage === "received" ? " waiting" : ""}` },
-      h("span", { className: `grade-sign shape-${state.config.marks.grades[data.grade].shape}`, title: state.config.grades[data.grade] }, String(data.grade)),
+      h("span", { className: `grade-sign grade-${data.grade} shape-${state.config.marks.grades[data.grade].shape}`, title: state.config.grades[data.grade] }, String(data.grade)),
       h("div", { className: "card-main" },
         h("div", { className: "card-first" },
           h("strong", null, data.type),

@@ -55,15 +55,16 @@ function drawFeeds() {
   const holder = byId("feeds");
   const feeds = state.health?.feeds || [];
   while (holder.children.length > feeds.length) holder.lastChild.remove();
+  const states = { ok: t("heard in time"), late: t("late"), silent: t("silent"), never: t("never heard") };
   feeds.forEach((feed, k) => {
     const badge = holder.children[k] || holder.appendChild(feedBadge());
     const word = { ok: "good", late: "warn", silent: "bad", never: "off" }[feed.state] || "off";
     badge.className = `badge ${word}`;
-    badge.title = t("Feed {name}: {state}", { name: feed.name, state: t(feed.state) });
+    badge.title = t("Feed {name}: {state}", { name: feed.name, state: states[feed.state] });
     put(badge.querySelector(".word"), feed.name);
     const heard = badge.querySelector(".age");
     if (feed.heardAt !== null) heard.dataset.ageOf = String(feed.heardAt);
-    else put(heard, t("never"));
+    else put(heard, t("never heard"));
   });
 }
 
