@@ -7,7 +7,7 @@ from pathlib import Path
 
 from geodata.build import Progress, build_city
 from geodata.city import CityError, open_city
-from geodata.demo import DEMO_VERSION, demo_source
+from geodata.demo import demo_source, demo_version
 
 # Stands in city.toml instead of the hour of the build, so that the same version gives the same bytes.
 BUILT_AT = datetime(2016, 12, 1, tzinfo=UTC)
@@ -15,7 +15,7 @@ BUILT_AT = datetime(2016, 12, 1, tzinfo=UTC)
 
 def ensure_demo_city(folder: Path, progress: Progress | None = None) -> Path:
     """The folder of the demo city below `folder`; built first (under a minute) when this version is not there or damaged."""
-    out = folder / f"ningbo-{DEMO_VERSION}"
+    out = folder / f"ningbo-{demo_version()}"
     if (out / "city.toml").exists():
         try:
             open_city(out)

@@ -37,8 +37,11 @@ _PARTS = ("skeleton", "net", "density", "blocks", "network", "buildings", "eleme
 
 def demo_version() -> str:
     """Changes whenever the generator or its data change: the key under which a built demo city may be kept."""
+    return _version_of(Path(__file__).parent)
+
+
+def _version_of(folder: Path) -> str:
     digest = hashlib.sha256()
-    folder = Path(__file__).parent
     for path in sorted([*folder.glob("*.py"), *folder.glob("data/*.geojson")]):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from bisect import insort
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from shapely.geometry import Polygon
@@ -96,7 +98,7 @@ class _Subdivision:
         self.cuts: list[Cut] = []
         self.finished: list[list[int]] = []
         # Random numbers are drawn in large batches: one call each would cost more than the geometry.
-        self._uniform = iter(())
+        self._uniform: Iterator[float] = iter(())
 
     def uniform(self, low: float, high: float) -> float:
         for value in self._uniform:
@@ -120,7 +122,7 @@ class _Subdivision:
                     point_at[xy] = self.add_point(*xy)
                 ids.append(point_at[xy])
             own = []
-            for a, b in zip(ids[:-1], ids[1:], strict=True):
+            for a, b in pairwise(ids):
                 side_at[a, b] = side_at[b, a] = len(self.sides)
                 own.append(len(self.sides))
                 self.sides.append(Side(a, b, -1 - i))
@@ -129,7 +131,7 @@ class _Subdivision:
 
     def _face(self, face: Polygon, point_at: dict[tuple[float, float], int], side_at: dict[tuple[int, int], int]) -> _Block:
         corners = [point_at[xy] for xy in face.exterior.coords]
-        return _Block(corners[:-1], [side_at[a, b] for a, b in zip(corners[:-1], corners[1:], strict=True)])
+        return _Block(corners[:-1], [side_at[a, b] for a, b in pairwise(corners)])
 
     def area_and_centre(self, corners: list[int]) -> tuple[float, float, float]:
         """Signed area and centroid of a block."""
@@ -244,7 +246,7 @@ class _Subdivision:
 
     def _apply(self, block: _Block, area: float, least: float, first: tuple[int, int, bool], second: tuple[int, int, bool]) -> list[_Block]:
         """Lay the cut between two points on the block's border, if both halves are sound and not smaller than `least`."""
-        (i, start, start_is_new), (j, end, end_is_new) = first, second
+        (i, start, _), (j, end, _) = first, second
         left = self._half(block, i, start, j, end)
         right = self._half(block, j, end, i, start)
         smaller = min(abs(self.area_and_centre(half.corners)[0]) for half in (left, right))
@@ -255,7 +257,7 @@ class _Subdivision:
             return []
         path = [start, *self._bend(block, start, end), end]
         own = []
-        for a, b in zip(path[:-1], path[1:], strict=True):
+        for a, b in pairwise(path):
             own.append(len(self.sides))
             self.sides.append(Side(a, b, len(self.cuts)))
         length = math.hypot(self.x[end] - self.x[start], self.y[end] - self.y[start])
@@ -310,7 +312,7 @@ class _Subdivision:
     def _leaves(self, block: _Block, path: list[tuple[float, float]]) -> bool:
         """Whether a path between two points of the block's border crosses that border elsewhere."""
         border = [self._at(corner) for corner in block.corners]
-        for m, ((px, py), (qx, qy)) in enumerate(zip(path[:-1], path[1:], strict=True)):
+        for m, ((px, py), (qx, qy)) in enumerate(pairwise(path)):
             # The path's two ends lie on the border themselves: step off it a little.
             ox, oy = 0.02 * (qx - px), 0.02 * (qy - py)
             if m == 0:

@@ -18,7 +18,7 @@ LARGEST_BLOCK_M2 = 150_000.0
 
 def make_buildings(ground: Ground, blocks: Blocks, rng: np.random.Generator) -> list[MapFeature]:
     """Footprints, none of them touching a street, a river or a park."""
-    inner = []
+    inner: list[shapely.Polygon] = []
     rows: list[NDArray[np.float64]] = []
     owner: list[NDArray[np.int64]] = []
     x, y = np.array(blocks.x), np.array(blocks.y)

@@ -20,13 +20,13 @@ URBAN_BLOCK_M2 = 70_000.0
 # Block area in the middle, radius of the middle, and the distance over which blocks grow e-fold outside it.
 OLD_CITY = (12_000.0, 1_100.0, 1_300.0)
 CITY_QUARTERS = (
-    # lon, lat, block m², radius m, growth m
-    (121.5770, 29.8680, 34_000.0, 2_000.0, 1_500.0),  # 江东
-    (121.5520, 29.8980, 30_000.0, 1_200.0, 1_300.0),  # 江北
-    (121.5500, 29.8180, 40_000.0, 2_600.0, 1_500.0),  # 鄞州中心区
-    (121.5100, 29.8720, 34_000.0, 1_500.0, 1_400.0),  # 海曙西
-    (121.6200, 29.8720, 46_000.0, 1_700.0, 1_300.0),  # 东部新城
-    (121.6100, 29.9150, 50_000.0, 1_500.0, 1_300.0),  # 高教园区
+    # lon, lat, (block m², radius m, growth m)
+    (121.5770, 29.8680, (34_000.0, 2_000.0, 1_500.0)),  # 江东
+    (121.5520, 29.8980, (30_000.0, 1_200.0, 1_300.0)),  # 江北
+    (121.5500, 29.8180, (40_000.0, 2_600.0, 1_500.0)),  # 鄞州中心区
+    (121.5100, 29.8720, (34_000.0, 1_500.0, 1_400.0)),  # 海曙西
+    (121.6200, 29.8720, (46_000.0, 1_700.0, 1_300.0)),  # 东部新城
+    (121.6100, 29.9150, (50_000.0, 1_500.0, 1_300.0)),  # 高教园区
 )
 COUNTY_SEAT = (30_000.0, 1_300.0, 800.0)
 GRID_TOWN = (46_000.0, 600.0, 450.0)
@@ -76,7 +76,7 @@ def make_density(ground: Ground, scale: float, rng: np.random.Generator) -> Dens
 
 def _centres(ground: Ground) -> list[tuple[float, float, float, float, float]]:
     centres = [(*_metres(121.5490, 29.8705), *OLD_CITY)]
-    centres += [(*_metres(lon, lat), *rest) for lon, lat, *rest in CITY_QUARTERS]
+    centres += [(*_metres(lon, lat), *rest) for lon, lat, rest in CITY_QUARTERS]
     centres += [(point.x, point.y, *COUNTY_SEAT) for code, point in ground.seats.items() if int(code) > 330_212]
     centres += [(town.x, town.y, *TOWN_BY_SIZE[town.size]) for town in ground.towns]
     for feature in read_features("roads.geojson"):

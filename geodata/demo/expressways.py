@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import shapely
@@ -99,7 +99,16 @@ def make_expressways(ground: Ground, net: Net, axes: list[tuple[Street, LineStri
         _interchanges(made, axis, net, feet)
     for axis in roads:
         _carriageways(made, axis, ground)
+    made.ways = [_bridged(made, way, ground) for way in made.ways]
     return made
+
+
+def _bridged(made: Expressways, way: ExpresswayWay, ground: Ground) -> ExpresswayWay:
+    """A ramp or link that crosses a river is a bridge from end to end."""
+    line = LineString([made.points[n] for n in way.nodes])
+    if not way.street.highway.endswith("_link") or not line.intersects(ground.river_zone):
+        return way
+    return replace(way, tags={**way.tags, **bridge_tags(ground, line.interpolate(0.5, normalized=True), "互通匝道")})
 
 
 def _joined_at_ends(lines: list[LineString]) -> list[LineString]:
@@ -247,9 +256,9 @@ def _close_open_ends(made: Expressways, axis: _Axis) -> None:
 
 
 def _bridge_spans(axis: _Axis, ground: Ground) -> list[tuple[float, float]]:
-    """Stretches over a river or the sea, metres along the axis."""
+    """Stretches over a river, a lake or the sea, metres along the axis."""
     spans = []
-    for water in (ground.river_zone, ground.sea):
+    for water in (ground.river_zone, ground.sea, ground.lakes):
         for part in shapely.get_parts(shapely.intersection(axis.line, water)):
             if part.length > 1.0:
                 a, b = axis.line.project(Point(part.coords[0])), axis.line.project(Point(part.coords[-1]))

@@ -89,7 +89,7 @@ def _edges_of(area: BaseGeometry) -> BaseGeometry:
 def _expressway_strips(skeleton: Skeleton) -> BaseGeometry:
     """Ground under motorways at grade; elevated roads (trunk) stand on other streets and block nothing."""
     motorways = [line for street, line in skeleton.expressways if street.highway == "motorway"]
-    return shapely.union_all(shapely.buffer(np.array(motorways), FRONTAGE_M, 3)).simplify(5.0)
+    return shapely.union_all(shapely.buffer(np.array(motorways), FRONTAGE_M, quad_segs=3)).simplify(5.0)
 
 
 def _loose_ends(pieces: NDArray[np.object_]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -112,7 +112,7 @@ def _lead_loose_ends_on(all_lines: _Lines, ground: Ground) -> None:
     """Extend every loose end straight ahead to the next line, if one comes soon and no river lies before it."""
     pieces = all_lines.noded()
     tree = shapely.STRtree(pieces)
-    source = _nearest_line(all_lines)
+    sources = shapely.STRtree(all_lines.lines)
     for end, ahead in _loose_ends(pieces):
         ray = LineString([end + 2.0 * ahead, end + LEAD_ON_M * ahead])
         hits = tree.query(ray, predicate="intersects")
@@ -120,15 +120,10 @@ def _lead_loose_ends_on(all_lines: _Lines, ground: Ground) -> None:
             continue
         crossings = shapely.get_coordinates(shapely.intersection(pieces[np.sort(hits)], ray))
         nearest = crossings[np.argmin(np.hypot(*(crossings - end).T))]
-        street = source(shapely.Point(end))
+        street = all_lines.street[int(sources.nearest(shapely.Point(end)))]
         if street >= 0:
             # A little beyond, so that rounding to the grid can't leave a gap.
             all_lines.add(LineString([end, nearest + 1.5 * ahead]), street)
-
-
-def _nearest_line(all_lines: _Lines):  # type: ignore[no-untyped-def]
-    tree = shapely.STRtree(all_lines.lines)
-    return lambda geometry: all_lines.street[int(tree.nearest(geometry))]
 
 
 def _cut_holes(all_lines: _Lines, streets: list[Street], rng: np.random.Generator) -> None:

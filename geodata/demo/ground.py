@@ -128,7 +128,7 @@ def tapered_buffer(line: LineString, widths_m: list[float]) -> Polygon:
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     half = np.interp(along / along[-1], np.linspace(0.0, 1.0, len(widths_m)), np.asarray(widths_m, dtype=float)) / 2
     hulls = [
-        shapely.union(Point(a).buffer(ra, 6), Point(b).buffer(rb, 6)).convex_hull
+        shapely.union(Point(a).buffer(ra, quad_segs=6), Point(b).buffer(rb, quad_segs=6)).convex_hull
         for a, b, ra, rb in zip(points[:-1], points[1:], half[:-1], half[1:], strict=True)
     ]
     return shapely.union_all(np.array(hulls)).simplify(2.0)
@@ -156,7 +156,7 @@ def read_ground() -> Ground:
         hills=_union(shapes, "green", ("hill",)),
         parks=_union(shapes, "green", ("park",)),
         rivers=tuple(rivers),
-        river_zone=river_area.buffer(BANK_M, 4).simplify(4.0),
+        river_zone=river_area.buffer(BANK_M, quad_segs=4).simplify(4.0),
         bridges=tuple(_read_bridges()),
         towns=tuple(_read_towns(places)),
         seats={f["properties"]["code"]: Point(*_xy(f)) for f in places if f["properties"]["kind"] in ("seat", "city_seat")},

@@ -16,7 +16,7 @@ from geodata.demo.stations import station_code
 
 _MAIN = ("primary", "secondary", "tertiary")
 _STREETS = (*_MAIN, "unclassified", "residential", "living_street", "service")
-_COMPASS = "东 东北 北 西北 西 西南 南 东南".split()
+_COMPASS = ("东", "东北", "北", "西北", "西", "西南", "南", "东南")
 
 
 @dataclass(frozen=True)

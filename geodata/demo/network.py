@@ -27,11 +27,11 @@ PEDESTRIAN_ZONES = (
     (121.5428, 29.8625, 150.0, "南塘老街"),
     (121.4535, 29.9885, 130.0, "慈城古街"),
 )
-OLD_TOWN = (121.5475, 29.8700, 1_500.0)
+OLD_TOWN = (121.5475, 29.8700, 1_900.0)
 
 DROPPED_SHARE = 0.05  # of side street pieces: two blocks become one
 DEAD_END_SHARE = 0.06  # of side street pieces: cut off before the far end
-ONE_WAY_SHARE_OLD_TOWN, ONE_WAY_SHARE_TOWN = 0.34, 0.05
+ONE_WAY_SHARE_OLD_TOWN, ONE_WAY_SHARE_TOWN = 0.5, 0.14
 NO_LEFT_TURN_SHARE = 0.22
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ def make_skeleton(ground: Ground, rng: np.random.Generator) -> Skeleton:
     expressways: list[tuple[Street, LineString]] = []
     passable = shapely.union_all(np.array([ground.land, *(river.area for river in ground.rivers)])).buffer(-30.0)
     shapely.prepare(passable)
+    limits = to_metres(ground.city_outline).buffer(-60.0)
 
     def add(street: Street, line: BaseGeometry) -> None:
         kept = [part for part in shapely.get_parts(shapely.intersection(line, passable)) if part.length > 150.0]
@@ -81,7 +83,8 @@ def make_skeleton(ground: Ground, rng: np.random.Generator) -> Skeleton:
         if feature["properties"].get("kind") == "town_grid":
             grids.append((feature["properties"], geometry))
         elif feature["properties"]["highway"] in EXPRESSWAY_CLASSES:
-            expressways.append((_street(feature["properties"]), LineString(smooth(np.asarray(geometry.coords), 3))))
+            inside = shapely.intersection(LineString(smooth(np.asarray(geometry.coords), 3)), limits)
+            expressways.append((_street(feature["properties"]), max(shapely.get_parts(inside), key=lambda part: part.length)))
         else:
             add(_street(feature["properties"]), _winding(geometry, rng))
     for properties, centre in grids:
@@ -126,7 +129,7 @@ def _winding(line: LineString, rng: np.random.Generator) -> LineString:
     """A hand-placed road whose long straight stretches in the country wind a little."""
     points = np.asarray(line.coords)
     parts = [points[:1]]
-    for a, b in zip(points[:-1], points[1:], strict=True):
+    for a, b in pairwise(points):
         length = math.hypot(*(b - a))
         parts.append(smooth(wiggle(np.array([a, b]), 0.07, rng), 1)[1:] if length > 2_500.0 else b[None])
     return LineString(np.vstack(parts))
