@@ -158,7 +158,8 @@ def router(services: Services) -> APIRouter:
 
 
 async def find_incident(services: Services, actor: Actor, incident_id: str) -> Incident:
-    """The incident as it is now. Raises NotFound, also when it exists and the actor may not know."""
+    """The incident as it is now. Raises NotPermitted, and NotFound also when it exists and the actor may not know."""
+    services.authority.authorise(actor, Action.SEE_PICTURE)
     picture = services.handler.picture
     incident = picture.incidents.get(incident_id)
     if incident is None and incident_id.isprintable() and len(incident_id) <= 64:

@@ -48,6 +48,7 @@ def router(services: Services) -> APIRouter:
     async def one(request: Request, unit_id: str) -> Response:
         """One unit with its newest position."""
         actor, picture = actor_of(request), services.handler.picture
+        services.authority.authorise(actor, Action.SEE_PICTURE)
         unit = picture.units.get(unit_id)
         if unit is None or not services.authority.may_see_unit(actor, unit, picture):
             raise NotFound("unknown-unit", f"There is no unit {unit_id[:64]}; register it or check the id.")
