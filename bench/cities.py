@@ -13,6 +13,8 @@ from osmium.osm import mutable
 from bench import harness
 from geodata.build import build_city
 from geodata.city import City, CityError, open_city
+from geodata.demo import demo_source
+from geodata.demo_city import ensure_demo_city
 from geodata.osm import read_osm
 from geodata.source import CitySource
 
@@ -42,6 +44,18 @@ class BenchCity:
             path, node_lon=graph.node_lon, node_lat=graph.node_lat, tail=graph.tail[car], head=graph.head[car], time_s=graph.car.time_s[car]
         )
         return path
+
+
+def demo() -> BenchCity:
+    """The built-in demo city."""
+    folder = ensure_demo_city(harness.WORK)
+    osm_file = harness.WORK / f"{folder.name}.osm.pbf"
+    if not osm_file.exists():
+        harness.say(f"writing {osm_file.relative_to(harness.ROOT)}")
+        unfinished = osm_file.with_name(f"unfinished-{osm_file.name}")
+        write_osm(demo_source(), unfinished)
+        unfinished.rename(osm_file)
+    return BenchCity(folder.name, open_city(folder), osm_file)
 
 
 def liechtenstein() -> BenchCity | None:

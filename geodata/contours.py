@@ -46,6 +46,8 @@ _CASES = np.array(
 
 # How far a simplified outline may lie from the contour, in cells.
 TOLERANCES = (0.5, 0.25, 0.1)
+# How near to a cell's corner an outline may pass, in cells.
+CORNER = 0.02
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def trace(grid: Floats, level: float, cases: NDArray[np.int8]) -> tuple[Floats, 
             r, c = cell // columns, cell % columns
             east = at < sides
             here, there = grid[r, c], grid[r, c + 1] if east else grid[r + 1, c]
-            share = (level - here) / (there - here)
+            # Kept off the cells' corners, where rounding would let outlines touch.
+            share = min(1.0 - CORNER, max(CORNER, (level - here) / (there - here)))
             x[used], y[used] = (c + share, r) if east else (c, r + share)
             used += 1
             if east and here <= level and c < west_c:

@@ -30,11 +30,12 @@ class Fill:
 
 # Short rings are looked at closely and hold few cells, long ones the opposite. Chosen among twenty for recall, precision and time
 # on a rural and a dense network; `bench/rings.py` measures what they give.
-FILLS = (Fill(90.0, 15.0, 20.0), Fill(420.0, 40.0, 45.0), Fill(900.0, 60.0, 70.0), Fill(math.inf, 100.0, 120.0))
+FILLS = (Fill(90.0, 15.0, 20.0), Fill(420.0, 36.0, 45.0), Fill(900.0, 60.0, 75.0), Fill(math.inf, 100.0, 125.0))
 # Pace off the street, so that the area narrows towards the ends of what is reached.
 OFF_STREET_MPS = 15.0
-# The contour cuts the last half cell off every end; so much later it is drawn. Without it recall falls to 0.985 at one minute.
-SLACK_CELLS = 0.5
+# The contour cuts the last half cell off every end, and simplifying a little more; so much later it is drawn. Without it recall falls
+# to 0.985 at one minute.
+SLACK_CELLS, SLACK_S = 0.5, 0.25
 # Smaller holes between streets are noise of the raster, not places one can't get to.
 LEAST_HOLE_CELLS = 2.0
 # Where nothing is near the raster is so much above the level; from a very high value the outline would stick to the cells inside.
@@ -49,7 +50,7 @@ def areas(pieces: StreetPieces) -> list[Outline]:
         if group:
             west, south, grid = raster(pieces, group[-1], fill)
             for k in group:
-                level_s = pieces.levels_s[k] + SLACK_CELLS * fill.cell_m / OFF_STREET_MPS
+                level_s = pieces.levels_s[k] + SLACK_S + SLACK_CELLS * fill.cell_m / OFF_STREET_MPS
                 # The shorter ring's outline must not depend on how far away the longer one lies.
                 near = np.minimum(grid, level_s + OUTSIDE_S)
                 found.append(outline(near, level_s, west, south, fill.cell_m, pieces.projection, LEAST_HOLE_CELLS * fill.cell_m**2))

@@ -103,6 +103,6 @@ def test_rings_of_half_an_hour() -> None:
     assert shapely.contains_xy(shape, *PROJECTION.to_degrees(59_900, 0))
 
 
-@pytest.mark.parametrize(("level_s", "cell_m"), [(60, 15), (180, 40), (300, 40), (600, 60), (1800, 100)])
+@pytest.mark.parametrize(("level_s", "cell_m"), [(60, 15), (180, 36), (300, 36), (600, 60), (1800, 100)])
 def test_longer_rings_get_coarser_cells(level_s: float, cell_m: float) -> None:
     assert fill_for(level_s).cell_m == cell_m
