@@ -93,13 +93,22 @@ def _camera(x: float, y: float, heading_rad: float, name: str, kind: str, rng: n
 
 
 def _bridge_cameras(around: Surroundings) -> list[Site]:
+    """Two a bridge, on it, looking across the river to either bank."""
     sites = []
     for bridge in around.ground.bridges:
-        for side in (0.0, math.pi):
-            heading = float(around.rng.uniform(-0.4, 0.4)) + side
-            x, y = bridge.x - 60.0 * math.cos(heading), bridge.y - 60.0 * math.sin(heading)
+        across = _across_the_river(around.ground, bridge.x, bridge.y)
+        for heading in (across, across + math.pi):
+            x, y = bridge.x - 40.0 * math.cos(heading), bridge.y - 40.0 * math.sin(heading)
             sites.append(_camera(x, y, heading, f"{bridge.name}{compass(heading + math.pi)}侧", "bridge", around.rng))
     return sites
+
+
+def _across_the_river(ground: Ground, x: float, y: float) -> float:
+    """Direction at right angles to the nearest river."""
+    river = min(ground.rivers, key=lambda river: river.centre.distance(Point(x, y))).centre
+    s = river.project(Point(x, y))
+    a, b = river.interpolate(s - 60.0 if s > 60.0 else 0.0), river.interpolate(s + 60.0)
+    return math.atan2(b.y - a.y, b.x - a.x) + math.pi / 2
 
 
 def _crossing_cameras(around: Surroundings) -> list[Site]:

@@ -7,7 +7,7 @@ import shapely
 from shapely.geometry import LineString, Point
 from shapely.geometry.base import BaseGeometry
 
-from geodata.demo.ground import Ground, smooth, to_degrees
+from geodata.demo.ground import Ground, smooth, to_degrees, to_metres
 from geodata.source import MapFeature
 
 # Base map place ranks (`geodata.basemap`): the city and its districts from afar, towns nearer, quarters last.
@@ -46,7 +46,11 @@ def _green(ground: Ground) -> list[MapFeature]:
 
 
 def _rail(ground: Ground) -> list[MapFeature]:
-    features = [_feature("rail", "rail", shape.name, shape.geometry.simplify(3.0), 3) for shape in ground.shapes if shape.layer == "rail"]
+    city = to_metres(ground.city_outline)
+    features = []
+    for shape in ground.shapes:
+        if shape.layer == "rail":
+            features.append(_feature("rail", "rail", shape.name, shapely.intersection(shape.geometry, city).simplify(3.0), 3))
     for line in (1, 2):
         stops = sorted((stop for stop in ground.metro if stop["line"] == line), key=lambda stop: stop["order"])
         track = smooth(np.array([[stop["x"], stop["y"]] for stop in stops]))

@@ -14,6 +14,9 @@ from geodata.demo.ground import Ground
 from geodata.demo.network import Network
 from geodata.demo.stations import station_code
 
+# Shorter pieces are corners, where nothing can stand.
+SHORTEST_KERB_M = 15.0
+
 _MAIN = ("primary", "secondary", "tertiary")
 _STREETS = (*_MAIN, "unclassified", "residential", "living_street", "service")
 _COMPASS = ("东", "东北", "北", "西北", "西", "西南", "南", "东南")
@@ -63,6 +66,8 @@ def make_kerbs(network: Network, density: Density) -> Kerbs:
             middle = len(way.nodes) // 2
             a, b = way.nodes[middle - 1] - 1, way.nodes[middle] - 1
             ax, ay, bx, by = network.x[a], network.y[a], network.x[b], network.y[b]
+            if math.hypot(bx - ax, by - ay) < SHORTEST_KERB_M:
+                continue
             rows.append(((ax + bx) / 2, (ay + by) / 2, math.atan2(by - ay, bx - ax)))
             names.append(way.tags.get("name", ""))
             classes.append(way.tags["highway"])

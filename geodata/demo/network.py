@@ -46,6 +46,11 @@ class _Way:
     def is_for_cars(self) -> bool:
         return self.tags["highway"] not in ("pedestrian", "footway")
 
+    @property
+    def may_break(self) -> bool:
+        """Through roads stay whole; smaller side streets may lose pieces."""
+        return self.is_side_street and self.is_for_cars and self.tags["highway"] != "tertiary"
+
 
 @dataclass
 class Network:
@@ -192,7 +197,7 @@ def _thin_out(ways: list[_Way], x: list[float], y: list[float], rng: np.random.G
     So every street can be reached from every other one in both directions.
     """
     union = _Union(len(x))
-    fate = [rng.random(len(way.nodes) - 1) if way.is_side_street and way.is_for_cars else None for way in ways]
+    fate = [rng.random(len(way.nodes) - 1) if way.may_break else None for way in ways]
     doomed = DROPPED_SHARE + DEAD_END_SHARE
     for way, luck in zip(ways, fate, strict=True):
         if way.is_for_cars and not way.wants_one_way:
