@@ -22,6 +22,7 @@ from dispatch.codes import load_codes
 from dispatch.commands import Promise, RegisterUnit
 from dispatch.model import Actor, UnitKind
 from dispatch.organisations import OrganisationTree
+from feeds.jt808.server import TerminalListener, listen
 from geodata.basemap import BaseMap
 from geodata.city import City, open_city
 from geodata.jurisdictions import Jurisdictions
@@ -52,6 +53,7 @@ from storage.database import open_database
 from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
+from storage.secret import kept_secret
 from storage.sql_journal import SqlJournal
 from storage.tracks import TrackStore
 
@@ -197,7 +199,7 @@ async def serve(settings: Settings, city_folder: Path) -> int:
         demo_accounts = await prepare_accounts(settings, services)
         server = uvicorn.Server(server_config(create_app(services, demo_accounts), settings.tls_cert, settings.tls_key))
         if settings.jt808_port:
-            await stack.enter_async_context(serve_jt808(services, settings.host, settings.jt808_port, settings.jt808_open_registration))
+            await stack.enter_async_context(vehicle_terminals(settings, services))
         if settings.demo:
             await stack.enter_async_context(demo_feed(settings, services, city_folder))
         _say_where(settings, demo_accounts)
@@ -222,6 +224,23 @@ async def prepare_accounts(settings: Settings, services: Services) -> list[tuple
     )
     await services.handler.handle(crew, Actor(SYSTEM, "admin", services.city.code, kind="system"), key=f"{DEMO_CREW}-{station.code}")
     return await asyncio.to_thread(services.accounts.ensure_demo_accounts, (DEMO_CREW, station.code))
+
+
+@asynccontextmanager
+async def vehicle_terminals(settings: Settings, services: Services) -> AsyncIterator[None]:
+    """The JT/T 808 listener. A port that is taken is told and shown as failing; everything else goes on."""
+    secret = await asyncio.to_thread(kept_secret, settings.data / "jt808.secret")
+    scope, is_open = services.city.code, settings.jt808_open_registration
+    listener = TerminalListener(services.intake, services.handler, services.clock, scope, secret, is_open)
+    async with AsyncExitStack() as stack:
+        state = {"state": "ok", "port": settings.jt808_port}
+        try:
+            await stack.enter_async_context(listen(listener, settings.host, settings.jt808_port))
+        except OSError as error:
+            state = {"state": "failing", "port": settings.jt808_port, "failure": error.strerror}
+            log.error("no vehicle terminals", remedy="choose another --jt808-port, or 0 for none", **state)
+        services.health.watch("jt808", lambda: state)
+        yield
 
 
 @asynccontextmanager

@@ -129,6 +129,12 @@ class Fixes:
             self._sample_at[feed.name] = sound.now + SAMPLE_EVERY_S
             self._watches.setdefault(feed.name, DatumWatch()).sample(sound.row, sound.lon, sound.lat)
 
+    def hear(self, unit_id: str) -> None:
+        """Something of the unit is alive; an unknown one stays unknown."""
+        index = self._positions.index_of(unit_id)
+        if index is not None:
+            self._positions.hear(np.array([index]), self._clock.unix_s())
+
     # What the journal says about units ------------------------------------------------------------------------------------
 
     def restore(self, units: Sequence[Unit], last_known: LastKnown) -> None:

@@ -100,6 +100,11 @@ class Intake:
         """Check, place and keep positions; unknown units are registered first, in the feed's scope."""
         return self._count(feed, len(reports), await self.fixes.take(reports, feed))
 
+    def hear(self, unit_id: str, feed: FeedSession) -> None:
+        """The unit's device is alive and says nothing new."""
+        self.fixes.hear(unit_id)
+        self.health.feed(feed.name).heard(self._clock.unix_s(), 0)
+
     async def incidents(self, reports: Sequence[IncidentReport], feed: FeedSession) -> Refusals:
         """Receive incidents; a `source_id` received before from this feed is accepted and changes nothing."""
 
