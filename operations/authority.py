@@ -202,7 +202,7 @@ class Authority:
     def _authorise_incident_command(
         self, actor: Actor, command: c.IncidentCommand, picture: OperatingPicture, incident: Incident | None
     ) -> None:
-        if incident is None or not self.may_see_incident(actor, incident, picture):
+        if incident is None or not (self.may_see_incident(actor, incident, picture) or _hands_in_late(actor, command, incident)):
             raise NotFound("unknown-incident", f"There is no incident {command.incident_id}; check the id.")
         action = command_name(command)
         if actor.role == Role.OFFICER:
@@ -245,6 +245,11 @@ class Authority:
 def command_name(command: c.Command) -> str:
     """The command's name in the API, which is also its action."""
     return str(type(command).__struct_config__.tag)
+
+
+def _hands_in_late(actor: Actor, command: c.IncidentCommand, incident: Incident) -> bool:
+    """A crew's phone was without a network and its photos come when the crew is no longer on the incident."""
+    return isinstance(command, c.AddUpload) and actor.unit_id is not None and incident.assignment_of(actor.unit_id) is not None
 
 
 def _named_units(command: c.IncidentCommand) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Evidence files on disk: what has arrived of an upload survives any cut; what is complete is never changed again.
 
     incoming/<id>.json   what is being uploaded (`Manifest`), written before the first byte is accepted
-    incoming/<id>.part   the bytes so far; its length is the offset
+    incoming/<id>.part   the bytes so far, once there are any; its length is the offset
     kept/<id>/file       the complete bytes, read-only;  kept/<id>/manifest.json  with their SHA-256
 
 Every function here blocks on the disk: call it from a thread.
@@ -54,8 +54,7 @@ class EvidenceFiles:
         self._kept.mkdir(exist_ok=True)
 
     def begin(self, manifest: Manifest) -> None:
-        """Make room for an upload; durable when it returns."""
-        (self._incoming / f"{manifest.upload_id}.part").touch(exist_ok=False)
+        """Note that an upload is under way; durable when it returns."""
         _write_atomically(self._incoming / f"{manifest.upload_id}.json", msgspec.json.encode(manifest))
 
     def find(self, upload_id: str) -> Manifest | None:
@@ -69,17 +68,20 @@ class EvidenceFiles:
 
     def offset(self, manifest: Manifest) -> int:
         """Bytes that have arrived."""
-        return manifest.size_bytes if manifest.sha256 else (self._incoming / f"{manifest.upload_id}.part").stat().st_size
+        # Moved already, whether or not a crash kept the final manifest from being written.
+        if manifest.sha256 or (self._kept / manifest.upload_id / "file").exists():
+            return manifest.size_bytes
+        part = self._incoming / f"{manifest.upload_id}.part"
+        return part.stat().st_size if part.exists() else 0
 
     def append(self, manifest: Manifest, offset: int, data: bytes) -> int:
         """Write `data` at `offset`, on disk when it returns; the new offset. Refuses a gap, an overlap and an overrun."""
-        path = self._incoming / f"{manifest.upload_id}.part"
-        present = path.stat().st_size
+        present = self.offset(manifest)
         if offset != present:
             raise EvidenceError(f"upload {manifest.upload_id} stands at {present} bytes, not {offset}")
         if present + len(data) > manifest.size_bytes:
             raise EvidenceError(f"upload {manifest.upload_id} was announced with {manifest.size_bytes} bytes; {present + len(data)} came")
-        with path.open("ab") as file:
+        with (self._incoming / f"{manifest.upload_id}.part").open("ab") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -119,7 +121,8 @@ class EvidenceFiles:
 
     def path(self, manifest: Manifest) -> Path:
         """Where the bytes lie."""
-        return self._kept / manifest.upload_id / "file" if manifest.sha256 else self._incoming / f"{manifest.upload_id}.part"
+        final = self._kept / manifest.upload_id / "file"
+        return final if manifest.sha256 or final.exists() else self._incoming / f"{manifest.upload_id}.part"
 
     def incoming(self) -> Iterator[Manifest]:
         """Uploads that are under way."""
