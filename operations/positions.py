@@ -6,6 +6,7 @@ copy what they need first, because a later write changes the arrays in place and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,7 @@ class PositionTable:
         self.heard_seq: NDArray[np.int64] = np.empty(0, np.int64)  # `seq` when it was last heard, changed or not
         self.tracker: NDArray[np.int64] = np.empty(0, np.int64)  # who gave the present position; -1 nobody yet
         self.disagreed_at: Floats = np.empty(0)  # Unix s, last time two trackers were too far apart; 0 never
+        self._listeners: set[Callable[[], None]] = set()
         self._mark: Indices = np.empty(0, np.int64)  # scratch: finds units that occur twice in a batch
         self._grow(min(capacity, max_units))
 
@@ -147,7 +149,7 @@ class PositionTable:
         n = len(indices)
         if n == 0:
             return np.zeros(0, dtype=bool)
-        self.seq += 1
+        self._advance()
         places = np.arange(n)
         tracker = np.zeros(n, np.int64) if tracker is None else tracker
         self._mark[indices] = places
@@ -258,8 +260,18 @@ class PositionTable:
         at = np.maximum(position_at[other], self.position_at[chosen])
         self.disagreed_at[chosen[disagree]] = at[disagree]
 
-    def _changed(self, index: int) -> None:
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever something is about to change; what it reads may still be as before. Returns how to stop."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    def _advance(self) -> None:
         self.seq += 1
+        for listener in self._listeners:
+            listener()
+
+    def _changed(self, index: int) -> None:
+        self._advance()
         self.changed_seq[index] = self.seq
 
     def _grow(self, capacity: int) -> None:

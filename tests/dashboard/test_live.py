@@ -57,12 +57,13 @@ async def test_quiet_sockets_get_a_heartbeat_each_second_and_busy_ones_at_most_t
         gaps = [b.received_at - a.received_at for a, b in zip(client.frames, client.frames[1:], strict=False)]
         assert max(gaps) <= 1.1
         assert all(not frame.indices for frame in client.frames)
-        before = len(client.frames)
+        before, started = len(client.frames), asyncio.get_running_loop().time()
         for step in range(100):
             live.clock.advance(0.01)
             live.move(121.55 + step * 1e-4, 29.87, "near")
             await asyncio.sleep(0.01)
-        assert 10 <= len(client.frames) - before <= 22
+        took_s = asyncio.get_running_loop().time() - started
+        assert 10 <= len(client.frames) - before <= 20 * took_s + 2
 
 
 async def test_events_reach_those_who_may_see_the_incident_without_private_fields(live: LiveWorld) -> None:
