@@ -25,7 +25,7 @@ class Promise(msgspec.Struct, frozen=True):
     distance_m: float
 
 
-class Event(msgspec.Struct, frozen=True, tag_field="event"):
+class Event(msgspec.Struct, frozen=True, tag_field="event", gc=False):
     """Base of all events."""
 
 
@@ -203,7 +203,7 @@ class ElementWritten(Event, frozen=True, tag="element_written"):
     properties: dict[str, Any] = {}
 
 
-class Unsealed(msgspec.Struct, frozen=True):
+class Unsealed(msgspec.Struct, frozen=True, gc=False):
     """An event with everything that makes it evidence, apart from its place in the hash chain.
 
     `revision` is the node's running number without gaps. `occurred_at` is when it happened (a crew on the radio may be

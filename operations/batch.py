@@ -143,7 +143,7 @@ class Batch:
         if records and incident is not None:
             self._incidents[incident.incident_id] = incident
         self._note_personal(request, incident, records)
-        self._note_outbox(command, before, incident, records)
+        self._note_outbox(request, before, incident, records)
         version = None if incident is None else incident.version
         incident_id = None if incident is None else incident.incident_id
         return Outcome(incident_id, version, picture.revision, tuple(records), repeated=not records)
@@ -189,7 +189,7 @@ class Batch:
         if records and incident is not None and isinstance(command, ReceiveIncident) and command.caller and request.caller_salt:
             self._personal.append(Personal(incident.incident_id, request.caller_salt, command.caller, self._now))
 
-    def _note_outbox(self, command: Command, before: Incident | None, after: Incident | None, records: list[Recorded]) -> None:
+    def _note_outbox(self, request: Request, before: Incident | None, after: Incident | None, records: list[Recorded]) -> None:
         """What terminals have to be told, and what they have got."""
         known = {} if before is None else {a.assignment_id: a for a in before.assignments}
         for recorded in records:
@@ -203,8 +203,9 @@ class Batch:
             if earlier is not None and earlier.is_active and not assignment.is_active:
                 self._settled.append((assignment.assignment_id, PUSH))
                 self._tell(ENDED, records[-1], assignment.assignment_id, assignment.unit_id)
-        if isinstance(command, MarkDelivered) and before is not None:
-            over = [a for a in before.assignments if not a.is_active and a.unit_id in command.unit_ids]
+        if isinstance(request.command, MarkDelivered) and before is not None:
+            told = {*request.command.unit_ids, request.actor.unit_id}
+            over = [a for a in before.assignments if not a.is_active and a.unit_id in told]
             self._settled.extend((a.assignment_id, topic) for a in over for topic in (PUSH, ENDED))
 
     def _tell(self, topic: str, recorded: Recorded, assignment_id: str, unit_id: str) -> None:

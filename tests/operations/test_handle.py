@@ -321,6 +321,8 @@ async def test_the_outbox_follows_the_assignment() -> None:
         entry = journal.outbox("A")[0]
         await handler.settle(((entry.assignment_id, entry.topic),))
         assert waiting() == {("B", "ended")}
+        await handler.handle(c.MarkDelivered(incident_id=incident_id), crew("B"))
+        assert waiting() == set()
 
 
 # Failures
