@@ -22,6 +22,7 @@ from operations.health import Health
 from operations.positions import NO_TRACKER, PositionTable, TooManyUnits
 from operations.reports import FeedSession, PositionReport
 from operations.roster import Roster
+from storage.track_reader import TrackState
 
 Refusals = list[tuple[int, str]]  # (index of the report, reason)
 Floats = NDArray[np.float64]
@@ -52,18 +53,6 @@ class Tracks(Protocol):
         status: NDArray[np.uint8],
         flags: NDArray[np.uint8],
     ) -> None: ...
-
-
-class LastKnown(Protocol):
-    """Where units were when the server last ran; `storage.track_reader.TrackState`."""
-
-    unit_ids: list[str]
-    lon: Floats
-    lat: Floats
-    heading_deg: NDArray[np.float32]
-    speed_mps: NDArray[np.float32]
-    position_at: Floats
-    received_at: Floats
 
 
 class Fixes:
@@ -137,7 +126,7 @@ class Fixes:
 
     # What the journal says about units ------------------------------------------------------------------------------------
 
-    def restore(self, units: Sequence[Unit], last_known: LastKnown) -> None:
+    def restore(self, units: Sequence[Unit], last_known: TrackState) -> None:
         """Fill the table at a start: these units, where they were last known."""
         table = self._positions
         for unit in units:

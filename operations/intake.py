@@ -22,7 +22,7 @@ from operations import quality
 from operations.authority import Authority
 from operations.bus import Bus, Subscription
 from operations.datum_watch import SnapDistance
-from operations.fixes import Fixes, LastKnown, Refusals, Tracks
+from operations.fixes import Fixes, Refusals, Tracks
 from operations.ground import Ground
 from operations.health import Health
 from operations.permissions import Action
@@ -31,6 +31,7 @@ from operations.reports import CameraReport, ElementReport, FeedSession, Inciden
 from operations.roster import Roster
 from storage.cameras import CameraSource
 from storage.readings import Reading
+from storage.track_reader import TrackState
 
 # Samples of positions are judged for their datum this often.
 JUDGE_EVERY_S = 10.0
@@ -195,7 +196,7 @@ class Intake:
 
     # Running ----------------------------------------------------------------------------------------------------------
 
-    async def start(self, bus: Bus, last_known: LastKnown) -> None:
+    async def start(self, bus: Bus, last_known: TrackState) -> None:
         """Fill the table from picture and tracks, then follow the journal and judge datums until `stop`."""
         subscription = bus.subscribe()
         self.fixes.restore(list(self._handler.picture.units.values()), last_known)
