@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -108,6 +110,8 @@ class Node:
             await services.intake.start(services.bus, await asyncio.to_thread(self.tracks.last_known))
             stack.push_async_callback(services.intake.stop)
             await asyncio.to_thread(services.travel.warm_up)
+            # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
+            gc.freeze()
             watch = asyncio.create_task(services.health.watch_loop())
             stack.callback(watch.cancel)
             yield services
@@ -205,6 +209,19 @@ async def serve(settings: Settings, city_folder: Path) -> int:
         _say_where(settings, demo_accounts)
         await server.serve(sockets=[listening])
     return 0
+
+
+def _jt808_listener(settings: Settings, services: Services) -> TerminalListener:
+    secret = _kept_secret(settings.data / "jt808.secret")
+    return TerminalListener(services.intake, services.handler, services.clock, services.city.code, secret, settings.jt808_open_registration)
+
+
+def _kept_secret(path: Path) -> bytes:
+    """Random bytes made once per node, so that terminals keep their authentication codes over a restart."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(secrets.token_bytes(32))
+    return path.read_bytes()
 
 
 async def prepare_accounts(settings: Settings, services: Services) -> list[tuple[str, str, str, str]]:
