@@ -47,18 +47,16 @@ def _slabs(ring: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.fl
     side = np.array([-ahead[1], ahead[0]])
     along, across = ring @ ahead, ring @ side
     pitch = DEPTH_M + rng.uniform(12.0, 20.0)
-    boxes = []
+    spans: list[NDArray[np.float64]] = []
     for offset in np.arange(across.min() + SETBACK_M + 1.0, across.max() - DEPTH_M, pitch):
         lengths = rng.uniform(20.0, 54.0, max(1, int((along.max() - along.min()) / 30.0)))
-        starts = along.min() + SETBACK_M + 1.0 + np.concatenate([[0.0], np.cumsum(lengths[:-1] + rng.uniform(8.0, 18.0, len(lengths) - 1))])
+        gaps = rng.uniform(8.0, 18.0, len(lengths))
+        starts = along.min() + SETBACK_M + 1.0 + np.cumsum(lengths + gaps) - (lengths + gaps)
         shown = rng.random(len(lengths)) < 0.9
-        for start, length in zip(starts[shown], lengths[shown], strict=True):
-            corners = (
-                (start, offset),
-                (start + length, offset),
-                (start + length, offset + DEPTH_M),
-                (start, offset + DEPTH_M),
-                (start, offset),
-            )
-            boxes.append([a * ahead + b * side for a, b in corners])
-    return np.array(boxes).reshape(-1, 5, 2)
+        spans.append(np.column_stack([starts, starts + lengths, np.full(len(lengths), offset)])[shown])
+    if not spans:
+        return np.empty((0, 5, 2))
+    start, end, offset = np.concatenate(spans).T
+    far = offset + DEPTH_M
+    u, v = np.stack([start, end, end, start, start], axis=1), np.stack([offset, offset, far, far, offset], axis=1)
+    return u[..., None] * ahead + v[..., None] * side
