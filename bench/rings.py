@@ -249,6 +249,14 @@ def measure(bench_city: BenchCity) -> CityFigures:
     return CityFigures(figures, ratios, notes, samples)
 
 
+def prepare() -> None:
+    """Build the cities and Valhalla's tiles of them once."""
+    for bench_city in (cities.demo(), cities.liechtenstein()):
+        if bench_city is not None:
+            with harness.Peer(harness.ROOT / "bench" / "peer_roads.py") as peer:
+                peer.ask("load_valhalla", name=bench_city.name, osm=str(bench_city.osm_file), tiles=str(bench_city.tiles))
+
+
 def run() -> dict[str, Any]:
     """Measure on the demo city, and on Liechtenstein (names ending in _liechtenstein) where its extract is at hand."""
     main = measure(cities.demo())

@@ -61,9 +61,9 @@ class Snapper:
         flags = _usable(graph)[piece]
         first, last = np.array(graph.first_vertex)[piece], np.array(graph.last_vertex)[piece]
         x, y = np.array(graph.vertex_x), np.array(graph.vertex_y)
-        segments = np.empty((int(np.abs(last - first).sum()), 6))
-        owner = np.empty(len(segments), np.int32)
-        cut_segments(first, last, x, y, segments, owner)
+        segments = np.empty((int(np.abs(last - first).sum()), 4))
+        shares, owner = np.empty((len(segments), 2)), np.empty(len(segments), np.int32)
+        cut_segments(first, last, x, y, segments, shares, owner)
         self._west = float(x.min()) if len(x) else 0.0
         self._south = float(y.min()) if len(y) else 0.0
         self._columns = int((x.max() - self._west) // cell_m) + 1 if len(x) else 1
@@ -76,6 +76,7 @@ class Snapper:
         place_segments(segments, *grid, self._ptr[:-1].copy(), order)
         # Copied into the order of the cells: one query reads one stretch of memory.
         self._segments = np.ascontiguousarray(segments[order])
+        self._shares = shares[order]
         self._edge = piece[owner[order]]
         self._flags = flags[owner[order]]
 
@@ -99,7 +100,7 @@ class Snapper:
         usable = self._segments[(self._flags & _FLAG[profile]) != 0]
         if not len(usable) or not (math.isfinite(lon) and math.isfinite(lat)):
             return None
-        ax, ay, bx, by = usable[:, :4].T
+        ax, ay, bx, by = usable.T
         dx, dy = bx - ax, by - ay
         squared = np.maximum(dx * dx + dy * dy, 1e-12)
         u = np.clip(((x - ax) * dx + (y - ay) * dy) / squared, 0.0, 1.0)
@@ -111,7 +112,7 @@ class Snapper:
         edge, fraction, distance = np.empty(points, np.int32), np.empty(points), np.empty(points)
         on_x, on_y = np.empty(points), np.empty(points)
         nearest_segments(
-            x, y, self._ptr, self._segments, self._edge, self._flags, _FLAG[profile], _CONNECTED[profile],
+            x, y, self._ptr, self._segments, self._shares, self._edge, self._flags, _FLAG[profile], _CONNECTED[profile],
             self._west, self._south, self._columns, self._rows, self._cell_m, float(max_distance_m),
             edge, fraction, distance, on_x, on_y,
         )  # fmt: skip
@@ -158,8 +159,8 @@ def join_parts(tail: Ints, head: Ints, part: Ints) -> None:
 
 
 @njit(cache=True, nogil=True)
-def cut_segments(first: Ints, last: Ints, x: Floats, y: Floats, segments: Floats, owner: Ints) -> None:
-    """One row ax, ay, bx, by, fraction at a, fraction at b for every straight segment of every street; `owner` is the street's index."""
+def cut_segments(first: Ints, last: Ints, x: Floats, y: Floats, segments: Floats, shares: Floats, owner: Ints) -> None:
+    """A row ax, ay, bx, by for every straight segment of every street, its fractions of the street at both ends, the street's index."""
     row = 0
     for i in range(len(first)):
         step = 1 if last[i] >= first[i] else -1
@@ -170,9 +171,9 @@ def cut_segments(first: Ints, last: Ints, x: Floats, y: Floats, segments: Floats
         for v in range(first[i], last[i], step):
             length = math.hypot(x[v + step] - x[v], y[v + step] - y[v])
             segments[row, 0], segments[row, 1], segments[row, 2], segments[row, 3] = x[v], y[v], x[v + step], y[v + step]
-            segments[row, 4] = along / total if total > 0.0 else 0.0
+            shares[row, 0] = along / total if total > 0.0 else 0.0
             along += length
-            segments[row, 5] = along / total if total > 0.0 else 1.0
+            shares[row, 1] = along / total if total > 0.0 else 1.0
             owner[row] = i
             row += 1
 
@@ -245,7 +246,8 @@ def nearest_segment(
 
 @njit(cache=True, nogil=True)
 def nearest_segments(
-    x: Floats, y: Floats, ptr: NDArray[np.int64], segments: Floats, owner: Ints, flags: NDArray[np.uint8], usable: int, connected: int,
+    x: Floats, y: Floats, ptr: NDArray[np.int64], segments: Floats, shares: Floats, owner: Ints,
+    flags: NDArray[np.uint8], usable: int, connected: int,
     west: float, south: float, columns: int, rows: int, cell_m: float, max_m: float,
     edge: Ints, fraction: Floats, distance: Floats, on_x: Floats, on_y: Floats,
 ) -> None:  # fmt: skip
@@ -260,7 +262,7 @@ def nearest_segments(
             continue
         d, u = foot_point(x[i], y[i], segments[s])
         edge[i] = owner[s]
-        fraction[i] = segments[s, 4] + u * (segments[s, 5] - segments[s, 4])
+        fraction[i] = shares[s, 0] + u * (shares[s, 1] - shares[s, 0])
         distance[i] = math.sqrt(d)
         on_x[i] = segments[s, 0] + u * (segments[s, 2] - segments[s, 0])
         on_y[i] = segments[s, 1] + u * (segments[s, 3] - segments[s, 1])
