@@ -32,7 +32,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # What needs no log-in. Exact paths, and prefixes of static files.
 PUBLIC_PATHS = frozenset({"/login", "/logout", "/api/v1/health", "/api/v1/openapi.json", "/api/docs", "/_favicon.ico", "/favicon.ico"})
-PUBLIC_PREFIXES = ("/assets/",)
+PUBLIC_PREFIXES = ("/assets/", "/api/docs/")
 # The terminal's shell is static and must open without a network; what it shows comes over its socket, which is not public.
 TERMINAL, TERMINAL_SOCKET = "/terminal", "/terminal/socket"
 

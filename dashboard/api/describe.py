@@ -32,12 +32,17 @@ Liandong's HTTP interface: everything the pages do, programs can do too.
 
 
 def answers(
-    example: Any, schema: str | None = None, status: int = 200, problems: tuple[int, ...] = (), text: str = "Done"
+    example: Any,
+    schema: str | None = None,
+    status: int = 200,
+    problems: tuple[int, ...] = (),
+    text: str = "Done",
+    media_type: str = "application/json",
 ) -> dict[Any, Any]:
     """The `responses` of a route. `schema` names a component; without one the example speaks for itself."""
     content: Json = {"example": example}
     content["schema"] = {"$ref": f"#/components/schemas/{schema}"} if schema is not None else {"type": "object"}
-    described: dict[Any, Any] = {status: {"description": text, "content": {"application/json": content}}}
+    described: dict[Any, Any] = {status: {"description": text, "content": {media_type: content}}}
     for code in problems:
         described[code] = problem_answer(_PROBLEM_TEXT[code])
     return described
@@ -81,6 +86,11 @@ def add_openapi(server: FastAPI) -> None:
 
 def _document(server: FastAPI) -> Json:
     document = get_openapi(title=server.title, version=server.version, description=DESCRIPTION, routes=server.routes, tags=TAGS)
+    for calls in document["paths"].values():
+        for call in calls.values():
+            # FastAPI writes its own form of refusal where a route does not name 422; ours is the same everywhere.
+            if "application/json" in call["responses"].get("422", {}).get("content", {}):
+                call["responses"]["422"] = problem_answer(_PROBLEM_TEXT[422])
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for kind in (Incident, Unit, AnyEvent):

@@ -50,6 +50,8 @@ _FEATURES = {
     ],
 }
 
+_WRITTEN = {"type": "Feature", "id": "duty_post/kf-12", "geometry": {"type": "Point", "coordinates": [121.5503, 29.8739]}, "properties": {}}
+
 
 def router(services: Services) -> APIRouter:
     """Routes under /elements."""
@@ -68,7 +70,7 @@ def router(services: Services) -> APIRouter:
         ]
         return answer({"revision": picture.revision, "categories": categories})
 
-    @routes.get("/{element}", responses=answers(_FEATURES, problems=(404, 422)))
+    @routes.get("/{element}", responses=answers(_FEATURES, problems=(404, 422), media_type=GEOJSON))
     async def features(
         request: Request,
         element: str,
@@ -85,7 +87,7 @@ def router(services: Services) -> APIRouter:
         collection = await asyncio.to_thread(services.elements.features, element, box, limit)
         return answer(collection, media_type=GEOJSON)
 
-    @routes.put("/{element}/{element_id}", responses=answers(_FEATURES["features"], problems=(400, 404, 413, 422)))
+    @routes.put("/{element}/{element_id}", responses=answers(_WRITTEN, problems=(400, 404, 413, 422)))
     async def write(request: Request, element: str, element_id: Id, body: ElementBody, idempotency_key: IdempotencyKey = None) -> Response:
         """Write one thing: for ever (a duty post), or a reading of what changes (weather, traffic)."""
         actor = actor_of(request)

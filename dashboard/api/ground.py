@@ -42,7 +42,7 @@ def router(services: Services) -> APIRouter:
     """`/rings`, `/nearest`, `/eta`, `/scene`, `/places`."""
     routes = APIRouter(tags=["ground"])
 
-    @routes.get("/rings", responses=answers(_RINGS, problems=(422,)))
+    @routes.get("/rings", responses=answers(_RINGS, problems=(422,), media_type=GEOJSON))
     async def rings(
         request: Request,
         lon: LonQuery,
