@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -15,16 +14,21 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from fastapi import FastAPI, WebSocket
 
+from dashboard.edge import actor_of, datum_of
 from dashboard.server import listen_socket, server_config
-from dashboard.web import SIMULATOR, create_app
+from dashboard.web import create_app
 from dispatch.catalogue import load_catalogue
 from dispatch.clock import Clock, SystemClock
 from dispatch.codes import load_codes
 from dispatch.commands import Promise, RegisterUnit
+from dispatch.errors import NotPermitted
 from dispatch.model import Actor, UnitKind
 from dispatch.organisations import OrganisationTree
 from feeds.jt808.server import TerminalListener, listen
+from feeds.native import NativeSession
+from feeds.native import serve as serve_native
 from geodata.basemap import BaseMap
 from geodata.city import City, open_city
 from geodata.jurisdictions import Jurisdictions
@@ -44,6 +48,7 @@ from operations.history import History
 from operations.intake import Intake
 from operations.neighbours import neighbour_table
 from operations.positions import PositionTable
+from operations.reports import FeedSession
 from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
@@ -64,6 +69,9 @@ log = structlog.get_logger()
 # The crew whose phone is the page /terminal when the demo officer logs in; everybody else is driven by the demo feed.
 DEMO_CREW = "demo-officer"
 SYSTEM = "system"
+# Name of the demo feed's token; the units it moves are marked as simulated.
+SIMULATOR = "demo-feed"
+NOT_PERMITTED = 4403  # WebSocket close code
 
 
 class RoadPromises:
@@ -201,7 +209,7 @@ async def serve(settings: Settings, city_folder: Path) -> int:
     node = await asyncio.to_thread(lambda: compose(settings, open_city(city_folder), clock))
     async with node.running() as services, AsyncExitStack() as stack:
         demo_accounts = await prepare_accounts(settings, services)
-        server = uvicorn.Server(server_config(create_app(services, demo_accounts), settings.tls_cert, settings.tls_key))
+        server = uvicorn.Server(server_config(create_app(services, demo_accounts, mount_native_feed), settings.tls_cert, settings.tls_key))
         if settings.jt808_port:
             await stack.enter_async_context(vehicle_terminals(settings, services))
         if settings.demo:
@@ -211,17 +219,20 @@ async def serve(settings: Settings, city_folder: Path) -> int:
     return 0
 
 
-def _jt808_listener(settings: Settings, services: Services) -> TerminalListener:
-    secret = _kept_secret(settings.data / "jt808.secret")
-    return TerminalListener(services.intake, services.handler, services.clock, services.city.code, secret, settings.jt808_open_registration)
+def mount_native_feed(server: FastAPI, services: Services) -> None:
+    """`/feeds/v1`: reports of outside programs (`feeds.native`), over a WebSocket with a feed's token."""
 
-
-def _kept_secret(path: Path) -> bytes:
-    """Random bytes made once per node, so that terminals keep their authentication codes over a restart."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
+    @server.websocket("/feeds/v1")
+    async def feed(socket: WebSocket) -> None:
+        actor = actor_of(socket)
+        session = FeedSession(actor.name, actor, datum_of(socket), simulated=services.demo and actor.name == SIMULATOR)
+        await socket.accept()
+        try:
+            services.intake.authorise(session)
+        except NotPermitted as refused:
+            await socket.close(NOT_PERMITTED, refused.detail[:100])
+            return
+        await serve_native(socket, NativeSession(services.intake, session, services.clock))
 
 
 async def prepare_accounts(settings: Settings, services: Services) -> list[tuple[str, str, str, str]]:

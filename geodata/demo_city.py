@@ -23,5 +23,7 @@ def ensure_demo_city(folder: Path, progress: Progress | None = None) -> Path:
             pass  # built again below
         else:
             return out
+    if progress is not None:
+        progress("streets of the demo city", 0.0)
     build_city(demo_source(), out, progress=progress, built_at=BUILT_AT)
     return out
