@@ -250,7 +250,7 @@ async def prepare_accounts(settings: Settings, services: Services) -> list[tuple
         org_code=station.code,
         trackers=(f"{DEMO_CREW}-car", f"{DEMO_CREW}-phone"),
     )
-    await services.handler.handle(crew, Actor(SYSTEM, "admin", services.city.code, kind="system"), key=f"{DEMO_CREW}-{station.code}")
+    await services.handler.handle(crew, Actor(SYSTEM, "admin", services.city.code, kind="system"))
     return await asyncio.to_thread(services.accounts.ensure_demo_accounts, (DEMO_CREW, station.code))
 
 

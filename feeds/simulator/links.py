@@ -7,6 +7,7 @@ is a position (a newer one follows) and kept when it is anything else.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 from collections import deque
@@ -104,8 +105,9 @@ class Desk:
 
     async def register(self, unit_id: str, body: dict[str, Any]) -> None:
         """Register a crew; asks again while the server is starting."""
+        content = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
         for _ in range(REGISTER_TRIES):
-            if await self._write("PUT", f"/api/v1/units/{unit_id}", body, f"register-{unit_id}") is not None:
+            if await self._write("PUT", f"/api/v1/units/{unit_id}", body, f"register-{unit_id}-{content}") is not None:
                 return
             await asyncio.sleep(1.0)
         raise ConnectionError(f"the server took no registration of {unit_id} in {REGISTER_TRIES} tries; its log says why")
