@@ -300,17 +300,24 @@ class LiveHub:
         """Give every client whose connection is free what it lacks; cut off those that have stopped reading."""
         frames: Frames = {}
         for client in tuple(self._clients):
-            if client.outlet.is_closing:
-                continue
-            if client.outlet.stalled_s(now) > STALLED_AFTER_S:
-                log.warning("live_client_stalled", actor=client.actor.name, waiting_bytes=client.outlet.waiting_bytes)
-                client.outlet.abort()
-                continue
-            if client.needs_hello and client.outlet.waiting_bytes < READY_BELOW:
-                self._say_hello(client)
-            client.flush()
-            if not client.needs_hello and not client.texts and client.outlet.waiting_bytes < READY_BELOW:
+            # Most have taken everything and wait for nothing but the frame: no more than this is asked of them.
+            is_free = not client.outlet.waiting_bytes and not client.texts and not client.needs_hello
+            if is_free or self._catch_up(client, now):
                 self._send_frame(client, now, frames)
+
+    def _catch_up(self, client: LiveClient, now: float) -> bool:
+        """Send what waits, as far as the connection takes it; whether it could take a frame as well."""
+        outlet = client.outlet
+        if outlet.is_closing:
+            return False
+        if outlet.stalled_s(now) > STALLED_AFTER_S:
+            log.warning("live_client_stalled", actor=client.actor.name, waiting_bytes=outlet.waiting_bytes)
+            outlet.abort()
+            return False
+        if client.needs_hello and outlet.waiting_bytes < READY_BELOW:
+            self._say_hello(client)
+        client.flush()
+        return not client.needs_hello and not client.texts and outlet.waiting_bytes < READY_BELOW
 
     def _send_frame(self, client: LiveClient, now: float, frames: Frames) -> None:
         """The newest frame, made once for all clients that were sent the same before. `frames`: those of this tick."""
