@@ -1,0 +1,80 @@
+"""The one-click answer on a real small city."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from dispatch.past import PastIncident
+from operations.neighbours import neighbour_table
+from tests.dashboard.api_world import EAST, MIDDLE, WEST, ApiCity, api_city, degrees
+
+LON, LAT = MIDDLE
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiCity]:
+    with api_city(tmp_path_factory.mktemp("node")) as running:
+        yield running
+
+
+def test_a_scene_holds_everything_about_its_point(city: ApiCity) -> None:
+    city.unit("s1", WEST, at_m=(450, 500))
+    incident = city.incident()["incident_id"]
+    scene = city.get(f"/incidents/{incident}/scene").json()
+    assert scene["org_code"] == WEST
+    assert [f["properties"]["minutes"] for f in scene["rings"]["features"] if f["properties"]["kind"] == "ring"] == [5.0, 3.0, 1.0]
+    assert scene["units"][0]["unit_id"] == "s1"
+    assert scene["units"][0]["recommended"]
+    assert scene["units_by_ring"][0]["unit_ids"] == ["s1"]
+    assert [c["element_id"] for c in scene["cameras"]] == ["cam-1"]
+    assert [t["element_id"] for t in scene["elements"]] == ["kp-1"]
+    assert scene["incident_id"] == incident
+
+
+def test_the_moment_follows_the_units(city: ApiCity) -> None:
+    city.unit("m1", WEST, at_m=(500, 400))
+    before = next(u for u in city.get(f"/scene?lon={LON}&lat={LAT}").json()["units"] if u["unit_id"] == "m1")
+    city.clock.advance(1.0)
+    city.unit("m1", WEST, at_m=(500, 100))
+    city.unit("m2", WEST, at_m=(500, 300))
+    after = {u["unit_id"]: u for u in city.get(f"/scene?lon={LON}&lat={LAT}").json()["units"]}
+    assert after["m1"]["distance_m"] == pytest.approx(400, abs=5)
+    assert after["m2"]["distance_m"] == pytest.approx(200, abs=5)
+    assert before["distance_m"] == pytest.approx(100, abs=5)
+
+
+def test_a_unit_without_a_position_is_nowhere_near(city: ApiCity) -> None:
+    city.unit("silent", WEST, at_m=None)
+    assert "silent" not in city.get(f"/scene?lon={LON}&lat={LAT}").text
+    assert "silent" not in city.get(f"/nearest?lon={LON}&lat={LAT}&k=200").text
+
+
+def test_earlier_incidents_at_the_place_journal_and_imported(city: ApiCity) -> None:
+    east_lon, east_lat = degrees(1000, 1000)
+    now = city.clock.now()
+    old = [("old", 10, "theft"), ("ancient", 100, "theft"), ("hush", 5, "complaint")]
+    imported = [PastIncident("cad", name, kind, 3, now - timedelta(days=days), "", east_lon, east_lat, "", ()) for name, days, kind in old]
+    city.services.scene._past.add(imported)
+    earlier = city.incident(lon=east_lon, lat=east_lat)["incident_id"]
+    near_lon, near_lat = degrees(900, 1000)
+    this = city.incident(lon=near_lon, lat=near_lat)["incident_id"]
+    rows = city.get(f"/incidents/{this}/scene").json()["earlier_incidents"]
+    assert [(r["incident_id"], r["source"]) for r in rows if r["source"] == "cad" or r["incident_id"] == earlier] == [
+        (earlier, rows[0]["source"]),
+        (None, "cad"),
+    ]
+    assert this not in {r["incident_id"] for r in rows}
+    from_west = city.get(f"/scene?lon={east_lon}&lat={east_lat}", "operator", WEST).json()["earlier_incidents"]
+    assert from_west == []
+
+
+def test_neighbours_are_those_whose_area_is_near(city: ApiCity) -> None:
+    near = neighbour_table(city.services.city)
+    assert EAST in near(WEST)
+    assert WEST not in near(WEST)
+    assert near("nowhere") == frozenset()
+    # Both areas meet in the middle, so no distance parts them.
+    assert EAST in neighbour_table(city.services.city, near_m=1.0)(WEST)
