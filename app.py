@@ -47,9 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """The server, until interrupted."""
+    import uvloop
+
     from composition import serve
 
-    return asyncio.run(serve(settings, _city_folder(settings)))
+    return uvloop.run(serve(settings, _city_folder(settings)))
 
 
 def _city_folder(settings: Settings) -> Path:
