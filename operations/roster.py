@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.commands import RegisterUnit
-from dispatch.errors import DispatchError, NotPermitted
+from dispatch.errors import DispatchError, NotPermitted, RuleViolation
 from dispatch.events import Recorded, UnitRegistered
 from dispatch.model import Unit, UnitKind
 from dispatch.picture import OperatingPicture
@@ -26,6 +26,9 @@ from operations.reports import FeedSession, PositionReport
 
 # Units one feed may bring into being by naming them; each costs a journal event.
 MAX_NEW_PER_FEED = 20_000
+
+# Devices one crew may report with; each costs memory, and a sender that makes up new ones must not use it up.
+MAX_TRACKERS = 16
 
 Key = tuple[str | None, str | None]  # unit_id, tracker_id as reported
 
@@ -48,7 +51,7 @@ class Roster:
         self._positions = positions
         self._trackers = trackers
         self.unit_index: NDArray[np.int64] = np.zeros(1024, np.int64)  # by tracker row: index in the position table
-        self._row_by_tracker: dict[tuple[str, str], int] = {}  # (unit_id, tracker_id or "") → row; never forgotten
+        self._row_by_tracker: dict[str, dict[str, int]] = {}  # unit_id → tracker_id or "" → row; never forgotten
         self._rows: dict[str, dict[Key, int]] = {}  # by who asks: what was resolved and permitted
         self._registering: dict[str, asyncio.Task[None]] = {}  # by unit_id
         self._registered_by_feed: Counter[str] = Counter()
@@ -130,10 +133,13 @@ class Roster:
         index = self._positions.follow(unit)
         if feed.simulated:
             self._positions.set_flag(index, SIMULATED, True)
-        tracker = (unit.unit_id, tracker_id or "")
-        row = self._row_by_tracker.get(tracker)
+        row_by_tracker = self._row_by_tracker.setdefault(unit.unit_id, {})
+        row = row_by_tracker.get(tracker_id or "")
         if row is None:
-            row = self._row_by_tracker[tracker] = self._trackers.add()
+            if len(row_by_tracker) >= MAX_TRACKERS:
+                detail = f"Unit {unit.unit_id} reports with {MAX_TRACKERS} trackers already; name those it has."
+                raise RuleViolation("too_many_trackers", detail)
+            row = row_by_tracker[tracker_id or ""] = self._trackers.add()
             if row >= len(self.unit_index):
                 self.unit_index = np.concatenate((self.unit_index, np.zeros_like(self.unit_index)))
             self.unit_index[row] = index

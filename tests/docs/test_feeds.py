@@ -71,7 +71,7 @@ def test_every_reason_in_the_source_is_listed():
             "operations/roster.py",
         )
     )
-    given = set(re.findall(r'(?:reject|BadFrame|DispatchError|_refuse_all|return|NotPermitted)\(?\s*"([a-z_-]+)"', source))
+    given = set(re.findall(r'(?:reject|BadFrame|DispatchError|RuleViolation|_refuse_all|return|NotPermitted)\(?\s*"([a-z_-]+)"', source))
     assert len(given) > 20
     assert given - CODED == set()
 

@@ -160,6 +160,13 @@ async def test_a_full_table_refuses_new_units_and_goes_on_with_the_known():
     assert await house.intake.positions([position("a", after_s=1)], feed) == []
 
 
+async def test_made_up_trackers_do_not_use_up_memory():
+    house = House()
+    reports = [position("a", tracker_id=f"t{number}", after_s=-number) for number in range(20)]
+    refused = await house.intake.positions(reports, house.feed())
+    assert refused == [(number, "too_many_trackers") for number in range(16, 20)]
+
+
 async def test_bad_fixes_change_nothing_and_are_counted():
     house = House()
     feed = house.feed()
