@@ -7,6 +7,7 @@ scope on one socket and names the unit in each message.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -14,7 +15,7 @@ import structlog
 from fastapi import FastAPI, WebSocket
 from msgspec import Meta
 
-from dashboard.edge import UNAUTHENTICATED, actor_of, datum_of, still_authenticated
+from dashboard.edge import UNAUTHENTICATED, Recheck, actor_of, datum_of, still_authenticated
 from dashboard.server import TEXT, Outlet, bye, websocket_message
 from dispatch import commands as c
 from dispatch.errors import DispatchError
@@ -206,16 +207,17 @@ def _command(text: str | bytes, unit: Unit) -> CrewCommand:
 def add_terminal_socket(server: FastAPI, services: Services) -> Pushes:
     """Serve `/terminal/socket` on `server`."""
     pushes = Pushes(services)
+    watch = Watch()
 
     @server.websocket("/terminal/socket")
     async def terminal_socket(socket: WebSocket) -> None:
         """Pushes out; confirmations, stages and positions in."""
-        await serve(services, pushes, socket)
+        await serve(services, pushes, watch, socket)
 
     return pushes
 
 
-async def serve(services: Services, pushes: Pushes, socket: WebSocket) -> None:
+async def serve(services: Services, pushes: Pushes, watch: Watch, socket: WebSocket) -> None:
     """One connection from accept to end."""
     actor = actor_of(socket)
     await socket.accept()
@@ -226,27 +228,44 @@ async def serve(services: Services, pushes: Pushes, socket: WebSocket) -> None:
         return
     link = TerminalLink(actor, outlet)
     feed = FeedSession(name=FEED_NAME, actor=actor, datum=datum_of(socket))
-    watch = asyncio.create_task(_watch(link, socket))
+    watch.add(link, partial(still_authenticated, socket))
     try:
         await pushes.attach(link, socket.query_params.get("device", "")[:64])
         await Conversation(services, pushes, link, feed).hold(socket)
     finally:
-        watch.cancel()
+        watch.remove(link)
         pushes.detach(link)
 
 
-async def _watch(link: TerminalLink, socket: WebSocket) -> None:
-    """End a link whose reader has stopped or whose log-in has ended."""
-    loop = asyncio.get_running_loop()
-    recheck_at = loop.time() + RECHECK_EVERY_S
-    while True:
-        await asyncio.sleep(WATCH_EVERY_S)
-        if link.outlet.stalled_s(loop.time()) > STALLED_AFTER_S:
-            log.warning("terminal_stalled", actor=link.actor.name, waiting_bytes=link.outlet.waiting_bytes)
-            link.outlet.abort()
-            return
-        if loop.time() >= recheck_at:
-            recheck_at += RECHECK_EVERY_S
-            if not await still_authenticated(socket):
-                bye(link.outlet, "session_ended", UNAUTHENTICATED)
-                return
+class Watch:
+    """Ends links whose reader has stopped or whose log-in has ended. One task for all of them, none without any."""
+
+    def __init__(self) -> None:
+        self._links: dict[TerminalLink, Recheck] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, link: TerminalLink, recheck: Recheck) -> None:
+        self._links[link] = recheck
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="terminal-watch")
+
+    def remove(self, link: TerminalLink) -> None:
+        del self._links[link]
+        if not self._links and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        recheck_at = loop.time() + RECHECK_EVERY_S
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            for link in tuple(self._links):
+                if link.outlet.waiting_bytes and link.outlet.stalled_s(loop.time()) > STALLED_AFTER_S:
+                    log.warning("terminal_stalled", actor=link.actor.name, waiting_bytes=link.outlet.waiting_bytes)
+                    link.outlet.abort()
+            if loop.time() >= recheck_at:
+                recheck_at = loop.time() + RECHECK_EVERY_S
+                for link, recheck in tuple(self._links.items()):
+                    if not await recheck():
+                        bye(link.outlet, "session_ended", UNAUTHENTICATED)
