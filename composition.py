@@ -7,8 +7,8 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,6 +198,17 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
 # Running ---------------------------------------------------------------------------------------------------------------
 
 
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: it raises the signal again when it is done, before the parts could be stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
 async def serve(settings: Settings, city_folder: Path) -> int:
     """Run the server until it is told to stop."""
     try:
@@ -209,7 +220,7 @@ async def serve(settings: Settings, city_folder: Path) -> int:
     node = await asyncio.to_thread(lambda: compose(settings, open_city(city_folder), clock))
     async with node.running() as services, AsyncExitStack() as stack:
         demo_accounts = await prepare_accounts(settings, services)
-        server = uvicorn.Server(server_config(create_app(services, demo_accounts, mount_native_feed), settings.tls_cert, settings.tls_key))
+        server = _Server(server_config(create_app(services, demo_accounts, mount_native_feed), settings.tls_cert, settings.tls_key))
         if settings.jt808_port:
             await stack.enter_async_context(vehicle_terminals(settings, services))
         if settings.demo:
@@ -288,7 +299,7 @@ async def _keep_simulating(settings: Settings, services: Services, city_folder: 
     scheme = "https" if settings.tls_cert else "http"
     command = [sys.executable, "-m", "feeds.simulator", "--url", f"{scheme}://{settings.host}:{settings.port}", "--city", str(city_folder)]
     command += ["--crews", str(settings.demo_crews), "--incidents-per-day", str(settings.demo_incidents_per_day)]
-    command += ["--seed", str(settings.demo_seed), "--hand-driven", DEMO_CREW]
+    command += ["--seed", str(settings.demo_seed), "--hand-driven", DEMO_CREW, "--until-parent-ends"]
     while True:
         child = await asyncio.create_subprocess_exec(*command, env=os.environ | tokens, cwd=Path(__file__).parent)
         try:

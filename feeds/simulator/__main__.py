@@ -58,7 +58,8 @@ async def run(options: argparse.Namespace) -> None:
             await desk.register(unit_id, body)
         for socket in (feed, gateway, live):
             tasks.create_task(socket.run())
-        while True:
+        server = os.getppid()
+        while not options.until_parent_ends or os.getppid() == server:
             said = await asyncio.to_thread(town.step, clock.unix_s())
             await link.send(said.feed)
             for answer in said.answers:
@@ -66,6 +67,7 @@ async def run(options: argparse.Namespace) -> None:
             for order in said.orders:
                 tasks.create_task(_order(desk, order, clock))
             await asyncio.sleep(STEP_S)
+        raise SystemExit(0)
 
 
 async def _hear_rejections(message: dict[str, Any]) -> None:
@@ -114,6 +116,7 @@ def main() -> int:
     parser.add_argument("--incidents-per-day", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=20161201)
     parser.add_argument("--hand-driven", help="unit_id of a crew whose pushes a person answers; its car is driven here")
+    parser.add_argument("--until-parent-ends", action="store_true", help="stop when the server that started it is gone")
     options = parser.parse_args()
     try:
         asyncio.run(run(options))
