@@ -148,6 +148,8 @@ class ElementStore:
             return 0, None, "no_feed"
         if kind.source == "city":
             return len(layer.things), layer.newest_at, "static"
+        if layer.newest_at is None:  # the city knows where the stations stand, nobody says what they measure
+            return len(layer.things), None, "no_feed"
         return len(layer.things), layer.newest_at, _freshness(layer.newest_at, kind, now_s)
 
     def _count_units(self, kind: ElementKind, now_s: float) -> tuple[int, float | None, str]:

@@ -264,8 +264,9 @@ class SceneService:
         return sorted(found, key=lambda thing: thing["straight_m"])
 
     def _weather(self, lon: float, lat: float) -> Json | None:
-        """The nearest station's newest reading."""
-        return next(iter(self._elements.around(lon, lat, WEATHER_WITHIN_M, ("weather_station",), 1)), None)
+        """The newest reading of the nearest station that has one."""
+        stations = self._elements.around(lon, lat, WEATHER_WITHIN_M, ("weather_station",))
+        return next((station for station in stations if station["at"] is not None), None)
 
     async def _earlier(self, lon: float, lat: float, actor: Actor, incident: Incident | None) -> list[Json]:
         """What happened here in the last 90 days, in this journal or as imported, newest first."""

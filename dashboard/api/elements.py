@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api import views
 from dashboard.api.describe import answers
 from dashboard.api.ground import GEOJSON
-from dashboard.api.shapes import ElementBody, Id, IdempotencyKey, answer, numbers, require_point
+from dashboard.api.shapes import ElementBody, Id, IdempotencyKey, answer, answer_in_thread, numbers, require_point
 from dashboard.edge import actor_of, datum_of
 from dashboard.problems import InvalidFields
 from dispatch.catalogue import ElementKind
@@ -62,13 +61,18 @@ def router(services: Services) -> APIRouter:
         """12 categories and their elements, each with its count, the age of its newest datum, and live, static, stale or no_feed."""
         actor, picture = actor_of(request), services.handler.picture
         services.authority.authorise(actor, Action.SEE_ELEMENTS)
-        units = views.visible_units(services, actor, picture, views.live_fixes(services))
-        counts = views.element_counts(services, actor, units, views.visible_incidents(services, actor, picture))
-        categories = [
-            {"id": c.id, "zh": c.zh, "en": c.en, "elements": [_kind_view(kind) | counts[kind.id] for kind in c.elements]}
-            for c in services.catalogue.categories
-        ]
-        return answer({"revision": picture.revision, "categories": categories})
+        fixes = views.live_fixes(services)
+
+        def view() -> dict[str, Any]:
+            units = views.visible_units(services, actor, picture, fixes)
+            counts = views.element_counts(services, actor, units, views.visible_incidents(services, actor, picture))
+            categories = [
+                {"id": c.id, "zh": c.zh, "en": c.en, "elements": [_kind_view(kind) | counts[kind.id] for kind in c.elements]}
+                for c in services.catalogue.categories
+            ]
+            return {"revision": picture.revision, "categories": categories}
+
+        return await answer_in_thread(view)
 
     @routes.get("/{element}", responses=answers(_FEATURES, problems=(404, 422), media_type=GEOJSON))
     async def features(
@@ -83,9 +87,9 @@ def router(services: Services) -> APIRouter:
         kind = _kind(services, element)
         box = _box(bbox)
         if kind.source in ("units", "incidents"):
-            return answer(_moving(services, actor, kind, box, limit), media_type=GEOJSON)
-        collection = await asyncio.to_thread(services.elements.features, element, box, limit)
-        return answer(collection, media_type=GEOJSON)
+            fixes = views.live_fixes(services)
+            return await answer_in_thread(lambda: _moving(services, actor, kind, fixes, box, limit), GEOJSON)
+        return await answer_in_thread(lambda: services.elements.features(element, box, limit), GEOJSON)
 
     @routes.put("/{element}/{element_id}", responses=answers(_WRITTEN, problems=(400, 404, 413, 422)))
     async def write(request: Request, element: str, element_id: Id, body: ElementBody, idempotency_key: IdempotencyKey = None) -> Response:
@@ -142,12 +146,12 @@ def _box(bbox: str) -> tuple[float, float, float, float] | None:
 
 
 def _moving(
-    services: Services, actor: Actor, kind: ElementKind, box: tuple[float, float, float, float] | None, limit: int
+    services: Services, actor: Actor, kind: ElementKind, fixes: views.Fixes, box: tuple[float, float, float, float] | None, limit: int
 ) -> dict[str, Any]:
     """Units of one kind, or open incidents, as features."""
     picture = services.handler.picture
     if kind.source == "units":
-        rows = [row for row in views.visible_units(services, actor, picture, views.live_fixes(services)) if row["kind"] == kind.id]
+        rows = [row for row in views.visible_units(services, actor, picture, fixes) if row["kind"] == kind.id]
     else:
         rows = views.visible_incidents(services, actor, picture)
     west, south, east, north = box or (-180.0, -90.0, 180.0, 90.0)

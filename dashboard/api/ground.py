@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboard.api.describe import answers
 from dashboard.api.incidents import SCENE
-from dashboard.api.shapes import Instant, LatQuery, LonQuery, answer, numbers, words
+from dashboard.api.shapes import Instant, LatQuery, LonQuery, answer, answer_in_thread, numbers, words
 from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
@@ -59,8 +59,8 @@ def router(services: Services) -> APIRouter:
             drawn = await services.scene.rings(lon, lat, levels, direction)
         except BadRings as error:
             raise InvalidFields.one("minutes", str(error)) from None
-        collection = await asyncio.to_thread(drawn.geojson, streets)
-        return answer(collection if at is None else collection | {"at": at}, media_type=GEOJSON)
+        more = {} if at is None else {"at": at}
+        return await answer_in_thread(lambda: drawn.geojson(streets) | more, GEOJSON)
 
     @routes.get("/nearest", responses=answers(_NEAREST, problems=(422,)))
     async def nearest(
@@ -91,7 +91,8 @@ def router(services: Services) -> APIRouter:
         """The one-click answer for any point."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_SCENE)
-        return answer(await services.scene.scene(lon, lat, actor))
+        found = await services.scene.scene(lon, lat, actor)
+        return await answer_in_thread(lambda: found)
 
     @routes.get("/places", responses=answers(_PLACES, problems=(422,)))
     async def places(

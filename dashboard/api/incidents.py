@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from dashboard.api import views
 from dashboard.api.command_body import CommandBody, to_command
 from dashboard.api.describe import answers
-from dashboard.api.shapes import IdempotencyKey, Instant, NewIncident, answer, known_org, require_point, words
+from dashboard.api.shapes import IdempotencyKey, Instant, NewIncident, answer, answer_in_thread, known_org, require_point, words
 from dashboard.edge import actor_of, datum_of
 from dashboard.problems import InvalidFields
 from dispatch.commands import Caller, ReceiveIncident
@@ -105,8 +105,12 @@ def router(services: Services) -> APIRouter:
         except ValueError as error:
             raise InvalidFields.one("cursor", str(error)) from None
         picture = services.handler.picture
-        seen = [i for i in page.incidents if services.authority.may_see_incident(actor, i, picture)]
-        return answer({"incidents": [views.incident_view(services, actor, i, picture) for i in seen], "cursor": page.cursor})
+
+        def view() -> dict[str, Any]:
+            seen = (i for i in page.incidents if services.authority.may_see_incident(actor, i, picture))
+            return {"incidents": [views.incident_view(services, actor, i, picture) for i in seen], "cursor": page.cursor}
+
+        return await answer_in_thread(view)
 
     @routes.get("/{incident_id}", responses=answers(_INCIDENT | {"caller": None}, "Incident", problems=(404,)))
     async def one(request: Request, incident_id: str) -> Response:
@@ -152,7 +156,8 @@ def router(services: Services) -> APIRouter:
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_SCENE)
         incident = await find_incident(services, actor, incident_id)
-        return answer(await services.scene.incident_scene(incident, actor))
+        found = await services.scene.incident_scene(incident, actor)
+        return await answer_in_thread(lambda: found)
 
     return routes
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboard.api import views
 from dashboard.api.describe import answers
-from dashboard.api.shapes import Instant, answer
+from dashboard.api.shapes import Instant, answer, answer_in_thread
 from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from dispatch.model import Actor
@@ -45,14 +45,15 @@ def router(services: Services) -> APIRouter:
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_PICTURE)
         if at is None:
-            return answer(_picture(services, actor, services.handler.picture, views.live_fixes(services)) | {"at": services.clock.now()})
+            now, present, fixes = services.clock.now(), services.handler.picture, views.live_fixes(services)
+            return await answer_in_thread(lambda: _picture(services, actor, present, fixes) | {"at": now})
         services.authority.authorise(actor, Action.SEE_HISTORY)
         if at > services.clock.now():
             raise InvalidFields.one("at", f"{at.isoformat()} is in the future; ask for a past moment")
         then, state = await asyncio.gather(services.history.picture_at(at), asyncio.to_thread(services.tracks.state_at, at.timestamp()))
-        shown = await asyncio.to_thread(_picture, services, actor, then, views.Fixes(state.unit_ids, state))
+        fixes = views.Fixes(state.unit_ids, state)
         # Counts of elements are not kept for the past.
-        return answer(shown | {"at": at, "live": False, "elements": {}})
+        return await answer_in_thread(lambda: _picture(services, actor, then, fixes) | {"at": at, "live": False, "elements": {}})
 
     @routes.get("/changes", responses=answers(_CHANGES, problems=(422,)))
     async def changes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -178,6 +180,11 @@ class ElementBody(Body):
 def answer(data: Any, status: int = 200, media_type: str = "application/json") -> Response:
     """JSON, encoded once and not checked again: what leaves is made by our own code."""
     return Response(msgspec.json.encode(data), status, media_type=media_type)
+
+
+async def answer_in_thread(build: Callable[[], Any], media_type: str = "application/json") -> Response:
+    """An answer whose making may take longer than the event loop has: built and encoded in a thread."""
+    return await asyncio.to_thread(lambda: answer(build(), media_type=media_type))
 
 
 def require_point(services: Services, lon: float | None, lat: float | None, datum: str = "wgs84") -> None:

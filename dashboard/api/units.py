@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from dashboard.api import views
 from dashboard.api.describe import answers
-from dashboard.api.shapes import Id, IdempotencyKey, StatusBody, UnitBody, answer, known_org
+from dashboard.api.shapes import Id, IdempotencyKey, StatusBody, UnitBody, answer, answer_in_thread, known_org
 from dashboard.edge import actor_of
 from dispatch.commands import RegisterUnit, SetUnitStatus
 from dispatch.errors import NotFound
@@ -42,7 +42,8 @@ def router(services: Services) -> APIRouter:
         """Units the caller may see, with their newest positions."""
         actor, picture = actor_of(request), services.handler.picture
         services.authority.authorise(actor, Action.SEE_PICTURE)
-        return answer({"units": views.visible_units(services, actor, picture, views.live_fixes(services))})
+        fixes = views.live_fixes(services)
+        return await answer_in_thread(lambda: {"units": views.visible_units(services, actor, picture, fixes)})
 
     @routes.get("/{unit_id}", responses=answers(_UNIT, problems=(404,)))
     async def one(request: Request, unit_id: str) -> Response:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from functools import cached_property
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -67,29 +70,32 @@ _EVENT_HEAD = (
 
 async def visible_events(services: Services, actor: Actor, events: list[Recorded], picture: OperatingPicture) -> list[Json]:
     """Views of those the actor may see."""
-    held: dict[str, Incident | None] = {}
-    shown = []
-    for recorded in events:
-        incident_id = recorded.incident_id
-        if incident_id is not None and incident_id not in picture.incidents and incident_id not in held:
-            held[incident_id] = await services.history.incident(incident_id)
-        if services.authority.may_see_event(actor, recorded, picture, held.get(incident_id or "")):
-            shown.append(event_view(services, actor, recorded, picture))
-    return shown
+    ended = {r.incident_id for r in events if r.incident_id is not None and r.incident_id not in picture.incidents}
+    held = {incident_id: await services.history.incident(incident_id) for incident_id in ended}
+
+    def view() -> list[Json]:
+        seen = (r for r in events if services.authority.may_see_event(actor, r, picture, held.get(r.incident_id or "")))
+        return [event_view(services, actor, recorded, picture) for recorded in seen]
+
+    return await asyncio.to_thread(view)
 
 
 class Fixes:
     """Newest positions by unit id, of now or of the past: how a unit's row gets its place."""
 
     def __init__(self, unit_ids: list[str], columns: Any) -> None:
-        self._index = {unit_id: index for index, unit_id in enumerate(unit_ids)}
+        self._unit_ids = unit_ids
         self._columns = columns
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {unit_id: index for index, unit_id in enumerate(self._unit_ids)}
 
     def of(self, unit_id: str) -> Json:
         """lon, lat, heading_deg, speed_mps, position_at, received_at; null where unknown."""
         index = self._index.get(unit_id)
         if index is None:
-            return dict.fromkeys(("lon", "lat", "heading_deg", "speed_mps", "position_at", "received_at"))
+            return dict.fromkeys(_FIX)
         c = self._columns
         return {
             "lon": _number(c.lon[index], 6),
@@ -101,9 +107,13 @@ class Fixes:
         }
 
 
+_FIX = ("lon", "lat", "heading_deg", "speed_mps", "position_at", "received_at")
+
+
 def live_fixes(services: Services) -> Fixes:
-    """The table as it is; read on the event loop."""
-    return Fixes(services.positions.unit_ids, services.positions)
+    """The table as it is now: copied on the event loop, because later writes change it in place; then for any thread."""
+    table, n = services.positions, services.positions.count
+    return Fixes(table.unit_ids[:n], SimpleNamespace(**{name: getattr(table, name)[:n].copy() for name in _FIX}))
 
 
 def unit_view(services: Services, actor: Actor, unit: Unit, picture: OperatingPicture, fixes: Fixes) -> Json:

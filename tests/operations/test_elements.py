@@ -66,8 +66,9 @@ async def test_what_is_written_lies_over_what_the_city_knew(house: House) -> Non
 
 
 async def test_the_newest_reading_wins_and_survives_a_restart(house: House) -> None:
+    house.static["weather_station"] = [feature("w")]
     await house.store.start()
-    assert house.store.counts()["weather_station"] == {"count": 0, "newest_at": None, "state": "no_feed"}
+    assert house.store.counts()["weather_station"] == {"count": 1, "newest_at": None, "state": "no_feed"}
     await house.store.readings([house.reading("w", wind=1), house.reading("w", age_s=60, wind=9)])
     assert [t.properties for t in house.store.newest("weather_station")] == [{"wind": 1}]
     again = house.open()

@@ -32,6 +32,7 @@ def test_a_scene_holds_everything_about_its_point(city: ApiCity) -> None:
     assert [c["element_id"] for c in scene["cameras"]] == ["cam-1"]
     assert [t["element_id"] for t in scene["elements"]] == ["kp-1"]
     assert scene["incident_id"] == incident
+    assert scene["weather"] is None  # the city knows a station, but nobody has said what it measures
 
 
 def test_the_moment_follows_the_units(city: ApiCity) -> None:
