@@ -9,6 +9,7 @@ from dash import ClientsideFunction, Dash, Input
 from fastapi import FastAPI
 
 from dashboard import ids
+from dashboard.admin import add_admin
 from dashboard.callbacks import commands, new_incident, scene, selection
 from dashboard.i18n import LANGUAGES, words_in
 from dashboard.layouts.page import Page
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
-_NOT_BY_DASH = r"boot\.js|login\.(js|css)"
+_NOT_BY_DASH = r"boot\.js|(login|admin)\.(js|css)"
 
 _INDEX = """<!doctype html>
 <html>
 <head>{%metas%}<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>联动 Liandong</title>{%favicon%}
+<title>联动 Liandong</title><link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
 <script src="/assets/build/boot.js"></script>{%css%}
 <style>VARIABLES</style></head>
 <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
@@ -36,8 +37,9 @@ _INDEX = """<!doctype html>
 
 
 def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) -> Dash:
-    """Mount log-in, base map and the Dash application of desk and wall."""
+    """Mount log-in, health page, base map and the Dash application of desk and wall."""
     add_login(server, services, demo_accounts)
+    add_admin(server, services)
     add_tiles(server, services)
     add_style(server, services)
     app = Dash(

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gettext
 import io
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.messages.catalog import Catalog
@@ -107,7 +109,7 @@ class Words:
         """One word of a table."""
         return self._catalogue.pgettext(*pair)
 
-    def table(self, words: dict[object, tuple[str, str]]) -> dict[str, str]:
+    def table(self, words: Mapping[Any, tuple[str, str]]) -> dict[str, str]:
         """A table by the plain value of its keys, for the client."""
         return {str(key): self.entry(pair) for key, pair in words.items()}
 
@@ -172,7 +174,11 @@ def client_words(language: str) -> dict[str, str]:
     """The whole catalogue as message → translation, for the browser; empty for the source language."""
     if language not in _CATALOGUE_OF:
         return {}
-    return {str(message.id): str(message.string) for message in read_catalogue(language) if message.id and message.string and not message.context}
+    return {
+        str(message.id): str(message.string)
+        for message in read_catalogue(language)
+        if message.id and message.string and not message.context
+    }
 
 
 def read_catalogue(language: str) -> Catalog:

@@ -97,3 +97,4 @@ SAID = "said"  # what the last command answered: shown as a passing note
 PAGE = "page"  # {"id": this page, "lang": …, "wall": …}
 SHOWN = "shown"  # {"incident": id, "version": n}: what the panel shows, so that a judgement names what it was made on
 CHOSEN = "chosen"  # a selection the server asks the client to make: the incident just recorded
+ASK_CHOICE_BOX = "ask-choice-box"

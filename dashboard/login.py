@@ -53,7 +53,9 @@ def add_login(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
         try:
             secret = await services.accounts.login(name, form.get("password", ""), client_address(request), wall=is_wall)
         except TooManyAttempts as refused:
-            return page(request, next_path, spoken("Too many failed log-ins. Try again in {n} s.", n=round(refused.retry_after_s)), name, 429)
+            return page(
+                request, next_path, spoken("Too many failed log-ins. Try again in {n} s.", n=round(refused.retry_after_s)), name, 429
+            )
         if secret is None:
             return page(request, next_path, spoken("Account or password is wrong."), name, 401)
         answer = RedirectResponse(safe_next(next_path), 303)

@@ -19,12 +19,20 @@ _SOURCE = "city"
 _FONT = ["Noto Sans SC Variable, Inter Variable, Noto Sans CJK SC, sans-serif"]
 # Street classes by how they are drawn, lowest first, with widths in pixels at zoom 8, 12, 15 and 18.
 _STREETS: tuple[tuple[str, tuple[str, ...], tuple[float, float, float, float]], ...] = (
-    ("minor", ("residential", "living_street", "service", "unclassified", "track", "pedestrian", "footway", "path", "cycleway", "steps"), (0.0, 0.4, 2.6, 13)),
+    (
+        "minor",
+        ("residential", "living_street", "service", "unclassified", "track", "pedestrian", "footway", "path", "cycleway", "steps"),
+        (0.0, 0.4, 2.6, 13),
+    ),
     ("middle", ("tertiary", "tertiary_link", "secondary", "secondary_link"), (0.25, 1.1, 4.6, 20)),
     ("major", ("primary", "primary_link", "trunk_link", "motorway_link"), (0.6, 1.8, 6.2, 24)),
     ("motorway", ("motorway", "trunk"), (1.0, 2.5, 7.6, 28)),
 )
-_ROAD_LABELS = ((("motorway", "trunk", "primary"), 11.5, 11), (("secondary", "tertiary"), 13, 10.5), (("residential", "unclassified", "living_street"), 14.8, 10))
+_ROAD_LABELS = (
+    (("motorway", "trunk", "primary"), 11.5, 11),
+    (("secondary", "tertiary"), 13, 10.5),
+    (("residential", "unclassified", "living_street"), 14.8, 10),
+)
 
 
 def add_style(server: FastAPI, services: Services) -> None:
@@ -32,8 +40,9 @@ def add_style(server: FastAPI, services: Services) -> None:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/style.json")
-    async def style(request: Request, theme: str = "dark") -> JSONResponse:
-        document = build_style(theme if theme in MAP_COLOURS else "dark", str(request.base_url), services.city.built_at)
+    async def style(request: Request, theme: str = "dark", scale: float = 1.0) -> JSONResponse:
+        known_theme = theme if theme in MAP_COLOURS else "dark"
+        document = build_style(known_theme, str(request.base_url), services.city.built_at, min(4.0, max(1.0, scale)))
         document["sources"][_SOURCE]["bounds"] = list(services.city.bounds)
         document["sources"][_SOURCE]["attribution"] = services.city.attribution
         return JSONResponse(document, headers={"Cache-Control": "private, max-age=3600"})
@@ -41,8 +50,11 @@ def add_style(server: FastAPI, services: Services) -> None:
     server.include_router(router)
 
 
-def build_style(theme: str, base_url: str, built_at: str) -> dict[str, Any]:
-    """The style document. Tile addresses are absolute: MapLibre fetches them in a worker that has no address of its own."""
+def build_style(theme: str, base_url: str, built_at: str, scale: float = 1.0) -> dict[str, Any]:
+    """The style document; `scale` enlarges lines and type for a wall that is read from far.
+
+    Tile addresses are absolute: MapLibre fetches them in a worker that has no address of its own.
+    """
     colours = MAP_COLOURS[theme]
     return {
         "version": 8,
@@ -58,9 +70,9 @@ def build_style(theme: str, base_url: str, built_at: str) -> dict[str, Any]:
         "layers": [
             {"id": "land", "type": "background", "paint": {"background-color": colours["land"]}},
             *_ground(colours),
-            *_streets(colours),
+            *_streets(colours, scale),
             *_lines(colours),
-            *_labels(colours),
+            *_labels(colours, scale),
         ],
     }
 
@@ -91,12 +103,12 @@ def _ground(colours: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _width(steps: tuple[float, float, float, float], extra: float = 0.0) -> list[Any]:
-    widths = [step + (extra if step else 0.0) for step in steps]
+def _width(steps: tuple[float, float, float, float], scale: float, extra: float = 0.0) -> list[Any]:
+    widths = [(step + (extra if step else 0.0)) * scale for step in steps]
     return ["interpolate", ["exponential", 1.45], ["zoom"], 8, widths[0], 12, widths[1], 15, widths[2], 18, widths[3]]
 
 
-def _streets(colours: dict[str, str]) -> list[dict[str, Any]]:
+def _streets(colours: dict[str, str], scale: float) -> list[dict[str, Any]]:
     layers = []
     for part in ("casing", "line"):
         for name, classes, widths in _STREETS:
@@ -106,7 +118,10 @@ def _streets(colours: dict[str, str]) -> list[dict[str, Any]]:
                     f"street-{name}-{part}",
                     "line",
                     "road",
-                    {"line-color": colours["casing" if is_casing else name], "line-width": _width(widths, 1.6 if is_casing else 0.0)},
+                    {
+                        "line-color": colours["casing" if is_casing else name],
+                        "line-width": _width(widths, scale, 1.6 if is_casing else 0.0),
+                    },
                     filter=["match", ["get", "class"], list(classes), True, False],
                     layout={"line-cap": "butt" if is_casing else "round", "line-join": "round"},
                     minzoom=11 if is_casing else 6,
@@ -122,7 +137,12 @@ def _lines(colours: dict[str, str]) -> list[dict[str, Any]]:
             "boundary",
             "line",
             "boundary",
-            {"line-color": colours["boundary"], "line-width": ["interpolate", ["linear"], ["zoom"], 7, 0.8, 14, 1.8], "line-dasharray": [3, 2], "line-opacity": 0.75},
+            {
+                "line-color": colours["boundary"],
+                "line-width": ["interpolate", ["linear"], ["zoom"], 7, 0.8, 14, 1.8],
+                "line-dasharray": [3, 2],
+                "line-opacity": 0.75,
+            },
         ),
     ]
 
@@ -134,7 +154,7 @@ def _text(colours: dict[str, str], colour: str, size: Any, **layout: Any) -> dic
     }
 
 
-def _labels(colours: dict[str, str]) -> list[dict[str, Any]]:
+def _labels(colours: dict[str, str], scale: float) -> list[dict[str, Any]]:
     labels: list[dict[str, Any]] = [
         {
             "id": "label-water",
@@ -142,7 +162,7 @@ def _labels(colours: dict[str, str]) -> list[dict[str, Any]]:
             "source": _SOURCE,
             "source-layer": "waterway",
             "minzoom": 10,
-            **_text(colours, "water-text", 11, **{"symbol-placement": "line", "text-letter-spacing": 0.2}),
+            **_text(colours, "water-text", 11 * scale, **{"symbol-placement": "line", "text-letter-spacing": 0.2}),
         }
     ]
     for classes, first_zoom, size in _ROAD_LABELS:
@@ -154,7 +174,7 @@ def _labels(colours: dict[str, str]) -> list[dict[str, Any]]:
                 "source-layer": "road",
                 "minzoom": first_zoom,
                 "filter": ["match", ["get", "class"], list(classes), True, False],
-                **_text(colours, "street-text", size, **{"symbol-placement": "line", "symbol-spacing": 420, "text-max-angle": 32}),
+                **_text(colours, "street-text", size * scale, **{"symbol-placement": "line", "symbol-spacing": 420, "text-max-angle": 32}),
             }
         )
     labels.append(
@@ -166,7 +186,7 @@ def _labels(colours: dict[str, str]) -> list[dict[str, Any]]:
             **_text(
                 colours,
                 "place-text",
-                ["interpolate", ["linear"], ["get", "rank"], 2, 11, 8, 17],
+                ["interpolate", ["linear"], ["get", "rank"], 2, 11 * scale, 8, 17 * scale],
                 **{"text-max-width": 8, "text-padding": 6, "symbol-sort-key": ["-", 0, ["get", "rank"]]},
             ),
         }

@@ -37,6 +37,7 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.ASK_TITLE, "children"),
         Output(ids.ASK_CHOICE, "options"),
         Output(ids.ASK_CHOICE, "value"),
+        Output(ids.ASK_CHOICE_BOX, "hidden"),
         Output(ids.ASK_TEXT, "value"),
         Output(ids.ASK_PENDING, "data"),
         Input({"type": "act", "command": ALL, "incident": ALL, "unit": ALL}, "n_clicks"),
@@ -45,7 +46,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     async def on_act(_clicks: list[int | None], shown: dict[str, Any] | None, page: dict[str, Any]) -> tuple[Any, ...]:
-        nothing = (no_update,) * 7
+        nothing = (no_update,) * 8
         clicks = ctx.triggered[0]["value"] if ctx.triggered else None
         if not clicks:  # buttons were drawn, not pressed
             return nothing
@@ -56,7 +57,7 @@ def register(app: Dash, services: Services) -> None:
         if pressed["command"] not in ASKED:
             return (await send(services, actor, pending, "", None, facts), *nothing[1:])
         options = choices(pressed["command"], facts)
-        return (no_update, False, question(pending, facts), options, options[0]["value"] if options else None, "", pending)
+        return (no_update, False, question(pending, facts), options, options[0]["value"] if options else None, not options, "", pending)
 
     @app.callback(
         Output(ids.SAID, "data", allow_duplicate=True),
@@ -68,7 +69,9 @@ def register(app: Dash, services: Services) -> None:
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    async def on_answer(clicks: int | None, pending: dict[str, Any] | None, text: str | None, choice: str | None, page: dict[str, Any]) -> Any:
+    async def on_answer(
+        clicks: int | None, pending: dict[str, Any] | None, text: str | None, choice: str | None, page: dict[str, Any]
+    ) -> Any:
         if not clicks or pending is None:
             return no_update, no_update
         actor = actor_of_callback(app, page)
@@ -111,7 +114,7 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
     shown = pending.get("shown") or {}
     if name in JUDGED and shown.get("incident") == pending["incident"]:
         fields["expected_version"] = shown["version"]
-    return msgspec.convert(fields, AnyIncidentCommand)  # type: ignore[arg-type]
+    return msgspec.convert(fields, AnyIncidentCommand)
 
 
 async def send(services: Services, actor: Actor, pending: dict[str, Any], text: str, choice: str | None, facts: Facts) -> Said:

@@ -36,6 +36,10 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
         known = services.organisations.get(code)
         return spoken.pick(known.name, known.name_en) if known else code
 
+    def element_kind(element: str) -> str:
+        kind = services.catalogue.kinds.get(element)
+        return spoken.pick(kind.zh, kind.en) if kind else element
+
     return Facts(
         words=spoken,
         zone=ZoneInfo(services.city.time_zone),
@@ -43,5 +47,6 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
         codes=services.codes,
         units=services.handler.picture.units,
         organisation_name=organisation_name,
+        element_kind=element_kind,
         may=lambda action: not is_wall and services.authority.can(actor, action),
     )

@@ -101,7 +101,11 @@ def _register_place(app: Dash, services: Services) -> None:
         places = await asyncio.to_thread(services.places.search, typed, None, _MOST_PLACES)
         # `search` is what the list is filtered by in the browser: the index has already decided, so everything passes.
         return [
-            {"label": f"{place.name} · {place.detail}" if place.detail else place.name, "value": f"{place.lon},{place.lat},{place.name}", "search": typed}
+            {
+                "label": f"{place.name} · {place.detail}" if place.detail else place.name,
+                "value": f"{place.lon},{place.lat},{place.name}",
+                "search": typed,
+            }
             for place in places
         ]
 

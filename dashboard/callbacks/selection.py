@@ -49,7 +49,7 @@ async def panel_of(services: Services, actor: Actor, selection: dict[str, Any] |
     if kind == "unit":
         return _unit(services, actor, selection["unit_id"], facts), [], None
     if kind == "element":
-        return element_card(selection, services.catalogue, facts), [], None
+        return element_card(selection, facts), [], None
     return point_head(float(selection["lon"]), float(selection["lat"]), facts), [], None
 
 

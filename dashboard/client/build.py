@@ -57,7 +57,7 @@ def _npm(*arguments: str) -> None:
 
     done = npm([*arguments], return_completed_process=True, cwd=str(CLIENT), capture_output=True, text=True)
     if done.returncode != 0:
-        words = (done.stderr or done.stdout or "").strip()[-2000:]
+        words = str(done.stderr or done.stdout).strip()[-2000:]
         raise ClientBuildError(f"npm {' '.join(arguments)} failed with code {done.returncode} in {CLIENT}: {words}")
 
 

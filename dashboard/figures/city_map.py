@@ -14,7 +14,9 @@ def city_map(centre: tuple[float, float], zoom: float, theme: str, language: str
     """The figure. `centre` is lon, lat; centre and zoom are always explicit, or plotly fits the view to its traces."""
     lon, lat = centre
     return {
-        "data": [{"type": "scattermap", "lon": [lon], "lat": [lat], "mode": "markers", "marker": {"size": 0, "opacity": 0}, "hoverinfo": "skip"}],
+        "data": [
+            {"type": "scattermap", "lon": [lon], "lat": [lat], "mode": "markers", "marker": {"size": 0, "opacity": 0}, "hoverinfo": "skip"}
+        ],
         "layout": {
             "map": {"style": f"/style.json?theme={theme}&lang={language}", "center": {"lon": lon, "lat": lat}, "zoom": zoom},
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},

@@ -15,7 +15,7 @@ def ask(page: Page) -> html.Div:
         html.Div(
             [
                 html.H2(id=ids.ASK_TITLE),
-                dcc.Dropdown(id=ids.ASK_CHOICE, options=[], clearable=False),
+                html.Div(dcc.Dropdown(id=ids.ASK_CHOICE, options=[], clearable=False, searchable=False), id=ids.ASK_CHOICE_BOX),
                 dcc.Textarea(id=ids.ASK_TEXT, rows=3, maxLength=4000, placeholder=words("In words")),
                 html.Div(
                     [html.Button(words("Cancel"), id=ids.ASK_CANCEL), html.Button(words("Send"), id=ids.ASK_SEND, className="primary")],

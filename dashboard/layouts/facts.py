@@ -22,6 +22,7 @@ class Facts:
     codes: Codes
     units: dict[str, Unit]
     organisation_name: Callable[[str], str]
+    element_kind: Callable[[str], str]  # name of an element of the catalogue
     may: Callable[[str], bool]  # whether the reader's role has this action at all
 
     def callsign(self, unit_id: str) -> str:

@@ -38,13 +38,18 @@ def incident_head(incident: Incident, facts: Facts, caller: str = "") -> html.Di
             className="head-line",
         ),
         html.Div(
-            [icon("pin"), html.Span(place or words("not located yet"), className="" if incident.lon is not None else "unlocated")], className="head-place"
+            [icon("pin"), html.Span(place or words("not located yet"), className="" if incident.lon is not None else "unlocated")],
+            className="head-place",
         ),
         html.Div(
             [
                 html.Span(facts.organisation_name(incident.org_code)),
                 html.Span(words("called {time}", time=facts.clock(incident.called_at))),
-                html.Span([words("open for "), age_of(incident.received_at)] if incident.is_open else words("ended {time}", time=facts.clock(incident.stage_since))),
+                html.Span(
+                    [words("open for "), age_of(incident.received_at)]
+                    if incident.is_open
+                    else words("ended {time}", time=facts.clock(incident.stage_since))
+                ),
                 html.Span(words("source: {source}", source=incident.source)),
             ],
             className="head-facts",
@@ -65,7 +70,10 @@ def stage_bar(incident: Incident, facts: Facts) -> html.Ol:
     reached = max((_BAR.index(stage) for stage in times if stage in _BAR), default=0) if ended_otherwise else _BAR.index(incident.stage)
     steps = [
         html.Li(
-            [html.Span(facts.words.stage(stage), className="step-name"), html.Time(facts.clock(times.get(stage))[:5] if stage in times else "")],
+            [
+                html.Span(facts.words.stage(stage), className="step-name"),
+                html.Time(facts.clock(times.get(stage))[:5] if stage in times else ""),
+            ],
             className="done" if k < reached else "now" if k == reached and not ended_otherwise else "to-come" if k > reached else "done",
         )
         for k, stage in enumerate(_BAR)

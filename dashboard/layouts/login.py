@@ -8,7 +8,9 @@ from dashboard.i18n import Words
 from dashboard.theme import css_variables
 
 
-def login_page(city_name: str, words: Words, next_path: str, error: str, demo_accounts: list[tuple[str, str, str, str]], name: str = "") -> str:
+def login_page(
+    city_name: str, words: Words, next_path: str, error: str, demo_accounts: list[tuple[str, str, str, str]], name: str = ""
+) -> str:
     """The page. `demo_accounts` are (name, password, role, organisation), shown only where they exist."""
     other = "en" if words.language == "zh" else "zh"
     listed = "".join(
@@ -21,9 +23,11 @@ def login_page(city_name: str, words: Words, next_path: str, error: str, demo_ac
     return f"""<!doctype html>
 <html lang="{"zh-CN" if words.language == "zh" else "en"}" data-theme="dark">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
 <title>{escape(words("Log in"))} · Liandong 联动</title>
 <script src="/assets/build/boot.js"></script>
-<link rel="stylesheet" href="/assets/build/fonts.css"><link rel="stylesheet" href="/assets/desk.css"><link rel="stylesheet" href="/assets/login.css">
+<link rel="stylesheet" href="/assets/build/fonts.css"><link rel="stylesheet" href="/assets/desk.css">
+<link rel="stylesheet" href="/assets/login.css">
 <style>{css_variables()}</style></head>
 <body class="login"><main>
 <header><span class="logo"></span><h1>联动 <small>Liandong</small></h1><p>{escape(city_name)}</p></header>

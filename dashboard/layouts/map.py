@@ -19,7 +19,11 @@ def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:
             dcc.Graph(id=ids.MAP, figure=figure, responsive=True, config={"displayModeBar": False, "scrollZoom": True}),
             html.Div(
                 [
-                    *([html.Span(words("Schematic streets: invented for the demo, not for driving"), className="schematic")] if city.schematic else []),
+                    *(
+                        [html.Span(words("Schematic streets: invented for the demo, not for driving"), className="schematic")]
+                        if city.schematic
+                        else []
+                    ),
                     html.Span(city.attribution, className="attribution"),
                 ],
                 id=ids.MAP_NOTICE,

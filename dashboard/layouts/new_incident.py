@@ -23,7 +23,12 @@ def new_incident(codes: Codes, page: Page) -> html.Div:
         html.Div(
             [
                 html.H2(words("New incident")),
-                _field(words("Type"), dcc.Dropdown(types, id=ids.NEW_TYPE, clearable=False, placeholder=words("What is reported?"))),
+                _field(
+                    words("Type"),
+                    dcc.Dropdown(
+                        types, id=ids.NEW_TYPE, labels=_dropdown_words(words), clearable=False, placeholder=words("What is reported?")
+                    ),
+                ),
                 _field(words("Grade"), dcc.RadioItems(grades, value=3, id=ids.NEW_GRADE, className="grade-choice", inline=True)),
                 _field(words("What happened"), dcc.Textarea(id=ids.NEW_TEXT, rows=3, maxLength=4000)),
                 _field(
@@ -32,6 +37,7 @@ def new_incident(codes: Codes, page: Page) -> html.Div:
                         [
                             dcc.Dropdown(
                                 id=ids.NEW_PLACE,
+                                labels=_dropdown_words(words),
                                 options=[],
                                 placeholder=words("Road, crossing or place; Chinese or pinyin initials"),
                                 search_value="",
@@ -85,3 +91,12 @@ def point_label(point: dict[str, Any] | None, words: Words) -> str:
 
 def _field(label: str, control: object) -> html.Label:
     return html.Label([html.Span(label), control], className="field")
+
+
+def _dropdown_words(words: Words) -> dict[str, str]:
+    return {
+        "search": words("Search"),
+        "clear_search": words("Clear"),
+        "clear_selection": words("Clear"),
+        "no_options_found": words("Nothing found"),
+    }

@@ -47,7 +47,9 @@ def age_of(at: datetime | None) -> html.Span:
 
 def section(title: str, children: Any, *, note: Any = None, name: str = "") -> html.Section:
     """One part of a panel with its heading."""
-    return html.Section([html.H3([html.Span(title), html.Span(note, className="note-right")]), *_listed(children)], className=f"section {name}")
+    return html.Section(
+        [html.H3([html.Span(title), html.Span(note, className="note-right")]), *_listed(children)], className=f"section {name}"
+    )
 
 
 def empty(text: str) -> html.P:

@@ -21,7 +21,9 @@ def queue(page: Page) -> html.Aside:
             html.Div(
                 [
                     html.H2([words("Incidents"), html.Span("0", id=ids.QUEUE_COUNT, className="total")]),
-                    html.Button([icon("plus"), html.Span(words("New"))], id=ids.NEW_OPEN, className="primary", title=words("New incident (n)")),
+                    html.Button(
+                        [icon("plus"), html.Span(words("New"))], id=ids.NEW_OPEN, className="primary", title=words("New incident (n)")
+                    ),
                 ],
                 className="queue-head",
             ),
@@ -29,7 +31,9 @@ def queue(page: Page) -> html.Aside:
                 [
                     html.Button(words("Open"), **{"data-filter": "open", "aria-pressed": "true"}),
                     html.Button(words("Not pushed"), **{"data-filter": "waiting", "aria-pressed": "false"}),
-                    html.Button(words("Mine"), **{"data-filter": "mine", "aria-pressed": "false"}, title=words("My organisation's, or pushed by me")),
+                    html.Button(
+                        words("Mine"), **{"data-filter": "mine", "aria-pressed": "false"}, title=words("My organisation's, or pushed by me")
+                    ),
                 ],
                 id=ids.QUEUE_FILTER,
                 className="segments",
@@ -41,7 +45,11 @@ def queue(page: Page) -> html.Aside:
                         id=ids.QUEUE,
                         rowData=[],
                         getRowId="params.data.incident_id",
-                        columnDefs=[{"field": "order", "sort": "asc", "cellRenderer": "IncidentCard", "flex": 1, "sortable": True}],
+                        columnDefs=[
+                            {"field": "order", "sort": "asc", "hide": True},
+                            # The grid draws a cell again when its value changes: `face` is everything a card shows.
+                            {"field": "face", "cellRenderer": "IncidentCard", "flex": 1, "sortable": False},
+                        ],
                         dashGridOptions={
                             "headerHeight": 0,
                             "rowHeight": ROW_HEIGHT_PX,

@@ -13,6 +13,7 @@ from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, section,
 from dashboard.layouts.selected import element_name
 from dispatch.model import Incident
 
+_SHOWN_IN_RING = 8
 _SHOWN_BEYOND = 4
 _SHOWN_CAMERAS = 6
 _SHOWN_AROUND = 10
@@ -29,7 +30,14 @@ def scene_panel(scene: Json, incident: Incident | None, facts: Facts) -> list[An
         head.append(html.P(scene["no_rings_because"], className="notice padded"))
     if incident is None:
         head.append(html.P(words("Responsible: {name}", name=facts.organisation_name(scene["org_code"])), className="padded muted"))
-    return [*head, units_by_ring(scene, incident, facts), _cameras(scene, facts), _around(scene, facts), _weather(scene, facts), _earlier(scene, facts)]
+    return [
+        *head,
+        units_by_ring(scene, incident, facts),
+        _cameras(scene, facts),
+        _around(scene, facts),
+        _weather(scene, facts),
+        _earlier(scene, facts),
+    ]
 
 
 def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
@@ -43,7 +51,10 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
         children.append(_ring_heading(ring, facts))
         if not ring["available"]:
             children.append(_empty_ring(ring, units, facts))
-        children.extend(_unit(units[unit_id], incident, command, unit_id == top, facts) for unit_id in ring["unit_ids"])
+        shown, more = ring["unit_ids"][:_SHOWN_IN_RING], len(ring["unit_ids"][_SHOWN_IN_RING:])
+        children.extend(_unit(units[unit_id], incident, command, unit_id == top, facts) for unit_id in shown)
+        if more:
+            children.append(empty(words("and {n} more in this ring", n=more)))
     beyond = [unit for unit in scene["units"] if unit["ring_minutes"] is None][:_SHOWN_BEYOND]
     if beyond:
         children.append(html.H4([html.I(className="ring-out"), words("Beyond the rings")]))
@@ -144,7 +155,7 @@ def _reason(reason: Json, facts: Facts) -> str:
         "not_under_command": words("of another command: ask it, or the level above"),
         "old_position": words("position is {age} old", age=words.duration(reason.get("age_s", 0))),
     }
-    return texts.get(reason["code"], reason["text"])
+    return texts.get(reason["code"]) or str(reason["text"])
 
 
 def _cameras(scene: Json, facts: Facts) -> Any:
@@ -153,7 +164,9 @@ def _cameras(scene: Json, facts: Facts) -> Any:
     if not cameras:
         return section(words("Cameras"), empty(words("No camera within 500 m.")), name="cameras")
     rows = [_thing(camera, facts, words("looks away") if camera.get("looks_here") is False else "") for camera in cameras]
-    return section(words("Cameras"), html.Div(rows, className="things"), note=words("straight line, {n} nearest", n=len(rows)), name="cameras")
+    return section(
+        words("Cameras"), html.Div(rows, className="things"), note=words("straight line, {n} nearest", n=len(rows)), name="cameras"
+    )
 
 
 def _around(scene: Json, facts: Facts) -> Any:
@@ -161,11 +174,16 @@ def _around(scene: Json, facts: Facts) -> Any:
     things = [*scene["alerts"], *scene["elements"]][:_SHOWN_AROUND]
     if not things:
         return section(words("Around"), empty(words("Nothing of the catalogue stands near.")), name="around")
-    return section(words("Around"), html.Div([_thing(thing, facts) for thing in things], className="things"), note=words("straight line"), name="around")
+    return section(
+        words("Around"),
+        html.Div([_thing(thing, facts) for thing in things], className="things"),
+        note=words("straight line"),
+        name="around",
+    )
 
 
 def _thing(thing: Json, facts: Facts, remark: str = "") -> html.Div:
-    name = element_name(thing["properties"], facts) or thing["element_id"]
+    name = element_name(thing["properties"], facts) or facts.element_kind(thing["element"])
     selection = {"kind": "element", "element": thing["element"], "id": thing["element_id"], "lon": thing["lon"], "lat": thing["lat"]}
     return html.Div(
         [
@@ -184,8 +202,12 @@ def _weather(scene: Json, facts: Facts) -> Any:
     station = scene["weather"]
     if station is None:
         return section(words("Weather"), empty(words("No weather feed.")), name="weather")
-    values = [f"{value:g} {_UNITS[key]}" for key, value in station["properties"].items() if key in _UNITS and isinstance(value, int | float)]
-    said = html.Div([html.Span(" · ".join(values) or "–"), html.Span(element_name(station["properties"], facts), className="muted")], className="thing")
+    values = [
+        f"{value:g} {_UNITS[key]}" for key, value in station["properties"].items() if key in _UNITS and isinstance(value, int | float)
+    ]
+    said = html.Div(
+        [html.Span(" · ".join(values) or "–"), html.Span(element_name(station["properties"], facts), className="muted")], className="thing"
+    )
     return section(words("Weather"), said, name="weather")
 
 

@@ -8,7 +8,6 @@ from dash import html
 
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import icon
-from dispatch.catalogue import Catalogue
 
 # Where a name is looked for among an element's properties.
 _NAMES = ("name", "name_zh", "name_en")
@@ -26,12 +25,11 @@ def point_head(lon: float, lat: float, facts: Facts) -> html.Div:
     )
 
 
-def element_card(selection: dict[str, Any], catalogue: Catalogue, facts: Facts) -> html.Div:
+def element_card(selection: dict[str, Any], facts: Facts) -> html.Div:
     """Name and properties of one element; what it does not have is not shown."""
-    words = facts.words
-    kind = catalogue.kinds.get(str(selection.get("element")))
+    element = str(selection.get("element"))
     properties: dict[str, Any] = selection.get("properties") or {}
-    name = element_name(properties, facts) or str(selection.get("id"))
+    name = element_name(properties, facts) or facts.element_kind(element)
     rows = [
         html.Div([html.Dt(str(key).replace("_", " ")), html.Dd(_value(value))])
         for key, value in properties.items()
@@ -39,9 +37,9 @@ def element_card(selection: dict[str, Any], catalogue: Catalogue, facts: Facts) 
     ]
     return html.Div(
         [
-            html.Div([icon(kind.id if kind else "element"), html.H2(name)], className="head-line"),
+            html.Div([icon(element), html.H2(name)], className="head-line"),
             html.Div(
-                [html.Span(words.pick(kind.zh, kind.en) if kind else ""), html.Span(f"{selection['lon']:.5f}, {selection['lat']:.5f}")],
+                [html.Span(facts.element_kind(element)), html.Span(f"{selection['lon']:.5f}, {selection['lat']:.5f}")],
                 className="head-facts",
             ),
             html.Dl(rows, className="facts"),

@@ -38,7 +38,9 @@ def shell(services: Services, page: Page) -> html.Div:
             html.Div(
                 [
                     queue(page),
-                    html.Div([city_map_panel(services.city, page, figure), catalogue_panel(services.catalogue, page), _panel(page)], id=ids.STAGE),
+                    html.Div(
+                        [city_map_panel(services.city, page, figure), catalogue_panel(services.catalogue, page), _panel(page)], id=ids.STAGE
+                    ),
                     wall(page),
                 ],
                 id=ids.BODY,

@@ -31,7 +31,9 @@ def strip(city: City, page: Page) -> html.Header:
             _units(page),
             html.Div(className="spring"),
             html.Div(id=ids.FEEDS, title=words("Feeds and how long ago each was heard")),
-            html.Span([html.Span(className="mark"), html.Span(words("not live"), className="word")], id=ids.CONNECTION, className="badge bad"),
+            html.Span(
+                [html.Span(className="mark"), html.Span(words("not live"), className="word")], id=ids.CONNECTION, className="badge bad"
+            ),
             _controls(page),
         ],
         id=ids.STRIP,
@@ -44,7 +46,11 @@ def _grades(page: Page) -> html.Div:
     for grade in Grade:
         counts.append(
             html.Span(
-                [grade_sign(grade, words), html.B("0", **{"data-grade-count": str(int(grade))}), html.Span(words.grade(grade), className="name")],
+                [
+                    grade_sign(grade, words),
+                    html.B("0", **{"data-grade-count": str(int(grade))}),
+                    html.Span(words.grade(grade), className="name"),
+                ],
                 className="figure zero",
                 title=words("Open incidents, {grade}", grade=words.grade(grade)),
             )
@@ -67,7 +73,13 @@ def _units(page: Page) -> html.Div:
                 title=words.status(status),
             )
         )
-    counts.append(html.Span([html.Span("/", className="name"), html.B("0", **{"data-unit-total": ""})], className="figure total", title=words("Units in all")))
+    counts.append(
+        html.Span(
+            [html.Span("/", className="name"), html.B("0", **{"data-unit-total": ""})],
+            className="figure total",
+            title=words("Units in all"),
+        )
+    )
     return html.Div(counts, id=ids.UNIT_COUNTS, className="figures")
 
 
@@ -91,6 +103,4 @@ def _controls(page: Page) -> html.Div:
 
 def banner(page: Page) -> html.Div:
     """What cannot be overlooked: the picture is not live, or a feed is silent."""
-    return html.Div(
-        [icon("alert"), html.Span(page.words("Connecting…"), className="word")], id=ids.BANNER, role="alert", hidden=True
-    )
+    return html.Div([icon("alert"), html.Span(page.words("Connecting…"), className="word")], id=ids.BANNER, role="alert", hidden=True)

@@ -47,10 +47,6 @@ def said(one: e.Recorded, facts: Facts) -> str:
             return words("Located: {place}", place=body.address or f"{body.lon:.5f}, {body.lat:.5f}")
         case e.UnitPushed():
             return _pushed(body, unit, facts)
-        case e.PushDelivered():
-            return words("The terminal has it")
-        case e.PushSeen():
-            return words("The crew has seen it")
         case e.PushRecalled():
             return _with(words("{unit} recalled", unit=unit), body.reason)
         case e.PushRefused():
@@ -63,12 +59,16 @@ def said(one: e.Recorded, facts: Facts) -> str:
             return words("{unit} arrived", unit=unit)
         case e.FeedbackGiven():
             return _with(words("{unit} gave feedback", unit=unit), body.text)
-    return _said_of_the_end(body, facts)
+    return _said_of_the_rest(body, facts)
 
 
-def _said_of_the_end(body: e.AnyEvent, facts: Facts) -> str:
+def _said_of_the_rest(body: e.AnyEvent, facts: Facts) -> str:
     words = facts.words
     match body:
+        case e.PushDelivered():
+            return words("The terminal has it")
+        case e.PushSeen():
+            return words("The crew has seen it")
         case e.IncidentReviewed():
             return _with(words("Reviewed"), body.text)
         case e.IncidentReturned():

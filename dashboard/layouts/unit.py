@@ -12,7 +12,7 @@ from dashboard.layouts.parts import age_of, empty, grade_sign, kind_sign, sectio
 from dispatch.model import Incident, Unit
 
 
-def unit_card(unit: Unit, incident: Incident | None, facts: Facts) -> html.Div:
+def unit_card(unit: Unit, incident: Incident | None, facts: Facts) -> list[Any]:
     """Callsign, kind, organisation, status, live values, crew, present incident."""
     words = facts.words
 
@@ -32,10 +32,12 @@ def unit_card(unit: Unit, incident: Incident | None, facts: Facts) -> html.Div:
     ]
     notices = []
     if not unit.registered:
-        notices.append(html.P(words("Not registered: made by a position of an unknown unit. Register it with PUT /units."), className="notice"))
+        notices.append(
+            html.P(words("Not registered: made by a position of an unknown unit. Register it with PUT /units."), className="notice")
+        )
     if not unit.marked:
         notices.append(html.P(words("Plain clothes: seen by its own command and the city only."), className="notice"))
-    return html.Div(
+    head = html.Div(
         [
             html.Div(
                 [kind_sign(unit.kind, words), html.H2(unit.callsign), status_pill(unit.status, words)],
@@ -44,10 +46,10 @@ def unit_card(unit: Unit, incident: Incident | None, facts: Facts) -> html.Div:
             html.Div([html.Span(words.kind(unit.kind)), html.Span(facts.organisation_name(unit.org_code))], className="head-facts"),
             *notices,
             html.Dl([html.Div([html.Dt(name), html.Dd(value)]) for name, value in rows], className="facts"),
-            _incident(incident, facts),
         ],
         className="head",
     )
+    return [head, _incident(incident, facts)]
 
 
 def _incident(incident: Incident | None, facts: Facts) -> Any:

@@ -17,7 +17,8 @@ export function findMap() {
     const look = () => {
       const graph = document.querySelector("#map .js-plotly-plot");
       const map = graph && privateMap(graph);
-      if (map) return resolve(attach(graph, map));
+      // Before its style is there, plotly refuses to move the camera.
+      if (map && map.isStyleLoaded()) return resolve(attach(graph, map));
       if (performance.now() - startedAt > 60_000) return reject(new Error("plotly drew no map within 60 s: is another plotly.js loaded?"));
       return setTimeout(look, 30);
     };
@@ -35,7 +36,10 @@ function attach(graph, map) {
     map.on(name, (event) => {
       if (event.originalEvent || name === "wheel") state.touchedAt = performance.now();
     });
-  map.on("moveend", () => tell("camera"));
+  map.on("moveend", () => {
+    noteCamera();
+    tell("camera");
+  });
   map.on("zoomend", () => tell("zoom"));
   const overlay = new MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, useDevicePixels: Math.min(2, devicePixelRatio) });
   map.addControl(overlay);
@@ -51,16 +55,23 @@ export function camera() {
   return { lon: centre.lng, lat: centre.lat, zoom: basemap.map.getZoom() };
 }
 
-// Plotly writes its layout's camera back at every update, so the camera is moved through plotly: eased on the map first, then told.
+// Plotly writes its layout's camera back at every update (a resize, another theme). It notes moves of a person itself; of our own
+// it is told by writing its layout. `Plotly.relayout` would do it too, but redraws for a quarter of a second and stops a move
+// that has begun meanwhile.
+function noteCamera() {
+  const { lon, lat, zoom } = camera();
+  const subplot = basemap.graph._fullLayout.map;
+  for (const layout of [subplot, subplot._input]) {
+    layout.center = { lon, lat };
+    layout.zoom = zoom;
+  }
+}
+
 export function moveCamera({ lon, lat, zoom }, quickly = false) {
   const map = basemap.map;
   const target = { center: [lon, lat], zoom: zoom ?? map.getZoom(), padding: padding() };
   if (quickly) map.jumpTo(target);
   else map.easeTo({ ...target, duration: 500 });
-  map.once("moveend", () => {
-    const now = camera();
-    window.Plotly.relayout(basemap.graph, { "map.center": { lon: now.lon, lat: now.lat }, "map.zoom": now.zoom }).catch(() => {});
-  });
 }
 
 // The panel lies over the map's right edge: what is looked at is centred in what remains visible.
@@ -70,7 +81,9 @@ function padding() {
   return { left: 0, top: 0, bottom: 0, right: open ? panel.offsetWidth : 0 };
 }
 
-export function setStyle(url) {
+// The base map of a theme; on a wall with larger type and wider streets.
+export function setStyle(theme, lang, scale) {
+  const url = `/style.json?theme=${theme}&lang=${lang}${scale > 1 ? `&scale=${scale.toFixed(2)}` : ""}`;
   return window.Plotly.relayout(basemap.graph, { "map.style": url }).catch(() => {});
 }
 

@@ -44,9 +44,9 @@ function draw() {
     const { count: number, state: feed } = numbers(id);
     row.setAttribute("aria-pressed", String(state.on.has(id)));
     row.dataset.state = feed;
-    row.querySelector(".count").textContent = feed === "no_feed" || number === null ? "–" : count(number);
+    row.querySelector(".count").textContent = feed === "no_feed" || number === null ? t("no feed") : count(number);
     const ageS = newestAgeS(id);
-    const said = { no_feed: t("no feed"), static: "", live: Number.isFinite(ageS) ? age(ageS) : "", stale: Number.isFinite(ageS) ? t("old: {age}", { age: age(ageS) }) : t("old") }[feed] ?? "";
+    const said = { no_feed: "", static: "", live: Number.isFinite(ageS) ? age(ageS) : "", stale: Number.isFinite(ageS) ? t("old: {age}", { age: age(ageS) }) : t("old") }[feed] ?? "";
     row.querySelector(".feed-state").textContent = said;
   }
 }

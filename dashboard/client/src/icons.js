@@ -104,9 +104,9 @@ export async function drawAtlas(config, theme) {
   marks.statuses.forEach((status, s) =>
     cells.push([`arrow:${s}`, (ctx) => {
       ctx.beginPath();
-      ctx.moveTo(0, -35);
-      ctx.lineTo(11, -20);
-      ctx.quadraticCurveTo(0, -26, -11, -20);
+      ctx.moveTo(0, -36);
+      ctx.lineTo(15, -19);
+      ctx.quadraticCurveTo(0, -27, -15, -19);
       ctx.closePath();
       ctx.strokeStyle = edge;
       ctx.lineWidth = 4;

@@ -6,7 +6,7 @@ import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
 import { startKeyboard } from "./keyboard.js";
 import { connect, send, startWatching } from "./live.js";
-import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
+import { magnified, redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
 import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
@@ -66,12 +66,13 @@ async function start(config) {
   await findMap();
   if (asked.view) moveCamera(asked.view, true);
   basemap.overlay.setProps({ onClick: clicked, getCursor: ({ isHovering }) => (state.picking ? "crosshair" : isHovering ? "pointer" : "grab") });
+  if (magnified() > 1) await setStyle(document.documentElement.dataset.theme, config.lang, magnified());
   await startOverlay();
   startElements();
   startAddress();
   on("selection", selected);
   on("incident", (message) => {
-    if (concerns(message.incident)) setProps("refresh", { data: Date.now() });
+    if (concerns(message.incident)) changed();
   });
   on("focus-selection", focus);
   on("picking", picking);
@@ -85,6 +86,17 @@ async function start(config) {
   if (asked.selection) select(asked.selection);
   document.documentElement.classList.add("ready");
 
+}
+
+let pending = 0;
+
+// What is selected has changed. Several events of one command come together: one question to the server is enough.
+function changed() {
+  clearTimeout(pending);
+  pending = setTimeout(() => {
+    setProps("refresh", { data: Date.now() });
+    setProps("scene-tick", { data: Date.now() });
+  }, 40);
 }
 
 // crypto.randomUUID exists on https and on this machine only; a desk may reach its server by plain http inside a closed network.
@@ -151,7 +163,7 @@ function wire() {
     const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
     document.documentElement.dataset.theme = theme;
     document.cookie = `liandong_theme=${theme}; path=/; max-age=31536000; samesite=lax`;
-    await setStyle(`/style.json?theme=${theme}&lang=${state.config.lang}`);
+    await setStyle(theme, state.config.lang, magnified());
     await redrawAtlas();
   });
   document.getElementById("language-switch").addEventListener("click", () => {
@@ -174,6 +186,7 @@ function wire() {
   document.getElementById("new-pick").addEventListener("click", () => tell("picking", true));
   document.getElementById("new-open").addEventListener("click", () => openForm());
   document.getElementById("new-cancel").addEventListener("click", () => setProps("new-dialog", { hidden: true }));
+  focusDialogs();
   document.getElementById("ask-cancel").addEventListener("click", () => setProps("ask", { hidden: true }));
 }
 
@@ -185,6 +198,14 @@ function toast({ kind, text }) {
   note.textContent = text;
   holder.append(note);
   setTimeout(() => note.remove(), kind === "bad" ? 9_000 : 4_000);
+}
+
+// A dialog that appears takes the keys: the text to be written is in hand at once.
+function focusDialogs() {
+  const ask = document.getElementById("ask");
+  new MutationObserver(() => {
+    if (!ask.hidden) setTimeout(() => document.querySelector("#ask textarea")?.focus(), 30);
+  }).observe(ask, { attributes: true, attributeFilter: ["hidden"] });
 }
 
 function openForm() {

@@ -87,7 +87,8 @@ function frame(nowMs) {
   }
 }
 
-const big = () => (document.documentElement.dataset.page === "wall" ? Math.max(1.25, innerHeight / 1300) : 1);
+// How much larger than on a desk things are drawn: a wall is read from eight metres.
+export const magnified = () => (document.documentElement.dataset.page === "wall" ? Math.max(1.25, innerHeight / 1300) : 1);
 const theme = () => document.documentElement.dataset.theme;
 const token = (name) => state.config.marks.tokens[theme()][name];
 
@@ -96,7 +97,7 @@ export function rgb(hex, alpha = 255) {
   return [n >> 16, (n >> 8) & 255, n & 255, alpha];
 }
 
-const sizeAt = (zoom, small, large) => (small + (large - small) * Math.min(1, Math.max(0, (zoom - 9.5) / 4.5))) * big();
+const sizeAt = (zoom, small, large) => (small + (large - small) * Math.min(1, Math.max(0, (zoom - 10) / 5))) * magnified();
 
 // ---- units -------------------------------------------------------------------------------------------------------------
 function listUnits() {
@@ -157,7 +158,7 @@ function unitLayers() {
     iconAtlas: atlas.image,
     iconMapping: atlas.mapping,
     sizeUnits: "pixels",
-    getSize: sizeAt(zoom, 15, 34),
+    getSize: sizeAt(zoom, 12, 33),
     parameters: { depthCompare: "always" },
   };
   return [
@@ -197,8 +198,8 @@ function labelLayers(relist) {
       getText: (label) => label.text,
       getPosition: (label) => [fleet.shown[2 * label.index], fleet.shown[2 * label.index + 1]],
       updateTriggers: { getPosition: labelFrame },
-      getSize: 11.5 * big(),
-      getPixelOffset: [0, 21 * big()],
+      getSize: 11.5 * magnified(),
+      getPixelOffset: [0, 21 * magnified()],
       getColor: (label) => rgb(token("text"), label.old ? 150 : 255),
       background: true,
       backgroundPadding: [5, 2, 5, 2],
@@ -215,8 +216,8 @@ function unitsInView(now) {
   const [west, south, east, north] = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
   const found = [];
   // One label a cell of about its own size: more would only cover each other.
-  const cellLon = ((east - west) / basemap.map.getContainer().clientWidth) * 84 * big();
-  const cellLat = ((north - south) / basemap.map.getContainer().clientHeight) * 26 * big();
+  const cellLon = ((east - west) / basemap.map.getContainer().clientWidth) * 84 * magnified();
+  const cellLat = ((north - south) / basemap.map.getContainer().clientHeight) * 26 * magnified();
   const taken = new Set();
   for (let k = 0; k < drawn.count && found.length < MOST_LABELS; k += 1) {
     const index = drawn.index[k];
@@ -246,7 +247,7 @@ function halo(id, points, size) {
     iconMapping: atlas.mapping,
     getIcon: () => "ring",
     getPosition: (point) => point,
-    getSize: size * big(),
+    getSize: size * magnified(),
     parameters: { depthCompare: "always" },
   });
 }
@@ -311,8 +312,8 @@ function elementLayers() {
       fontWeight: 700,
       getText: (stamp) => String(stamp.count),
       getPosition: (stamp) => [stamp.lon, stamp.lat],
-      getSize: 10 * big(),
-      getPixelOffset: [9 * big(), -9 * big()],
+      getSize: 10 * magnified(),
+      getPixelOffset: [9 * magnified(), -9 * magnified()],
       getColor: rgb(token("accent-ink")),
       background: true,
       backgroundPadding: [4, 1, 4, 1],
@@ -355,7 +356,7 @@ function sceneLayers() {
       data: outlines,
       getPath: (outline) => outline.path,
       getColor: (outline) => tint(outline.minutes, 235),
-      getWidth: 1.6 * big(),
+      getWidth: 1.6 * magnified(),
       widthUnits: "pixels",
       jointRounded: true,
       parameters: { depthCompare: "always" },
@@ -367,7 +368,7 @@ function sceneLayers() {
       iconMapping: atlas.mapping,
       getIcon: () => "target",
       getPosition: (point) => point,
-      getSize: 40 * big(),
+      getSize: 40 * magnified(),
       parameters: { depthCompare: "always" },
     }),
   ];

@@ -1,6 +1,6 @@
 // The queue of open incidents: rows by client-side transactions, cards drawn here, ages counting.
 import { isOpen } from "./live.js";
-import { on, select, serverNow, setProps, state } from "./state.js";
+import { on, select, serverNow, state } from "./state.js";
 import { count, duration, t } from "./words.js";
 
 const shown = new Map(); // incident_id → row as the grid has it
@@ -12,7 +12,9 @@ const seconds = (iso) => Date.parse(iso) / 1000;
 // Most urgent first, oldest first within a grade: the same order as everywhere.
 function row(incident) {
   const active = incident.assignments.filter((one) => !["released", "recalled", "refused"].includes(one.stage));
+  const selected = state.selection?.kind === "incident" && state.selection.incident_id === incident.incident_id;
   return {
+    face: `${incident.version}:${selected}`,
     incident_id: incident.incident_id,
     order: incident.grade * 1e11 + seconds(incident.received_at),
     grade: incident.grade,
@@ -25,8 +27,7 @@ function row(incident) {
     stageSince: seconds(incident.stage_since),
     receivedAt: seconds(incident.received_at),
     units: active.map((one) => one.unit_id),
-    version: incident.version,
-    selected: state.selection?.kind === "incident" && state.selection.incident_id === incident.incident_id,
+    selected,
   };
 }
 
@@ -37,7 +38,7 @@ function wanted(incident) {
   return true;
 }
 
-const same = (a, b) => a.version === b.version && a.selected === b.selected;
+const same = (a, b) => a.face === b.face;
 
 function refresh() {
   if (!api || !state.config) return;
@@ -138,8 +139,4 @@ function callsign(unitId) {
 let lookup = () => null;
 export function nameUnitsBy(find) {
   lookup = find;
-}
-
-export function raiseRefresh() {
-  setProps("refresh", { data: Date.now() });
 }
