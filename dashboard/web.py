@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from dashboard import terminal_pages, uploads
-from dashboard.api import add_api, create_server
+from dashboard.api import PREFIX, add_api, create_server
 from dashboard.application import add_pages
 from dashboard.edge import Edge
 from dashboard.live import add_live
@@ -27,7 +27,8 @@ def create_app(services: Services, demo_accounts: DemoAccounts, mount_feeds: Cal
     """One ASGI application on one port. `demo_accounts` is empty outside demo mode; `mount_feeds` adds the feeds' sockets."""
     server = create_server()
     add_api(server, services)
-    server.include_router(uploads.router(services))
+    for prefix in ("", PREFIX):  # programs find uploads beside the rest of the API, phones below their own scope
+        server.include_router(uploads.router(services), prefix=prefix, include_in_schema=bool(prefix))
     server.include_router(terminal_pages.router())
     add_live(server, services)
     add_terminal_socket(server, services)

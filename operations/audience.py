@@ -187,6 +187,9 @@ class Audience:
             return None
         for name in _PRIVATE_FIELDS:
             view.pop(name, None)
+        if "promises" in view:
+            shown = {a.unit_id for a in told.assignments}
+            view["promises"] = {unit_id: promise for unit_id, promise in view["promises"].items() if unit_id in shown}
         return {
             "event_id": recorded.event_id,
             "occurred_at": recorded.occurred_at,

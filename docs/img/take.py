@@ -1,0 +1,102 @@
+"""Takes every picture of this folder from a running demo: `make screenshots`. Two minutes; needs Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from tests.servers import DEMO_PASSWORD, RunningServer  # noqa: E402
+
+DESK, WALL, PHONE = (1920, 1080), (3840, 2160), (390, 844)
+SETTLE_MS = 6000
+CREW = "demo-officer"
+CENTRE = {"lon": 121.5503, "lat": 29.8739}
+GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+
+
+class Camera:
+    """Opens pages of one server and keeps pictures of them."""
+
+    def __init__(self, server: RunningServer, browser: Browser) -> None:
+        self._server = server
+        self._browser = browser
+
+    def page(self, path: str, account: str, size: tuple[int, int], language: str = "zh-CN", scheme: Any = "dark") -> Page:
+        """A page of its own session, logged in, settled."""
+        context = self._browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            locale=language,
+            color_scheme=scheme,
+            permissions=["geolocation"],
+            geolocation={"longitude": CENTRE["lon"], "latitude": CENTRE["lat"]},
+        )
+        page = context.new_page()
+        page.goto(f"{self._server.url}/login?next={path}")
+        page.fill("input[name=name]", account)
+        page.fill("input[name=password]", DEMO_PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_timeout(SETTLE_MS)
+        return page
+
+    def keep(self, page: Page, name: str, close: bool = True) -> None:
+        """Write the picture; `name` says page, theme and language."""
+        page.screenshot(path=HERE / f"{name}.png")
+        if close:
+            page.context.close()
+
+
+def main() -> int:
+    """Take them all."""
+    data = Path(tempfile.mkdtemp(prefix="liandong-pictures-"))
+    server = RunningServer(data, crews=700, incidents_per_day=1500)
+    server.start()
+    try:
+        with sync_playwright() as playwright:
+            chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+            browser = playwright.chromium.launch(executable_path=chromium, args=GL)
+            take(Camera(server, browser), server)
+            browser.close()
+    finally:
+        server.stop()
+        shutil.rmtree(data)
+    return 0
+
+
+def take(camera: Camera, server: RunningServer) -> None:
+    """One evening: a call comes in, the desk looks at it, a crew is pushed, the phone answers."""
+    camera.keep(camera.page("/terminal", "officer", PHONE), "terminal-standby-zh")
+    operator = server.client("operator")
+    call = {"incident_type": "assault", "grade": 2, "text": "酒后互殴，有人头部流血", "address": "鼓楼步行街", **CENTRE}
+    incident_id = operator.post("/api/v1/incidents", json=call).json()["incident_id"]
+    for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
+        selected = f"/%3Fincident%3D{incident_id}"
+        camera.keep(camera.page(selected, "operator", DESK, language, scheme), f"desk-{scheme}-{word}")
+        for screen in ("all", "map", "queue"):
+            camera.keep(camera.page(f"/wall%3Fscreen%3D{screen}", "operator", WALL, language, scheme), f"wall-{screen}-{word}")
+    for language, word, scheme in (("en", "en", "light"), ("zh-CN", "zh", "dark")):
+        phone = camera.page("/terminal", "officer", PHONE, language, scheme)
+        operator.post(f"/api/v1/incidents/{incident_id}/commands", json={"command": "push", "unit_ids": [CREW]})
+        phone.wait_for_selector("[data-step=acknowledge]")
+        phone.wait_for_timeout(1500)
+        camera.keep(phone, f"terminal-push-{word}", close=False)
+        if word == "en":
+            operator.post(f"/api/v1/incidents/{incident_id}/commands", json={"command": "recall", "unit_ids": [CREW]})
+            phone.context.close()
+            continue
+        phone.click("[data-step=acknowledge]")
+        phone.click("[data-step=depart]")
+        phone.wait_for_timeout(2500)
+        camera.keep(phone, "terminal-en-route-zh")
+    camera.keep(camera.page("/admin", "admin", DESK), "health-zh")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
