@@ -40,6 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 0
+    except _wrong_uses() as error:
+        print(f"liandong: {error}", file=sys.stderr)
+        return 2
+
+
+def _wrong_uses() -> tuple[type[Exception], ...]:
+    """What deeper layers say of a city, database or file they can't work with; looked up once there is such an error, not at each start."""
+    from geodata.city import CityError
+    from operations.imports import ImportRefused
+    from storage.database import DatabaseUnusable
+    from storage.journal import JournalBusy
+
+    return CityError, ImportRefused, DatabaseUnusable, JournalBusy
 
 
 # Running ---------------------------------------------------------------------------------------------------------------
@@ -66,27 +79,19 @@ def _city_folder(settings: Settings) -> Path:
 def city_build(options: argparse.Namespace, settings: Settings) -> int:
     """A city folder from an OpenStreetMap extract."""
     from geodata.build import build_city
-    from geodata.city import CityError
     from geodata.osm import read_osm
 
-    try:
-        source = read_osm(options.file, boundary=options.boundary, code=options.code, name=options.name, time_zone=options.time_zone)
-        report = build_city(source, options.out, progress=_progress_bar())
-    except CityError as error:
-        raise WrongUse(str(error)) from None
+    source = read_osm(options.file, boundary=options.boundary, code=options.code, name=options.name, time_zone=options.time_zone)
+    report = build_city(source, options.out, progress=_progress_bar())
     print(json.dumps({**vars(report), "folder": str(report.folder)}, ensure_ascii=False, indent=2, default=str))
     return 0
 
 
 def city_info(options: argparse.Namespace, settings: Settings) -> int:
     """What a city folder holds."""
-    from geodata.city import CityError
     from geodata.city_info import city_info as describe
 
-    try:
-        print(json.dumps(describe(options.dir), ensure_ascii=False, indent=2, default=str))
-    except CityError as error:
-        raise WrongUse(str(error)) from None
+    print(json.dumps(describe(options.dir), ensure_ascii=False, indent=2, default=str))
     return 0
 
 
@@ -95,14 +100,11 @@ def city_info(options: argparse.Namespace, settings: Settings) -> int:
 
 def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
     """Historical incidents from a CSV file; exit code 1 when rows were rejected."""
-    from operations.imports import ImportRefused, read_incidents, read_mapping
+    from operations.imports import read_incidents, read_mapping
     from storage.database import open_database
     from storage.past import PastIncidents
 
-    try:
-        result = read_incidents(options.file, read_mapping(options.mapping))
-    except ImportRefused as error:
-        raise WrongUse(str(error)) from None
+    result = read_incidents(options.file, read_mapping(options.mapping))
     engine = open_database(settings.database_url)
     new = PastIncidents(engine).add(result.incidents)
     engine.dispose()
@@ -116,12 +118,11 @@ def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
 
 def import_elements(options: argparse.Namespace, settings: Settings) -> int:
     """A list of one catalogue element from CSV or GeoJSON; exit code 1 when rows were rejected."""
-    from operations.element_import import ImportRefused, read_elements
+    from dispatch.catalogue import load_catalogue
+    from operations.element_import import read_elements, require_importable
 
-    try:
-        result = read_elements(options.file, options.element)
-    except ImportRefused as error:
-        raise WrongUse(str(error)) from None
+    require_importable(load_catalogue(_city_folder(settings) / "catalogue.toml"), options.element)
+    result = read_elements(options.file, options.element)
     written, refused = asyncio.run(_write_elements(settings, result.elements))
     print(f"{result.rows} rows, {written} elements written")
     for line, reason in result.rejects:
@@ -135,8 +136,9 @@ async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int,
     from composition import administrator, running_handler
     from operations.element_import import write_elements
 
-    async with running_handler(settings, _city_folder(settings)) as handler:
-        return await write_elements(handler, elements, administrator(_city_folder(settings)))
+    folder = _city_folder(settings)
+    async with running_handler(settings, folder) as handler:
+        return await write_elements(handler, elements, administrator(folder))
 
 
 # Accounts --------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -52,7 +53,7 @@ from operations.reports import FeedSession
 from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
-from settings import Settings
+from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
 from storage.cameras import CameraStore
@@ -111,11 +112,9 @@ class Node:
             await services.elements.start()
             await services.evidence.start()
             last_known = await asyncio.to_thread(self.tracks.last_known)
-            await services.intake.start(services.bus, last_known)
-            stack.push_async_callback(services.intake.stop)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
-            await services.intake.start(services.bus, await asyncio.to_thread(self.tracks.last_known))
+            await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
             await asyncio.to_thread(services.travel.warm_up)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -210,7 +209,8 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings, city_folder: Path) -> int:
-    """Run the server until it is told to stop."""
+    """Run the server until it is told to stop. Raises SettingsError, CityError, DatabaseUnusable or JournalBusy when it can't."""
+    _require_certificate(settings)
     try:
         listening = listen_socket(settings.host, settings.port)
     except OSError as error:
@@ -228,6 +228,20 @@ async def serve(settings: Settings, city_folder: Path) -> int:
         _say_where(settings, demo_accounts)
         await server.serve(sockets=[listening])
     return 0
+
+
+def _require_certificate(settings: Settings) -> None:
+    """A wrong one is told before the city is read. Raises SettingsError."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(
+            f"--tls-cert {settings.tls_cert} with --tls-key {settings.tls_key} can't be used: {reason}. "
+            "Give a certificate chain and its private key, both PEM."
+        ) from None
 
 
 def mount_native_feed(server: FastAPI, services: Services) -> None:
@@ -366,7 +380,9 @@ async def running_handler(settings: Settings, city_folder: Path) -> AsyncIterato
 
 
 def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
-    """What was checked and what is damaged, a sentence each."""
+    """What was checked and what is damaged, a sentence each. Raises SettingsError where there is nothing to check."""
+    if not settings.database and not (settings.data / "journal.sqlite").is_file():
+        raise SettingsError(f"there is no journal in {settings.data}; name the data folder with --data, or the journal with --database")
     engine = open_database(settings.database_url)
     journal = journal_check.verify(engine)
     engine.dispose()

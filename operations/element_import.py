@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dispatch.catalogue import Catalogue
 from dispatch.commands import WriteElement
 from dispatch.errors import DispatchError
 from dispatch.model import Actor
@@ -26,6 +27,16 @@ class ElementList:
     elements: list[WriteElement] = field(default_factory=list)
     rows: int = 0
     rejects: list[tuple[int, str]] = field(default_factory=list)
+
+
+def require_importable(catalogue: Catalogue, element: str) -> None:
+    """Raises ImportRefused unless `element` is in the catalogue and stands still, as a list of things does."""
+    lists = sorted(kind.id for kind in catalogue.kinds.values() if kind.source == "city")
+    if element in lists:
+        return
+    kind = catalogue.kinds.get(element)
+    said = f"There is no element {element!r} in the catalogue" if kind is None else f"{element} comes from {kind.source}, not from a list"
+    raise ImportRefused(f"{said}; import one of {', '.join(lists)}.")
 
 
 def read_elements(path: Path, element: str) -> ElementList:

@@ -13,21 +13,30 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT_S = 10  # how long SQLite waits for another writer, such as accounts or tracks, before it gives up
 _WRITES = "liandong_writes"  # execution option of connections whose transactions take SQLite's write lock at once
 
 
+class DatabaseUnusable(ValueError):
+    """A URL names no database that can be used, or one that does not answer; the message names it and the remedy."""
+
+
 def open_database(url: str) -> Engine:
     """An engine on `url`, migrated to the newest schema.
 
-    `sqlite:////path/file.db` (its folder is made) or `postgresql://…` (psycopg 3). Raises ValueError for any other kind and
-    for SQLite in memory, which each connection would see empty.
+    `sqlite:////path/file.db` (its folder is made) or `postgresql://…` (psycopg 3). Raises DatabaseUnusable for any other kind, for
+    SQLite in memory, which each connection would see empty, and when the database does not let us in.
     """
     engine = connect_database(url)
     try:
         upgrade(engine)
+    except OperationalError as error:
+        engine.dispose()
+        reason = str(error.orig).splitlines()[0]
+        raise DatabaseUnusable(f"database {engine.url!r} can't be opened: {reason}. Is it there, and is the URL right?") from error
     except BaseException:
         engine.dispose()
         raise
@@ -36,11 +45,14 @@ def open_database(url: str) -> Engine:
 
 def connect_database(url: str) -> Engine:
     """The same without touching the schema."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseUnusable(f"database {url!r} is no URL; give sqlite:////path/file.db or postgresql://user@host/name") from None
     kind = parsed.get_backend_name()
     if kind == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
-            raise ValueError(f"database {url!r} is in memory; name a file, such as sqlite:////var/lib/liandong/journal.db")
+            raise DatabaseUnusable(f"database {url!r} is in memory; name a file, such as sqlite:////var/lib/liandong/journal.db")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _prepare_sqlite)
@@ -48,7 +60,7 @@ def connect_database(url: str) -> Engine:
         return engine
     if kind == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    raise ValueError(f"database {url!r} is neither SQLite nor PostgreSQL; give sqlite:////path/file.db or postgresql://…")
+    raise DatabaseUnusable(f"database {url!r} is neither SQLite nor PostgreSQL; give sqlite:////path/file.db or postgresql://…")
 
 
 @contextmanager
