@@ -85,12 +85,15 @@ class RoadPromises:
         self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
     ) -> Sequence[Promise | None]:
         units = self._travel.place(lons, lats, [kind is UnitKind.FOOT_PATROL for kind in kinds])
+        promises: list[Promise | None] = [None] * len(kinds)
         try:
-            times = self._travel.etas_to(lon, lat, units)
+            # Looks only as far as the farthest of them is; a crew that is pushed is seldom at the other end of the city.
+            found = self._travel.nearest(lon, lat, units, k=len(kinds))
         except OffNetwork:
-            return [None] * len(kinds)
-        pairs = zip(times.eta_s.tolist(), times.distance_m.tolist(), strict=True)
-        return [Promise(eta_s, distance_m) if eta_s < float("inf") else None for eta_s, distance_m in pairs]
+            return promises
+        for place, eta_s, distance_m in zip(found.index.tolist(), found.eta_s.tolist(), found.distance_m.tolist(), strict=True):
+            promises[place] = Promise(eta_s, distance_m)
+        return promises
 
 
 @dataclass(frozen=True)
