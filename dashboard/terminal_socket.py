@@ -159,7 +159,7 @@ class Conversation:
             self._reply({"type": "result", "key": key, "ok": False, "rule": refused.rule, "detail": refused.detail})
         except (msgspec.MsgspecError, ValueError, RecursionError) as misunderstood:
             self._link.bad_messages += 1
-            self._reply({"type": "error", "reason": str(misunderstood)})
+            self._reply({"type": "error", "key": message.key if message is not None else None, "reason": str(misunderstood)})
 
     async def _carry_out(self, message: Delivered | Seen | Order | Position, unit: Unit, text: str | bytes) -> None:
         actor, handler = self._link.actor, self._services.handler

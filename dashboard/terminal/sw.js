@@ -1,6 +1,8 @@
-// Keeps the shell of the officer's page, so that it opens without a network. Data is never cached: old data would look live.
-const SHELL = "terminal-shell-1";
+// Keeps the shell of the officer's page, so that it opens without a network. Data is never cached here: old data would look live.
+const SHELL = "terminal-shell-2";
 const FILES = ["/terminal", "/terminal/terminal.js", "/terminal/terminal.css", "/terminal/icon.svg", "/terminal/manifest.webmanifest"];
+// An update is seen at once on a good network; on a bad one the page must open all the same.
+const PATIENCE_MS = 2500;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
@@ -11,16 +13,27 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(old.then(() => self.clients.claim()));
 });
 
-// The network first, so that an update is seen at once; the kept shell when there is none.
 self.addEventListener("fetch", (event) => {
   const path = new URL(event.request.url).pathname;
   if (event.request.method !== "GET" || !FILES.includes(path)) return;
-  const fresh = fetch(event.request).then((answer) => {
+  const fresh = fetch(event.request).then(async (answer) => {
     if (answer.ok && !answer.redirected) {
-      const copy = answer.clone();
-      caches.open(SHELL).then((cache) => cache.put(path, copy));
+      const cache = await caches.open(SHELL);
+      await cache.put(path, answer.clone());
     }
     return answer;
   });
-  event.respondWith(fresh.catch(() => caches.match(path)));
+  const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS)).then(() => caches.match(path));
+  const either = Promise.race([fresh, patience.then((kept) => kept ?? fresh)]).catch(async (error) => {
+    const kept = await caches.match(path);
+    if (kept) return kept;
+    throw error;
+  });
+  event.respondWith(either);
+  event.waitUntil(fresh.catch(() => undefined));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(self.clients.matchAll({ type: "window" }).then((pages) => (pages[0] ? pages[0].focus() : self.clients.openWindow("/terminal"))));
 });

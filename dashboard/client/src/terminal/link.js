@@ -1,10 +1,13 @@
-// The terminal's socket (docs/terminal-protocol.md): pushes in, delivered and seen out, own position out. Reconnects for ever.
+// The terminal's socket (docs/terminal-protocol.md): pushes in, confirmations, commands and own position out. Reconnects for
+// as long as it makes sense.
+import { hearServerTime } from "./clock.js";
+
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
-// A socket that says nothing for this long is dead, whatever the browser thinks; the server pings every 20 s of silence.
-const QUIET_MS = 15_000;
-const SESSION_ENDED = 4401;
-const REPLACED = 4409;
+const LOOK_EVERY_MS = 5000;
+// A socket that says nothing for this long, though it is asked every 5 s, is dead, whatever the browser thinks.
+const QUIET_MS = 12_000;
+const SESSION_ENDED = 4401, NOT_PERMITTED = 4403, REPLACED = 4409;
 
 // One live connection per device: a new page of the same phone replaces the old one.
 function device() {
@@ -14,46 +17,82 @@ function device() {
 }
 
 export class Link {
-  // onMessage(object), onState(connected)
-  constructor(onMessage, onState) {
-    this.onMessage = onMessage;
-    this.onState = onState;
+  // on: {message(object), state(connected), ended(reason)}. Ended: `session_ended`, `no_unit`, `not_permitted`, `replaced`.
+  constructor(on) {
+    this.on = on;
     this.delay = FIRST_DELAY_MS;
     this.heardAt = 0;
-    this.connect();
-    setInterval(() => this.watch(), 5000);
+    this.reason = "";
+    setInterval(() => this.look(), LOOK_EVERY_MS);
     addEventListener("online", () => this.connect());
-    document.addEventListener("visibilitychange", () => document.hidden || this.connect());
+    addEventListener("offline", () => this.drop());
+    document.addEventListener("visibilitychange", () => document.hidden || this.look());
+  }
+
+  get connected() {
+    return this.socket?.readyState === WebSocket.OPEN;
   }
 
   connect() {
-    if (this.replaced || (this.socket && this.socket.readyState <= WebSocket.OPEN)) return;
+    if (this.ended || this.socket) return;
+    clearTimeout(this.again);
     const socket = new WebSocket(`${location.origin.replace("http", "ws")}/terminal/socket?device=${device()}`);
     this.socket = socket;
     this.heardAt = performance.now();
-    socket.onopen = () => { this.delay = FIRST_DELAY_MS; };
-    socket.onmessage = (event) => {
-      this.heardAt = performance.now();
-      this.onState(true);
-      this.onMessage(JSON.parse(event.data));
-    };
-    socket.onclose = (event) => {
-      if (this.socket !== socket) return;
-      this.onState(false);
-      if (event.code === SESSION_ENDED) { location.href = "/login?next=/terminal"; return; }
-      if (event.code === REPLACED) { this.replaced = true; return; }
-      setTimeout(() => this.connect(), this.delay * (0.7 + 0.6 * Math.random()));
-      this.delay = Math.min(LONGEST_DELAY_MS, this.delay * 2);
-    };
+    socket.onmessage = (event) => this.hear(JSON.parse(event.data));
+    socket.onclose = (event) => this.lost(event.code);
   }
 
-  watch() {
-    if (this.socket?.readyState !== WebSocket.OPEN) return;
-    if (performance.now() - this.heardAt > QUIET_MS) this.socket.close();
+  // Take the connection over again from another page of this device.
+  resume() {
+    this.ended = false;
+    this.connect();
+  }
+
+  hear(message) {
+    this.heardAt = performance.now();
+    if (message.type === "hello") {
+      this.delay = FIRST_DELAY_MS;
+      hearServerTime(message.server_at);
+      this.on.state(true);
+    }
+    if (message.type === "pong") hearServerTime(message.server_at, performance.now() - message.t);
+    if (message.type === "bye") this.reason = message.reason;
+    this.on.message(message);
+  }
+
+  lost(code) {
+    this.socket = undefined;
+    this.on.state(false);
+    const over = { [SESSION_ENDED]: "session_ended", [REPLACED]: "replaced", [NOT_PERMITTED]: this.reason || "not_permitted" }[code];
+    if (over) {
+      this.ended = true;
+      this.on.ended(over);
+      return;
+    }
+    this.again = setTimeout(() => this.connect(), this.delay * (0.7 + 0.6 * Math.random()));
+    this.delay = Math.min(LONGEST_DELAY_MS, this.delay * 2);
+  }
+
+  // Let go of a dead connection at once; the browser's own close would wait for an answer that can't come.
+  drop() {
+    const socket = this.socket;
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.lost(0);
+  }
+
+  look() {
+    if (!this.socket) this.connect();
+    else if (performance.now() - this.heardAt > QUIET_MS) this.drop();
     else this.send({ type: "ping", t: performance.now() });
   }
 
+  // False when it could not be handed over.
   send(message) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    if (!this.connected) return false;
+    this.socket.send(JSON.stringify(message));
+    return true;
   }
 }

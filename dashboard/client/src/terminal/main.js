@@ -1,98 +1,162 @@
-// The officer's page: one state, one render, everything that happens changes the state.
-import { allowSound, ring, silence, soundAllowed } from "./alarm.js";
+// The officer's page: what is known, what happens to it, one redraw after each change.
+import { allowSound, chime, keepScreenOn, ring, silence, soundAllowed } from "./alarm.js";
+import { nowMs, stamp } from "./clock.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
+import { isActive, ownAssignment, shownAssignment, shownStatus } from "./picture.js";
 import { fetchRoute } from "./route.js";
+import { forgetShown, recall, remember } from "./store.js";
 import { Uploads } from "./uploads.js";
 import { render } from "./view.js";
-import { chooseLanguage, currentLanguage } from "./words.js";
+import { chooseLanguage, clock, codeName, currentLanguage, gradeWord, ruleWord, t } from "./words.js";
 
-const ACTIVE = ["pushed", "acknowledged", "en_route", "on_scene", "feedback"];
-// What the page shows at once when a button is pressed, until the server has said the same.
-const STAGE_OF = { acknowledge: "acknowledged", depart: "en_route", arrive: "on_scene", feedback: "feedback" };
 const POSITION_EVERY_MS = 3000;
+const ROUTE_EVERY_MS = 15_000;
+const LOGIN = "/login?next=/terminal";
+const REMEMBERED_S = 365 * 24 * 3600;
 
 const state = {
-  known: false, connected: false, unit: null, incident: null, assignment: null, route: null, position: null,
-  caller: null, waiting: 0, problem: "", message: "", writing: null, draft: "", files: [], sound: false,
+  unit: null, incident: null, caller: null, route: null, position: null, positionDenied: false,
+  connected: false, asOf: null, ended: null, notices: [], sheet: null, draft: "", outcome: null,
+  codes: { incident_type: [], disposition: [] }, theme: "auto",
+  rang: null, left: null, // assignments that have rung, or were cleared here
+  callerOf: null, // incident and stage whose caller was asked for
 };
-let lastSentAt = 0;
-
 const root = document.getElementById("terminal");
-const draw = () => render(root, state, act);
+let noticeId = 0;
+let sentAt = 0;
+let routeAskedAt = -Infinity;
+
+const outbox = new Outbox((message) => link.send(message), changed, refused);
+const uploads = new Uploads(changed, () => { location.href = LOGIN; });
+const link = new Link({ message: (message) => HEARD[message.type]?.(message), state: connection, ended: endedBecause });
+
+// Drawing ------------------------------------------------------------------------------------------------------------
+
+let drawing = 0;
+function changed() {
+  drawing ||= requestAnimationFrame(draw);
+}
+
 function set(change) {
   Object.assign(state, change);
-  draw();
+  changed();
 }
 
-const outbox = new Outbox(
-  (row, problem) => {
-    if (problem) set({ problem: problem.detail ?? problem.title });
-    if (problem) link.send({ type: "resync" });
-  },
-  (waiting) => waiting !== state.waiting && set({ waiting }),
-);
-const uploads = new Uploads((files) => set({ files: files.filter((f) => f.state !== "stored" || f.incidentId === state.incident?.incident_id) }));
+function draw() {
+  drawing = 0;
+  const rows = outbox.own();
+  const assignment = shownAssignment(state.incident, state.unit?.unit_id, rows);
+  const waitingFiles = uploads.waiting();
+  const own = uploads.own();
+  render(root, {
+    ...state, assignment, nowMs: nowMs(), sound: soundAllowed(), waiting: rows.length, status: shownStatus(state.unit, rows),
+    files: own.filter((file) => file.state !== "stored" || file.incidentId === state.incident?.incident_id),
+    types: state.codes.incident_type, outcomes: state.codes.disposition,
+    unsent: rows.length + waitingFiles.filter((file) => own.includes(file)).length,
+    othersWait: outbox.rows.length - rows.length + waitingFiles.filter((file) => !own.includes(file)).length,
+  }, act);
+}
+
+function notice(kind, title, ...lines) {
+  state.notices = [...state.notices.slice(-2), { id: ++noticeId, kind, title, lines: lines.filter(Boolean) }];
+  changed();
+}
+
+// What the officer does ----------------------------------------------------------------------------------------------
+
+const keeping = (promise) => promise.catch(() => notice("bad", t("keep_failed")));
+const current = () => ({ incidentId: state.incident.incident_id, assignmentId: ownAssignment(state.incident, state.unit.unit_id).assignment_id });
 
 const act = {
-  give(command) {
+  step(command) {
     silence();
-    const fields = command === "feedback" || command === "refuse" ? { text: state.draft } : {};
-    outbox.give(state.incident.incident_id, command, fields);
-    const assignment = command === "refuse" ? null : { ...state.assignment, stage: STAGE_OF[command] };
-    set({ assignment, incident: assignment && state.incident, writing: null, draft: "", problem: "", message: "" });
+    if (command === "clear") state.left = current().assignmentId;
+    keeping(outbox.give(command, current()));
   },
-  write: (writing) => { silence(); set({ writing, draft: writing ? state.draft : "" }); },
-  draft: (draft) => { state.draft = draft; },
-  files: (list) => list.forEach((file) => uploads.add(state.incident.incident_id, file)),
-  retry: (order) => uploads.retry(order),
-  allowSound: () => { allowSound(); set({ sound: true }); },
-  language: () => {
-    const next = currentLanguage() === "en" ? "zh-CN" : "en";
-    localStorage.setItem("language", next);
-    chooseLanguage(next);
-    draw();
+  sendFeedback() {
+    const outcome = state.codes.disposition.find((row) => row.id === state.outcome);
+    const form = outcome ? { disposition: outcome.id } : {};
+    keeping(outbox.give("feedback", current(), { text: state.draft.trim() || codeName(outcome), form }));
+    act.written();
+  },
+  refuse() {
+    keeping(outbox.give("refuse", current(), { text: state.draft.trim() }));
+    act.written();
+  },
+  written() {
+    set({ sheet: null, draft: "", outcome: null });
+    keeping(forgetShown("draft"));
+  },
+  open(sheet) {
+    silence();
+    if (sheet === "refuse") state.draft = "";
+    set({ sheet });
+  },
+  draft(draft, isPhrase = false) {
+    if (isPhrase) root.querySelector("textarea").value = draft;
+    set({ draft });
+    keeping(remember("draft", { draft, outcome: state.outcome, assignmentId: current().assignmentId }));
+  },
+  outcome: (outcome) => set({ outcome }),
+  status(status) {
+    if (status !== shownStatus(state.unit, outbox.own())) keeping(outbox.give("set_unit_status", {}, { status }));
+    set({ sheet: null });
+  },
+  files: (list) => list.forEach((file) => keeping(uploads.add(state.incident.incident_id, file))),
+  retry: (file) => uploads.retry(file),
+  drop: (file) => uploads.drop(file),
+  dismiss: (id) => set({ notices: state.notices.filter((one) => one.id !== id) }),
+  allowSound: () => allowSound().then(changed),
+  resume() {
+    set({ ended: null });
+    keeping(Promise.all([outbox.load(), uploads.load()]));
+    link.resume();
+  },
+  language(language) {
+    chooseLanguage(language);
+    // The log-in page and the desk read the same cookie.
+    document.cookie = `liandong_lang=${language}; path=/; max-age=${REMEMBERED_S}; samesite=lax`;
+    changed();
+  },
+  theme(theme) {
+    localStorage.setItem("theme", theme);
+    state.theme = theme;
+    wear();
+    changed();
+  },
+  async logout() {
+    try {
+      await fetch("/logout", { method: "POST" });
+    } catch {
+      notice("bad", t("logout_failed"));
+      return;
+    }
+    await Promise.allSettled([forgetShown("picture"), forgetShown("draft")]);
+    location.href = LOGIN;
   },
 };
 
-// An incident as the server sees it now, with this unit's assignment in it.
-function show(incident) {
-  const mine = incident.assignments.findLast((a) => a.unit_id === state.unit?.unit_id);
-  const active = mine && ACTIVE.includes(mine.stage);
-  const isCurrent = state.incident?.incident_id === incident.incident_id;
-  if (!active) {
-    if (!isCurrent) return;
-    silence();
-    const message = mine?.stage === "recalled" ? "recalled" : "over";
-    set({ incident: null, assignment: null, route: null, writing: null, draft: "", message });
-    return;
-  }
-  const fresh = mine.stage === "pushed" && state.assignment?.assignment_id !== mine.assignment_id;
-  set({ incident, assignment: mine, route: isCurrent ? state.route : null, message: fresh ? "" : state.message, problem: fresh ? "" : state.problem });
-  if (fresh) ring(incident.grade);
-  if (fresh && !document.hidden) link.send({ type: "seen", incident_id: incident.incident_id, assignment_id: mine.assignment_id });
-  if (!state.route) updateRoute();
+function refused(row, { rule, detail }) {
+  chime();
+  notice("bad", t("not_accepted", { what: t(row.command) }), ruleWord(rule), detail);
 }
 
-async function updateRoute() {
-  const { incident, position } = state;
-  if (!incident || incident.lon === null || !position) return;
-  const route = await fetchRoute(position, incident).catch(() => null);
-  const coordinates = route?.line?.coordinates ?? route?.geometry?.coordinates;
-  if (route && state.incident?.incident_id === incident.incident_id) set({ route: { ...route, coordinates } });
-}
+// What the server says -----------------------------------------------------------------------------------------------
 
 const HEARD = {
-  hello(message) {
-    state.known = true;
-    state.unit = message.unit;
-    const incidents = message.incidents ?? [];
-    if (!incidents.some((i) => i.incident_id === state.incident?.incident_id)) Object.assign(state, { incident: null, assignment: null, route: null });
-    incidents.forEach(show);
-    draw();
+  hello({ unit, incidents }) {
+    const incident = incidents.findLast((one) => isActive(ownAssignment(one, unit?.unit_id))) ?? null;
+    if (incident?.incident_id !== state.incident?.incident_id) Object.assign(state, { caller: null, callerOf: null, route: null });
+    state.unit = unit;
+    outbox.greeted(unit?.unit_id ?? null);
+    uploads.greeted(unit?.unit_id ?? null);
+    show(incident);
+    fetchCodes();
   },
   push(message) {
     link.send({ type: "delivered", incident_id: message.incident_id, assignment_id: message.assignment_id });
+    if (message.incident_id !== state.incident?.incident_id) Object.assign(state, { route: null, notices: [] });
     Object.assign(state, { unit: message.unit, caller: message.caller });
     show(message.incident);
   },
@@ -100,32 +164,164 @@ const HEARD = {
     state.unit = message.unit;
     show(message.incident);
   },
-  bye: (message) => message.reason === "replaced" && set({ message: "replaced" }),
   recall(message) {
-    link.send({ type: "delivered", unit_id: message.unit_id, incident_id: message.incident_id, assignment_id: message.assignment_id });
-    if (state.incident?.incident_id !== message.incident_id) return;
-    silence();
-    set({ incident: null, assignment: null, route: null, writing: null, unit: message.unit, message: message.stage === "recalled" ? "recalled" : "over" });
+    link.send({ type: "delivered", incident_id: message.incident_id, assignment_id: message.assignment_id });
+    state.unit = message.unit;
+    const mine = ownAssignment(state.incident, message.unit_id)?.assignment_id === message.assignment_id;
+    const name = mine ? [t("number", { n: state.incident.number }), state.incident.address].filter(Boolean).join(" · ") : "";
+    if (mine) show(null);
+    if (message.stage === "recalled") {
+      chime();
+      notice("loud", t("recalled"), name, message.reason && t("reason", { text: message.reason }));
+    } else if (message.stage === "released" && mine && message.assignment_id !== state.left) {
+      notice("", t("over"), name, message.reason && t("reason", { text: message.reason }));
+    }
+    changed();
   },
   unit: (message) => set({ unit: message.unit }),
+  result: (message) => outbox.answered(message),
+  error: (message) => message.key && outbox.answered({ key: message.key, ok: false, rule: "", detail: message.reason }),
 };
 
-chooseLanguage(localStorage.getItem("language") ?? navigator.language);
-const link = new Link((message) => HEARD[message.type]?.(message), (connected) => connected !== state.connected && set({ connected }));
-draw();
-outbox.flush();
-uploads.flush();
+function connection(connected) {
+  if (!connected && state.connected) state.asOf = nowMs();
+  set({ connected });
+}
 
-navigator.geolocation?.watchPosition(({ coords, timestamp }) => {
-  const first = state.position === null;
-  state.position = { lon: coords.longitude, lat: coords.latitude };
-  if (timestamp - lastSentAt >= POSITION_EVERY_MS) {
-    lastSentAt = timestamp;
-    link.send({ type: "position", lon: coords.longitude, lat: coords.latitude, position_at: new Date(timestamp).toISOString(),
-      speed_mps: coords.speed, heading_deg: coords.heading, accuracy_m: coords.accuracy });
+function endedBecause(reason) {
+  if (reason === "session_ended") {
+    location.href = LOGIN;
+    return;
   }
-  if (first) { draw(); updateRoute(); }
-}, () => set({ position: null }), { enableHighAccuracy: true });
-setInterval(updateRoute, 15_000);
-addEventListener("pointerdown", () => { if (state.sound && !soundAllowed()) allowSound(); silence(); });
+  uploads.pause();
+  silence();
+  set({ ended: reason });
+}
+
+// The incident this unit is on now, or null.
+function show(incident) {
+  const before = ownAssignment(state.incident, state.unit?.unit_id)?.assignment_id;
+  const mine = ownAssignment(incident, state.unit?.unit_id);
+  if (mine?.assignment_id !== before) {
+    silence();
+    Object.assign(state, { sheet: null, draft: "", outcome: null });
+  }
+  state.incident = incident;
+  keeping(remember("picture", { unit: state.unit, incident, at: nowMs() }));
+  changed();
+  if (!incident) return;
+  const shown = shownAssignment(incident, state.unit.unit_id, outbox.own());
+  if (shown?.stage === "pushed") called(incident, mine);
+  else silence();
+  updateCaller();
+  updateRoute();
+}
+
+function called(incident, assignment) {
+  if (state.rang !== assignment.assignment_id) ring(incident.grade, t("new_push"), `${gradeWord(incident.grade)} · ${incident.address}`);
+  state.rang = assignment.assignment_id;
+  sayWhetherSeen();
+}
+
+// Seen: the push stands on a screen that is switched on with this page in front.
+function sayWhetherSeen() {
+  const mine = ownAssignment(state.incident, state.unit?.unit_id);
+  if (document.hidden || mine?.stage !== "pushed" || mine.seen_at) return;
+  link.send({ type: "seen", incident_id: state.incident.incident_id, assignment_id: mine.assignment_id, happened_at: stamp() });
+}
+
+// What is asked of the API -------------------------------------------------------------------------------------------
+
+async function ask(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
+  return answer.json();
+}
+
+// Names of incident types and outcomes; kept, so that they are there without a network.
+async function fetchCodes() {
+  try {
+    state.codes = await ask("/api/v1/codes");
+  } catch {
+    return; // the ones kept from the last time serve until the next hello
+  }
+  keeping(remember("codes", state.codes));
+  changed();
+}
+
+// After a reload the push with its caller is long delivered; after the feedback the number is masked.
+async function updateCaller() {
+  const { incident } = state;
+  const wanted = `${incident.incident_id} ${Boolean(ownAssignment(incident, state.unit.unit_id).feedback_at)}`;
+  if (!incident.has_caller || wanted === state.callerOf) return;
+  state.callerOf = wanted;
+  try {
+    const { caller } = await ask(`/api/v1/incidents/${encodeURIComponent(incident.incident_id)}`);
+    if (state.incident?.incident_id === incident.incident_id) set({ caller });
+  } catch {
+    state.callerOf = null; // asked again with the next change or connection
+  }
+}
+
+async function updateRoute() {
+  const { incident, position } = state;
+  const mine = ownAssignment(incident, state.unit?.unit_id);
+  if (!position || !mine || mine.arrived_at || incident.lon === null || document.hidden) return;
+  if (state.route?.of === incident.incident_id && performance.now() - routeAskedAt < ROUTE_EVERY_MS) return;
+  routeAskedAt = performance.now();
+  // Without an answer the last way stays; its age shows in the time that is left.
+  const route = await fetchRoute(position, incident).catch(() => null);
+  if (route && state.incident?.incident_id === incident.incident_id) set({ route: { ...route, at: nowMs(), of: incident.incident_id } });
+}
+
+function fixed({ coords, timestamp }) {
+  const isFirst = state.position === null;
+  Object.assign(state, { position: { lon: coords.longitude, lat: coords.latitude }, positionDenied: false });
+  if (timestamp - sentAt >= POSITION_EVERY_MS) {
+    const { longitude: lon, latitude: lat, speed: speed_mps, heading: heading_deg } = coords;
+    // A phone that stands still knows no heading; browsers say NaN then.
+    const position = { type: "position", lon, lat, position_at: stamp(timestamp), speed_mps, heading_deg: Number.isFinite(heading_deg) ? heading_deg : null };
+    if (link.send(position)) sentAt = timestamp;
+  }
+  if (isFirst) changed();
+  updateRoute();
+}
+
+// Start --------------------------------------------------------------------------------------------------------------
+
+function wear() {
+  const isLight = state.theme === "auto" ? matchMedia("(prefers-color-scheme: light)").matches : state.theme === "light";
+  document.documentElement.dataset.theme = isLight ? "light" : "dark";
+  document.querySelector("meta[name=theme-color]").content = getComputedStyle(document.documentElement).getPropertyValue("--ground");
+}
+
+async function start() {
+  const asked = new URLSearchParams(location.search);
+  const cookie = document.cookie.split("; ").find((part) => part.startsWith("liandong_lang="))?.split("=")[1];
+  chooseLanguage(asked.get("lang") ?? cookie ?? navigator.language);
+  state.theme = asked.get("theme") ?? localStorage.getItem("theme") ?? "auto";
+  wear();
+  matchMedia("(prefers-color-scheme: light)").addEventListener("change", wear);
+  await keeping(restore());
+  draw();
+  link.connect();
+}
+
+async function restore() {
+  const [picture, codes, kept] = await Promise.all([recall("picture"), recall("codes"), recall("draft")]);
+  if (codes) state.codes = codes;
+  if (picture?.unit) {
+    Object.assign(state, { unit: picture.unit, incident: picture.incident, asOf: picture.at });
+    outbox.unitId = uploads.unitId = picture.unit.unit_id;
+    const mine = ownAssignment(picture.incident, picture.unit.unit_id);
+    if (kept && mine && kept.assignmentId === mine.assignment_id) Object.assign(state, { draft: kept.draft, outcome: kept.outcome });
+  }
+  await Promise.all([outbox.load(), uploads.load()]);
+}
+
+navigator.geolocation?.watchPosition(fixed, (error) => set({ position: null, positionDenied: error.code === error.PERMISSION_DENIED }), { enableHighAccuracy: true });
+setInterval(() => { updateRoute(); if (!document.hidden && state.incident) changed(); }, 1000);
+document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed()) keepScreenOn(); });
+addEventListener("pointerdown", silence);
 navigator.serviceWorker?.register("/terminal/sw.js", { scope: "/terminal" });
+start();

@@ -1,60 +1,79 @@
 // Commands in the order they were given, each with its own key and the time it was given, sent until the server has answered.
+import { stamp } from "./clock.js";
 import { all, forget, keep } from "./store.js";
 
-const RETRY_MS = 3000;
+const ANSWER_WITHIN_MS = 10_000;
+const AGAIN_MS = 3000;
+// Refusals that say nothing about the command: nothing was recorded, the same key may be sent again.
+const NOT_NOW = new Set(["not-durable", "not-running"]);
 
 export class Outbox {
-  // onAnswer(row, problem | null): the server took the command, or refused it and says why. onWaiting(count).
-  constructor(onAnswer, onWaiting) {
-    this.onAnswer = onAnswer;
-    this.onWaiting = onWaiting;
-    this.sending = false;
-    addEventListener("online", () => this.flush());
+  // send(message) → taken; changed(); refused(row, answer): the server will not carry it out and says why.
+  constructor(send, changed, refused) {
+    Object.assign(this, { send, changed, refused, rows: [], asked: null, unitId: null });
   }
 
-  async give(incidentId, command, fields = {}) {
-    const body = { command, channel: "terminal", happened_at: new Date().toISOString(), ...fields };
-    await keep("commands", { incidentId, body, key: crypto.randomUUID() });
-    this.flush();
+  async load() {
+    const kept = await all("commands");
+    const known = new Set(this.rows.map((row) => row.key));
+    this.rows = [...kept.filter((row) => !known.has(row.key)), ...this.rows];
+    this.changed();
   }
 
-  async flush() {
-    if (this.sending) return;
-    this.sending = true;
+  // Commands of this unit that the server has not answered. Those of another crew on this phone wait for its log-in.
+  own() {
+    return this.rows.filter((row) => row.unitId === this.unitId);
+  }
+
+  // `about`: {incidentId, assignmentId}, or nothing for the unit's own status.
+  async give(command, about = {}, fields = {}) {
+    const row = { unitId: this.unitId, ...about, command, fields, happenedAt: stamp(), key: crypto.randomUUID() };
+    this.rows.push(row);
+    this.changed();
     try {
-      for (let rows = await all("commands"); rows.length; rows = await all("commands")) {
-        this.onWaiting(rows.length);
-        if (!(await this.deliver(rows[0]))) {
-          setTimeout(() => this.flush(), RETRY_MS);
-          return;
-        }
-        await forget("commands", rows[0].order);
-      }
-      this.onWaiting(0);
+      row.order = await keep("commands", { ...row });
     } finally {
-      this.sending = false;
+      // Where nothing can be kept (private window, full phone) it is sent all the same.
+      this.next();
     }
   }
 
-  // True when the server has answered for good; false: ask again later.
-  async deliver(row) {
-    let answer;
-    try {
-      answer = await fetch(`/api/v1/incidents/${encodeURIComponent(row.incidentId)}/commands`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "Idempotency-Key": row.key },
-        body: JSON.stringify(row.body),
-      });
-    } catch {
-      return false;
+  // A new connection: what was asked on the old one is asked again.
+  greeted(unitId) {
+    this.unitId = unitId;
+    this.asked = null;
+    this.next();
+  }
+
+  next() {
+    const row = this.own()[0];
+    if (!row || this.asked) return;
+    const happenedAt = [row.happenedAt, stamp()].sort()[0];
+    const message = { type: "command", command: row.command, key: row.key, happened_at: happenedAt, ...row.fields };
+    if (row.incidentId) message.incident_id = row.incidentId;
+    if (!this.send(message)) return;
+    this.asked = row.key;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.again(), ANSWER_WITHIN_MS);
+  }
+
+  again() {
+    this.asked = null;
+    this.next();
+  }
+
+  async answered(answer) {
+    const row = this.rows.find((one) => one.key === answer.key);
+    if (!row) return;
+    clearTimeout(this.timer);
+    if (!answer.ok && NOT_NOW.has(answer.rule)) {
+      this.timer = setTimeout(() => this.again(), AGAIN_MS);
+      return;
     }
-    if (answer.status === 401) {
-      location.href = "/login?next=/terminal";
-      return false;
-    }
-    if (answer.status >= 500 || answer.status === 429) return false;
-    const problem = answer.ok ? null : await answer.json().catch(() => ({ title: answer.statusText }));
-    this.onAnswer(row, problem);
-    return true;
+    this.rows = this.rows.filter((one) => one !== row);
+    if (!answer.ok) this.refused(row, answer);
+    this.changed();
+    if (row.order !== undefined) await forget("commands", row.order);
+    this.again();
   }
 }

@@ -1,14 +1,17 @@
-// What must survive a closed page: commands not yet taken by the server and files not yet uploaded. IndexedDB, two stores.
+// What must survive a closed page, in IndexedDB: commands not yet answered, files not yet uploaded, and what was last shown.
 const NAME = "liandong-terminal";
-const VERSION = 1;
+const VERSION = 2;
 let opened;
 
 function database() {
   opened ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, VERSION);
     request.onupgradeneeded = () => {
-      request.result.createObjectStore("commands", { keyPath: "order", autoIncrement: true });
-      request.result.createObjectStore("files", { keyPath: "order", autoIncrement: true });
+      const made = request.result.objectStoreNames;
+      for (const store of ["commands", "files"]) {
+        if (!made.contains(store)) request.result.createObjectStore(store, { keyPath: "order", autoIncrement: true });
+      }
+      if (!made.contains("shown")) request.result.createObjectStore("shown");
     };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -26,6 +29,12 @@ async function within(store, mode, work) {
   });
 }
 
+// Rows in the order they were kept; `order` is given by the first `keep`.
 export const keep = (store, row) => within(store, "readwrite", (s) => s.put(row));
 export const forget = (store, order) => within(store, "readwrite", (s) => s.delete(order));
 export const all = (store) => within(store, "readonly", (s) => s.getAll());
+
+// Single values by name: the unit and its incident as last shown, code tables, a draft, addresses of uploads.
+export const remember = (name, value) => within("shown", "readwrite", (s) => s.put(value, name));
+export const recall = (name) => within("shown", "readonly", (s) => s.get(name));
+export const forgetShown = (name) => within("shown", "readwrite", (s) => s.delete(name));

@@ -1,119 +1,178 @@
-// What the officer sees, made anew from the state on every change. Text goes in as text, never as markup.
-import { STAGES, currentLanguage, distance, duration, gradeWord, t } from "./words.js";
+// What the officer sees, described from the state; `dom.js` mends the page to match.
+import { h, mend } from "./dom.js";
 import { drawRoute } from "./route.js";
+import { feedbackSheet, meSheet, refuseSheet } from "./sheets.js";
+import { bytes, clock, codeName, distance, duration, gradeWord, ruleWord, t } from "./words.js";
 
-const STEP_AFTER = { pushed: "acknowledge", acknowledged: "depart", en_route: "arrive", on_scene: "feedback" };
-const TIME_FIELD = { acknowledged: "acknowledged_at", en_route: "departed_at", on_scene: "arrived_at", feedback: "feedback_at" };
-const STAGE_WORD = { acknowledged: "acknowledge", en_route: "depart", on_scene: "arrive", feedback: "feedback" };
+const STEP_AFTER = { pushed: "acknowledge", acknowledged: "depart", en_route: "arrive", on_scene: "feedback", feedback: "clear" };
+const TRACK = [["acknowledge", "acknowledged_at"], ["depart", "departed_at"], ["arrive", "arrived_at"], ["feedback", "feedback_at"]];
+// As on the desk: octagon, triangle, diamond, circle.
+const SHAPES = {
+  1: "M7 1h10l6 6v10l-6 6H7l-6-6V7z", 2: "M12 1.5 23.5 22H.5z", 3: "M12 .5 23.5 12 12 23.5.5 12z", 4: "M12 1a11 11 0 1 1 0 22 11 11 0 0 1 0-22z",
+};
+const TICK = "M5 12.5l4.5 4.5L19 7.5", WARN = "M12 3 22 20H2zM12 9v5M12 17v.5", BARS = "M4 7h16M4 12h16M4 17h16";
+const STANDING = { available: "standby", committed_deployable: "status_committed_deployable", committed: "status_committed", out_of_service: "status_out_of_service" };
 
-export function h(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (value === true) node.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) node.setAttribute(key, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
-  return node;
+export function render(root, s, act) {
+  const pushed = s.assignment?.stage === "pushed";
+  mend(root, [
+    head(s, act),
+    ...notes(s, act),
+    s.ended ? blocked(s, act) : s.assignment && !pushed ? working(s, act) : standing(s, act),
+    pushed && !s.ended ? pushScreen(s, act) : null,
+    s.sheet === "feedback" && s.assignment ? feedbackSheet(s, act) : null,
+    s.sheet === "refuse" && pushed ? refuseSheet(s, act) : null,
+    s.sheet === "me" ? meSheet(s, act) : null,
+  ].filter(Boolean));
 }
 
-const clock = (iso) => new Date(iso).toLocaleTimeString(currentLanguage(), { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-
-export function render(root, state, act) {
-  const typed = root.querySelector("textarea")?.value ?? state.draft ?? "";
-  root.replaceChildren(head(state, act), ...notes(state), body(state, act, typed), ...(state.assignment?.stage === "pushed" ? [pushScreen(state, act, typed)] : []));
-  if (state.writing) root.querySelector("textarea")?.focus();
+function head(s, act) {
+  return h("header", { key: "head", class: "head" },
+    h("button", { class: "me", onclick: () => act.open("me"), "data-open": "me", "aria-label": t("me") },
+      h("span", { class: "callsign" }, s.unit?.callsign ?? "联动"),
+      s.status ? h("span", { class: `status ${s.status}` }, t(`status_${s.status}`)) : null,
+      icon(BARS, "bars")),
+    h("span", { class: s.connected ? "link" : "link down", role: "status", "aria-label": t(s.connected ? "connected" : "reconnecting") },
+      s.connected ? icon(TICK, "tick") : [icon(WARN, "warn"), t("reconnecting")]));
 }
 
-function head(state, act) {
-  const link = state.connected ? t("connected") : t("reconnecting");
-  return h("header", { class: "head" },
-    h("span", { class: "callsign" }, state.unit?.callsign ?? "联动"),
-    h("span", { class: "org" }, state.unit ? t(`status_${state.unit.status}`) ?? "" : ""),
-    h("span", { class: `link ${state.connected ? "" : "down"}`, role: "status" }, link),
-    h("button", { onclick: act.language, "aria-label": "中文 / English" }, currentLanguage() === "en" ? "中" : "EN"));
-}
-
-function notes(state) {
-  const list = [];
-  if (state.waiting) list.push(h("div", { class: "note" }, `${state.waiting} ${t("waiting")}${state.connected ? "" : ` · ${t("offline_kept")}`}`));
-  if (state.problem) list.push(h("div", { class: "note bad", role: "alert" }, `${t("refused_by_server")}: ${state.problem}`));
-  if (state.message) list.push(h("div", { class: "note", role: "alert" }, t(state.message)));
-  if (state.known && !state.unit) list.push(h("div", { class: "note bad", role: "alert" }, t("no_unit")));
+function notes(s, act) {
+  const list = s.notices.map((notice) => h("div", { key: `notice-${notice.id}`, class: `note ${notice.kind}`, role: "alert" },
+    h("div", { class: "words" }, h("b", {}, notice.title), notice.lines.map((line) => h("span", {}, line))),
+    h("button", { onclick: () => act.dismiss(notice.id), "data-dismiss": notice.kind }, t("understood"))));
+  if (!window.isSecureContext) list.push(note("insecure", "bad", t("insecure")));
+  if (!s.connected && s.asOf && s.assignment) list.push(note("as-of", "", t("as_of", { at: clock(s.asOf) })));
+  if (s.waiting) list.push(note("waiting", "", t(s.connected ? "waiting" : "waiting_offline", { n: s.waiting })));
   return list;
 }
 
-function body(state, act, typed) {
-  if (!state.assignment || state.assignment.stage === "pushed") return calm(state, act);
-  const step = STEP_AFTER[state.assignment.stage];
-  const writing = state.writing === "feedback";
-  return h("main", {},
-    incidentCard(state), stages(state.assignment), files(state, act),
-    writing ? sheet("feedback_hint", t("quick"), typed, act, () => act.give("feedback")) : null,
-    h("div", { class: "actions" }, pickers(act),
-      step && !writing ? h("button", { class: "primary", "data-step": step, onclick: () => (step === "feedback" ? act.write("feedback") : act.give(step)) }, t(step)) : null,
-      step ? null : h("p", { class: "facts" }, t("done"))));
+const note = (key, kind, text) => h("div", { key, class: `note ${kind}`, role: "status" }, h("span", { class: "words" }, text));
+
+function blocked(s, act) {
+  return h("main", { key: "blocked" }, h("div", { class: "calm" }, rings("out"), h("p", { class: "loud" }, t(s.ended))),
+    h("div", { class: "actions" }, s.ended === "replaced"
+      ? h("button", { key: "here", class: "primary", onclick: act.resume }, t("use_here"))
+      : h("button", { key: "out", class: "primary", onclick: act.logout }, t("logout"))));
 }
 
-function calm(state, act) {
-  const ready = state.unit?.status !== "out_of_service";
-  return h("main", {}, h("div", { class: "calm" },
-    h("img", { class: "rings", src: "/terminal/icon.svg", alt: "" }),
-    h("div", { class: "word" }, ready ? t("standby") : t("status_out_of_service")),
-    h("p", {}, t("standby_hint")),
-    state.sound ? null : h("button", { class: "secondary", onclick: act.allowSound }, t("sound")),
-    h("p", {}, state.position ? t("position_on") : t("position_off"))), files(state, act));
+function standing(s, act) {
+  const ready = s.status === "available" || s.status === "committed_deployable";
+  const hint = ready ? "standby_hint" : s.status === "out_of_service" ? "off_hint" : "busy_hint";
+  return h("main", { key: "standing" },
+    h("div", { class: "calm" }, rings(s.connected && ready ? "" : "out"),
+      h("div", { class: "word" }, s.unit ? t(STANDING[s.status] ?? "standby") : t("opening")),
+      s.unit ? h("p", {}, t(hint)) : null),
+    files(s, act),
+    h("ul", { class: "checks" },
+      check(s.sound, s.sound ? t("sound_on") : t("sound_off"), s.sound ? null : act.allowSound),
+      check(s.position !== null, t(s.position ? "position_on" : s.positionDenied ? "position_denied" : "position_off"), null)));
 }
 
-function pushScreen(state, act, typed) {
-  const refusing = state.writing === "refuse";
-  return h("section", { class: "push", role: "alertdialog", "aria-label": t("new_push") },
-    h("h1", {}, t("new_push")), incidentCard(state),
-    refusing ? sheet("refuse_why", [], typed, act, () => act.give("refuse")) : null,
-    refusing ? null : h("div", { class: "actions" },
-      h("button", { class: "primary", "data-step": "acknowledge", onclick: () => act.give("acknowledge") }, t("acknowledge")),
-      h("button", { class: "secondary", "data-step": "refuse", onclick: () => act.write("refuse") }, t("refuse"))));
+// What must be in order to hear of a push; what is not can be pressed where that helps.
+function check(good, words, mendIt) {
+  const mark = good ? icon(TICK, "tick") : icon(WARN, "warn");
+  return h("li", { class: good ? "good" : "lacking" }, mendIt ? h("button", { onclick: mendIt, "data-mend": "sound" }, mark, words) : h("span", {}, mark, words));
 }
 
-function incidentCard({ incident, assignment, route, caller }) {
-  const away = route ?? (assignment.promised_eta_s === null ? null : { eta_s: assignment.promised_eta_s, distance_m: assignment.promised_distance_m });
-  return h("article", { class: `incident grade-${incident.grade}` },
-    h("div", { class: "grade" }, `${gradeWord(incident.grade)} · ${incident.type_name ?? incident.incident_type}`, h("span", { class: "number" }, `#${incident.number}`)),
+function rings(kind) {
+  return h("svg", { class: `rings ${kind}`, viewBox: "0 0 200 200", "aria-hidden": "true" },
+    h("circle", { class: "five", cx: 100, cy: 100, r: 92 }), h("circle", { class: "three", cx: 100, cy: 100, r: 62 }),
+    h("circle", { class: "one", cx: 100, cy: 100, r: 32 }), h("circle", { class: "self", cx: 100, cy: 100, r: 8 }));
+}
+
+function working(s, act) {
+  const step = STEP_AFTER[s.assignment.stage];
+  const isDone = s.assignment.stage === "feedback";
+  return h("main", { key: `working-${s.assignment.assignment_id}` },
+    s.incident.returned ? note("returned", "bad", t("returned")) : null,
+    incidentCard(s), track(s.assignment), files(s, act),
+    h("div", { class: "actions", key: "actions" }, pickers(act),
+      h("div", { key: "steps", class: isDone ? "row narrow" : "row" },
+        isDone ? h("button", { key: "more", class: "secondary", "data-step": "feedback", onclick: () => act.open("feedback") }, t("more_feedback")) : null,
+        h("button", { key: step, class: "primary", "data-step": step, onclick: () => (step === "feedback" ? act.open("feedback") : act.step(step)) }, t(step)))));
+}
+
+function pushScreen(s, act) {
+  const age = (s.nowMs - Date.parse(s.assignment.pushed_at)) / 1000;
+  return h("section", { key: `push-${s.assignment.assignment_id}`, class: `push grade-${s.incident.grade}`, role: "alertdialog", "aria-label": t("new_push"), "aria-live": "assertive" },
+    h("div", { class: "call" }, h("h1", {}, t("new_push")), h("p", {}, t("pushed_ago", { age: duration(age) }))),
+    h("div", { class: "scroll" }, incidentCard(s)),
+    h("div", { class: "actions" },
+      h("button", { key: "acknowledge", class: "primary", "data-step": "acknowledge", onclick: () => act.step("acknowledge") }, t("acknowledge")),
+      h("button", { key: "refuse", class: "secondary", "data-step": "refuse", onclick: () => act.open("refuse") }, t("refuse"))));
+}
+
+function incidentCard({ incident, assignment, route, caller, types, nowMs }) {
+  const kind = types.find((row) => row.id === incident.incident_type);
+  const place = incident.address || (incident.lon === null ? "" : `${incident.lon.toFixed(5)}, ${incident.lat.toFixed(5)}`);
+  return h("article", { key: "incident", class: `incident grade-${incident.grade}` },
+    h("div", { class: "grade" }, h("svg", { class: "shape", viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: SHAPES[incident.grade] })),
+      h("span", { class: "what" }, `${gradeWord(incident.grade)} · ${kind ? codeName(kind) : incident.incident_type.replaceAll("_", " ")}`),
+      h("span", { class: "number" }, `#${incident.number}`)),
     h("div", { class: "body" },
-      h("div", { class: "place" }, incident.lon === null ? `${t("no_place")} ${incident.address}` : incident.address || `${incident.lon.toFixed(5)}, ${incident.lat.toFixed(5)}`),
-      h("div", { class: "said" }, incident.text),
-      h("div", { class: "facts" }, h("span", {}, t("called"), h("b", {}, clock(incident.called_at))),
-        away ? h("span", {}, t("eta"), h("b", {}, duration(away.eta_s))) : null,
-        away ? h("span", {}, t("away"), h("b", {}, distance(away.distance_m))) : null),
-      caller ? h("div", { class: "facts" }, h("span", {}, t("caller"), h("b", {}, `${caller.name} ${caller.number}`))) : null,
-      route?.coordinates?.length > 1 ? drawRoute(route.coordinates) : null));
+      incident.lon === null ? h("div", { class: "unplaced" }, t("no_place")) : null,
+      place ? h("div", { class: "place" }, place) : null,
+      incident.text ? h("div", { class: "said" }, incident.text) : null,
+      facts(incident, assignment, route, nowMs),
+      caller?.number ? callerRow(caller) : null,
+      route?.coordinates?.length > 1 && !assignment.arrived_at ? drawRoute(route.coordinates) : null));
 }
 
-function stages(assignment) {
-  const reached = STAGES.indexOf(assignment.stage);
-  return h("ol", { class: "stages" }, ...STAGES.map((stage, i) => h("li", { class: i <= reached ? "done" : i === reached + 1 ? "now" : "" },
-    t(STAGE_WORD[stage]), assignment[TIME_FIELD[stage]] ? h("time", {}, clock(assignment[TIME_FIELD[stage]])) : null)));
+function facts(incident, assignment, route, nowMs) {
+  const list = [];
+  if (!assignment.arrived_at && route) {
+    const left = route.eta_s - (nowMs - route.at) / 1000;
+    list.push(fact(t("eta"), left > 5 ? duration(left) : t("arriving"), "eta"), fact(t("away"), distance(route.distance_m)));
+  } else if (!assignment.arrived_at && assignment.promised_eta_s !== null) {
+    list.push(fact(t("promised"), duration(assignment.promised_eta_s), "eta"), fact(t("away"), distance(assignment.promised_distance_m)));
+  }
+  list.push(fact(t("called"), clock(incident.called_at)));
+  return h("div", { class: "facts" }, list);
 }
 
-function sheet(hint, phrases, typed, act, send) {
-  const area = h("textarea", { placeholder: t(hint), "aria-label": t(hint), oninput: (event) => act.draft(event.target.value) });
-  area.value = typed;
-  return h("div", { class: "sheet" },
-    phrases.length ? h("div", { class: "quick" }, ...phrases.map((phrase) => h("button", { onclick: () => { area.value = area.value ? `${area.value} ${phrase}` : phrase; act.draft(area.value); } }, phrase))) : null,
-    area, h("div", { class: "row" }, h("button", { class: "secondary", onclick: () => act.write(null) }, t("cancel")),
-      h("button", { class: "primary", "data-step": "send", onclick: () => area.value.trim() && send() }, t("send"))));
+const fact = (name, value, kind = "") => h("span", { class: kind }, name, h("b", {}, value));
+
+function callerRow({ name, number }) {
+  const masked = number.includes("*");
+  return h("div", { class: "caller" }, h("span", {}, `${t("caller")} ${name}`.trim(), h("b", {}, number)),
+    masked ? null : h("a", { href: `tel:${number.replace(/[^\d+]/g, "")}` }, t("call_back")));
+}
+
+function track(assignment) {
+  const next = TRACK.findIndex(([, instant]) => !assignment[instant]);
+  return h("ol", { class: "track", key: "track" }, TRACK.map(([word, instant], i) => {
+    const at = assignment[instant];
+    const kind = at ? (assignment.waiting.has(instant) ? "done waiting" : "done") : i === next ? "now" : "";
+    return h("li", { class: kind, "data-stage": word }, t(`did_${word}`), h("time", {}, at ? clock(at) : "–"));
+  }));
 }
 
 function pickers(act) {
-  const pick = (word, accept, capture) => h("label", { class: "pick" }, t(word),
-    h("input", { type: "file", accept, capture, multiple: true, "data-pick": word, onchange: (event) => act.files([...event.target.files]) }));
-  return h("div", { class: "row" }, pick("photo", "image/*", "environment"), pick("video", "video/*", "environment"), pick("file", "image/*,video/*,application/pdf", null));
+  const pick = (word, accept, capture) => h("label", { key: word, class: "pick" }, t(word),
+    h("input", { type: "file", accept, capture, multiple: true, "data-pick": word, onchange: (event) => { act.files([...event.target.files]); event.target.value = ""; } }));
+  return h("div", { key: "pickers", class: "row" }, pick("photo", "image/*", "environment"), pick("video", "video/*", "environment"), pick("file", "image/*,video/*,audio/*,application/pdf"));
 }
 
-function files(state, act) {
-  if (!state.files.length) return null;
-  return h("ul", { class: "files", "aria-label": t("uploads") }, ...state.files.map((file) => h("li", {}, h("span", {}, file.name),
-    h("span", { class: `state ${file.state}` }, file.state === "failed" ? file.reason : t(file.state)),
+function files(s, act) {
+  const kept = s.incident && s.assignment ? s.incident.uploads : 0;
+  if (!s.files.length && !kept) return null;
+  return h("section", { key: "files", class: "files" },
+    h("h2", {}, t("uploads"), kept ? h("span", {}, t("kept_count", { n: kept })) : null),
+    h("ul", {}, s.files.map((file) => fileRow(file, act))));
+}
+
+function fileRow(file, act) {
+  const failed = file.state === "failed";
+  const word = failed ? ruleWord(file.rule) || file.reason : file.state === "uploading" ? t("uploading_at", { percent: Math.floor(file.share * 100) }) : t(file.state);
+  return h("li", { key: file.id, class: file.state, "data-state": file.state },
+    file.picture ? h("img", { src: file.picture, alt: "" }) : h("span", { class: "kind" }, file.type.startsWith("video/") ? "▶" : "▤"),
+    h("span", { class: "name" }, file.name, h("i", {}, bytes(file.blob.size))),
+    h("span", { class: "state" }, word),
+    failed && ruleWord(file.rule) ? h("span", { class: "detail" }, file.reason) : null,
     file.state === "uploading" ? h("progress", { max: 1, value: file.share }) : null,
-    file.state === "failed" ? h("button", { onclick: () => act.retry(file.order) }, t("retry")) : null)));
+    failed ? h("span", { class: "row" }, h("button", { onclick: () => act.retry(file) }, t("retry")), h("button", { onclick: () => act.drop(file) }, t("drop"))) : null);
+}
+
+export function icon(d, kind) {
+  return h("svg", { class: `icon ${kind}`, viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d }));
 }

@@ -1,24 +1,62 @@
-// Words of the officer's page in both languages. A key that is missing in one of them fails the build's test.
+// Words of the officer's page in both languages; a key that is missing in one of them fails a test.
 export const WORDS = {
   "zh-CN": {
-    title: "联动 警员终端", standby: "待命", standby_hint: "有派警时会响铃、振动并全屏显示", connected: "已连接", reconnecting: "连接中断，正在重连…",
-    waiting: "条待发送", new_push: "新派警", acknowledge: "签收", refuse: "拒绝", depart: "出警", arrive: "到场", feedback: "反馈", done: "已反馈，等待审核或办结",
-    refuse_why: "拒绝原因（必填）", send: "发送", cancel: "取消", feedback_hint: "处置经过、结果", photo: "拍照", video: "录像", file: "文件", uploads: "上传",
-    queued: "等待网络", uploading: "上传中", stored: "已存", failed: "失败", retry: "重试", eta: "预计", away: "路程", no_place: "地点待定位", called: "报警时间",
-    recalled: "派警已撤回", over: "警情已结束", refused_by_server: "未被接受", map: "路线", sound: "点一下以允许声音和振动", logout: "退出", text: "警情内容",
-    status_available: "待命", status_out_of_service: "离岗", status_committed: "有任务", stage: "进度", minutes: "分", seconds: "秒", metres: "米", km: "公里",
-    position_off: "未取得定位", position_on: "定位正常", no_unit: "此账号没有对应的警力，不能接警。请联系管理员。", offline_kept: "无网络：操作已记下，联网后按原时间补发",
-    quick: ["现场已控制，双方调解完毕", "已带回所处理", "到场未发现异常", "请求增援"], caller: "报警人", replaced: "已在本机另一页面打开，此页不再接收派警",
+    standby: "待命", standby_hint: "有派警时会响铃、振动并全屏显示", busy_hint: "有任务时不会收到派警", off_hint: "离岗时不会收到派警", opening: "正在连接…",
+    connected: "已连接", reconnecting: "连接中断", as_of: "无网络，显示的是 {at} 的情况",
+    waiting: "{n} 条操作待发送", waiting_offline: "{n} 条操作已记下，联网后按原时间补发", others_wait: "本机另有 {n} 条其他警力的操作或文件，待其登录后发送",
+    new_push: "新派警", pushed_ago: "已派 {age}", acknowledge: "签收", refuse: "拒绝", depart: "出警", arrive: "到场", feedback: "反馈", clear: "处置完毕", did_acknowledge: "签收", did_depart: "出警", did_arrive: "到场", did_feedback: "反馈",
+    more_feedback: "补充反馈", done: "已反馈", returned: "反馈被退回，请补充后重新提交",
+    refuse_title: "为什么不能接警？", refuse_hint: "拒绝原因（必填）", feedback_title: "处置反馈", feedback_hint: "处置经过、结果", outcome: "处理结果",
+    send: "提交", cancel: "取消", close: "关闭", understood: "知道了", call_back: "拨打",
+    photo: "拍照", video: "录像", file: "文件", uploads: "材料", kept_count: "已存 {n} 件", uploading_at: "上传中 {percent}%", queued: "等待网络", stored: "已存", retry: "重试", drop: "不传了",
+    eta: "预计", arriving: "即将到达", promised: "派警时预计", away: "路程", no_place: "地点待定位", called: "报警", caller: "报警人", way: "行车路线",
+    recalled: "派警已撤回", over: "本次任务已结束", number: "警情 {n}", reason: "原因：{text}", not_accepted: "“{what}”未被接受",
+    sound_off: "点一下，允许铃声和振动", sound_on: "铃声与振动已开", position_off: "正在取得定位…", position_denied: "定位被拒绝：请在浏览器设置里允许本网站定位", position_on: "定位正常",
+    insecure: "本页需要 https 连接，否则不能定位、响铃和离线使用",
+    no_unit: "此账号没有对应的警力，不能接警。请联系管理员。", not_permitted: "此账号不能使用警员终端。", replaced: "已在本机另一页面打开，此页不再接收派警", use_here: "在此页使用",
+    me: "我的状态", status_fixed: "执行警情期间，状态随进度变化", language: "语言", theme: "外观", theme_auto: "自动", theme_light: "浅色", theme_dark: "深色", logout: "退出登录",
+    logout_waits: "{n} 条尚未发送，会留在本机，下次登录后继续发送", logout_failed: "没有网络，不能退出登录", keep_failed: "本机存储不可用，关闭页面会丢失未发送的内容",
+    set_unit_status: "改变状态", upload: "上传",
+    status_available: "待命", status_committed_deployable: "有任务可调派", status_committed: "有任务", status_out_of_service: "离岗", status_dispatched: "已派", status_en_route: "出警途中", status_on_scene: "现场处置",
+    minutes: "分", seconds: "秒", metres: "米", km: "公里",
+    quick_refuse: ["正在处置其他警情", "车辆故障", "距离太远"],
   },
   en: {
-    title: "Liandong terminal", standby: "Standing by", standby_hint: "A push rings, vibrates and fills the screen", connected: "connected", reconnecting: "Connection lost, trying again…",
-    waiting: "waiting to be sent", new_push: "New incident", acknowledge: "Acknowledge", refuse: "Refuse", depart: "Set out", arrive: "On scene", feedback: "Feedback", done: "Feedback given; waiting for review or closing",
-    refuse_why: "Why not? (required)", send: "Send", cancel: "Cancel", feedback_hint: "What was done, what came of it", photo: "Photo", video: "Video", file: "File", uploads: "Uploads",
-    queued: "waiting for network", uploading: "uploading", stored: "stored", failed: "failed", retry: "Try again", eta: "ETA", away: "by road", no_place: "Place not known yet", called: "Called at",
-    recalled: "The push was taken back", over: "The incident is over", refused_by_server: "Not accepted", map: "Route", sound: "Tap to allow sound and vibration", logout: "Log out", text: "What was said",
-    status_available: "Available", status_out_of_service: "Off duty", status_committed: "Committed", stage: "Stage", minutes: "min", seconds: "s", metres: "m", km: "km",
-    position_off: "no position", position_on: "position ok", no_unit: "This account belongs to no unit and can't take incidents. Ask an administrator.", offline_kept: "No network: noted, and sent with its own time when it is back",
-    quick: ["Situation under control, settled on the spot", "Taken to the station", "Nothing found", "Asking for support"], caller: "Caller", replaced: "Opened in another page of this device; this one takes no more pushes",
+    standby: "Standing by", standby_hint: "A push rings, vibrates and fills the screen", busy_hint: "No pushes while you have a task of your own", off_hint: "No pushes while off duty", opening: "Connecting…",
+    connected: "Connected", reconnecting: "No connection", as_of: "No network: this is how it was at {at}",
+    waiting: "{n} waiting to be sent", waiting_offline: "{n} noted; will be sent with their own time", others_wait: "{n} commands or files of another unit wait on this device until it logs in",
+    new_push: "New incident", pushed_ago: "pushed {age} ago", acknowledge: "Acknowledge", refuse: "Refuse", depart: "Set out", arrive: "On scene", feedback: "Feedback", clear: "Finished", did_acknowledge: "Taken", did_depart: "Set out", did_arrive: "Arrived", did_feedback: "Feedback",
+    more_feedback: "Add to feedback", done: "Feedback given", returned: "Your feedback was returned; complete it and send it again",
+    refuse_title: "Why can't you go?", refuse_hint: "Reason (required)", feedback_title: "Feedback", feedback_hint: "What was done, what came of it", outcome: "Outcome",
+    send: "Send", cancel: "Cancel", close: "Close", understood: "Understood", call_back: "Call",
+    photo: "Photo", video: "Video", file: "File", uploads: "Material", kept_count: "{n} stored", uploading_at: "uploading {percent}%", queued: "waiting for network", stored: "stored", retry: "Try again", drop: "Drop it",
+    eta: "ETA", arriving: "arriving", promised: "ETA at push", away: "by road", no_place: "Place not known yet", called: "called", caller: "Caller", way: "Way by road",
+    recalled: "The push was taken back", over: "This task is over", number: "Incident {n}", reason: "Reason: {text}", not_accepted: "“{what}” was not accepted",
+    sound_off: "Tap to allow sound and vibration", sound_on: "Sound and vibration on", position_off: "Getting a position…", position_denied: "Position refused: allow it for this site in the browser's settings", position_on: "Position known",
+    insecure: "This page needs https; without it there is no position, no sound and no offline use",
+    no_unit: "This account belongs to no unit and can't take incidents. Ask an administrator.", not_permitted: "This account can't use the officer's terminal.", replaced: "Opened in another page of this device; this one takes no more pushes", use_here: "Use this page",
+    me: "My status", status_fixed: "While you are on an incident your status follows its stages", language: "Language", theme: "Theme", theme_auto: "Auto", theme_light: "Light", theme_dark: "Dark", logout: "Log out",
+    logout_waits: "{n} not sent yet; they stay on this device and are sent after the next log-in", logout_failed: "No network: can't log out now", keep_failed: "This device can't store anything: closing the page loses what is not sent",
+    set_unit_status: "Change of status", upload: "Upload",
+    status_available: "Available", status_committed_deployable: "Busy, deployable", status_committed: "Busy", status_out_of_service: "Off duty", status_dispatched: "Dispatched", status_en_route: "En route", status_on_scene: "On scene",
+    minutes: "min", seconds: "s", metres: "m", km: "km",
+    quick_refuse: ["Busy with another incident", "Vehicle out of order", "Too far away"],
+  },
+};
+
+// The server's refusals in short; its own words, which name the values, stand below.
+export const RULES = {
+  "zh-CN": {
+    "assignment-ended": "你已不在这起警情上", "incident-ended": "警情已结束", "stage-backwards": "进度不能倒退", "unit-assigned": "执行警情期间不能改状态",
+    "not-assigned": "你没有被派到这起警情", "unknown-incident": "没有这起警情，或你不能查看", "before-push": "时间早于派警", "implausible-time": "时间不合理", "text-missing": "缺少文字说明",
+    "unsound-text": "文字过长或含有不能保存的字符", "unit-not-arrived": "尚未到场", "not-own-unit": "不是本警力", "role-not-permitted": "此账号无此权限", "outside-scope": "不在管辖范围",
+    "version-conflict": "警情已有变化", "media-type": "不支持这种文件", "media-mismatch": "文件内容与类型不符", "upload-size": "文件太大或为空", "too-many-uploads": "同时上传的文件太多", "taken-at": "拍摄时间不合理",
+  },
+  en: {
+    "assignment-ended": "You are no longer on this incident", "incident-ended": "The incident is over", "stage-backwards": "Stages go forward only", "unit-assigned": "Not while you are on an incident",
+    "not-assigned": "You were not pushed to this incident", "unknown-incident": "No such incident, or you may not see it", "before-push": "The time is before the push", "implausible-time": "The time can't be right", "text-missing": "A text is missing",
+    "unsound-text": "The text is too long or can't be stored", "unit-not-arrived": "Not on scene yet", "not-own-unit": "Not your unit", "role-not-permitted": "This account may not do that", "outside-scope": "Outside your scope",
+    "version-conflict": "The incident has changed", "media-type": "This kind of file is not accepted", "media-mismatch": "The file is not what it says it is", "upload-size": "The file is too large or empty", "too-many-uploads": "Too many uploads at once", "taken-at": "The time it was taken can't be right",
   },
 };
 
@@ -26,8 +64,6 @@ export const GRADES = {
   "zh-CN": { 1: "重大", 2: "紧急", 3: "一般", 4: "非警务" },
   en: { 1: "Major", 2: "Urgent", 3: "Ordinary", 4: "Non-police" },
 };
-
-export const STAGES = ["acknowledged", "en_route", "on_scene", "feedback"];
 
 let language = "zh-CN";
 
@@ -37,14 +73,29 @@ export function chooseLanguage(wanted) {
 }
 
 export const currentLanguage = () => language;
-export const t = (key) => WORDS[language][key];
+
+export function t(key, values = {}) {
+  const text = WORDS[language][key];
+  return typeof text === "string" ? text.replace(/\{(\w+)\}/g, (_, name) => values[name]) : text;
+}
+
+export const ruleWord = (rule) => RULES[language][rule] ?? "";
 export const gradeWord = (grade) => GRADES[language][grade];
+// A row of a code table ({id, zh, en}).
+export const codeName = (row) => (language === "en" ? row.en : row.zh);
+
+export const clock = (instant) => new Date(instant).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hour12: false });
 
 export function duration(seconds) {
-  const whole = Math.round(seconds);
-  return whole < 60 ? `${whole} ${t("seconds")}` : `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")} ${t("minutes")}`;
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} ${t("seconds")}`;
+  return whole < 3600 ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}` : `${Math.round(whole / 60)} ${t("minutes")}`;
 }
 
 export function distance(metres) {
-  return metres < 1000 ? `${Math.round(metres / 10) * 10} ${t("metres")}` : `${(metres / 1000).toFixed(1)} ${t("km")}`;
+  return metres < 1000 ? `${Math.round(metres)} ${t("metres")}` : `${(metres / 1000).toFixed(1).replace(".0", "")} ${t("km")}`;
+}
+
+export function bytes(size) {
+  return size < 1e6 ? `${Math.ceil(size / 1e3)} KB` : `${(size / 1e6).toFixed(1)} MB`;
 }

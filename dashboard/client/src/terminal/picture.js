@@ -1,0 +1,33 @@
+// What the page shows: what the server has said, with what has been pressed here and not been answered yet laid over it.
+export const STAGES = ["pushed", "acknowledged", "en_route", "on_scene", "feedback"];
+const STEPS = {
+  acknowledge: ["acknowledged", "acknowledged_at"], depart: ["en_route", "departed_at"],
+  arrive: ["on_scene", "arrived_at"], feedback: ["feedback", "feedback_at"],
+};
+const ENDS = new Set(["refuse", "clear"]);
+
+export const isActive = (assignment) => STAGES.includes(assignment?.stage);
+
+export const ownAssignment = (incident, unitId) => incident?.assignments.findLast((a) => a.unit_id === unitId);
+
+// The assignment with the stages of unanswered commands; `waiting` names the instants that the server has not confirmed.
+// Null when there is none, or when it has been refused or cleared here.
+export function shownAssignment(incident, unitId, rows) {
+  const assignment = ownAssignment(incident, unitId);
+  if (!isActive(assignment)) return null;
+  const shown = { ...assignment, waiting: new Set() };
+  for (const row of rows) {
+    if (row.assignmentId !== assignment.assignment_id) continue;
+    if (ENDS.has(row.command)) return null;
+    const [stage, instant] = STEPS[row.command] ?? [];
+    if (!stage || shown[instant]) continue;
+    shown[instant] = row.happenedAt;
+    shown.waiting.add(instant);
+    if (STAGES.indexOf(stage) > STAGES.indexOf(shown.stage)) shown.stage = stage;
+  }
+  return shown;
+}
+
+export function shownStatus(unit, rows) {
+  return rows.findLast((row) => row.command === "set_unit_status")?.fields.status ?? unit?.status;
+}
