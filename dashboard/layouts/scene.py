@@ -146,7 +146,7 @@ def _reason(reason: Json, facts: Facts) -> str:
     texts = {
         "own_area": words("of the responsible command"),
         "on_foot": words("time at walking pace"),
-        "nearer_units": words("{n} that can go are nearer", n=reason.get("count", "")),
+        "nearer_units": words("{n} that can go are nearer", n=reason["count"]) if reason.get("count") else words("enough crews are on it"),
         "on_this_incident": words("already sent here"),
         "off_duty": words("off duty"),
         "committed_deployable": words("has a task, can be called away"),

@@ -39,7 +39,7 @@ def wall(page: Page) -> html.Aside:
             html.Div(grades, className="counters"),
             html.H2([words("Units"), html.Span("0", className="total", **{"data-unit-total": ""})]),
             html.Div(units, className="counters"),
-            html.P([html.Span(words("followed a desk")), html.Span(id=ids.WALL_FOLLOWED)], className="followed"),
+            html.P([html.Span(words("followed a desk ")), html.Span(id=ids.WALL_FOLLOWED), html.Span(words(" ago"))], className="followed"),
         ],
         id=ids.WALL,
     )

@@ -17,6 +17,7 @@ export function startElements() {
   on("camera", soon);
   on("switches", soon);
   on("counts", soon);
+  soon();
 }
 
 function soon() {

@@ -329,7 +329,8 @@ function elementLayers() {
 function sceneLayers() {
   const tint = (minutes, alpha) => rgb(token(`ring-${minutes}`) || token("ring-5"), alpha);
   const areas = scene.rings.flatMap((ring) => ring.polygons.map((polygon) => ({ minutes: ring.minutes, polygon })));
-  const outlines = areas.flatMap((area) => area.polygon.map((path) => ({ minutes: area.minutes, path })));
+  // Outer edges only: around every block that is not reached a line would be drawn twice, by the area and by its streets.
+  const outlines = areas.map((area) => ({ minutes: area.minutes, path: area.polygon[0] }));
   const isDark = theme() === "dark";
   return [
     new SolidPolygonLayer({
@@ -343,7 +344,7 @@ function sceneLayers() {
       id: "ring-streets",
       data: scene.streets,
       getPath: (street) => street.path,
-      getColor: (street) => tint(street.minutes, isDark ? 190 : 210),
+      getColor: (street) => tint(street.minutes, street.minutes <= 1 ? 235 : street.minutes <= 3 ? 190 : 130),
       getWidth: 7,
       widthMinPixels: 1.4,
       widthMaxPixels: 5,
