@@ -62,6 +62,8 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     app.clientside_callback(ClientsideFunction("liandong", "start"), Input(ids.CONFIG, "data"))
     for conversation in (selection, scene, commands, new_incident):
         conversation.register(app, services)
+    # Dash does this at the first request of `/` alone: a wall that is asked for first would get a page without styles.
+    app._setup_server()
     return app
 
 
