@@ -76,6 +76,10 @@ async def _hear_rejections(message: dict[str, Any]) -> None:
 
 
 async def _hear_pushes(town: Town, clock: SystemClock, gateway: Socket, message: dict[str, Any]) -> None:
+    if message["type"] == "hello":
+        for view in message["incidents"]:
+            town.taken_up(view, clock.unix_s())
+        return
     if message["type"] == "push":
         town.pushed(message["unit_id"], message["incident"], clock.unix_s())
     elif message["type"] == "recall":

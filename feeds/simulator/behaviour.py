@@ -105,6 +105,17 @@ class Crew:
         self.doing = Doing.UNSEEN
         self._due_s = now_s + self._random.uniform(*SEEN_S[task.grade])
 
+    def take_up(self, task: Task, stage: str, now_s: float) -> None:
+        """Go on with an assignment that had reached `stage` before this program started."""
+        if self.hand_driven or self.task is not None:
+            return
+        self.task = task
+        if stage == "en_route":
+            self._depart(task, now_s)  # the way is driven from where the crew is now
+            return
+        self.doing = {"pushed": Doing.UNSEEN, "acknowledged": Doing.PREPARING}.get(stage, Doing.HANDLING)
+        self._due_s = float("inf") if stage == "feedback" else now_s + self._random.uniform(5, 60)
+
     def release(self, incident_id: str, now_s: float) -> None:
         """The push was recalled or the incident is over: back to the beat."""
         if self.task is not None and self.task.incident_id == incident_id:

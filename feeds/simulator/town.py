@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dispatch.codes import Codes
-from dispatch.model import UnitKind
+from dispatch.model import ACTIVE_ASSIGNMENT_STAGES, UnitKind
 from feeds.simulator.behaviour import Answer, Crew, Ground, Task
 from feeds.simulator.crews import BEAT_RADIUS_M, CrewPlan, plan_crews
 from feeds.simulator.incidents import Happenings, feedback_text
@@ -77,6 +77,12 @@ class Town:
         """A terminal shows a push; unknown units are somebody else's."""
         if unit_id in self.crews:
             self.crews[unit_id].push(_task(view), now_s)
+
+    def taken_up(self, view: dict[str, Any], now_s: float) -> None:
+        """An incident that was already running when this program started: its crews go on where they were."""
+        for assignment in view["assignments"]:
+            if assignment["unit_id"] in self.crews and assignment["stage"] in ACTIVE_ASSIGNMENT_STAGES:
+                self.crews[assignment["unit_id"]].take_up(_task(view), assignment["stage"], now_s)
 
     def released(self, unit_id: str, incident_id: str, now_s: float) -> None:
         """A push was taken back, or its incident is over."""

@@ -93,6 +93,23 @@ def test_a_pushed_crew_goes_through_every_stage_in_order(city: City, travel: Tra
     assert all(commands in (whole, ["refuse"]) for commands in said.values())
 
 
+@pytest.mark.parametrize(
+    ("stage", "rest"),
+    [
+        ("acknowledged", ["depart", "arrive", "feedback"]),
+        ("en_route", ["arrive", "feedback"]),
+        ("on_scene", ["feedback"]),
+        ("feedback", []),
+        ("released", []),
+    ],
+)
+def test_a_crew_goes_on_with_what_ran_before_a_restart(city: City, travel: TravelTimes, stage: str, rest: list[str]) -> None:
+    subject = town(city, travel, calls_per_day=0)
+    unit_id = next(iter(subject.crews))
+    subject.taken_up(view(stage, unit_id=unit_id, stage=stage), START_S)
+    assert [a.command for said in run(subject, 3600) for a in said.answers] == rest
+
+
 def test_a_recalled_crew_says_nothing_more(city: City, travel: TravelTimes) -> None:
     subject = town(city, travel, calls_per_day=0)
     unit_id = next(iter(subject.crews))
