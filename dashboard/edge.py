@@ -29,6 +29,7 @@ UNAUTHENTICATED, FOREIGN_ORIGIN = 4401, 4403  # WebSocket close codes
 BODY_LIMIT = 1024 * 1024  # bytes; uploads have a limit of their own
 BODY_WITHIN_S = 30.0  # a body that drips in slower than this is given up
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 # What needs no log-in. Exact paths, and prefixes of static files.
 PUBLIC_PATHS = frozenset({"/login", "/logout", "/api/v1/health", "/api/v1/openapi.json", "/api/docs", "/_favicon.ico", "/favicon.ico"})
@@ -98,8 +99,9 @@ class Edge:
     """Wraps the whole application.
 
     `routes` are those added on purpose: whatever else would match under a guarded prefix is Dash's catch-all. `script_hashes`
-    are the hashes of inline scripts Dash writes (`app.csp_hashes()`). `hosts` are the names the server answers to, empty
-    for any: in demo mode, where passwords are well known, a page of another name must not reach it through its own DNS.
+    are the hashes of inline scripts Dash writes (`app.csp_hashes()`), `pages` the paths it draws. `hosts` are the names the
+    server answers to, empty for any: in demo mode, where passwords are well known, a page of another name must not reach it
+    through its own DNS.
     """
 
     def __init__(
@@ -109,11 +111,13 @@ class Edge:
         clock: Clock,
         routes: Sequence[BaseRoute],
         script_hashes: Iterable[str] = (),
+        pages: Iterable[str] = ("/",),
         hosts: Iterable[str] = (),
     ) -> None:
         self._app = app
         self._accounts = accounts
         self._routes = tuple(routes)
+        self._pages = frozenset(pages)
         self._hosts = frozenset(hosts)
         self._policy = content_security_policy(script_hashes)
         # Measured against a desk's page load of some 60 calls and 700 terminals behind one gateway token.
@@ -232,16 +236,20 @@ class Edge:
         )
 
     def _refuse_unknown_path(self, scope: Scope) -> Response | None:
-        """Before Dash's catch-all, which answers any path with a page."""
+        """Before Dash's catch-all, which answers a GET of any path with a page."""
         path: str = scope["path"]
-        if path.startswith(DASH_PREFIXES):
+        if path.startswith(DASH_PREFIXES) or (path.rstrip("/") or "/") in self._pages:
             return None
-        looks_like_file = any(part.startswith(".") for part in path.split("/")) or "." in path.rsplit("/", 1)[-1]
-        if not looks_like_file and not any(path == prefix or path.startswith(prefix + "/") for prefix in GUARDED):
+        if self._has_route(scope):
             return None
-        if any(route.matches(scope)[0] != Match.NONE for route in self._routes):
-            return None
+        allowed = ", ".join(method for method in METHODS if self._has_route({**scope, "method": method}))
+        if allowed:
+            detail = f"{scope['method']} is not a method of {path}; use {allowed}."
+            return problem(405, "method-not-allowed", detail, headers={"Allow": allowed})
         return problem(404, "not-found", f"There is nothing at {path}; see /api/docs for what there is.")
+
+    def _has_route(self, scope: Scope) -> bool:
+        return any(route.matches(scope)[0] == Match.FULL for route in self._routes)
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
         async def send_with_headers(message: Message) -> None:

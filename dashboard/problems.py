@@ -100,7 +100,7 @@ def add_problem_handlers(server: FastAPI) -> None:
     async def on_validation(_: Request, error: RequestValidationError) -> Response:
         errors = [_field_error(e) for e in error.errors()]
         if any(e["type"] == "json_invalid" for e in error.errors()):
-            return problem(400, "bad-json", f"The body is no JSON: {errors[0].detail}.", errors)
+            return problem(400, "bad-json", f"The body is no JSON: {errors[0].detail}.", [FieldError("body", errors[0].detail)])
         return unprocessable(errors)
 
     @server.exception_handler(HTTPException)
@@ -118,4 +118,6 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
     """From pydantic's error: drop where it stood (body, query), keep the path."""
     where = [str(part) for part in error["loc"]]
     path = where[1:] if where and where[0] in ("body", "query", "path", "header") else where
-    return FieldError(".".join(path) or (where[0] if where else "body"), str(error["msg"]))
+    # Of our own checks, and of the JSON reader, the words alone: pydantic's prefix says nothing.
+    reason = error["ctx"]["error"] if error["type"] in ("value_error", "json_invalid") else error["msg"]
+    return FieldError(".".join(path) or (where[0] if where else "body"), str(reason))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 # A demo page answers to these names only, so that a foreign page can't reach its well-known passwords through its own DNS.
+PAGES = ("/", "/wall")  # what Dash draws; every other page has a route of its own
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -34,4 +35,5 @@ def create_app(services: Services, demo_accounts: DemoAccounts, mount_feeds: Cal
     add_terminal_socket(server, services)
     mount_feeds(server, services)
     pages = add_pages(server, services, demo_accounts)
-    return Edge(server, services.accounts, services.clock, server.routes, pages.csp_hashes(), LOOPBACK_NAMES if services.demo else ())
+    hosts = LOOPBACK_NAMES if services.demo else ()
+    return Edge(server, services.accounts, services.clock, server.routes, pages.csp_hashes(), PAGES, hosts)

@@ -73,7 +73,7 @@ class House:
             WebSocketRoute("/terminal/socket", echo),
         ]
         inner = Starlette(routes=[*routes, Route("/{path:path}", page)])
-        self.edge = Edge(inner, self.accounts, self.clock, routes, **options)
+        self.edge = Edge(inner, self.accounts, self.clock, routes, pages=("/", "/wall"), **options)
 
     async def cookie(self) -> dict[str, str]:
         return {"Cookie": f"liandong_session={await self.accounts.login('zhang', PASSWORD, '10.0.0.9')}"}
@@ -279,6 +279,8 @@ async def test_a_socket_of_a_foreign_page_is_never_accepted(house: House, origin
         "/sw.js",
         "/robots.txt",
         "/index.php",
+        "/nowhere",
+        "/wall/nowhere",
     ],
 )
 async def test_unknown_paths_are_404_and_never_a_page(house: House, path: str) -> None:
@@ -287,9 +289,15 @@ async def test_unknown_paths_are_404_and_never_a_page(house: House, path: str) -
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_pages_and_wrong_methods_reach_the_application(house: House) -> None:
-    assert (await house.ask("GET", "/station/330203510000", house.bearer)).text == "a page"
-    assert (await house.ask("DELETE", "/api/v1/who", house.bearer)).status_code == 405
+@pytest.mark.parametrize("path", ["/", "/wall", "/wall/"])
+async def test_pages_reach_the_application(house: House, path: str) -> None:
+    assert (await house.ask("GET", path, house.bearer)).text == "a page"
+
+
+@pytest.mark.parametrize(("method", "path", "allow"), [("DELETE", "/api/v1/who", "GET, HEAD, POST"), ("GET", "/uploads/x", "PATCH")])
+async def test_a_wrong_method_is_told_the_right_ones_and_never_gets_a_page(house: House, method: str, path: str, allow: str) -> None:
+    answer = await house.ask(method, path, house.bearer)
+    assert (answer.status_code, answer.headers["allow"], answer.json()["type"]) == (405, allow, "urn:liandong:problem:method-not-allowed")
 
 
 # Sizes and rates
