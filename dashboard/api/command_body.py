@@ -25,7 +25,7 @@ class CommandBody(Body):
                 {"command": "push", "unit_ids": ["330203A3"], "expected_version": 1},
                 {"command": "acknowledge", "unit_ids": ["330203A3"], "on_behalf_of": "330203A3", "channel": "radio"},
                 {"command": "feedback", "unit_ids": ["330203A3"], "text": "双方已劝离，无人受伤"},
-                {"command": "close", "disposition": "mediated", "text": "现场调解"},
+                {"command": "close", "disposition": "settled", "text": "现场调解"},
                 {"command": "locate", "lon": 121.5503, "lat": 29.8739, "address": "中山东路与江厦街口"},
             ]
         },

@@ -46,7 +46,6 @@ _OUTCOME = {
     "incident_id": _INCIDENT["incident_id"],
     "version": 2,
     "revision": 20417,
-    "repeated": False,
     "events": [{"event": "unit_pushed", "unit_id": "330203A3", "incident_version": 2, "promised_eta_s": 142.0}],
 }
 SCENE = {
@@ -143,7 +142,6 @@ def router(services: Services) -> APIRouter:
                 "incident_id": outcome.incident_id,
                 "version": outcome.version,
                 "revision": outcome.revision,
-                "repeated": outcome.repeated,
                 "events": [views.event_view(services, actor, recorded, picture) for recorded in outcome.events],
             }
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _READY = {
     "ready": True,
     "revision": 20417,
+    "at": "2026-05-01T12:15:00Z",
     "feeds": {"demo": {"state": "ok", "age_s": 0.8, "rate_per_s": 233.1, "accepted": 13986, "rejected": {"stale": 2}}},
     "parts": {},
     "loop_lag_p99_ms": 4.1,
@@ -38,7 +39,8 @@ def router(services: Services) -> APIRouter:
     async def ready(request: Request) -> Response:
         """Each part's state and each feed's age, rate and refusals by reason."""
         services.authority.authorise(actor_of(request), Action.SEE_HEALTH)
-        return answer({"ready": True, "revision": services.handler.picture.revision} | services.health.snapshot())
+        ready = {"ready": True, "revision": services.handler.picture.revision}
+        return answer(ready | services.health.snapshot() | {"at": services.clock.now()})
 
     @routes.get("/me", responses=answers(_ME))
     async def me(request: Request) -> Response:
