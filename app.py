@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 
+from dispatch.clock import SystemClock
 from settings import Settings, SettingsError, settings_from
 
 BENCHES = ("prepare", "live", "rings", "nearest", "browser", "command")
@@ -82,7 +83,10 @@ def city_build(options: argparse.Namespace, settings: Settings) -> int:
     from geodata.osm import read_osm
 
     source = read_osm(options.file, boundary=options.boundary, code=options.code, name=options.name, time_zone=options.time_zone)
-    report = build_city(source, options.out, progress=_progress_bar())
+    try:
+        report = build_city(source, options.out, progress=_progress_bar(), built_at=SystemClock().now())
+    except OSError as error:
+        raise WrongUse(f"{options.out} can't be written: {error.strerror}; choose another --out") from None
     print(json.dumps({**vars(report), "folder": str(report.folder)}, ensure_ascii=False, indent=2, default=str))
     return 0
 
@@ -91,7 +95,7 @@ def city_info(options: argparse.Namespace, settings: Settings) -> int:
     """What a city folder holds."""
     from geodata.city_info import city_info as describe
 
-    print(json.dumps(describe(options.dir), ensure_ascii=False, indent=2, default=str))
+    print(json.dumps(describe(options.dir, now=SystemClock().now()), ensure_ascii=False, indent=2, default=str))
     return 0
 
 

@@ -53,7 +53,10 @@ def connect_database(url: str) -> Engine:
     if kind == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise DatabaseUnusable(f"database {url!r} is in memory; name a file, such as sqlite:////var/lib/liandong/journal.db")
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseUnusable(f"the folder of database {url!r} can't be made: {error.strerror}; name another") from None
         engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
