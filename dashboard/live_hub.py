@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 TICK_S = 0.05  # at most 20 frames a second
+LATEST_TICK_S = 0.025  # lateness that the next ticks make good
 IDLE_TICK_S = 0.1  # waiting texts, stalled readers, heartbeats
 HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
 FULL_EVERY_S = 10.0  # ages of units that are heard but stand still
@@ -262,20 +263,22 @@ class LiveHub:
                 self._tell(audience, audience.take(seen, self._picture, self._revision))
 
     async def _tick_on(self) -> None:
-        """Tick as soon as something moved, but no sooner than TICK_S after the last time; now and then in any case.
+        """Tick as soon as something moved, but no more often than every TICK_S; now and then in any case.
 
         Timers instead of a loop that looks: at 20 ticks a second a task that wakes more often costs more than the frames.
         """
         loop = asyncio.get_running_loop()
         fault: asyncio.Future[None] = loop.create_future()
-        ticked_at, hurried = 0.0, False
+        next_at, hurried = 0.0, False
 
         def tick() -> None:
-            nonlocal ticked_at, hurried, timer
-            ticked_at, hurried = loop.time(), False
-            timer = loop.call_at(ticked_at + IDLE_TICK_S, tick)
+            nonlocal next_at, hurried, timer
+            now, hurried = loop.time(), False
+            # A tick that came late does not make the next one late: else a feed of the same rhythm would wait longer each time.
+            next_at = max(next_at, now - LATEST_TICK_S) + TICK_S
+            timer = loop.call_at(now + IDLE_TICK_S, tick)
             try:
-                self._tick(ticked_at)
+                self._tick(now)
             except Exception as error:
                 timer.cancel()
                 if not fault.done():
@@ -286,7 +289,7 @@ class LiveHub:
             if not hurried:
                 hurried = True
                 timer.cancel()
-                timer = loop.call_at(ticked_at + TICK_S, tick)
+                timer = loop.call_at(next_at, tick)
 
         timer = loop.call_soon(tick)
         stop_listening = self._services.positions.listen(hurry)
