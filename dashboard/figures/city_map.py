@@ -1,5 +1,5 @@
 """The figure behind the map: an empty plotly map over the city's own style. What moves or changes on a click is drawn by the
-overlay in the browser (docs/decisions/0020-rings-in-the-overlay.md), so this figure is made once and never replaced."""
+overlay in the browser (docs/decisions/0040-rings-in-the-overlay.md), so this figure is made once and never replaced."""
 
 from __future__ import annotations
 

@@ -37,16 +37,17 @@ def admin_page(
         _table(words("City"), (words("What"), words("Value")), _city_rows(city, report, words), words),
     ]
     loop = words("Event loop, p99: {lag} ms", lag=lag) if lag is not None else words("Event loop: not measured yet")
+    title, back = words("Health"), words("To the desk")
     return f"""<!doctype html>
 <html lang="{"zh-CN" if words.language == "zh" else "en"}" data-theme="{theme if theme in THEMES else "dark"}">
 <head><meta charset="utf-8"><meta http-equiv="refresh" content="{_RENEW_S}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(words("Health"))} · Liandong 联动</title><link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
+<title>{escape(title)} · Liandong 联动</title><link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/build/fonts.css"><link rel="stylesheet" href="/assets/desk.css">
 <link rel="stylesheet" href="/assets/admin.css">
 <style>{css_variables()}</style></head>
-<body class="admin"><header><span class="logo"></span><h1>{escape(words("Health"))}</h1>
-<p>{escape(words.pick(city.name, city.name_en))} · {escape(loop)}</p><a href="/">{escape(words("To the desk"))}</a></header>
+<body class="admin"><header><span class="logo"></span><h1>{escape(title)}</h1>
+<p>{escape(words.pick(city.name, city.name_en))} · {escape(loop)}</p><a href="/">{escape(back)}</a></header>
 <main>{"".join(sections)}</main></body></html>"""
 
 
@@ -103,8 +104,9 @@ def _flat(value: Any) -> str:
 
 
 def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], words: Words) -> str:
+    nothing = words("Nothing to report.")
     if not rows:
-        return f'<section><h2>{escape(title)}</h2><p class="empty">{escape(words("Nothing to report."))}</p></section>'
+        return f'<section><h2>{escape(title)}</h2><p class="empty">{escape(nothing)}</p></section>'
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>" for row in rows)
     return f"<section><h2>{escape(title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></section>"

@@ -12,19 +12,21 @@ def login_page(
     city_name: str, words: Words, next_path: str, error: str, demo_accounts: list[tuple[str, str, str, str]], name: str = ""
 ) -> str:
     """The page. `demo_accounts` are (name, password, role, organisation), shown only where they exist."""
+    # Named outside the page's text: the extraction of words does not look into it.
+    enter, account_word, password_word, demo_title = words("Log in"), words("Account"), words("Password"), words("Demo accounts")
     other = "en" if words.language == "zh" else "zh"
     listed = "".join(
         f'<button type="button" class="demo" data-name="{escape(account)}" data-password="{escape(password)}">'
         f"<b>{escape(account)}</b><span>{escape(words.role(role))}</span><i>{escape(where)}</i></button>"
         for account, password, role, where in demo_accounts
     )
-    demo = f'<section class="demos"><h2>{escape(words("Demo accounts"))}</h2><div>{listed}</div></section>' if listed else ""
+    demo = f'<section class="demos"><h2>{escape(demo_title)}</h2><div>{listed}</div></section>' if listed else ""
     said = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     return f"""<!doctype html>
 <html lang="{"zh-CN" if words.language == "zh" else "en"}" data-theme="dark">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
-<title>{escape(words("Log in"))} · Liandong 联动</title>
+<title>{escape(enter)} · Liandong 联动</title>
 <script src="/assets/build/boot.js"></script>
 <link rel="stylesheet" href="/assets/build/fonts.css"><link rel="stylesheet" href="/assets/desk.css">
 <link rel="stylesheet" href="/assets/login.css">
@@ -33,10 +35,10 @@ def login_page(
 <header><span class="logo"></span><h1>联动 <small>Liandong</small></h1><p>{escape(city_name)}</p></header>
 <form method="post" action="/login">
 <input type="hidden" name="next" value="{escape(next_path)}">
-<label><span>{escape(words("Account"))}</span><input name="name" value="{escape(name)}" autocomplete="username" required autofocus></label>
-<label><span>{escape(words("Password"))}</span><input name="password" type="password" autocomplete="current-password" required></label>
+<label><span>{escape(account_word)}</span><input name="name" value="{escape(name)}" autocomplete="username" required autofocus></label>
+<label><span>{escape(password_word)}</span><input name="password" type="password" autocomplete="current-password" required></label>
 {said}
-<button class="primary" type="submit">{escape(words("Log in"))}</button>
+<button class="primary" type="submit">{escape(enter)}</button>
 </form>{demo}
 <a class="lang" href="/login?lang={other}&amp;next={escape(next_path)}">{"English" if other == "en" else "中文"}</a>
 </main><script src="/assets/login.js"></script></body></html>"""

@@ -112,7 +112,8 @@ def _pushed(body: e.UnitPushed, unit: str, facts: Facts) -> str:
     what = words("Reinforced with {unit}", unit=unit) if body.reason == "reinforce" else words("Pushed to {unit}", unit=unit)
     if body.promised_eta_s is None:
         return what
-    return f"{what} · {words('promised {eta}', eta=words.eta(body.promised_eta_s))}"
+    promised = words("promised {eta}", eta=words.eta(body.promised_eta_s))
+    return f"{what} · {promised}"
 
 
 def _with(what: str, text: str) -> str:

@@ -1,0 +1,243 @@
+"""The conversations between page and server, without a browser: panels, scenes, commands, the form."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from dashboard.callbacks.commands import choices, command_of, question, send
+from dashboard.callbacks.context import facts_for
+from dashboard.callbacks.scene import scene_of
+from dashboard.callbacks.selection import panel_of
+from dispatch.commands import Close, Feedback, Push
+from dispatch.model import Actor
+from operations.authority import as_wall
+from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
+from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
+
+
+def pressed(command: str, incident_id: str, unit_id: str = "", **more: Any) -> dict[str, Any]:
+    return {"command": command, "incident": incident_id, "unit": unit_id, "key": f"{command}-{incident_id}-{unit_id}", **more}
+
+
+def panel(city: ApiCity, selection: dict[str, Any] | None, actor: Actor = COMMANDER, page: dict[str, Any] = PAGE) -> Any:
+    return city.run(panel_of(city.services, actor, selection, page))
+
+
+def scene(city: ApiCity, selection: dict[str, Any] | None, actor: Actor = COMMANDER) -> Any:
+    return city.run(scene_of(city.services, actor, selection, PAGE))
+
+
+def test_the_panel_of_an_incident_tells_its_story(city: ApiCity) -> None:
+    city.unit("story")
+    incident_id = city.incident("commander", text="有人呼救", caller={"name": "王先生", "number": "13800001234"})["incident_id"]
+    city.command(incident_id, "push", "commander", unit_ids=["story"])
+    above, below, shown = panel(city, {"kind": "incident", "incident_id": incident_id})
+    said = words_in([above, below])
+    for part in ("有人呼救", "Assault", "STORY", "Pushed to STORY", "13800001234", "Timeline"):
+        assert part in said
+    assert shown == {"incident": incident_id, "version": 2}
+
+
+def test_a_wall_shows_no_caller_and_no_button(city: ApiCity) -> None:
+    incident_id = city.incident("commander", caller={"name": "李女士", "number": "13900005678"})["incident_id"]
+    wall_page = PAGE | {"wall": True}
+    above, below, _ = panel(city, {"kind": "incident", "incident_id": incident_id}, as_wall(COMMANDER), wall_page)
+    assert "5678" not in words_in([above, below])
+    assert commands_in(above) == []
+
+
+def test_an_incident_of_another_station_is_not_shown(city: ApiCity) -> None:
+    lon, lat = degrees(900, 500)
+    incident_id = city.incident("commander", lon=lon, lat=lat)["incident_id"]
+    assert city.services.handler.picture.incidents[incident_id].org_code == EAST
+    above, below, shown = panel(city, {"kind": "incident", "incident_id": incident_id}, Actor("west", "commander", WEST))
+    assert "may not see it" in words_in(above)
+    assert below == []
+    assert shown is None
+
+
+def test_an_unknown_selection_is_said_not_raised(city: ApiCity) -> None:
+    assert "does not exist" in words_in(panel(city, {"kind": "unit", "unit_id": "nobody"})[0])
+    assert "does not exist" in words_in(panel(city, {"kind": "incident", "incident_id": "nothing"})[0])
+    assert panel(city, None) == ([], [], None)
+
+
+def test_the_card_of_a_unit_binds_live_values(city: ApiCity) -> None:
+    city.unit("card", members=("P1", "P2"))
+    above, _, _ = panel(city, {"kind": "unit", "unit_id": "card"})
+    bound = {getattr(part, "data-unit-value", None) for part in parts_of(above, "Span")} - {None}
+    assert bound == {"speed", "heading", "place", "fix", "heard"}
+    assert "P1, P2" in words_in(above)
+
+
+def test_the_scene_ranks_units_and_offers_the_push(city: ApiCity) -> None:
+    city.unit("near", at_m=(480, 500))
+    city.unit("far", at_m=(100, 1050))
+    incident_id = city.incident("commander", grade=3)["incident_id"]
+    children, drawn = scene(city, {"kind": "incident", "incident_id": incident_id})
+    pushes = [unit for command, unit in commands_in(children) if command == "push"]
+    assert pushes.index("near") < pushes.index("far")
+    top = [button for button in parts_of(children, "Button") if "push-top" in str(button.className)]
+    assert len(top) == 1
+    kinds = {feature["properties"]["kind"] for feature in drawn["rings"]["features"]}
+    assert kinds == {"ring", "streets"}
+    json.dumps(drawn)  # it goes to the browser
+
+
+def test_a_viewer_sees_the_scene_without_a_push(city: ApiCity) -> None:
+    incident_id = city.incident("commander")["incident_id"]
+    children, _ = scene(city, {"kind": "incident", "incident_id": incident_id}, VIEWER)
+    assert commands_in(children) == []
+
+
+def test_an_incident_without_a_point_has_no_ring_and_says_so(city: ApiCity) -> None:
+    incident_id = city.incident("commander", lon=None, lat=None, address="somewhere")["incident_id"]
+    children, drawn = scene(city, {"kind": "incident", "incident_id": incident_id})
+    assert "Not located yet" in words_in(children)
+    assert drawn is None
+
+
+def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> None:
+    lon, lat = degrees(-2500, -2500)
+    children, drawn = scene(city, {"kind": "point", "lon": lon, "lat": lat})
+    assert "off the network" in words_in(children)
+    assert drawn["rings"] is None
+
+
+def test_an_empty_ring_is_said_plainly(city: ApiCity) -> None:
+    lon, lat = degrees(1000, 1000)
+    children, _ = scene(city, {"kind": "point", "lon": lon, "lat": lat}, Actor("east", "commander", EAST))
+    assert "Nobody available" in words_in(children) or "No unit" in words_in(children)
+
+
+def test_a_push_from_the_panel_reaches_the_journal(city: ApiCity) -> None:
+    city.unit("pushed")
+    incident_id = city.incident("commander")["incident_id"]
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    said = city.run(send(city.services, COMMANDER, pressed("push", incident_id, "pushed"), "", None, facts))
+    assert said == {"kind": "good", "text": "Push · PUSHED ✓"}
+    assert city.services.handler.picture.incidents[incident_id].active_assignments[0].unit_id == "pushed"
+
+
+def test_a_refusal_is_said_in_its_own_words(city: ApiCity) -> None:
+    incident_id = city.incident("commander")["incident_id"]
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    said = city.run(send(city.services, COMMANDER, pressed("push", incident_id, "ghost"), "", None, facts))
+    assert said["kind"] == "bad"
+    assert "ghost" in said["text"]
+    denied = city.run(send(city.services, VIEWER, pressed("note", incident_id), "hello", None, facts))
+    assert denied["kind"] == "bad"
+    assert "viewer" in denied["text"]
+
+
+def test_a_judgement_on_an_old_picture_is_refused(city: ApiCity) -> None:
+    incident_id = city.incident("commander")["incident_id"]
+    city.command(incident_id, "note", "commander", text="something new")
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    old = pressed("close", incident_id, shown={"incident": incident_id, "version": 1})
+    said = city.run(send(city.services, COMMANDER, old, "", "settled", facts))
+    assert said["kind"] == "bad"
+    assert city.services.handler.picture.incidents[incident_id].is_open
+
+
+@pytest.mark.parametrize(
+    ("pending", "text", "choice", "expected"),
+    [
+        (pressed("push", "i", "u"), "", None, Push(incident_id="i", unit_ids=("u",))),
+        (
+            pressed("feedback", "i", "u"),
+            "done",
+            None,
+            Feedback(incident_id="i", unit_ids=("u",), text="done", on_behalf_of="u", channel="radio"),
+        ),
+        (
+            pressed("close", "i", shown={"incident": "i", "version": 4}),
+            "",
+            "settled",
+            Close(incident_id="i", disposition="settled", expected_version=4),
+        ),
+        (pressed("close", "i", shown={"incident": "other", "version": 4}), "", "settled", Close(incident_id="i", disposition="settled")),
+    ],
+)
+def test_buttons_become_commands(pending: dict[str, Any], text: str, choice: str | None, expected: Any) -> None:
+    assert command_of(pending, text, choice) == expected
+
+
+def test_the_dialog_asks_what_the_command_needs(city: ApiCity) -> None:
+    facts = facts_for(city.services, COMMANDER, PAGE | {"lang": "zh"})
+    assert [one["value"] for one in choices("divert", facts)] == ["119", "120", "122", "12345"]
+    assert choices("close", facts)
+    assert choices("note", facts) == []
+    assert question(pressed("note", "i"), facts) == "备注"
+
+
+def ask(city: ApiCity, edge: Any, method: str, path: str, **more: Any) -> httpx.Response:
+    async def request() -> httpx.Response:
+        transport = httpx.ASGITransport(edge)
+        async with httpx.AsyncClient(transport=transport, base_url="http://city.test") as client:
+            return await client.request(method, path, **more)
+
+    answer: httpx.Response = city.run(request())
+    return answer
+
+
+def test_the_whole_way_through_dash_knows_the_actor(city: ApiCity) -> None:
+    """A callback request as the browser sends it, behind the edge."""
+    _, edge = pages_of(city)
+    incident_id = city.incident("commander")["incident_id"]
+    body = {
+        "output": "..panel-body.children...panel-after.children...shown.data..",
+        "outputs": [
+            {"id": name, "property": prop} for name, prop in (("panel-body", "children"), ("panel-after", "children"), ("shown", "data"))
+        ],
+        "inputs": [
+            {"id": "selection", "property": "data", "value": {"kind": "incident", "incident_id": incident_id}},
+            {"id": "refresh", "property": "data", "value": None},
+        ],
+        "changedPropIds": ["selection.data"],
+        "state": [{"id": "page", "property": "data", "value": PAGE}],
+    }
+    stranger = ask(city, edge, "POST", "/_dash-update-component", json=body)
+    assert stranger.status_code in (401, 303)
+    bearer = {"Authorization": f"Bearer {city.token('commander')}"}
+    answer = ask(city, edge, "POST", "/_dash-update-component", json=body, headers=bearer)
+    assert answer.status_code == 200, answer.text
+    assert "Assault" in answer.text
+    outsider = {"Authorization": f"Bearer {city.token('commander', EAST)}"}
+    assert "may not see it" in ask(city, edge, "POST", "/_dash-update-component", json=body, headers=outsider).text
+
+
+def test_log_in_and_out(city: ApiCity) -> None:
+    _, edge = pages_of(city, [("operator", "x", "operator", CITY)])
+    city.services.accounts.add_user("wang", "long enough password", "operator", CITY)
+    origin = {"Origin": "http://city.test"}
+    form = {"name": "wang", "password": "wrong", "next": "//evil.example"}
+    refused = ask(city, edge, "POST", "/login", data=form, headers=origin)
+    assert refused.status_code == 401
+    assert "wrong" in refused.text
+    entered = ask(city, edge, "POST", "/login", data=form | {"password": "long enough password"}, headers=origin)
+    assert entered.status_code == 303
+    assert entered.headers["location"] == "/"
+    cookie = entered.headers["set-cookie"].split(";")[0]
+    page = ask(city, edge, "GET", "/", headers={"Cookie": cookie})
+    assert "/assets/build/boot.js" in page.text
+    left = ask(city, edge, "POST", "/logout", headers=origin | {"Cookie": cookie})
+    assert left.headers["location"] == "/login"
+    assert ask(city, edge, "GET", "/", headers={"Cookie": cookie}).status_code == 401
+
+
+def test_the_log_in_page_speaks_the_browsers_language(city: ApiCity) -> None:
+    _, edge = pages_of(city)
+    assert "登录" in ask(city, edge, "GET", "/login", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).text
+    assert "Log in" in ask(city, edge, "GET", "/login?lang=en", headers={"Accept-Language": "zh-CN"}).text
+
+
+def test_the_health_page_needs_the_right(city: ApiCity) -> None:
+    _, edge = pages_of(city)
+    bearer = {"Authorization": f"Bearer {city.token('operator')}"}
+    assert ask(city, edge, "GET", "/admin?lang=en", headers=bearer).status_code == 200
+    assert ask(city, edge, "GET", "/admin").status_code in (303, 401)

@@ -1,0 +1,57 @@
+"""Every word is translated, with the same fields; durations and distances read well."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dashboard.i18n import client_words, read_catalogue, words_in
+from dashboard.locale.extract import missing_words, used_words
+from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
+
+
+def test_chinese_lacks_no_word() -> None:
+    assert len(set(used_words())) > 150
+    assert missing_words("zh") == []
+
+
+def test_translations_keep_the_fields() -> None:
+    for message in read_catalogue("zh"):
+        if message.id:
+            assert set(re.findall(r"{\w+}", str(message.id))) == set(re.findall(r"{\w+}", str(message.string))), message.id
+
+
+def test_the_catalogue_has_no_word_that_is_not_used() -> None:
+    used = set(used_words())
+    assert [m.id for m in read_catalogue("zh") if m.id and (m.context, m.id) not in used] == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_state_of_the_domain_has_a_word(language: str) -> None:
+    words = words_in(language)
+    said = [words.stage(s) for s in (*Stage, *AssignmentStage)] + [words.grade(g) for g in Grade]
+    said += [words.status(s) for s in UnitStatus] + [words.kind(k) for k in UnitKind]
+    assert all(said)
+    assert words.stage("en_route") != words.status("en_route") or language == "en"
+
+
+def test_an_unknown_language_is_english() -> None:
+    assert words_in("xx")("Push") == "Push"
+    assert client_words("en") == {}
+    assert client_words("zh")["Push"] == "派警"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (59.4, "59 s"), (61, "1:01"), (3599, "59:59"), (3600, "1 h 00"), (-3, "0 s")])
+def test_durations(seconds: float, said: str) -> None:
+    assert words_in("en").duration(seconds) == said
+
+
+@pytest.mark.parametrize(("metres", "said"), [(None, "–"), (4, "0 m"), (846, "850 m"), (949, "950 m"), (1234, "1.2 km")])
+def test_distances(metres: float | None, said: str) -> None:
+    assert words_in("zh").distance(metres) == said
+
+
+def test_names_fall_back_to_the_other_language() -> None:
+    assert words_in("zh").pick("宁波", "Ningbo") == "宁波"
+    assert words_in("en").pick("宁波", "") == "宁波"

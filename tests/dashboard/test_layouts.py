@@ -1,0 +1,146 @@
+"""The page as it is laid out: every id there, every element with its drawing, every offered button accepted by the domain."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dashboard import ids
+from dashboard.callbacks.commands import command_of
+from dashboard.callbacks.context import facts_for
+from dashboard.i18n import words_in as words
+from dashboard.layouts.admin import admin_page
+from dashboard.layouts.incident import assignments, incident_head, offered_commands
+from dashboard.layouts.login import login_page
+from dashboard.layouts.page import Page
+from dashboard.layouts.shell import shell
+from dispatch.decide import decide
+from dispatch.model import Incident
+from tests.dashboard.api_world import ApiCity
+from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
+
+ICONS = Path(__file__).parents[2] / "dashboard" / "assets" / "icons"
+STEPS = ("push", "acknowledge", "depart", "arrive", "feedback", "review", "close")
+
+
+def page(language: str = "en") -> Page:
+    return Page(words(language), "dark", "chief", "commander", demo=False)
+
+
+def test_every_id_of_a_callback_is_in_the_layout(city: ApiCity) -> None:
+    app, _ = pages_of(city)
+    present = {str(part.id) for part in parts_of(shell(city.services, page())) if getattr(part, "id", None)}
+    named = re.findall(r"([a-z][a-z-]+)\.[a-z_]+", " ".join(app.callback_map))
+    named += [one["id"] for spec in app.callback_map.values() for one in (*spec["inputs"], *spec["state"]) if "{" not in one["id"]]
+    assert len(named) > 20
+    assert set(named) <= present
+
+
+def test_every_id_is_used_once(city: ApiCity) -> None:
+    found = [str(part.id) for part in parts_of(shell(city.services, page())) if getattr(part, "id", None)]
+    assert len(found) == len(set(found))
+
+
+def test_the_client_finds_the_parts_it_fills_in(city: ApiCity) -> None:
+    present = {str(part.id) for part in parts_of(shell(city.services, page())) if getattr(part, "id", None)}
+    sources = (ICONS.parents[1] / "client" / "src").glob("*.js")
+    asked = {
+        name for path in sources for name in re.findall(r"(?:getElementById|byId|press|hidden|setProps)\(\"([a-z-]+)\"", path.read_text())
+    }
+    assert len(asked) > 15
+    assert asked <= present
+
+
+def test_the_catalogue_has_a_switch_a_key_and_a_drawing_for_every_element(city: ApiCity) -> None:
+    nav = next(part for part in parts_of(shell(city.services, page("zh")), "Nav") if part.id == ids.CATALOGUE)
+    switches = [button for button in parts_of(nav, "Button") if getattr(button, "data-element", None)]
+    assert len(switches) == 25
+    assert len(parts_of(nav, "Kbd")) == 25
+    for name in city.services.catalogue.kinds:
+        drawing = (ICONS / f"{name}.svg").read_text()
+        assert 'width="24"' in drawing, f"{name}: a drawing without a size is not drawn by every browser"
+    assert "巡逻车" in words_in(nav)
+
+
+def at_step(city: ApiCity, step: str, unit_id: str) -> Incident:
+    """An incident of which everything up to `step` has been done."""
+    city.unit(unit_id)
+    incident_id = city.incident("commander")["incident_id"]
+    for name in STEPS[: STEPS.index(step) + 1] if step in STEPS else ():
+        fields = {"unit_ids": [unit_id]} if name == "push" else {"disposition": "settled"} if name == "close" else {"text": "done"}
+        if name in ("acknowledge", "depart", "arrive", "feedback"):
+            fields |= {"unit_ids": [unit_id], "on_behalf_of": unit_id, "channel": "radio"}
+        answer = city.command(incident_id, name, "commander", **fields)
+        assert answer.status_code == 200, answer.text
+    found: Incident = city.services.handler.picture.incidents[incident_id]
+    return found
+
+
+@pytest.mark.parametrize("step", ["received", *STEPS])
+def test_every_offered_button_is_accepted_by_the_domain(city: ApiCity, step: str) -> None:
+    incident = at_step(city, step, f"offer-{step}")
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    picture = city.services.handler.picture
+    offered = [(command, "") for command in offered_commands(incident)] + commands_in(assignments(incident, facts))
+    assert offered
+    for command, unit_id in offered:
+        pending = {"command": command, "incident": incident.incident_id, "unit": unit_id}
+        events = decide(picture, command_of(pending, "why", "119"), COMMANDER, city.clock.now(), lambda: "new-id")
+        assert events, f"{command} at {step} changes nothing"
+
+
+def test_a_viewer_is_offered_nothing(city: ApiCity) -> None:
+    incident = at_step(city, "push", "viewed")
+    assert commands_in(assignments(incident, facts_for(city.services, VIEWER, PAGE))) == []
+
+
+def test_the_stage_bar_marks_the_present_step_and_its_times(city: ApiCity) -> None:
+    incident = at_step(city, "arrive", "bar")
+    steps = parts_of(incident_head(incident, facts_for(city.services, COMMANDER, PAGE)), "Li")
+    assert [step.className for step in steps] == ["done"] * 4 + ["now"] + ["to-come"] * 3
+    assert words_in(steps[4]).startswith("On scene ")
+
+
+def test_an_incident_ended_another_way_says_how(city: ApiCity) -> None:
+    incident = at_step(city, "push", "ended")
+    assert city.command(incident.incident_id, "cancel", "commander", text="withdrawn").status_code == 200
+    ended = city.services.handler.picture.incidents[incident.incident_id]
+    steps = parts_of(incident_head(ended, facts_for(city.services, COMMANDER, PAGE)), "Li")
+    assert words_in(steps[-1]) == "Cancelled"
+    assert [step.className for step in steps].count("now") == 0
+
+
+def test_the_log_in_page_escapes_what_a_visitor_sent() -> None:
+    html = login_page("宁波", words("en"), '/?a="><script>', '<b onload="x">', [], name='"><img src=x>')
+    assert "<img" not in html
+    assert "<b onload" not in html
+    assert '"><script>' not in html
+    assert "Demo accounts" not in html
+
+
+def test_the_log_in_page_lists_demo_accounts_only_when_given() -> None:
+    html = login_page("宁波", words("zh"), "/", "", [("operator", "secret", "operator", "宁波市公安局")])
+    assert "演示账号" in html
+    assert "调度员" in html
+    assert 'data-password="secret"' in html
+
+
+def test_the_health_page_names_feeds_reasons_and_the_city(city: ApiCity) -> None:
+    feed = city.services.health.feed("gps <b>", 10.0)
+    feed.heard(city.clock.unix_s(), 3)
+    feed.reject("position_in_future", 7)
+    counts = city.services.elements.counts()
+    html = admin_page(
+        city.services.health.snapshot(),
+        counts,
+        {"problems": {"way_with_missing_nodes": 2}},
+        city.services.city,
+        city.services.catalogue,
+        words("en"),
+        "dark",
+    )
+    assert "position_in_future" in html
+    assert "gps &lt;b&gt;" in html
+    assert "way_with_missing_nodes 2" in html
