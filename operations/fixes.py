@@ -87,10 +87,19 @@ class Fixes:
             chunk = reports[start : start + CHUNK]
             rows = self._roster.rows(chunk, feed)
             if rows.min() < 0:
-                rows, unnamed = await self._roster.resolve(chunk, feed, rows)
+                rows, unnamed = await self._roster.resolve(chunk, feed, rows, self._hopeless(chunk, rows, feed))
                 refused += [(start + index, reason) for index, reason in unnamed]
             refused += [(start + index, reason) for index, reason in self._write(chunk, rows, feed)]
         return refused
+
+    def _hopeless(self, reports: Sequence[PositionReport], rows: NDArray[np.int64], feed: FeedSession) -> dict[int, str]:
+        """Reports without a row that are refused whoever sent them: index and reason."""
+        places = np.flatnonzero(rows < 0)
+        unnamed = [reports[place] for place in places.tolist()]
+        batch, refused = _batch_of(unnamed, np.zeros(len(unnamed), np.int64), feed.datum, self._clock.unix_s())
+        for reason, bad in quality.sift(batch, self._known, quality.ALONE)[1]:
+            refused += [(place, reason) for place in bad.place.tolist()]
+        return {int(places[place]): reason for place, reason in refused}
 
     def _write(self, reports: Sequence[PositionReport], rows: NDArray[np.int64], feed: FeedSession) -> Refusals:
         """From named reports to table and tracks, without a break."""

@@ -38,6 +38,11 @@ class Ground:
         inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
         return inside & self._on[np.where(inside, rows, 0), np.where(inside, columns, 0)]
 
+    def surrounds(self, lon: float, lat: float) -> bool:
+        """Whether the point lies in the box around all that: what stands or happens there may be this city's, even on the water."""
+        columns, rows = self._cells(*self._projection.to_metres(np.array([lon]), np.array([lat])))
+        return bool(0 <= columns[0] < self._on.shape[1] and 0 <= rows[0] < self._on.shape[0])
+
     def _cells(self, x: Floats, y: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return np.floor((x - self._west) / CELL_M).astype(np.int64), np.floor((y - self._south) / CELL_M).astype(np.int64)
 

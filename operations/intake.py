@@ -86,6 +86,7 @@ class Intake:
         self._catalogue = catalogue
         self._elements = elements
         self._cameras = cameras
+        self._ground = ground
         self._rules = rules or quality.Rules()
         trackers = quality.Trackers()
         self.roster = Roster(handler, authority, positions, trackers)
@@ -111,6 +112,8 @@ class Intake:
 
         async def one(report: IncidentReport) -> None:
             fields = {name: getattr(report, name) for name in report.__struct_fields__ if name != "datum"}
+            if report.lon is not None and report.lat is not None:
+                self._place(report.lon, report.lat, report.datum or feed.datum)
             command = c.ReceiveIncident(**fields, source=feed.name, datum=report.datum or feed.datum, channel="feed")
             await self._handler.handle(command, feed.actor)
 
@@ -137,7 +140,7 @@ class Intake:
             kind = self._catalogue.kinds.get(report.element)
             if kind is None or kind.source not in ("readings", "city"):
                 raise DispatchError("unknown_element", f"{report.element!r} is no element a feed can write; see the catalogue.")
-            lon, lat = _place(report.lon, report.lat, report.datum or feed.datum)
+            lon, lat = self._place(report.lon, report.lat, report.datum or feed.datum)
             if kind.source == "readings":
                 self._authority.authorise(feed.actor, Action.WRITE_ELEMENT)
                 at = _believable(report.at.timestamp(), self._clock.unix_s(), self._rules)
@@ -155,7 +158,7 @@ class Intake:
         sources: list[CameraSource] = []
 
         async def one(report: CameraReport) -> None:
-            lon, lat = _place(report.lon, report.lat, report.datum or feed.datum)
+            lon, lat = self._place(report.lon, report.lat, report.datum or feed.datum)
             properties = dict(report.properties)
             if report.heading_deg is not None:
                 properties["heading_deg"] = report.heading_deg % 360.0
@@ -167,6 +170,13 @@ class Intake:
         if sources:
             await asyncio.to_thread(self._cameras.write, sources)
         return refused
+
+    def _place(self, lon: float, lat: float, datum: str) -> tuple[float, float]:
+        """The point in WGS-84. Raises DispatchError when it is none of this city's."""
+        lon, lat = _wgs84(lon, lat, datum)
+        if self._ground is not None and not self._ground.surrounds(lon, lat):
+            raise DispatchError("outside_city", f"{lon:.5f}, {lat:.5f} is far outside the city; were lon and lat exchanged?")
+        return lon, lat
 
     async def _write_element(self, command: c.WriteElement, feed: FeedSession) -> None:
         """Only a change is an event; what stands as it stood only asks whether the feed may write it."""
@@ -226,7 +236,7 @@ class Intake:
             await self.fixes.judge_datums()
 
 
-def _place(lon: float, lat: float, datum: str) -> tuple[float, float]:
+def _wgs84(lon: float, lat: float, datum: str) -> tuple[float, float]:
     """WGS-84 of one element's place. Raises DispatchError naming what is wrong with it."""
     if datum not in TO_WGS84:
         raise DispatchError("unknown_datum", f"Datum {datum!r} is unknown. Name one of {', '.join(TO_WGS84)}.")

@@ -164,15 +164,11 @@ def impossible_speed(batch: Batch, known: Known) -> Mask:
     return too_far
 
 
-CHECKS: tuple[Callable[[Batch, Known], Mask], ...] = (
-    not_a_number,
-    no_fix,
-    future,
-    stale,
-    outside_city,
-    duplicate,
-    impossible_speed,
-)
+Check = Callable[[Batch, Known], Mask]
+# What a fix shows by itself, whoever sent it; such a fix brings no unit into being.
+ALONE: tuple[Check, ...] = (not_a_number, no_fix, future, stale, outside_city)
+# What takes the tracker's earlier fixes.
+CHECKS: tuple[Check, ...] = (*ALONE, duplicate, impossible_speed)
 
 # A tracker that sends these is alive: its unit is heard though nothing changes.
 STILL_HEARD = frozenset({"duplicate", "no_fix"})
@@ -180,15 +176,22 @@ STILL_HEARD = frozenset({"duplicate", "no_fix"})
 
 def check(batch: Batch, known: Known) -> tuple[Batch, list[tuple[str, Batch]]]:
     """The sound fixes, and the refused ones by reason. Sound ones are remembered: checking them again finds duplicates."""
+    batch, refused = sift(batch, known, CHECKS)
+    if len(batch):
+        known.trackers.accept(batch)
+    return batch, refused
+
+
+def sift(batch: Batch, known: Known, checks: tuple[Check, ...]) -> tuple[Batch, list[tuple[str, Batch]]]:
+    """The fixes that pass, and the refused ones by reason; remembers nothing. With ALONE the rows may be anything."""
     refused: list[tuple[str, Batch]] = []
-    for step in CHECKS:
+    for step in checks:
         bad = step(batch, known)
         if bad.any():
             refused.append((step.__name__, batch.only(bad)))
             batch = batch.only(~bad)
             if len(batch) == 0:
-                return batch, refused
-    known.trackers.accept(batch)
+                break
     return batch, refused
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,20 +62,24 @@ class Roster:
         return np.array([known((report.unit_id, report.tracker_id), -1) for report in reports], dtype=np.int64)
 
     async def resolve(
-        self, reports: Sequence[PositionReport], feed: FeedSession, rows: NDArray[np.int64]
+        self, reports: Sequence[PositionReport], feed: FeedSession, rows: NDArray[np.int64], hopeless: Mapping[int, str]
     ) -> tuple[NDArray[np.int64], list[tuple[int, str]]]:
-        """Fill in the missing rows, registering unknown units together; those that stay -1 are refused by reason."""
+        """Fill in the missing rows, registering unknown units together; those that stay -1 are refused by reason.
+
+        `hopeless`: reports that will be refused anyway, by index with their reason. They bring no unit into being.
+        """
         missing: dict[Key, list[int]] = {}
         for index in np.flatnonzero(rows < 0).tolist():
             missing.setdefault((reports[index].unit_id, reports[index].tracker_id), []).append(index)
         keys = list(missing)
-        outcomes = await asyncio.gather(*(self._resolve_one(key, feed) for key in keys))
+        worth_it = [not all(index in hopeless for index in missing[key]) for key in keys]
+        outcomes = await asyncio.gather(*(self._resolve_one(key, feed, worth) for key, worth in zip(keys, worth_it, strict=True)))
         refused: list[tuple[int, str]] = []
         for key, outcome in zip(keys, outcomes, strict=True):
             if isinstance(outcome, int):
                 rows[missing[key]] = outcome
             else:
-                refused += [(index, outcome) for index in missing[key]]
+                refused += [(index, outcome or hopeless[index]) for index in missing[key]]
         return rows, refused
 
     def touched(self, batch: Sequence[Recorded]) -> list[Unit]:
@@ -97,8 +101,8 @@ class Roster:
         """Resolve and permit everything anew."""
         self._rows.clear()
 
-    async def _resolve_one(self, key: Key, feed: FeedSession) -> int | str:
-        """The row, or the reason why there is none."""
+    async def _resolve_one(self, key: Key, feed: FeedSession, may_register: bool) -> int | str:
+        """The row, or the reason why there is none; an empty one: nobody knows the unit, and it may not be registered."""
         unit_id, tracker_id = key
         picture = self._handler.picture
         if unit_id is None:
@@ -107,6 +111,8 @@ class Roster:
             unit_id = picture.unit_by_tracker.get(tracker_id, tracker_id)
         try:
             if unit_id not in picture.units:
+                if not may_register:
+                    return ""
                 await self._register(unit_id, tracker_id, feed)
             unit = self._handler.picture.units[unit_id]
             self._authorise(unit, feed)
