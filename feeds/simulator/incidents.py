@@ -79,6 +79,8 @@ class Happenings:
         lived_in = np.isfinite(graph.foot.time_s) & (graph.street_class >= 3) & (graph.length_m < 400)
         self._edges = np.flatnonzero(lived_in if lived_in.any() else np.isfinite(graph.car.time_s))
         self._count = 0
+        # Where calls without a point really are, by source_id: a call-taker finds out by asking.
+        self.hidden_places: dict[str, tuple[float, float]] = {}
 
     def rate_per_s(self, now_s: float) -> float:
         """Calls a second at this local hour."""
@@ -111,6 +113,8 @@ class Happenings:
         }
         if self._random.random() >= SHARE_WITHOUT_POINT:
             message |= {"lon": round(lon, 6), "lat": round(lat, 6), "accuracy_m": float(self._random.choice([5, 15, 30, 80]))}
+        else:
+            self.hidden_places[message["source_id"]] = (round(lon, 6), round(lat, 6))
         return message
 
     def _somewhere(self) -> tuple[float, float, str]:

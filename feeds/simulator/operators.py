@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -45,9 +46,10 @@ class _Seen:
 class Operators:
     """Watches incidents as a desk does and gives orders when they are due."""
 
-    def __init__(self, name: str, random: np.random.Generator) -> None:
+    def __init__(self, name: str, random: np.random.Generator, hidden_places: Mapping[str, tuple[float, float]] | None = None) -> None:
         self._name = name  # the account; only what it pushed itself is closed by it
         self._random = random
+        self._hidden_places = hidden_places or {}
         self._incidents: dict[str, _Seen] = {}
 
     def watch(self, view: dict[str, Any], now_s: float) -> None:
@@ -83,6 +85,9 @@ class Operators:
     def _order(self, view: dict[str, Any]) -> Order | None:
         active = self._active(view)
         incident_id = view["incident_id"]
+        if view["lon"] is None:
+            place = self._hidden_places.get(view.get("source_id") or "")
+            return None if place is None else Order(incident_id, "locate", 0, {"lon": place[0], "lat": place[1]})
         if not active:
             return Order(incident_id, "push", UNITS_BY_GRADE[view["grade"]], {})
         if any(a["pushed_by"] != self._name for a in active):

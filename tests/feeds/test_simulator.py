@@ -162,6 +162,14 @@ def test_operators_never_touch_what_a_person_pushed() -> None:
     assert operators.due(10_000.0) == []
 
 
+def test_operators_ask_where_a_call_without_a_place_is() -> None:
+    operators = Operators("demo-operator", np.random.default_rng(1), {"s1": (121.5, 29.8)})
+    operators.watch(view() | {"lon": None, "lat": None, "source_id": "s1"}, 0.0)
+    operators.watch(view() | {"incident_id": "i2", "lon": None, "lat": None, "source_id": "of somebody else"}, 0.0)
+    (order,) = operators.due(100.0)
+    assert (order.incident_id, order.command, order.fields) == ("i1", "locate", {"lon": 121.5, "lat": 29.8})
+
+
 def test_an_unanswered_push_is_given_to_another() -> None:
     operators = Operators("demo-operator", np.random.default_rng(1))
     operators.watch(view("pushed", stage="pushed"), 0.0)
