@@ -40,25 +40,29 @@ def register(app: Dash, services: Services) -> None:
 
 async def scene_of(
     services: Services, actor: Actor, selection: dict[str, Any] | None, page: dict[str, Any]
-) -> tuple[Any, dict[str, Any] | None]:
-    """Panel and drawing for a selection; neither for what has no surroundings."""
+) -> tuple[Any, dict[str, Any]]:
+    """Panel and drawing for a selection; both empty for what has no surroundings.
+
+    The drawing names the selection it belongs to: the browser hides the list until it is that of the present selection.
+    """
     kind = (selection or {}).get("kind")
     if selection is None or kind not in ("incident", "point"):
-        return [], None
+        return [], {"rings": None, "point": None, "selection": selection}
     facts = facts_for(services, actor, page)
     incident: Incident | None = None
+    nothing: dict[str, Any] = {"rings": None, "point": None, "selection": selection}
     if kind == "incident":
         incident = await visible_incident(services, actor, selection["incident_id"])
         if incident is None:
-            return [], None
+            return [], nothing
         if incident.lon is None or incident.lat is None:
-            return empty(facts.words("Not located yet: it has no ring. Find its place first, or push it to a station.")), None
+            return empty(facts.words("Not located yet: it has no ring. Find its place first, or push it to a station.")), nothing
         lon, lat = incident.lon, incident.lat
     else:
         lon, lat = float(selection["lon"]), float(selection["lat"])
     try:
         found = await services.scene.scene(lon, lat, actor, incident)
     except DispatchError as refused:
-        return empty(refused.detail), None
+        return empty(refused.detail), nothing
     drawn = {"rings": found["rings"], "point": None if incident else [lon, lat], "selection": selection}
     return scene_panel(found, incident, facts), drawn

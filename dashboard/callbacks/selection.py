@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import Dash, Input, Output, State
+from dash import ClientsideFunction, Dash, Input, Output, State
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, facts_for
@@ -19,7 +19,7 @@ from dispatch.model import Actor, Incident
 if TYPE_CHECKING:
     from operations.services import Services
 
-Panel = tuple[Any, Any, dict[str, Any] | None]  # children above the scene, below it, and what is shown
+Panel = tuple[Any, Any, dict[str, Any]]  # children above the scene, below it, and what is shown
 
 
 def register(app: Dash, services: Services) -> None:
@@ -37,20 +37,25 @@ def register(app: Dash, services: Services) -> None:
     async def on_select(selection: dict[str, Any] | None, _refresh: Any, page: dict[str, Any]) -> Panel:
         return await panel_of(services, actor_of_callback(app, page), selection, page)
 
+    app.clientside_callback(ClientsideFunction("liandong", "panelShows"), Input(ids.SHOWN, "data"), prevent_initial_call=True)
+
 
 async def panel_of(services: Services, actor: Actor, selection: dict[str, Any] | None, page: dict[str, Any]) -> Panel:
     """What the panel shows for a selection."""
     facts = facts_for(services, actor, page)
     kind = (selection or {}).get("kind")
     if selection is None or kind is None:
-        return [], [], None
+        return [], [], {"selection": selection}
     if kind == "incident":
-        return await _incident(services, actor, selection["incident_id"], facts)
+        above, below, shown = await _incident(services, actor, selection["incident_id"], facts)
+        return above, below, shown | {"selection": selection}
     if kind == "unit":
-        return _unit(services, actor, selection["unit_id"], facts), [], None
-    if kind == "element":
-        return element_card(selection, facts), [], None
-    return point_head(float(selection["lon"]), float(selection["lat"]), facts), [], None
+        above = _unit(services, actor, selection["unit_id"], facts)
+    elif kind == "element":
+        above = element_card(selection, facts)
+    else:
+        above = point_head(float(selection["lon"]), float(selection["lat"]), facts)
+    return above, [], {"selection": selection}
 
 
 async def visible_incident(services: Services, actor: Actor, incident_id: str) -> Incident | None:
@@ -65,7 +70,7 @@ async def visible_incident(services: Services, actor: Actor, incident_id: str) -
 async def _incident(services: Services, actor: Actor, incident_id: str, facts: Facts) -> Panel:
     incident = await visible_incident(services, actor, incident_id)
     if incident is None:
-        return empty(facts.words("This incident does not exist, or your account may not see it.")), [], None
+        return empty(facts.words("This incident does not exist, or your account may not see it.")), [], {}
     picture = services.handler.picture
     recorded = [
         one for one in await services.history.timeline(incident_id) if services.authority.may_see_event(actor, one, picture, incident)

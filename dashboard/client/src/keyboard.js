@@ -9,7 +9,8 @@ const hidden = (id) => document.getElementById(id)?.hidden ?? true;
 
 // The first push button of the ranked list: the nearest recommended unit.
 function pushTop() {
-  document.querySelector("#panel-scene .push-top")?.click();
+  const waiting = document.documentElement.classList.contains("scene-waiting");
+  if (!waiting) document.querySelector("#panel-scene .push-top")?.click();
 }
 
 const KEYS = {

@@ -8,7 +8,7 @@ import { startKeyboard } from "./keyboard.js";
 import { connect, send, startWatching } from "./live.js";
 import { magnified, redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
 import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
-import { on, select, setProps, state, tell } from "./state.js";
+import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
 import { isWall, startWall } from "./wall.js";
 import { setWords, t } from "./words.js";
@@ -21,16 +21,24 @@ registerCard();
 window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   liandong: {
     start: quietly(once(start)),
+    // An answer that comes after the selection has moved on is not drawn, and what the panel still shows of the earlier
+    // selection is hidden: nobody may push to an incident that he has just left.
     drawScene: quietly((found) => {
-      // An answer that comes after the selection has moved on is not drawn.
-      if (!found || JSON.stringify(found.selection) === JSON.stringify(state.selection)) drawScene(found);
+      if (!isPresent(found)) return;
+      document.documentElement.classList.remove("scene-waiting");
+      drawScene(found);
     }),
+    panelShows: quietly((shown) => isPresent(shown) && document.documentElement.classList.remove("panel-waiting")),
     toast: quietly((said) => said && toast(said)),
     choose: quietly((selection) => selection && select(selection)),
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
 window.liandong = { timing, basemap, fleet, state };
+
+function isPresent(answer) {
+  return sameSelection(answer?.selection ?? null, state.selection);
+}
 
 function quietly(work) {
   return (...values) => {
@@ -108,6 +116,7 @@ function concerns(incident) {
 }
 
 function selected(selection) {
+  document.documentElement.classList.add("scene-waiting", "panel-waiting");
   document.getElementById("panel").classList.toggle("open", selection !== null);
   setProps("selection", { data: selection });
   if (selection === null) drawScene(null);

@@ -33,9 +33,14 @@ export function setProps(id, props) {
   window.dash_clientside.set_props(id, props);
 }
 
+// By what identifies it: an answer of the server may name the fields in another order.
+export function sameSelection(one, other) {
+  if (!one || !other) return one === other;
+  return one.kind === other.kind && ["incident_id", "unit_id", "element", "id", "lon", "lat"].every((field) => one[field] === other[field]);
+}
+
 export function select(selection) {
-  const same = JSON.stringify(selection) === JSON.stringify(state.selection);
-  if (same) return;
+  if (sameSelection(selection, state.selection)) return;
   state.selection = selection;
   tell("selection", selection);
 }

@@ -23,7 +23,7 @@ export const WORDS = {
   },
   en: {
     standby: "Standing by", standby_hint: "A push rings, vibrates and fills the screen", busy_hint: "No pushes while you have a task of your own", off_hint: "No pushes while off duty", opening: "Connecting…",
-    connected: "Connected", reconnecting: "No connection", as_of: "No network: this is how it was at {at}",
+    connected: "Connected", reconnecting: "Offline", as_of: "No network: this is how it was at {at}",
     waiting: "{n} waiting to be sent", waiting_offline: "{n} noted; will be sent with their own time", others_wait: "{n} commands or files of another unit wait on this device until it logs in",
     new_push: "New incident", pushed_ago: "pushed {age} ago", acknowledge: "Acknowledge", refuse: "Refuse", depart: "Set out", arrive: "On scene", feedback: "Feedback", clear: "Finished", did_acknowledge: "Taken", did_depart: "Set out", did_arrive: "Arrived", did_feedback: "Feedback",
     more_feedback: "Add to feedback", done: "Feedback given", returned: "Your feedback was returned; complete it and send it again",
