@@ -16,6 +16,7 @@ import structlog
 
 from dashboard.edge import UNAUTHENTICATED, Recheck
 from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
+from dashboard.ticker import Ticker
 from dispatch.events import Recorded
 from dispatch.model import Actor
 from operations.audience import Audience, Rights
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from operations.bus import Subscription
     from operations.services import Services
 
-TICK_S = 0.05  # at most 20 frames a second
-LATEST_TICK_S = 0.025  # lateness that the next ticks make good
-IDLE_TICK_S = 0.1  # waiting texts, stalled readers, heartbeats
 HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
 FULL_EVERY_S = 10.0  # ages of units that are heard but stand still
 STATUS_EVERY_S = 5.0  # elements and health
@@ -263,41 +261,12 @@ class LiveHub:
                 self._tell(audience, audience.take(seen, self._picture, self._revision))
 
     async def _tick_on(self) -> None:
-        """Tick as soon as something moved, but no more often than every TICK_S; now and then in any case.
-
-        Timers instead of a loop that looks: at 20 ticks a second a task that wakes more often costs more than the frames.
-        """
-        loop = asyncio.get_running_loop()
-        fault: asyncio.Future[None] = loop.create_future()
-        next_at, hurried = 0.0, False
-
-        def tick() -> None:
-            nonlocal next_at, hurried, timer
-            now, hurried = loop.time(), False
-            # A tick that came late does not make the next one late: else a feed of the same rhythm would wait longer each time.
-            next_at = max(next_at, now - LATEST_TICK_S) + TICK_S
-            timer = loop.call_at(now + IDLE_TICK_S, tick)
-            try:
-                self._tick(now)
-            except Exception as error:
-                timer.cancel()
-                if not fault.done():
-                    fault.set_exception(error)
-
-        def hurry() -> None:
-            nonlocal hurried, timer
-            if not hurried:
-                hurried = True
-                timer.cancel()
-                timer = loop.call_at(next_at, tick)
-
-        timer = loop.call_soon(tick)
-        stop_listening = self._services.positions.listen(hurry)
+        ticker = Ticker(self._tick)
+        stop_listening = self._services.positions.listen(ticker.hurry)
         try:
-            await fault
+            await ticker.run()
         finally:
             stop_listening()
-            timer.cancel()
 
     def _tick(self, now: float) -> None:
         """Give every client whose connection is free what it lacks; cut off those that have stopped reading."""

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatch.events import IncidentEvent, Recorded, UnitEvent
+from dispatch.events import IncidentEvent, Recorded, UnitEvent, UnitRegistered
 from dispatch.model import Actor, Incident, Unit
 from dispatch.picture import OperatingPicture
 
@@ -117,22 +117,41 @@ class Audience:
     def hear(self, batch: Iterable[Recorded], picture: OperatingPicture) -> list[bytes]:
         """Texts that tell of these events; `picture` is as of the last of them or newer."""
         texts: list[bytes] = []
-        touched: dict[str, None] = {}
+        unit_ids: dict[str, None] = {}
+        registered: set[str] = set()
         revision = 0
         for recorded in batch:
-            revision = recorded.revision
-            body = recorded.body
+            revision, body = recorded.revision, recorded.body
+            if isinstance(body, UnitRegistered):
+                registered.add(body.unit_id)
             if isinstance(body, UnitEvent):
-                touched[body.unit_id] = None
+                unit_ids[body.unit_id] = None
             elif isinstance(body, IncidentEvent):
                 incident = picture.incidents.get(body.incident_id)
-                if incident is not None:
-                    touched.update(dict.fromkeys(a.unit_id for a in incident.assignments))
-        asked = {unit_id: self._sees_unit(picture.units[unit_id], picture) for unit_id in touched if unit_id in picture.units}
-        for recorded in batch:
+                unit_ids.update(dict.fromkeys(() if incident is None else (a.unit_id for a in incident.assignments)))
             texts += self.incident_event(recorded, picture)
+        for incident in self._incidents_of(registered, picture):
+            texts += self._incident_again(incident, picture, revision)
+            unit_ids.update(dict.fromkeys(a.unit_id for a in incident.assignments))
+        asked = {unit_id: self._sees_unit(picture.units[unit_id], picture) for unit_id in unit_ids if unit_id in picture.units}
         # Last: a client that has the units text of a revision has every event up to it.
         return texts + self._show_units(asked, picture, revision)
+
+    def _incidents_of(self, unit_ids: set[str], picture: OperatingPicture) -> list[Incident]:
+        """Open incidents these units are on: who sees them, and whom they show, depends on the units' organisation and marking."""
+        if not unit_ids:
+            return []
+        return [i for i in picture.incidents.values() if i.is_open and any(a.unit_id in unit_ids for a in i.assignments)]
+
+    def _incident_again(self, incident: Incident, picture: OperatingPicture, revision: int) -> list[bytes]:
+        """An incident of which nothing has happened but that may look otherwise now."""
+        if self._sees_incident(incident, picture):
+            self._incident_ids.add(incident.incident_id)
+            return [_incident_text(self._incident_view(incident, picture), None, revision)]
+        if incident.incident_id in self._incident_ids:
+            self._incident_ids.discard(incident.incident_id)
+            return [_gone_text(incident.incident_id, revision)]
+        return []
 
     def incident_event(self, recorded: Recorded, picture: OperatingPicture) -> list[bytes]:
         """The text that tells of one event of an incident, if this audience may know of it."""

@@ -6,9 +6,12 @@ import asyncio
 import base64
 import os
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+import uvloop
 
 from dashboard import live_hub
 from dashboard.live_hub import MOST_TEXTS, LiveClient, LiveHub
@@ -52,8 +55,15 @@ async def mute(url: str) -> socket.socket:
     return raw
 
 
-async def test_a_reader_that_stops_is_cut_off_at_a_small_bound_and_slows_nobody(crowd: LiveWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_reader_that_stops_is_cut_off_at_a_small_bound_and_slows_nobody(
+    crowd: LiveWorld, monkeypatch: pytest.MonkeyPatch, run: Callable[[Any], None]
+) -> None:
     monkeypatch.setattr(live_hub, "STALLED_AFTER_S", 1.0)
+    run(stop_reading(crowd))
+
+
+async def stop_reading(crowd: LiveWorld) -> None:
     async with live_city(crowd) as url, live_client.LiveClient(url, header(DESK)) as healthy:
         await healthy.until(lambda: healthy.frames)
         raw = await mute(url)
