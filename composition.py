@@ -53,6 +53,8 @@ from operations.reports import FeedSession
 from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
+from operations.webhook_request import LOOPBACK
+from operations.webhooks import Webhooks
 from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
@@ -64,6 +66,7 @@ from storage.readings import ReadingStore
 from storage.secret import kept_secret
 from storage.sql_journal import SqlJournal
 from storage.tracks import TrackStore
+from storage.webhooks import WebhookStore
 
 log = structlog.get_logger()
 
@@ -119,6 +122,8 @@ class Node:
             stack.push_async_callback(self.tracks.stop)
             await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
+            await services.webhooks.start()
+            stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
             gc.freeze()
@@ -170,6 +175,10 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         history=history,
         past=PastIncidents(engine),
     )
+    accounts = Accounts(AccountStore(engine), organisations, clock, settings.session_idle_s)
+    hosts = settings.hosts_for_webhooks | LOOPBACK if settings.demo else settings.hosts_for_webhooks
+    webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
+    health.watch("webhooks", webhooks.health)
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -189,10 +198,11 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         elements=elements,
         scene=scene,
         authority=authority,
-        accounts=Accounts(AccountStore(engine), organisations, clock, settings.session_idle_s),
+        accounts=accounts,
         evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes),
         health=health,
         screens=Screens(authority, clock),
+        webhooks=webhooks,
     )
     return Node(services, settings, tracks)
 

@@ -6,6 +6,7 @@ the default. Only app.py reads this module; every other part is handed plain val
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -39,6 +40,7 @@ class Settings:
     tls_key: Path | None = _setting(None, "private key (PEM) of the certificate")
     session_idle_s: int = _setting(12 * 3600, "a log-in ends after this long without a request", "s")
     upload_max_bytes: int = _setting(2 * 1024**3, "largest photo, video or file an officer may upload", "B")
+    webhook_hosts: str = _setting("", "hosts that webhooks may be sent to, with commas between: name, address, or either with :port")
     log_level: str = _setting("info", "debug, info, warning or error")
 
     def __post_init__(self) -> None:
@@ -48,9 +50,17 @@ class Settings:
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise SettingsError("--tls-cert and --tls-key belong together; give both or neither")
+        for host in self.hosts_for_webhooks:
+            if not re.fullmatch(r"[a-z0-9._-]+(:\d+)?|[0-9a-f]*(:[0-9a-f]*){2,}|\[[0-9a-f:]+\](:\d+)?", host):
+                raise SettingsError(f"webhook_hosts holds {host!r}; write hosts without scheme and path, such as records.police.local:8443")
         for name in ("port", "jt808_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise SettingsError(f"{name} is {getattr(self, name)}; a TCP port is 0 to 65535")
+
+    @property
+    def hosts_for_webhooks(self) -> frozenset[str]:
+        """Hosts that webhooks may be sent to, in small letters."""
+        return frozenset(host.strip().lower() for host in self.webhook_hosts.split(",") if host.strip())
 
     @property
     def database_url(self) -> str:

@@ -126,6 +126,15 @@ class Accounts:
             known = self._tokens[key] = (now_s + BELIEVED_S, actor, token.datum)
         return known[1], known[2]
 
+    def still_has(self, actor: Actor) -> bool:
+        """Whether the account or token of that name is in use with the same role, scope and unit. Synchronous, from any thread."""
+        if actor.kind == "token":
+            held: User | Token | None = self._store.token_named(actor.name)
+        else:
+            user = self._store.user(actor.name)
+            held = user if user is not None and user.disabled_at is None else None
+        return held is not None and (held.role, held.org_code, held.unit_id) == (actor.role, actor.org_code, actor.unit_id)
+
     # Administration (synchronous: command line and start-up) ----------------------------------------------------------
 
     def add_user(self, name: str, password: str, role: str, scope: str, unit_id: str | None = None, is_demo: bool = False) -> User:

@@ -136,7 +136,11 @@ class Authority:
             return False
         if recorded.incident_id is not None:
             incident = picture.incidents.get(recorded.incident_id, incident)
-        return incident is not None and self.may_see_incident(actor, incident, picture)
+        if incident is None or not self.may_see_incident(actor, incident, picture):
+            return False
+        # Some events name their unit by its assignment only.
+        assignment_id = getattr(body, "assignment_id", None)
+        return not any(a.assignment_id == assignment_id and self.hides_unit(actor, a.unit_id, picture) for a in incident.assignments)
 
     def is_confidential(self, incident_type: str) -> bool:
         """Whether incidents of this type are seen by supervision and the level above only."""

@@ -101,7 +101,7 @@ class Handler:
         changed nothing, except Unavailable, where only a repetition under the same key tells.
         """
         self._require_running()
-        _check_key(key)
+        check_key(key)
         digest = command_digest(command)
         incident = await self._incident(command)
         self._authority.authorise_command(actor, command, self._picture, incident)
@@ -164,6 +164,6 @@ def command_digest(command: Command) -> str:
         raise RuleViolation("unsound-text", f"The command can't be written as JSON: {error}; send plain JSON values.") from None
 
 
-def _check_key(key: str | None) -> None:
+def check_key(key: str | None) -> None:
     if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
         raise RuleViolation("unsound-key", f"The key {key[:80]!r} is empty, unprintable or longer than {MAX_KEY} characters; send a UUID.")

@@ -71,6 +71,7 @@ class Action(StrEnum):
     SET_UNIT_STATUS = "set_unit_status"
     WRITE_ELEMENT = "write_element"
     PUSH_VIEW = "push_view"  # send the desk's view to a wall
+    MANAGE_WEBHOOKS = "manage_webhooks"  # have events of one's scope sent to other programs
     # Connections and administration
     FEED_IN = "feed_in"
     USE_TERMINAL = "use_terminal"
@@ -93,7 +94,7 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | {A.SEE_EVIDENCE, A.USE_TERMINAL},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
-    Role.COMMANDER: DESK | JUDGING | {A.EXPORT},
+    Role.COMMANDER: DESK | JUDGING | {A.EXPORT, A.MANAGE_WEBHOOKS},
     Role.REVIEWER: READ | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE},
     Role.SUPERVISOR: READ | JUDGING | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT}),

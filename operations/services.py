@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from operations.positions import PositionTable
     from operations.scene import SceneService
     from operations.screens import Screens
+    from operations.webhooks import Webhooks
     from storage.track_reader import TrackReader
 
 
@@ -55,3 +56,4 @@ class Services:
     evidence: Evidence
     health: Health
     screens: Screens  # what desks push to walls
+    webhooks: Webhooks  # what is sent to other programs

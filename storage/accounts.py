@@ -138,6 +138,11 @@ class AccountStore:
     def token(self, secret_sha256: str) -> Token | None:
         return self._one(select(tokens_table).where(tokens_table.c.secret_sha256 == secret_sha256), Token)
 
+    def token_named(self, name: str) -> Token | None:
+        """The token in use under that name."""
+        in_use = (tokens_table.c.name == name) & tokens_table.c.revoked_at.is_(None)
+        return self._one(select(tokens_table).where(in_use), Token)
+
     def revoke_token(self, name: str, now_s: float) -> bool:
         """Revoke by name; False when there is no such token in use."""
         in_use = (tokens_table.c.name == name) & tokens_table.c.revoked_at.is_(None)

@@ -114,5 +114,6 @@ TAGS = [
     {"name": "ground", "description": "By road: rings, nearest units, travel times; places by name"},
     {"name": "units", "description": "Crews: registration, status"},
     {"name": "elements", "description": "The catalogue of things on the map"},
+    {"name": "webhooks", "description": "Events sent to other programs, signed, at least once"},
     {"name": "system", "description": "Is it alive, is it ready, how is it doing"},
 ]

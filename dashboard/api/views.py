@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from functools import cached_property
 from types import SimpleNamespace
@@ -14,14 +13,13 @@ import numpy as np
 from dispatch.events import Recorded
 from dispatch.model import Actor, Incident, Unit
 from dispatch.picture import OperatingPicture
+from operations import event_view as events
 from operations.authority import Action
 
 if TYPE_CHECKING:
     from operations.services import Services
 
 Json = dict[str, Any]
-# In the journal for its own use only.
-_PRIVATE_EVENT_FIELDS = ("caller_digest",)
 
 
 def incident_view(services: Services, actor: Actor, incident: Incident, picture: OperatingPicture) -> Json:
@@ -41,43 +39,13 @@ async def with_caller(services: Services, actor: Actor, incident: Incident, pict
 
 
 def event_view(services: Services, actor: Actor, recorded: Recorded, picture: OperatingPicture) -> Json:
-    """A journal event the actor may see (`Authority.may_see_event`), without what is private or about hidden units."""
-    body: Json = msgspec.to_builtins(recorded.body)
-    for name in _PRIVATE_EVENT_FIELDS:
-        body.pop(name, None)
-    if "promises" in body:
-        body["promises"] = {u: p for u, p in body["promises"].items() if not services.authority.hides_unit(actor, u, picture)}
-    if "members" in body and not services.authority.in_scope(actor, body["org_code"]):
-        body |= {"members": [], "trackers": [], "radio_group": ""}
-    head = {name: getattr(recorded, name) for name in _EVENT_HEAD}
-    return head | body
+    """A journal event the actor may see (`operations.event_view`)."""
+    return events.event_view(services.authority, actor, recorded, picture)
 
 
-_EVENT_HEAD = (
-    "revision",
-    "event_id",
-    "incident_id",
-    "incident_version",
-    "occurred_at",
-    "recorded_at",
-    "actor",
-    "actor_role",
-    "on_behalf_of",
-    "channel",
-    "hash",
-)
-
-
-async def visible_events(services: Services, actor: Actor, events: list[Recorded], picture: OperatingPicture) -> list[Json]:
+async def visible_events(services: Services, actor: Actor, recorded: list[Recorded], picture: OperatingPicture) -> list[Json]:
     """Views of those the actor may see."""
-    ended = {r.incident_id for r in events if r.incident_id is not None and r.incident_id not in picture.incidents}
-    held = {incident_id: await services.history.incident(incident_id) for incident_id in ended}
-
-    def view() -> list[Json]:
-        seen = (r for r in events if services.authority.may_see_event(actor, r, picture, held.get(r.incident_id or "")))
-        return [event_view(services, actor, recorded, picture) for recorded in seen]
-
-    return await asyncio.to_thread(view)
+    return await events.visible_events(services.authority, services.history, actor, recorded, picture)
 
 
 class Fixes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ LON, LAT = MIDDLE
 AT = f"lon={LON}&lat={LAT}"
 INCIDENT = {"incident_type": "theft", "grade": 3}
 UNIT = {"callsign": "X", "kind": "patrol_car", "org_code": CITY}
+WEBHOOK = {"url": "http://127.0.0.1:9/", "events": ["incident_received"]}
 ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
 EVERYBODY = "whoever has logged in"
 
@@ -46,6 +48,11 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str, Any]] = {
     ("GET", "/elements"): (Action.SEE_ELEMENTS, "/elements", None),
     ("GET", "/elements/{element}"): (Action.SEE_ELEMENTS, "/elements/duty_post", None),
     ("PUT", "/elements/{element}/{element_id}"): (Action.WRITE_ELEMENT, "/elements/duty_post/ROLE", ELEMENT),
+    ("GET", "/webhooks"): (Action.MANAGE_WEBHOOKS, "/webhooks", None),
+    ("POST", "/webhooks"): (Action.MANAGE_WEBHOOKS, "/webhooks", WEBHOOK),
+    ("DELETE", "/webhooks/{webhook_id}"): (Action.MANAGE_WEBHOOKS, "/webhooks/WEBHOOK", None),
+    ("GET", "/webhooks/{webhook_id}/deliveries"): (Action.MANAGE_WEBHOOKS, "/webhooks/WEBHOOK/deliveries", None),
+    ("POST", "/webhooks/{webhook_id}/redeliver"): (Action.MANAGE_WEBHOOKS, "/webhooks/WEBHOOK/redeliver", {}),
 }
 
 
@@ -56,6 +63,15 @@ def incident_id(city: ApiCity) -> str:
     found: str = city.incident()["incident_id"]
     assert city.command(found, "push", unit_ids=["car"]).status_code == 200
     return found
+
+
+@pytest.fixture
+def webhook_id(city: ApiCity, path: str) -> Iterator[str]:
+    """A webhook for routes that are about one; with those that a test made it is gone afterwards."""
+    found = city.post("/webhooks", WEBHOOK, "admin").json()["webhook_id"] if "webhook" in path else ""
+    yield found
+    for hook in city.get("/webhooks", "admin").json()["webhooks"] if found else ():
+        city.ask("DELETE", f"/webhooks/{hook['webhook_id']}", "admin")
 
 
 def registered(city: ApiCity) -> set[tuple[str, str]]:
@@ -90,12 +106,15 @@ def test_nobody_reaches_only_the_liveness_probe(city: ApiCity, incident_id: str,
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_a_role_reaches_what_the_table_grants_and_nothing_else(city: ApiCity, incident_id: str, method: str, path: str, role: Role) -> None:
+def test_a_role_reaches_what_the_table_grants_and_nothing_else(
+    city: ApiCity, incident_id: str, webhook_id: str, method: str, path: str, role: Role
+) -> None:
     takes, url, body = ROUTES[method, path]
     unit_id = ("idle" if "idle" in url else "car") if role == Role.OFFICER else None
-    answer = city.ask(method, url.replace("INCIDENT", incident_id).replace("ROLE", role), role, unit_id=unit_id, json=body)
+    url = url.replace("INCIDENT", incident_id).replace("WEBHOOK", webhook_id).replace("ROLE", role)
+    answer = city.ask(method, url, role, unit_id=unit_id, json=body)
     if takes in (None, EVERYBODY) or takes in GRANTS[role]:
-        assert answer.status_code in (200, 201), answer.text
+        assert answer.status_code in (200, 201, 204), answer.text
     else:
         assert problem_of(answer, 403)["type"].endswith(":role-not-permitted")
 

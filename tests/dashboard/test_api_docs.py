@@ -21,7 +21,7 @@ def test_every_call_is_named_and_no_other(city: ApiCity) -> None:
     document = city.get("/openapi.json", None).json()
     served = {f"{method.upper()} {path.removeprefix('/api/v1')}" for path, calls in document["paths"].items() for method in calls}
     table = TEXT.split("## Calls")[1].split("## Commands")[0]
-    assert set(re.findall(r"`((?:GET|POST|PUT) /[^`]*)`", table)) == served
+    assert set(re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`]*)`", table)) == served
 
 
 @pytest.mark.parametrize("name", COMMANDS)

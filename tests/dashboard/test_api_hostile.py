@@ -160,6 +160,21 @@ def test_any_body_of_an_element(city: ApiCity, element: str, body: Any) -> None:
 
 
 @FUZZ
+@given(mostly({"url": "http://127.0.0.1:9/", "events": ["*"]}, ["url", "events", "secret", "extra"]))
+@example({"url": "http://\ud800/", "events": ["*"]})
+@example({"url": "http://127.0.0.1:9/\x00", "events": ["*"]})
+@example({"url": "http://127.0.0.1:" + "9" * 400, "events": ["*"]})
+@example({"url": "http://[::1", "events": ["*"]})
+@example({"url": "http://xn--/", "events": ["*"]})
+@example({"url": "http://127.0.0.1:9/", "events": ["*"], "secret": "whsec_\ud800"})
+def test_any_body_of_a_webhook(city: ApiCity, body: Any) -> None:
+    answer = city.ask("POST", "/webhooks", "admin", content=dumped(body), headers={"Content-Type": "application/json"})
+    is_sound(answer)
+    if answer.status_code == 201:
+        city.ask("DELETE", f"/webhooks/{answer.json()['webhook_id']}", "admin")
+
+
+@FUZZ
 @given(
     path=st.sampled_from(["/rings", "/nearest", "/eta", "/scene", "/places", "/picture", "/changes", "/incidents", "/elements/key_place"]),
     query=st.dictionaries(

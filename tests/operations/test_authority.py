@@ -11,7 +11,7 @@ import pytest
 
 from dispatch import commands as c
 from dispatch.errors import DispatchError, NotFound, NotPermitted
-from dispatch.events import NoteAdded, Recorded, UnitPushed, UnitStatusSet
+from dispatch.events import NoteAdded, PushSeen, Recorded, UnitPushed, UnitStatusSet
 from dispatch.model import Actor, AssignmentStage, Grade, Incident, UnitKind, UnitStatus
 from operations.authority import Authority, as_wall
 from operations.permissions import GRANTS, ROLES, Action, Role, is_granted
@@ -188,6 +188,8 @@ def test_plain_clothes(authority: Authority, who: Actor, sees: bool) -> None:
     pushed = UnitPushed(incident_id="i", assignment_id="a", unit_id="plain")
     if not sees:
         assert not authority.may_see_event(who, recorded(pushed, "i"), world)
+    # Named by its assignment only.
+    assert authority.may_see_event(who, recorded(PushSeen(incident_id="i", assignment_id="a-plain"), "i"), world) is sees
 
 
 def test_events_reach_only_who_may_see_their_subject(authority: Authority) -> None:
