@@ -20,7 +20,7 @@ from dispatch.commands import (
     Reinforce,
     UnitCommand,
 )
-from dispatch.errors import NotFound, NotPermitted, RuleViolation
+from dispatch.errors import NotPermitted, RuleViolation
 from dispatch.events import (
     Acknowledged,
     AnyEvent,
@@ -218,7 +218,7 @@ def own_assignments(case: Case[Any]) -> list[Assignment]:
 def _assignment(case: Case[Any], unit_id: str) -> Assignment:
     assignment = case.incident.assignment_of(unit_id)
     if assignment is None:
-        raise NotFound("not-assigned", f"{unit_name(case, unit_id)} has not been pushed to {case.name.lower()}; push it first.")
+        raise RuleViolation("not-assigned", f"{unit_name(case, unit_id)} has not been pushed to {case.name.lower()}; push it first.")
     return assignment
 
 

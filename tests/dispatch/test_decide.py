@@ -157,7 +157,7 @@ def test_a_crew_acts_for_its_own_assignment_only(node: Node) -> None:
     words = refusal(node, c.Acknowledge(incident_id=incident_id, unit_ids=("B",)), NotPermitted, crew("A"))
     assert words == "not-own-unit: Unit A acts for itself only, not for B; leave unit_ids out."
     node.unit("C")
-    words = refusal(node, c.Acknowledge(incident_id=incident_id), NotFound, crew("C"))
+    words = refusal(node, c.Acknowledge(incident_id=incident_id), RuleViolation, crew("C"))
     assert words == "not-assigned: Unit C has not been pushed to incident 1; push it first."
 
 
