@@ -11,6 +11,8 @@ import { render } from "./view.js";
 import { chooseLanguage, clock, codeName, currentLanguage, gradeWord, ruleWord, t } from "./words.js";
 
 const POSITION_EVERY_MS = 3000;
+// A phone that lies still may get no new fix; the last one is sent again with its own time, so that it does not look switched off.
+const STILL_EVERY_MS = 10_000;
 const ROUTE_EVERY_MS = 15_000;
 const LOGIN = "/login?next=/terminal";
 const REMEMBERED_S = 365 * 24 * 3600;
@@ -185,6 +187,7 @@ const HEARD = {
 
 function connection(connected) {
   if (!connected && state.connected) state.asOf = nowMs();
+  if (connected) sendFix();
   set({ connected });
 }
 
@@ -274,17 +277,23 @@ async function updateRoute() {
   if (route && state.incident?.incident_id === incident.incident_id) set({ route: { ...route, at: nowMs(), of: incident.incident_id } });
 }
 
+function unfixed(error) {
+  if (error.code === error.PERMISSION_DENIED) set({ position: null, positionDenied: true });
+}
+
 function fixed({ coords, timestamp }) {
   const isFirst = state.position === null;
-  Object.assign(state, { position: { lon: coords.longitude, lat: coords.latitude }, positionDenied: false });
-  if (timestamp - sentAt >= POSITION_EVERY_MS) {
-    const { longitude: lon, latitude: lat, speed: speed_mps, heading: heading_deg } = coords;
-    // A phone that stands still knows no heading; browsers say NaN then.
-    const position = { type: "position", lon, lat, position_at: stamp(timestamp), speed_mps, heading_deg: Number.isFinite(heading_deg) ? heading_deg : null };
-    if (link.send(position)) sentAt = timestamp;
-  }
+  const { longitude: lon, latitude: lat, speed: speed_mps, heading } = coords;
+  // A phone that stands still knows no heading; browsers say NaN then.
+  const heading_deg = Number.isFinite(heading) ? heading : null;
+  Object.assign(state, { position: { lon, lat, speed_mps, heading_deg }, fixedAt: timestamp, positionDenied: false });
+  if (Date.now() - sentAt >= POSITION_EVERY_MS) sendFix();
   if (isFirst) changed();
   updateRoute();
+}
+
+function sendFix() {
+  if (state.position && link.send({ type: "position", ...state.position, position_at: stamp(state.fixedAt) })) sentAt = Date.now();
 }
 
 // Start --------------------------------------------------------------------------------------------------------------
@@ -319,7 +328,8 @@ async function restore() {
   await Promise.all([outbox.load(), uploads.load()]);
 }
 
-navigator.geolocation?.watchPosition(fixed, (error) => set({ position: null, positionDenied: error.code === error.PERMISSION_DENIED }), { enableHighAccuracy: true });
+navigator.geolocation?.watchPosition(fixed, unfixed, { enableHighAccuracy: true });
+setInterval(() => { if (Date.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
 setInterval(() => { updateRoute(); if (!document.hidden && state.incident) changed(); }, 1000);
 document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed()) keepScreenOn(); });
 addEventListener("pointerdown", silence);
