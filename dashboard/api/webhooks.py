@@ -84,7 +84,9 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["webhooks"])
     webhooks = services.webhooks
 
-    @routes.post("", responses=answers(_WEBHOOK | {"secret": "whsec_…"}, status=201, text="New", problems=(400, 409, 413, 422)))
+    made = answers(_WEBHOOK | {"secret": "whsec_…"}, status=201, text="New", problems=(400, 409, 413, 422))
+
+    @routes.post("", status_code=201, responses=made)
     async def add(request: Request, body: NewWebhook, idempotency_key: IdempotencyKey = None) -> Response:
         """Have events of the caller's scope sent to an address from now on. The secret is in this answer only."""
         actor = actor_of(request)
