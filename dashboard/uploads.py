@@ -19,8 +19,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from starlette.requests import ClientDisconnect
 
-from dashboard.problems import problem, refusal
 from dashboard.edge import actor_of
+from dashboard.problems import problem, refusal
 from dispatch.commands import AddUpload
 from dispatch.errors import DispatchError, NotFound, RuleViolation
 from dispatch.model import Actor, Incident
