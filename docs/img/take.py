@@ -77,10 +77,10 @@ def take(camera: Camera, server: RunningServer) -> None:
     call = {"incident_type": "assault", "grade": 2, "text": "酒后互殴，有人头部流血", "address": "鼓楼步行街", **CENTRE}
     incident_id = operator.post("/api/v1/incidents", json=call).json()["incident_id"]
     for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
-        selected = f"/%3Fincident%3D{incident_id}"
+        selected = f"/%3Fincident%3D{incident_id}%26theme%3D{scheme}"
         camera.keep(camera.page(selected, "operator", DESK, language, scheme), f"desk-{scheme}-{word}")
         for screen in ("all", "map", "queue"):
-            camera.keep(camera.page(f"/wall%3Fscreen%3D{screen}", "operator", WALL, language, scheme), f"wall-{screen}-{word}")
+            camera.keep(camera.page(f"/wall%3Fscreen%3D{screen}%26theme%3D{scheme}", "operator", WALL, language, scheme), f"wall-{screen}-{word}")
     for language, word, scheme in (("en", "en", "light"), ("zh-CN", "zh", "dark")):
         phone = camera.page("/terminal", "officer", PHONE, language, scheme)
         operator.post(f"/api/v1/incidents/{incident_id}/commands", json={"command": "push", "unit_ids": [CREW]})

@@ -1,0 +1,172 @@
+"""The desk in a real browser: the map lives, one click draws rings, two keys push, errors and silence cannot be missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.desk_server import DeskServer, Visitor
+from tests.cities import degrees
+
+pytestmark = pytest.mark.browser
+
+SHOWN = "[...Array(liandong.fleet.count).keys()].filter((k) => liandong.fleet.shown[2 * k] === liandong.fleet.shown[2 * k]).length"
+
+
+@pytest.fixture(scope="module")
+def operator(browser: Browser, desk: DeskServer) -> Iterator[Visitor]:
+    visitor = Visitor(browser, desk, "operator")
+    visitor.open("/?lang=en")
+    yield visitor
+    assert visitor.errors == []
+    assert visitor.outside == []
+    visitor.context.close()
+
+
+def centre_on(operator: Visitor, east_m: float, north_m: float, zoom: float = 15) -> None:
+    lon, lat = degrees(east_m, north_m)
+    operator.knows(f"liandong.basemap.map.jumpTo({{center: [{lon}, {lat}], zoom: {zoom}}})")
+
+
+def test_units_come_and_glide(operator: Visitor) -> None:
+    operator.until(f"{SHOWN} === 24")
+    before = operator.knows("[liandong.fleet.shown[0], liandong.fleet.shown[1], liandong.timing.frames]")
+    centre_on(operator, 550, 550)
+    operator.page.wait_for_timeout(700)
+    between = operator.knows("[liandong.fleet.shown[0], liandong.fleet.to[0]]")
+    assert between[0] != before[0], "the unit stands still between two fixes"
+    assert between[0] != between[1], "the unit jumps to its fix instead of gliding"
+    assert operator.knows("liandong.timing.frames") > before[2] + 3
+
+
+def test_an_incident_appears_in_queue_counters_and_on_the_map(operator: Visitor, desk: DeskServer) -> None:
+    desk.incident(text="one", grade=1)
+    operator.page.wait_for_selector(".card.grade-1")
+    assert operator.page.locator("[data-grade-count='1']").first.inner_text() == "1"
+    operator.until("liandong.basemap.overlay._props.layers.some((layer) => layer.id === 'incidents' && layer.props.data.length === 1)")
+
+
+def test_one_click_draws_rings_and_ranks_units(operator: Visitor, desk: DeskServer) -> None:
+    incident_id = desk.incident(550, 900, text="rings please")
+    operator.page.wait_for_selector(".card.grade-2")
+    operator.page.locator(".card.grade-2").first.click()
+    operator.page.wait_for_selector("#panel-scene .unit-row")
+    operator.until("liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'ring-areas').props.data.length >= 1")
+    assert operator.until("liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'ring-streets').props.data.length >= 1")
+    assert incident_id in operator.page.url or operator.until(f"location.search.includes('{incident_id}')")
+
+
+def test_two_keys_push_and_the_step_shows_at_once(operator: Visitor, desk: DeskServer) -> None:
+    incident_id = desk.incident(200, 200, text="push me", grade=1, incident_type="robbery")
+    operator.page.wait_for_selector(".card:has-text('Robbery')")
+    operator.page.locator(".card:has-text('Robbery')").click()
+    operator.page.wait_for_selector(f"#panel-scene .push-top[id*='{incident_id}']")
+    operator.page.keyboard.press("p")
+    operator.page.wait_for_selector(".note")
+    assert "Push" in operator.page.locator(".note").last.inner_text()
+    operator.page.wait_for_selector(".assignment.active")
+    assert desk.services.handler.picture.incidents[incident_id].active_assignments
+    operator.page.locator(".radio button", has_text="Acknowledged").click()
+    operator.page.wait_for_selector(".assignment .stage-acknowledged")
+    assert "for 西门" in operator.page.locator("#panel-after .timeline").inner_text()
+
+
+def test_a_refusal_is_shown_in_its_own_words(operator: Visitor) -> None:
+    operator.page.locator(".actions button", has_text="Note").click()
+    operator.page.wait_for_selector("#ask:not([hidden])")
+    operator.page.click("#ask-send")
+    operator.page.wait_for_selector(".note.bad")
+    assert "text" in operator.page.locator(".note.bad").inner_text()
+    operator.page.keyboard.press("Escape")
+
+
+def test_a_free_point_has_rings_too(operator: Visitor) -> None:
+    operator.page.keyboard.press("Escape")
+    operator.until("document.querySelector('#panel').classList.contains('open') === false")
+    centre_on(operator, 100, 1000, 16)
+    operator.page.wait_for_timeout(500)
+    box = operator.page.locator("#map-panel").bounding_box()
+    assert box is not None
+    operator.page.mouse.click(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.6)
+    operator.page.wait_for_selector("#panel-body:has-text('Point')")
+    operator.until("liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'ring-areas').props.data.length >= 1")
+    operator.page.keyboard.press("Escape")
+
+
+def test_an_incident_is_entered_by_hand(operator: Visitor, desk: DeskServer) -> None:
+    operator.page.keyboard.press("n")
+    operator.page.wait_for_selector("#new-dialog:not([hidden])")
+    operator.page.click("#new-type")
+    operator.page.locator("input[placeholder=Search]").fill("dispute")
+    operator.page.get_by_text("Dispute", exact=True).last.click()
+    operator.page.wait_for_selector("#new-type:has-text('Dispute')")
+    operator.page.fill("#new-text", "entered by hand")
+    operator.page.click("#new-submit")
+    operator.page.wait_for_selector("#panel-body:has-text('entered by hand')")
+    found = [one for one in desk.services.handler.picture.incidents.values() if one.text == "entered by hand"]
+    assert len(found) == 1
+    assert found[0].lon is None
+    assert "no ring" in operator.page.locator("#panel-scene").inner_text()
+    operator.page.keyboard.press("Escape")
+
+
+def test_elements_are_switched_by_key_and_fetched(operator: Visitor) -> None:
+    stamps = "liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'elements').props.data"
+    centre_on(operator, 500, 500, 15)
+    operator.page.keyboard.press("Shift+Digit5")
+    operator.until(f"{stamps}.some((stamp) => stamp.element === 'street_camera')")
+    operator.page.keyboard.press("Shift+Digit5")
+    operator.until(f"!{stamps}.some((stamp) => stamp.element === 'street_camera')")
+
+
+def test_another_theme_keeps_view_and_overlay(operator: Visitor) -> None:
+    before = operator.knows("liandong.basemap.map.getCenter().lng")
+    operator.page.click("#theme-switch")
+    operator.until("document.documentElement.dataset.theme === 'light'")
+    operator.page.wait_for_timeout(1500)
+    assert operator.knows("liandong.basemap.map.getCenter().lng") == pytest.approx(before, abs=1e-6)
+    assert operator.knows("document.querySelectorAll('#map canvas').length") >= 2
+    operator.page.click("#theme-switch")
+
+
+def test_a_silent_feed_and_old_units_are_shown(operator: Visitor, desk: DeskServer) -> None:
+    desk.moving = False
+    operator.page.wait_for_selector("#feeds .badge.bad", timeout=40_000)
+    assert "gps" in operator.page.locator("#banner").inner_text()
+    desk.moving = True
+    operator.page.wait_for_selector("#feeds .badge.good", timeout=20_000)
+
+
+def test_a_lost_connection_cannot_be_missed_and_comes_back(operator: Visitor, desk: DeskServer) -> None:
+    missed = []
+    operator.context.set_offline(True)
+    operator.page.evaluate("for (const s of [1]) window.dispatchEvent(new Event('offline'))")
+    # Going offline does not cut an open socket in every Chromium: the frames are held back at the server's side instead.
+    desk.loop.call_soon_threadsafe(lambda: missed.extend(_drop_live_sockets(desk)))
+    operator.page.wait_for_selector("html.lost #banner:not([hidden])", timeout=15_000)
+    assert "Connection lost" in operator.page.locator("#banner").inner_text()
+    desk.incident(text="while away", grade=1, incident_type="theft")
+    operator.context.set_offline(False)
+    operator.page.wait_for_selector("html:not(.lost)", timeout=30_000)
+    operator.page.wait_for_selector(".card:has-text('Theft')")
+
+
+def _drop_live_sockets(desk: DeskServer) -> list[str]:
+    server = desk._server
+    assert server is not None
+    cut = []
+    for connection in list(server.server_state.connections):
+        if type(connection).__name__ == "TransportProtocol":
+            connection.transport.abort()
+            cut.append("live")
+    return cut
+
+
+def test_nothing_is_asked_of_the_server_while_nothing_happens(operator: Visitor) -> None:
+    operator.page.keyboard.press("Escape")
+    operator.page.wait_for_timeout(1500)
+    before = len(operator.requests)
+    operator.page.wait_for_timeout(4000)
+    assert len(operator.requests) == before
