@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from composition import open_accounts
+from dashboard.client.build import build
 from settings import Settings
 from tests.cities import CITY, WEST, build_test_city, degrees
 
@@ -23,21 +21,11 @@ PASSWORD = "a-long-enough-password"
 READY_WITHIN_S = 60.0
 
 
-def chromium() -> str:
-    """Path of a Chromium; without one the browser tests are skipped, in CI that is an error."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        reason = "no Chromium on the PATH; tests/browser/chromium.sh says what to do"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
-
-
 class Node:
     """The server, and a desk that speaks to it over the API."""
 
     def __init__(self, folder: Path) -> None:
+        build()
         city = build_test_city(folder)
         self._city, self._data = city.folder, folder / "data"
         with socket.socket() as free:

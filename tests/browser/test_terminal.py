@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.node import PASSWORD, Node, chromium, wait_for
+from tests.browser.node import PASSWORD, Node, wait_for
 from tests.cities import CITY, degrees
 
 pytestmark = pytest.mark.browser
@@ -34,21 +34,11 @@ MEASURE = """() => {
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    executable = chromium()
-    assert executable
     running = Node(tmp_path_factory.mktemp("node"))
     running.start()
     running.register("car", "西门A1", "officer-1")
     yield running
     running.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 class Phone:
