@@ -39,10 +39,13 @@ def build() -> bool:
         return False
     if not (CLIENT / "node_modules" / ".package-lock.json").exists() or _lock_changed():
         _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+    # Beside, then in its place: a running server goes on serving the old bundle until the new one is whole.
+    fresh = OUT.with_name("build.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    _npm("run", "--silent", "bundle", "--", f"--outdir={fresh}")
+    (fresh / STAMP.name).write_text(sources_digest(), encoding="utf-8")
     shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
-    _npm("run", "--silent", "bundle")
-    STAMP.write_text(sources_digest(), encoding="utf-8")
+    fresh.rename(OUT)
     return True
 
 
