@@ -1,15 +1,16 @@
 // What is drawn over the base map: rings, reached streets, elements, units, incidents. Units glide in one frame loop that
 // redraws only as often as the fastest of them moves half a pixel: at city scale that is a few frames a second.
-import { IconLayer, PathLayer, ScatterplotLayer, SolidPolygonLayer, TextLayer } from "@deck.gl/layers";
-import { basemap, metresPerPixel } from "./basemap.js";
+import { IconLayer, ScatterplotLayer, TextLayer } from "@deck.gl/layers";
+import { basemap, drawOverlay, metresPerPixel } from "./basemap.js";
+import { FONT, magnified, rgb, sizeAt, theme, token } from "./draw.js";
 import { drawnElements } from "./elements.js";
 import { fleet, glide } from "./fleet.js";
 import { drawAtlas } from "./icons.js";
 import { isOpen } from "./live.js";
+import { sceneLayers } from "./rings.js";
 import { on, serverNow, state } from "./state.js";
 import { age } from "./words.js";
 
-const FONT = '"Inter Variable", "Noto Sans SC Variable", "Noto Sans CJK SC", sans-serif';
 const LABELS_FROM_ZOOM = 13.2;
 const MOST_LABELS = 260;
 const HALF_PIXEL = 0.5;
@@ -66,7 +67,7 @@ function frame(nowMs) {
   const selectedUnit = state.selection?.kind === "unit";
   if (dirty.fleet) listUnits();
   placeUnits();
-  if (dirty.scene) layers.scene = sceneLayers();
+  if (dirty.scene) layers.scene = sceneLayers(scene, atlas);
   if (dirty.rest) {
     layers.elements = elementLayers();
     layers.incidents = incidentLayers();
@@ -77,6 +78,7 @@ function frame(nowMs) {
   basemap.overlay.setProps({
     layers: [...layers.scene, ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...(selectedUnit ? [unitHalo()] : [])],
   });
+  drawOverlay(nowMs);
   lastFrameMs = nowMs;
   timing.frames += 1;
   timing.busyMs += performance.now() - startedMs;
@@ -86,18 +88,6 @@ function frame(nowMs) {
     else timer = setTimeout(() => (timer = requestAnimationFrame(frame)), pauseMs - 8) && -1;
   }
 }
-
-// How much larger than on a desk things are drawn: a wall is read from eight metres.
-export const magnified = () => (document.documentElement.dataset.page === "wall" ? Math.max(1.25, innerHeight / 1300) : 1);
-const theme = () => document.documentElement.dataset.theme;
-const token = (name) => state.config.marks.tokens[theme()][name];
-
-export function rgb(hex, alpha = 255) {
-  const n = parseInt(hex.slice(1, 7), 16);
-  return [n >> 16, (n >> 8) & 255, n & 255, alpha];
-}
-
-const sizeAt = (zoom, small, large) => (small + (large - small) * Math.min(1, Math.max(0, (zoom - 10) / 5))) * magnified();
 
 // ---- units -------------------------------------------------------------------------------------------------------------
 function listUnits() {
@@ -322,55 +312,5 @@ function elementLayers() {
       parameters: { depthCompare: "always" },
     }),
     halo("element-halo", chosen, 44),
-  ];
-}
-
-// ---- rings by road -----------------------------------------------------------------------------------------------------
-function sceneLayers() {
-  const tint = (minutes, alpha) => rgb(token(`ring-${minutes}`) || token("ring-5"), alpha);
-  const areas = scene.rings.flatMap((ring) => ring.polygons.map((polygon) => ({ minutes: ring.minutes, polygon })));
-  // Outer edges only: around every block that is not reached a line would be drawn twice, by the area and by its streets.
-  const outlines = areas.map((area) => ({ minutes: area.minutes, path: area.polygon[0] }));
-  const isDark = theme() === "dark";
-  return [
-    new SolidPolygonLayer({
-      id: "ring-areas",
-      data: areas,
-      getPolygon: (area) => area.polygon,
-      getFillColor: (area) => tint(area.minutes, isDark ? 26 : 34),
-      parameters: { depthCompare: "always" },
-    }),
-    new PathLayer({
-      id: "ring-streets",
-      data: scene.streets,
-      getPath: (street) => street.path,
-      getColor: (street) => tint(street.minutes, street.minutes <= 1 ? 235 : street.minutes <= 3 ? 190 : 130),
-      getWidth: 7,
-      widthMinPixels: 1.4,
-      widthMaxPixels: 5,
-      capRounded: true,
-      updateTriggers: { getColor: theme() },
-      parameters: { depthCompare: "always" },
-    }),
-    new PathLayer({
-      id: "ring-outlines",
-      data: outlines,
-      getPath: (outline) => outline.path,
-      getColor: (outline) => tint(outline.minutes, 235),
-      getWidth: 1.6 * magnified(),
-      widthUnits: "pixels",
-      jointRounded: true,
-      parameters: { depthCompare: "always" },
-    }),
-    new IconLayer({
-      id: "scene-point",
-      data: scene.point ? [scene.point] : [],
-      iconAtlas: atlas.image,
-      iconMapping: atlas.mapping,
-      getIcon: () => "target",
-      getPosition: (point) => point,
-      getSize: 40 * magnified(),
-      parameters: { depthCompare: "always" },
-    }),
   ];
 }

@@ -12,7 +12,10 @@ function put(node, text) {
 
 export function startStrip() {
   on("connection", drawConnection);
-  on("health", drawFeeds);
+  on("health", () => {
+    drawFeeds();
+    drawConnection();
+  });
   for (const topic of ["incidents-replaced", "incident"]) on(topic, drawIncidents);
   on("fleet", drawUnits);
   on("moved", (statusChanged) => statusChanged && drawUnits());
