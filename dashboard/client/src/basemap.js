@@ -41,13 +41,50 @@ function attach(graph, map) {
     tell("camera");
   });
   map.on("zoomend", () => tell("zoom"));
-  const overlay = new MapboxOverlay({ interleaved: false, layers: [], pickingRadius: 6, useDevicePixels: Math.min(2, devicePixelRatio) });
+  const overlay = new MapboxOverlay({
+    interleaved: false,
+    layers: [],
+    pickingRadius: 6,
+    animationFrameProvider: whenAsked,
+    onLoad: drawSoon,
+    // Only where it says something: deck.gl measures its canvas anew, and the page's layout with it, whenever this is set.
+    ...(devicePixelRatio > 2 ? { useDevicePixels: 2 } : {}),
+  });
   map.addControl(overlay);
+  for (const name of ["mousemove", "mouseout"]) map.on(name, drawSoon); // what lies under the pointer is found while drawing
   basemap.overlay = overlay;
   map.keyboard.disable(); // arrow keys belong to the queue
   map.dragRotate.disable();
   map.touchZoomRotate.disableRotation();
   return basemap;
+}
+
+// deck.gl asks for every animation frame, to look whether there is something to draw. A desk with units on it draws a few times a
+// second: in between its main thread has rest. So deck.gl's question is kept until there is something.
+let waiting = null;
+let soon = 0;
+const whenAsked = {
+  requestAnimationFrame: (draw) => {
+    waiting = draw;
+    return 1;
+  },
+  cancelAnimationFrame: () => {
+    waiting = null;
+  },
+};
+
+// Draw the overlay, within an animation frame.
+export function drawOverlay(nowMs) {
+  const draw = waiting;
+  waiting = null;
+  draw?.(nowMs);
+}
+
+function drawSoon() {
+  soon ||= requestAnimationFrame((nowMs) => {
+    soon = 0;
+    drawOverlay(nowMs);
+  });
 }
 
 export function camera() {
