@@ -38,9 +38,7 @@ def register(app: Dash, services: Services) -> None:
     app.clientside_callback(ClientsideFunction("liandong", "drawScene"), Input(ids.SCENE, "data"), prevent_initial_call=True)
 
 
-async def scene_of(
-    services: Services, actor: Actor, selection: dict[str, Any] | None, page: dict[str, Any]
-) -> tuple[Any, dict[str, Any]]:
+async def scene_of(services: Services, actor: Actor, selection: dict[str, Any] | None, page: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Panel and drawing for a selection; both empty for what has no surroundings.
 
     The drawing names the selection it belongs to: the browser hides the list until it is that of the present selection.

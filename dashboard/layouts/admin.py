@@ -43,7 +43,8 @@ def admin_page(
 <head><meta charset="utf-8"><meta http-equiv="refresh" content="{_RENEW_S}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)} · Liandong 联动</title><link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/assets/build/fonts.css"><link rel="stylesheet" href="/assets/10-base.css"><link rel="stylesheet" href="/assets/20-strip.css">
+<link rel="stylesheet" href="/assets/build/fonts.css">
+<link rel="stylesheet" href="/assets/10-base.css"><link rel="stylesheet" href="/assets/20-strip.css">
 <link rel="stylesheet" href="/assets/admin.css">
 <style>{css_variables()}</style></head>
 <body class="admin"><header><span class="logo"></span><h1>{escape(title)}</h1>

@@ -28,7 +28,8 @@ def login_page(
 <link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
 <title>{escape(enter)} · Liandong 联动</title>
 <script src="/assets/build/boot.js"></script>
-<link rel="stylesheet" href="/assets/build/fonts.css"><link rel="stylesheet" href="/assets/10-base.css"><link rel="stylesheet" href="/assets/20-strip.css">
+<link rel="stylesheet" href="/assets/build/fonts.css">
+<link rel="stylesheet" href="/assets/10-base.css"><link rel="stylesheet" href="/assets/20-strip.css">
 <link rel="stylesheet" href="/assets/login.css">
 <style>{css_variables()}</style></head>
 <body class="login"><main>
