@@ -191,11 +191,15 @@ def test_push_delivered_seen_acknowledged_and_a_photo_that_was_cut(city: City) -
     with phone_of(city) as phone:
         unit_id = phone.hello["unit"]["unit_id"]
         incident_id = city.incident()["incident_id"]
+        busy_with = city.api().get(f"/units/{unit_id}").json()["incident_id"]
+        if busy_with is not None:  # the demo's own desk was quicker with a call of another test
+            city.api().post(f"/incidents/{busy_with}/commands", json={"command": "recall", "unit_ids": [unit_id]})
         pushed = city.api().post(f"/incidents/{incident_id}/commands", json={"command": "push", "unit_ids": [unit_id]})
         assert pushed.status_code == 200, pushed.text
 
         push = phone.hear("push")
-        assert push["incident"]["incident_id"] == incident_id
+        while push["incident"]["incident_id"] != incident_id:
+            push = phone.hear("push")
         about = {"incident_id": incident_id, "assignment_id": push["assignment_id"]}
         phone.say("delivered", **about)
         phone.say("seen", **about)
