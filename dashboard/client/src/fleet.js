@@ -96,19 +96,20 @@ export function startFleet() {
 
 function takeFrame({ full, count, pictureAt, view, bytes }) {
   const nowMs = performance.now();
+  const { rows, status, flags, heading, speed, heardAt } = fleet;
   const heard = full ? new Uint8Array(fleet.count) : null;
+  const placedBefore = fleet.placed;
   let statusChanged = false;
   for (let k = 0, at = HEADER; k < count; k += 1, at += RECORD) {
     const index = view.getUint32(at, true);
-    if (index >= fleet.count || !fleet.rows[index]) continue;
+    if (index >= fleet.count || !rows[index]) continue;
     if (heard) heard[index] = 1;
-    const status = bytes[at + 14];
-    statusChanged ||= status !== fleet.status[index];
-    fleet.status[index] = status;
-    fleet.flags[index] = bytes[at + 15];
-    fleet.heading[index] = bytes[at + 12] === 255 ? NaN : bytes[at + 12] * 2;
-    fleet.speed[index] = bytes[at + 13] === 255 ? NaN : bytes[at + 13];
-    fleet.heardAt[index] = pictureAt - view.getUint16(at + 16, true) / 10;
+    statusChanged ||= bytes[at + 14] !== status[index];
+    status[index] = bytes[at + 14];
+    flags[index] = bytes[at + 15];
+    heading[index] = bytes[at + 12] === 255 ? NaN : bytes[at + 12] * 2;
+    speed[index] = bytes[at + 13] === 255 ? NaN : bytes[at + 13];
+    heardAt[index] = pictureAt - view.getUint16(at + 16, true) / 10;
     const fixAt = pictureAt - view.getUint16(at + 18, true) / 10;
     moveTo(index, view.getInt32(at + 4, true) / 1e6, view.getInt32(at + 8, true) / 1e6, fixAt, nowMs);
   }
@@ -116,31 +117,31 @@ function takeFrame({ full, count, pictureAt, view, bytes }) {
     unplace(index);
     fleet.placed += 1;
   }
-  if (count) {
-    if (statusChanged) fleet.changed += 1;
-    tell("moved", statusChanged);
-  }
+  if (statusChanged) fleet.changed += 1;
+  // Another status or place is shown at once; what glides is drawn when it has come far enough to be seen.
+  if (count || fleet.placed !== placedBefore) tell("moved", statusChanged || fleet.placed !== placedBefore);
 }
 
 // The glide to a new fix takes as long as it took the unit to get there, so that it arrives when the next one is due.
 function moveTo(index, lon, lat, fixAt, nowMs) {
+  const { shown, from, to } = fleet;
   const x = 2 * index;
   const previousAt = fleet.fixAt[index];
   fleet.fixAt[index] = fixAt;
-  if (fleet.to[x] === lon && fleet.to[x + 1] === lat) return;
-  const isNew = !(fleet.shown[x] === fleet.shown[x]);
-  const far = Math.abs(lon - fleet.shown[x]) + Math.abs(lat - fleet.shown[x + 1]) > JUMP_DEG;
-  fleet.to[x] = lon;
-  fleet.to[x + 1] = lat;
+  if (to[x] === lon && to[x + 1] === lat) return;
+  const isNew = !(shown[x] === shown[x]);
+  const far = Math.abs(lon - shown[x]) + Math.abs(lat - shown[x + 1]) > JUMP_DEG;
+  to[x] = lon;
+  to[x + 1] = lat;
   if (isNew || far) {
-    fleet.shown[x] = fleet.from[x] = lon;
-    fleet.shown[x + 1] = fleet.from[x + 1] = lat;
+    shown[x] = from[x] = lon;
+    shown[x + 1] = from[x + 1] = lat;
     fleet.endMs[index] = nowMs;
     fleet.placed += 1;
     return;
   }
-  fleet.from[x] = fleet.shown[x];
-  fleet.from[x + 1] = fleet.shown[x + 1];
+  from[x] = shown[x];
+  from[x + 1] = shown[x + 1];
   fleet.startMs[index] = nowMs;
   fleet.endMs[index] = nowMs + Math.min(LONGEST_GLIDE_MS, Math.max(200, (fixAt - previousAt) * 1000));
 }

@@ -1,5 +1,5 @@
 // What is drawn over the base map: rings, reached streets, elements, units, incidents. Units glide in one frame loop that
-// redraws only as often as the fastest of them moves half a pixel: at city scale that is a few frames a second.
+// redraws only as often as the fastest of them moves half a pixel: at city scale that is once a second.
 import { IconLayer, ScatterplotLayer, TextLayer } from "@deck.gl/layers";
 import { basemap, drawOverlay, metresPerPixel } from "./basemap.js";
 import { FONT, magnified, rgb, sizeAt, theme, token } from "./draw.js";
@@ -15,15 +15,16 @@ const LABELS_FROM_ZOOM = 13.2;
 const MOST_LABELS = 260;
 const HALF_PIXEL = 0.5;
 const QUICKEST_MS = 15; // about sixty frames a second
-const SLOWEST_MS = 250;
+const SLOWEST_MS = 1_000;
+const ARROWS_FROM_ZOOM = 10.8;
 const FADED_AFTER_S = 60;
 const OLD_AFTER_S = 300;
 
 let atlas = null;
 let dirty = { fleet: true, scene: true, rest: true };
 let scene = { rings: [], streets: [], point: null };
-let timer = 0;
-let lastFrameMs = 0;
+let asked = 0; // animation frame
+let pause = 0; // timeout until nothing on screen would have moved half a pixel
 // Compact buffers of the units that are drawn; index k of a buffer is unit drawn.index[k].
 const drawn = { index: new Int32Array(0), count: 0, attributes: {}, key: "" };
 const layers = { scene: [], elements: [], units: [], labels: [], incidents: [] };
@@ -31,7 +32,7 @@ export const timing = { frames: 0, busyMs: 0 };
 
 export async function startOverlay() {
   await redrawAtlas();
-  on("moved", (statusChanged) => touch(statusChanged ? "fleet" : null));
+  on("moved", (atOnce) => (atOnce ? touch("fleet") : wake()));
   for (const topic of ["fleet", "switches"]) on(topic, () => touch("fleet"));
   for (const topic of ["incidents-replaced", "incident", "selection", "zoom", "camera", "elements-loaded", "switches"]) on(topic, () => touch("rest"));
   setInterval(() => touch("fleet"), 1_000); // fading by age
@@ -51,17 +52,18 @@ export function showScene(next) {
 }
 
 function touch(what) {
-  if (what) dirty[what] = true;
+  dirty[what] = true;
+  clearTimeout(pause);
+  pause = 0;
   wake();
 }
 
 function wake() {
-  if (timer) return;
-  timer = requestAnimationFrame(frame);
+  if (!pause) asked ||= requestAnimationFrame(frame);
 }
 
 function frame(nowMs) {
-  timer = 0;
+  asked = 0;
   const startedMs = performance.now();
   const fastestMps = glide(nowMs);
   const selectedUnit = state.selection?.kind === "unit";
@@ -79,49 +81,61 @@ function frame(nowMs) {
     layers: [...layers.scene, ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...(selectedUnit ? [unitHalo()] : [])],
   });
   drawOverlay(nowMs);
-  lastFrameMs = nowMs;
   timing.frames += 1;
   timing.busyMs += performance.now() - startedMs;
   if (fastestMps > 0) {
     const pauseMs = Math.min(SLOWEST_MS, Math.max(QUICKEST_MS, (1000 * HALF_PIXEL * metresPerPixel()) / fastestMps));
     if (pauseMs <= 20) wake();
-    else timer = setTimeout(() => (timer = requestAnimationFrame(frame)), pauseMs - 8) && -1;
+    else pause ||= setTimeout(resume, pauseMs - 8);
   }
+}
+
+function resume() {
+  pause = 0;
+  wake();
 }
 
 // ---- units -------------------------------------------------------------------------------------------------------------
 function listUnits() {
-  const kinds = state.config.marks.kinds.map((kind) => state.on.has(kind.id));
-  const kindIndex = new Map(state.config.marks.kinds.map((kind, k) => [kind.id, k]));
+  const { kinds, statuses } = state.config.marks;
+  const kindIndex = new Map(kinds.map((kind, k) => [kind.id, k]));
+  const isOn = kinds.map((kind) => state.on.has(kind.id));
+  const bodyFrames = kinds.map((_, kind) => statuses.map((__, status) => atlas.mapping[`unit:${kind}:${status}`]));
+  const arrowFrames = statuses.map((_, status) => atlas.mapping[`arrow:${status}`]);
   if (drawn.index.length < fleet.count) drawn.index = new Int32Array(fleet.capacity);
+  const colours = new Uint8ClampedArray(4 * fleet.count).fill(255);
+  const bodies = new Float32Array(7 * fleet.count);
+  const arrows = new Float32Array(7 * fleet.count);
+  const angles = new Float32Array(fleet.count);
+  const now = serverNow();
   let count = 0;
   for (let index = 0; index < fleet.count; index += 1) {
-    const row = fleet.rows[index];
-    if (row && kinds[kindIndex.get(row.kind)]) drawn.index[count++] = index;
+    const kind = kindIndex.get(fleet.rows[index]?.kind);
+    if (!isOn[kind]) continue;
+    const status = Math.min(fleet.status[index], statuses.length - 1);
+    const silentS = now - fleet.heardAt[index];
+    if (silentS > FADED_AFTER_S) colours[4 * count + 3] = silentS > OLD_AFTER_S ? 80 : 150;
+    writeIcon(bodies, 7 * count, bodyFrames[kind][status]);
+    if (fleet.speed[index] > 3 && fleet.heading[index] === fleet.heading[index]) {
+      writeIcon(arrows, 7 * count, arrowFrames[status]);
+      angles[count] = -fleet.heading[index];
+    }
+    drawn.index[count++] = index;
   }
   drawn.count = count;
-  const now = serverNow();
-  const colours = new Uint8ClampedArray(4 * count);
-  const bodies = new Float32Array(7 * count);
-  const arrows = new Float32Array(7 * count);
-  const angles = new Float32Array(count);
-  for (let k = 0; k < count; k += 1) {
-    const index = drawn.index[k];
-    const silentS = now - fleet.heardAt[index];
-    const moving = fleet.speed[index] > 3 && fleet.heading[index] === fleet.heading[index];
-    colours[4 * k] = colours[4 * k + 1] = colours[4 * k + 2] = 255;
-    colours[4 * k + 3] = silentS > OLD_AFTER_S ? 80 : silentS > FADED_AFTER_S ? 150 : 255;
-    const status = Math.min(fleet.status[index], state.config.marks.statuses.length - 1);
-    writeIcon(bodies, 7 * k, atlas.mapping[`unit:${kindIndex.get(fleet.rows[index].kind)}:${status}`]);
-    if (moving) writeIcon(arrows, 7 * k, atlas.mapping[`arrow:${status}`]);
-    angles[k] = moving ? -fleet.heading[index] : 0;
-  }
+  const old = drawn.attributes;
   drawn.attributes = {
-    colours: { value: colours, size: 4 },
-    bodies: { value: bodies, size: 7 },
-    arrows: { value: arrows, size: 7 },
-    angles: { value: angles, size: 1 },
+    colours: kept(old.colours, colours, 4),
+    bodies: kept(old.bodies, bodies, 7),
+    arrows: kept(old.arrows, arrows, 7),
+    angles: kept(old.angles, angles, 1),
   };
+}
+
+// The attribute for deck.gl: the very one it has when nothing in it is new, so that it need not be sent to the graphics processor again.
+function kept(old, value, size) {
+  const isSame = old && old.value.length === value.length && value.every((one, k) => one === old.value[k]);
+  return isSame ? old : { value, size };
 }
 
 // The seven numbers deck.gl's icon layer keeps for each icon: offset, frame in the texture, and whether it is a mask.
@@ -151,20 +165,19 @@ function unitLayers() {
     getSize: sizeAt(zoom, 12, 33),
     parameters: { depthCompare: "always" },
   };
-  return [
-    new IconLayer({
-      ...common,
-      id: "unit-arrows",
-      visible: zoom > 10.8,
-      data: { length: drawn.count, attributes: { getPosition: positions, instanceIconDefs: arrows, getColor: colours, getAngle: angles } },
-    }),
-    new IconLayer({
-      ...common,
-      id: "units",
-      pickable: true,
-      data: { length: drawn.count, attributes: { getPosition: positions, instanceIconDefs: bodies, getColor: colours } },
-    }),
-  ];
+  const bodyLayer = new IconLayer({
+    ...common,
+    id: "units",
+    pickable: true,
+    data: { length: drawn.count, attributes: { getPosition: positions, instanceIconDefs: bodies, getColor: colours } },
+  });
+  if (zoom < ARROWS_FROM_ZOOM) return [bodyLayer];
+  const arrowLayer = new IconLayer({
+    ...common,
+    id: "unit-arrows",
+    data: { length: drawn.count, attributes: { getPosition: positions, instanceIconDefs: arrows, getColor: colours, getAngle: angles } },
+  });
+  return [arrowLayer, bodyLayer];
 }
 
 export const unitAt = (k) => fleet.rows[drawn.index[k]];
