@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import os
 import signal
 import ssl
@@ -19,6 +20,7 @@ from fastapi import FastAPI, WebSocket
 
 from dashboard.edge import actor_of, datum_of
 from dashboard.server import listen_socket, server_config
+from dashboard.terminal_socket import FEED_NAME as TERMINALS
 from dashboard.web import create_app
 from dispatch.catalogue import load_catalogue
 from dispatch.clock import Clock, SystemClock
@@ -140,6 +142,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     travel = TravelTimes(city)
     positions = PositionTable()
     bus, health = Bus(), Health(clock)
+    # Phones come and go with their crews; each unit shows its own age, and a closed page is no feed that has failed.
+    health.feed(TERMINALS, expected_interval_s=math.inf)
     journal = SqlJournal(engine)
     codes = load_codes(city.folder / "codes.toml")
     authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])

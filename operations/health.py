@@ -6,6 +6,7 @@ Counters are written on the event loop. `snapshot()` is what `/ready`, the healt
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, deque
 from collections.abc import Callable
 from enum import StrEnum
@@ -37,7 +38,7 @@ class FeedHealth:
 
     def __init__(self, name: str, expected_interval_s: float) -> None:
         self.name = name
-        self.expected_interval_s = expected_interval_s  # how long it may be quiet without being late
+        self.expected_interval_s = expected_interval_s  # how long it may be quiet without being late; inf: as long as it likes
         self.last_heard_at: float | None = None  # Unix s of the newest message of any content
         self.sessions = 0  # connections open now
         self.accepted = 0
@@ -77,7 +78,7 @@ class FeedHealth:
         return {
             "state": self.state(now).value,
             "age_s": None if self.last_heard_at is None else round(max(now - self.last_heard_at, 0.0), 1),
-            "expected_interval_s": self.expected_interval_s,
+            "expected_interval_s": None if math.isinf(self.expected_interval_s) else self.expected_interval_s,
             "sessions": self.sessions,
             "rate_per_s": round(self.rate_per_s(now), 2),
             "accepted": self.accepted,

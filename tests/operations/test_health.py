@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ import pytest
 
 from dispatch.clock import ManualClock
 from operations import health
-from operations.health import FeedState, Health
+from operations.health import FeedHealth, FeedState, Health
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -69,3 +70,11 @@ async def test_a_stalled_loop_is_seen():
     task.cancel()
     assert watched.loop_lag_p99_ms is not None
     assert watched.loop_lag_p99_ms > 200.0
+
+
+def test_a_feed_that_may_be_quiet_as_long_as_it_likes_is_never_late() -> None:
+    feed = FeedHealth("terminals", expected_interval_s=math.inf)
+    assert feed.state(0.0) == "never"
+    feed.heard(0.0, 1)
+    assert feed.state(1e9) == "ok"
+    assert feed.snapshot(1e9)["expected_interval_s"] is None
