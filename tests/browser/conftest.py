@@ -1,4 +1,4 @@
-"""One server and one Chromium for all browser tests of desk and wall."""
+"""A server and a Chromium for each file of browser tests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from playwright.sync_api import Browser
 from tests.browser.desk_server import DeskServer, chromium, desk_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Not for the whole session: Playwright's loop counts as running in this thread, and other tests run loops of their own.
     with chromium() as running:
         yield running
 
