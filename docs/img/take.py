@@ -44,6 +44,8 @@ class Camera:
         page.fill("input[name=name]", account)
         page.fill("input[name=password]", DEMO_PASSWORD)
         page.click("button[type=submit]")
+        if size in (DESK, WALL) and path != "/admin":
+            page.wait_for_selector("html.ready", timeout=90_000)  # the desk's own program has its map
         page.wait_for_timeout(SETTLE_MS)
         return page
 
