@@ -11,12 +11,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT_S = 10  # how long SQLite waits for another writer, such as accounts or tracks, before it gives up
+_MIGRATION_LOCK = 0x4C69616E_6D696772  # advisory lock of PostgreSQL; any constant that nobody else uses
 _WRITES = "liandong_writes"  # execution option of connections whose transactions take SQLite's write lock at once
 
 
@@ -87,6 +88,9 @@ def upgrade(engine: Engine) -> None:
     if present == set(ScriptDirectory.from_config(config).get_heads()):
         return
     with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            # Another process may start at the same moment; SQLite's transaction waits for it by itself.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "heads")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +21,8 @@ from storage.database import connect_database, open_database, upgrade, writing
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A new database of each kind."""
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database of each kind, empty."""
     url = f"sqlite:///{tmp_path}/made/on/the/way/journal.db"
     if request.param == "postgres":
         server: str = request.getfixturevalue("postgres_url")
@@ -28,6 +30,11 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
             connection.execute("DROP DATABASE IF EXISTS migrated")
             connection.execute("CREATE DATABASE migrated")
         url = server.replace("/postgres?", "/migrated?")
+    return url
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
     engine = open_database(url)
     yield engine
     engine.dispose()
@@ -39,6 +46,12 @@ def test_the_migrations_make_exactly_the_tables_that_are_declared(engine: Engine
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_processes_that_start_at_the_same_moment_wait_for_each_other(url: str) -> None:
+    opening = [sys.executable, "-c", "import sys; from storage.database import open_database; open_database(sys.argv[1]).dispose()", url]
+    started = [subprocess.Popen(opening, cwd=Path(storage.__path__[0]).parent) for _ in range(3)]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
 
 
 def test_opening_again_changes_nothing(engine: Engine) -> None:
