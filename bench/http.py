@@ -15,6 +15,7 @@ class _Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self.transport: asyncio.Transport | None = None
+        self.is_closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -22,7 +23,8 @@ class _Connection(asyncio.Protocol):
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
-        assert self.transport is not None
+        if self.is_closed or self.transport is None:
+            raise ConnectionError("the server has closed the connection")
         self._answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         return await self._answer
@@ -41,6 +43,7 @@ class _Connection(asyncio.Protocol):
             self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.is_closed = True
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError("the server ended the connection"))
 
@@ -55,6 +58,8 @@ class Http:
 
     async def post(self, path: str, body: dict[str, Any], key: str | None = None) -> Any:
         """The decoded answer. Raises RuntimeError with the answer when it is none of success."""
+        # The server closes connections that have rested for a while.
+        self._free = [connection for connection in self._free if not connection.is_closed]
         connection = self._free.pop() if self._free else await self._connect()
         content = json.dumps(body).encode()
         lines = f"POST {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Type: application/json\r\n"

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -104,6 +105,8 @@ class Server(Child):
 
     def __init__(self, name: str, port: int, roles: dict[str, str]) -> None:
         """`roles`: one token each, by its name."""
+        if _listens(port):
+            raise harness.PeerError(f"port {port} is in use; end the program that listens there (an earlier benchmark that was cut off?)")
         self.city = ensure_demo_city(harness.ROOT / "var" / "city")
         self.data = harness.WORK / f"{name}-data"
         shutil.rmtree(self.data, ignore_errors=True)
@@ -141,6 +144,11 @@ class Server(Child):
         """99th percentile of how late the server's event loop woke in the last minute."""
         lag: float | None = self.get("/api/v1/ready", token).get("loop_lag_p99_ms")
         return lag
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _token(command: list[str]) -> str:
