@@ -32,6 +32,7 @@ from dispatch.organisations import OrganisationTree
 from feeds.jt808.server import TerminalListener, listen
 from feeds.native import NativeSession
 from feeds.native import serve as serve_native
+from feeds.simulator import FEED_NAME, OPERATOR_NAME
 from geodata.basemap import BaseMap
 from geodata.city import City, open_city
 from geodata.jurisdictions import Jurisdictions
@@ -75,8 +76,6 @@ log = structlog.get_logger()
 # The crew whose phone is the page /terminal when the demo officer logs in; everybody else is driven by the demo feed.
 DEMO_CREW = "demo-officer"
 SYSTEM = "system"
-# Name of the demo feed's token; the units it moves are marked as simulated.
-SIMULATOR = "demo-feed"
 NOT_PERMITTED = 4403  # WebSocket close code
 
 
@@ -267,7 +266,7 @@ def mount_native_feed(server: FastAPI, services: Services) -> None:
     @server.websocket("/feeds/v1")
     async def feed(socket: WebSocket) -> None:
         actor = actor_of(socket)
-        session = FeedSession(actor.name, actor, datum_of(socket), simulated=services.demo and actor.name == SIMULATOR)
+        session = FeedSession(actor.name, actor, datum_of(socket), simulated=services.demo and actor.name == FEED_NAME)
         await socket.accept()
         try:
             services.intake.authorise(session)
@@ -347,9 +346,9 @@ def _simulator_tokens(accounts: Accounts) -> dict[str, str]:
     """Tokens under their names in the child's environment; those of an earlier run are revoked."""
     tokens = {}
     for variable, name, role in (
-        ("LIANDONG_SIM_FEED_TOKEN", SIMULATOR, "feed"),
+        ("LIANDONG_SIM_FEED_TOKEN", FEED_NAME, "feed"),
         ("LIANDONG_SIM_TERMINAL_TOKEN", "demo-terminals", "officer"),
-        ("LIANDONG_SIM_OPERATOR_TOKEN", "demo-operator", "operator"),
+        ("LIANDONG_SIM_OPERATOR_TOKEN", OPERATOR_NAME, "operator"),
     ):
         with suppress(AccountError):
             accounts.revoke_token(name)

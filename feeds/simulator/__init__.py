@@ -13,3 +13,7 @@ incidents happen by hour, place and type; two demo operators push what nobody el
     town.py       all of it together, one step at a time
     links.py      sockets and HTTP
 """
+
+# Names of the tokens a demo server gives this program: the source of its calls, and who its operators are.
+FEED_NAME = "demo-feed"
+OPERATOR_NAME = "demo-operator"

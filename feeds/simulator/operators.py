@@ -1,4 +1,7 @@
-"""The demo operators: push what nobody has pushed for a while, and close what they pushed. A person at the desk comes first."""
+"""The demo operators: push the demo's own calls when nobody else has for a while, and close what they pushed.
+
+A person at the desk comes first, and what a person or another program reported is never touched.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from feeds.simulator import FEED_NAME, OPERATOR_NAME
 
 # Seconds a person has before a demo operator pushes, per grade 1 … 4.
 HESITATION_S = {1: (20, 35), 2: (30, 60), 3: (60, 150), 4: (120, 300)}
@@ -46,8 +51,7 @@ class _Seen:
 class Operators:
     """Watches incidents as a desk does and gives orders when they are due."""
 
-    def __init__(self, name: str, random: np.random.Generator, hidden_places: Mapping[str, tuple[float, float]] | None = None) -> None:
-        self._name = name  # the account; only what it pushed itself is closed by it
+    def __init__(self, random: np.random.Generator, hidden_places: Mapping[str, tuple[float, float]] | None = None) -> None:
         self._random = random
         self._hidden_places = hidden_places or {}
         self._incidents: dict[str, _Seen] = {}
@@ -56,6 +60,8 @@ class Operators:
         """An incident is new or has changed; a change starts the wait again."""
         if view["stage"] in ("closed", "diverted", "invalid", "cancelled"):
             self._incidents.pop(view["incident_id"], None)
+            return
+        if view["source"] != FEED_NAME:
             return
         seen = self._incidents.get(view["incident_id"])
         if seen is None or seen.view["version"] != view["version"]:
@@ -90,7 +96,7 @@ class Operators:
             return None if place is None else Order(incident_id, "locate", 0, {"lon": place[0], "lat": place[1]})
         if not active:
             return Order(incident_id, "push", UNITS_BY_GRADE[view["grade"]], {})
-        if any(a["pushed_by"] != self._name for a in active):
+        if any(a["pushed_by"] != OPERATOR_NAME for a in active):
             return None
         if all(a["stage"] == "feedback" for a in active):
             disposition = DISPOSITION_BY_TYPE.get(view["incident_type"], "taken_to_station")

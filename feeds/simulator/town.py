@@ -43,7 +43,7 @@ class Town:
         self._wanderer = Wanderer(city.graph, random)
         self._happenings = Happenings(city, codes, calls_per_day, random)
         self._weather = Weather(city.elements("weather_station")["features"], random)
-        self.operators = Operators("demo-operator", random, self._happenings.hidden_places)
+        self.operators = Operators(random, self._happenings.hidden_places)
         car, foot = city.graph.car, city.graph.foot
         profiles = {UnitKind.PATROL_CAR: car, UnitKind.ARMED_PATROL: car, UnitKind.FOOT_PATROL: foot}
         self.crews: dict[str, Crew] = {}

@@ -44,7 +44,7 @@ def view(stage: str = "received", /, version: int = 1, grade: int = 2, **assignm
     assignments = [{"unit_id": "u", "pushed_by": "demo-operator", **assignment}] if assignment else []
     return {
         "incident_id": "i1", "incident_type": "dispute", "grade": grade, "lon": lon, "lat": lat,
-        "stage": stage, "version": version, "assignments": assignments,
+        "stage": stage, "source": "demo-feed", "version": version, "assignments": assignments,
     }  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_calls_follow_the_rate_and_lie_in_the_city(city: City, travel: TravelTim
 
 
 def test_operators_leave_people_their_time_then_push_and_later_close() -> None:
-    operators = Operators("demo-operator", np.random.default_rng(1))
+    operators = Operators(np.random.default_rng(1))
     operators.watch(view(grade=1), 0.0)
     assert operators.due(HESITATION_S[1][0] - 1) == []
     (push,) = operators.due(HESITATION_S[1][1])
@@ -157,21 +157,27 @@ def test_operators_leave_people_their_time_then_push_and_later_close() -> None:
 
 
 def test_operators_never_touch_what_a_person_pushed() -> None:
-    operators = Operators("demo-operator", np.random.default_rng(1))
+    operators = Operators(np.random.default_rng(1))
     operators.watch(view("feedback", stage="feedback", pushed_by="a person"), 0.0)
     assert operators.due(10_000.0) == []
 
 
 def test_operators_ask_where_a_call_without_a_place_is() -> None:
-    operators = Operators("demo-operator", np.random.default_rng(1), {"s1": (121.5, 29.8)})
+    operators = Operators(np.random.default_rng(1), {"s1": (121.5, 29.8)})
     operators.watch(view() | {"lon": None, "lat": None, "source_id": "s1"}, 0.0)
     operators.watch(view() | {"incident_id": "i2", "lon": None, "lat": None, "source_id": "of somebody else"}, 0.0)
     (order,) = operators.due(100.0)
     assert (order.incident_id, order.command, order.fields) == ("i1", "locate", {"lon": 121.5, "lat": 29.8})
 
 
+def test_operators_never_touch_what_somebody_else_reported() -> None:
+    operators = Operators(np.random.default_rng(1))
+    operators.watch(view() | {"source": "desk"}, 0.0)
+    assert operators.due(10_000.0) == []
+
+
 def test_an_unanswered_push_is_given_to_another() -> None:
-    operators = Operators("demo-operator", np.random.default_rng(1))
+    operators = Operators(np.random.default_rng(1))
     operators.watch(view("pushed", stage="pushed"), 0.0)
     assert operators.due(149.0) == []
     assert [order.command for order in operators.due(151.0)] == ["reassign"]
