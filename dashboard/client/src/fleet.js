@@ -94,24 +94,28 @@ export function startFleet() {
   on("frame", takeFrame);
 }
 
-function takeFrame({ full, count, pictureAt, view, bytes }) {
+// The frame is little-endian, as is every machine with a browser: its records are read as whole numbers where they lie.
+function takeFrame({ full, count, pictureAt, bytes }) {
   const nowMs = performance.now();
   const { rows, status, flags, heading, speed, heardAt } = fleet;
+  const words = new Int32Array(bytes.buffer, HEADER, (count * RECORD) / 4);
+  const halves = new Uint16Array(bytes.buffer, HEADER, (count * RECORD) / 2);
   const heard = full ? new Uint8Array(fleet.count) : null;
   const placedBefore = fleet.placed;
   let statusChanged = false;
-  for (let k = 0, at = HEADER; k < count; k += 1, at += RECORD) {
-    const index = view.getUint32(at, true);
+  for (let k = 0; k < count; k += 1) {
+    const word = (k * RECORD) / 4;
+    const byte = HEADER + k * RECORD;
+    const index = words[word];
     if (index >= fleet.count || !rows[index]) continue;
     if (heard) heard[index] = 1;
-    statusChanged ||= bytes[at + 14] !== status[index];
-    status[index] = bytes[at + 14];
-    flags[index] = bytes[at + 15];
-    heading[index] = bytes[at + 12] === 255 ? NaN : bytes[at + 12] * 2;
-    speed[index] = bytes[at + 13] === 255 ? NaN : bytes[at + 13];
-    heardAt[index] = pictureAt - view.getUint16(at + 16, true) / 10;
-    const fixAt = pictureAt - view.getUint16(at + 18, true) / 10;
-    moveTo(index, view.getInt32(at + 4, true) / 1e6, view.getInt32(at + 8, true) / 1e6, fixAt, nowMs);
+    if (bytes[byte + 14] !== status[index]) statusChanged = true;
+    status[index] = bytes[byte + 14];
+    flags[index] = bytes[byte + 15];
+    heading[index] = bytes[byte + 12] === 255 ? NaN : bytes[byte + 12] * 2;
+    speed[index] = bytes[byte + 13] === 255 ? NaN : bytes[byte + 13];
+    heardAt[index] = pictureAt - halves[2 * word + 8] / 10;
+    moveTo(index, words[word + 1] / 1e6, words[word + 2] / 1e6, pictureAt - halves[2 * word + 9] / 10, nowMs);
   }
   if (heard) for (let index = 0; index < fleet.count; index += 1) if (!heard[index] && fleet.to[2 * index] === fleet.to[2 * index]) {
     unplace(index);
@@ -122,31 +126,34 @@ function takeFrame({ full, count, pictureAt, view, bytes }) {
   if (count || fleet.placed !== placedBefore) tell("moved", statusChanged || fleet.placed !== placedBefore);
 }
 
-// The glide to a new fix takes as long as it took the unit to get there, so that it arrives when the next one is due.
+// The glide to a new fix takes as long as it took the unit to get there, so that it arrives when the next one is due. It begins
+// where the unit is by now, which may be further than where it was drawn last.
 function moveTo(index, lon, lat, fixAt, nowMs) {
-  const { shown, from, to } = fleet;
+  const { shown, from, to, startMs, endMs } = fleet;
   const x = 2 * index;
   const previousAt = fleet.fixAt[index];
   fleet.fixAt[index] = fixAt;
   if (to[x] === lon && to[x + 1] === lat) return;
-  const isNew = !(shown[x] === shown[x]);
-  const far = Math.abs(lon - shown[x]) + Math.abs(lat - shown[x + 1]) > JUMP_DEG;
+  const share = nowMs < endMs[index] ? (nowMs - startMs[index]) / (endMs[index] - startMs[index]) : 1;
+  const hereLon = share < 1 ? from[x] + (to[x] - from[x]) * share : to[x];
+  const hereLat = share < 1 ? from[x + 1] + (to[x + 1] - from[x + 1]) * share : to[x + 1];
   to[x] = lon;
   to[x + 1] = lat;
-  if (isNew || far) {
+  // Far, or without a place so far (NaN).
+  if (!(Math.abs(lon - hereLon) + Math.abs(lat - hereLat) <= JUMP_DEG)) {
     shown[x] = from[x] = lon;
     shown[x + 1] = from[x + 1] = lat;
-    fleet.endMs[index] = nowMs;
+    endMs[index] = nowMs;
     fleet.placed += 1;
     return;
   }
-  from[x] = shown[x];
-  from[x + 1] = shown[x + 1];
-  fleet.startMs[index] = nowMs;
-  fleet.endMs[index] = nowMs + Math.min(LONGEST_GLIDE_MS, Math.max(200, (fixAt - previousAt) * 1000));
+  from[x] = hereLon;
+  from[x + 1] = hereLat;
+  startMs[index] = nowMs;
+  endMs[index] = nowMs + Math.min(LONGEST_GLIDE_MS, Math.max(200, (fixAt - previousAt) * 1000));
 }
 
-// Advance every gliding unit to this instant. Returns the fastest glide in metres a second; 0: nothing moves.
+// Advance every gliding unit to this instant. Returns the speed of the fastest of them in metres a second; 0: nothing moved.
 export function glide(nowMs) {
   const { shown, from, to, startMs, endMs } = fleet;
   let fastest = 0;
@@ -155,16 +162,11 @@ export function glide(nowMs) {
     if (shown[x] === to[x] && shown[x + 1] === to[x + 1]) continue;
     if (!(to[x] === to[x])) continue;
     const length = endMs[index] - startMs[index];
-    const share = length > 0 ? (nowMs - startMs[index]) / length : 1;
-    if (share >= 1) {
-      shown[x] = to[x];
-      shown[x + 1] = to[x + 1];
-      continue;
-    }
-    shown[x] = from[x] + (to[x] - from[x]) * share;
-    shown[x + 1] = from[x + 1] + (to[x + 1] - from[x + 1]) * share;
-    const step = ((Math.abs(to[x] - from[x]) + Math.abs(to[x + 1] - from[x + 1])) / length) * 1000;
+    const step = (Math.abs(to[x] - from[x]) + Math.abs(to[x + 1] - from[x + 1])) / length;
     if (step > fastest) fastest = step;
+    const share = length > 0 ? (nowMs - startMs[index]) / length : 1;
+    shown[x] = share < 1 ? from[x] + (to[x] - from[x]) * share : to[x];
+    shown[x + 1] = share < 1 ? from[x + 1] + (to[x + 1] - from[x + 1]) * share : to[x + 1];
   }
-  return fastest * METRES_PER_DEGREE;
+  return fastest * 1000 * METRES_PER_DEGREE;
 }

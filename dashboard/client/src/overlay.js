@@ -14,6 +14,7 @@ import { age } from "./words.js";
 const LABELS_FROM_ZOOM = 13.2;
 const MOST_LABELS = 260;
 const HALF_PIXEL = 0.5;
+const NO_FRAME = { x: 0, y: 0, width: 0, height: 0 };
 const QUICKEST_MS = 15; // about sixty frames a second
 const SLOWEST_MS = 1_000;
 const ARROWS_FROM_ZOOM = 10.8;
@@ -35,7 +36,7 @@ export async function startOverlay() {
   on("moved", (atOnce) => (atOnce ? touch("fleet") : wake()));
   for (const topic of ["fleet", "switches"]) on(topic, () => touch("fleet"));
   for (const topic of ["incidents-replaced", "incident", "selection", "zoom", "camera", "elements-loaded", "switches"]) on(topic, () => touch("rest"));
-  setInterval(() => touch("fleet"), 1_000); // fading by age
+  setInterval(fade, 1_000);
   basemap.map.on("move", () => wake());
   touch("fleet");
 }
@@ -55,6 +56,12 @@ function touch(what) {
   dirty[what] = true;
   clearTimeout(pause);
   pause = 0;
+  wake();
+}
+
+// Units fade with the age of their news. A pause that runs need not end for it: it never lasts longer than this comes round.
+function fade() {
+  dirty.fleet = true;
   wake();
 }
 
@@ -103,10 +110,7 @@ function listUnits() {
   const bodyFrames = kinds.map((_, kind) => statuses.map((__, status) => atlas.mapping[`unit:${kind}:${status}`]));
   const arrowFrames = statuses.map((_, status) => atlas.mapping[`arrow:${status}`]);
   if (drawn.index.length < fleet.count) drawn.index = new Int32Array(fleet.capacity);
-  const colours = new Uint8ClampedArray(4 * fleet.count).fill(255);
-  const bodies = new Float32Array(7 * fleet.count);
-  const arrows = new Float32Array(7 * fleet.count);
-  const angles = new Float32Array(fleet.count);
+  const { colours, bodies, arrows, angles } = scratchFor(fleet.capacity);
   const now = serverNow();
   let count = 0;
   for (let index = 0; index < fleet.count; index += 1) {
@@ -114,28 +118,42 @@ function listUnits() {
     if (!isOn[kind]) continue;
     const status = Math.min(fleet.status[index], statuses.length - 1);
     const silentS = now - fleet.heardAt[index];
-    if (silentS > FADED_AFTER_S) colours[4 * count + 3] = silentS > OLD_AFTER_S ? 80 : 150;
+    colours[4 * count + 3] = silentS > OLD_AFTER_S ? 80 : silentS > FADED_AFTER_S ? 150 : 255;
     writeIcon(bodies, 7 * count, bodyFrames[kind][status]);
-    if (fleet.speed[index] > 3 && fleet.heading[index] === fleet.heading[index]) {
-      writeIcon(arrows, 7 * count, arrowFrames[status]);
-      angles[count] = -fleet.heading[index];
-    }
+    const moving = fleet.speed[index] > 3 && fleet.heading[index] === fleet.heading[index];
+    writeIcon(arrows, 7 * count, moving ? arrowFrames[status] : NO_FRAME);
+    angles[count] = moving ? -fleet.heading[index] : 0;
     drawn.index[count++] = index;
   }
   drawn.count = count;
   const old = drawn.attributes;
   drawn.attributes = {
-    colours: kept(old.colours, colours, 4),
-    bodies: kept(old.bodies, bodies, 7),
-    arrows: kept(old.arrows, arrows, 7),
-    angles: kept(old.angles, angles, 1),
+    colours: kept(old.colours, colours, 4, count),
+    bodies: kept(old.bodies, bodies, 7, count),
+    arrows: kept(old.arrows, arrows, 7, count),
+    angles: kept(old.angles, angles, 1, count),
   };
 }
 
-// The attribute for deck.gl: the very one it has when nothing in it is new, so that it need not be sent to the graphics processor again.
-function kept(old, value, size) {
-  const isSame = old && old.value.length === value.length && value.every((one, k) => one === old.value[k]);
-  return isSame ? old : { value, size };
+// Where the attributes are written before it is known whether anything in them is new: every second, so not allocated every time.
+let scratch = null;
+function scratchFor(capacity) {
+  if (!scratch || scratch.angles.length < capacity)
+    scratch = {
+      colours: new Uint8ClampedArray(4 * capacity).fill(255),
+      bodies: new Float32Array(7 * capacity),
+      arrows: new Float32Array(7 * capacity),
+      angles: new Float32Array(capacity),
+    };
+  return scratch;
+}
+
+// The attribute for deck.gl: the very one it has when nothing in it is new, so that it is not sent to the graphics processor again.
+function kept(old, written, size, count) {
+  const length = size * count;
+  let same = old && old.value.length === length;
+  for (let k = 0; same && k < length; k += 1) same = old.value[k] === written[k];
+  return same ? old : { value: written.slice(0, length), size };
 }
 
 // The seven numbers deck.gl's icon layer keeps for each icon: offset, frame in the texture, and whether it is a mask.
