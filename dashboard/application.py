@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dash import ClientsideFunction, Dash, Input
+import structlog
+from dash import ClientsideFunction, Dash, Input, ctx, set_props
 from fastapi import FastAPI
 
 from dashboard import ids
@@ -21,6 +22,8 @@ from dashboard.tiles import add_tiles
 
 if TYPE_CHECKING:
     from operations.services import Services
+
+log = structlog.get_logger()
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
@@ -53,6 +56,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
         update_title="",
         index_string=_INDEX.replace("VARIABLES", css_variables()),
         serve_locally=True,
+        on_error=_on_callback_error,
     )
 
     def layout() -> object:
@@ -65,6 +69,12 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     # Dash does this at the first request of `/` alone: a wall that is asked for first would get a page without styles.
     app._setup_server()
     return app
+
+
+def _on_callback_error(error: Exception) -> None:
+    """A panel that could not be made is a fault to be found: Dash alone would answer 500 and say nothing."""
+    log.error("callback failed", callback=ctx.outputs_list, exc_info=error)
+    set_props(ids.SAID, {"data": {"kind": "bad", "text": f"{type(error).__name__}: {error}"}})
 
 
 def _page_of_request(app: Dash, services: Services) -> Page:

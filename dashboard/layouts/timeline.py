@@ -99,7 +99,7 @@ def uploads(recorded: list[e.Recorded], facts: Facts) -> Any:
 def _upload(body: e.UploadAdded) -> html.Figure:
     address = f"/uploads/{body.upload_id}"
     if body.media_type.startswith("image/"):
-        shown: Any = html.A(html.Img(src=address, alt=body.filename, loading="lazy"), href=address, target="_blank")
+        shown: Any = html.A(html.Img(src=address, alt=body.filename), href=address, target="_blank")
     elif body.media_type.startswith("video/"):
         shown = html.Video(src=address, controls=True, preload="metadata")
     else:

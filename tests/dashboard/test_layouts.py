@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from dashboard.layouts.incident import assignments, incident_head, offered_comma
 from dashboard.layouts.login import login_page
 from dashboard.layouts.page import Page
 from dashboard.layouts.shell import shell
+from dashboard.layouts.timeline import _upload
 from dispatch.decide import decide
+from dispatch.events import UploadAdded
 from dispatch.model import Incident
+from operations.evidence import MEDIA_TYPES
 from tests.dashboard.api_world import ApiCity
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
 
@@ -144,3 +148,10 @@ def test_the_health_page_names_feeds_reasons_and_the_city(city: ApiCity) -> None
     assert "position_in_future" in html
     assert "gps &lt;b&gt;" in html
     assert "way_with_missing_nodes 2" in html
+
+
+@pytest.mark.parametrize("media_type", MEDIA_TYPES)
+def test_every_kind_of_upload_can_be_shown(media_type: str) -> None:
+    body = UploadAdded(incident_id="i", upload_id="a" * 32, filename="<b>.x", media_type=media_type, size_bytes=2048, sha256="b" * 64)
+    figure = _upload(body).to_plotly_json()
+    assert "a" * 32 in json.dumps(figure, default=lambda part: part.to_plotly_json())

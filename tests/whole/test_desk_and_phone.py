@@ -77,7 +77,8 @@ def test_an_evening_with_a_power_cut(server: RunningServer, browser: Browser, tm
     video.write_bytes(b"\x1aE\xdf\xa3" + os.urandom(6 << 20))
     desk = log_in(browser, server, "/", "operator", 1920, 1080)
     phone = log_in(browser, server, "/terminal", "officer", 390, 844)
-    expect(desk.locator("#unit-counts")).to_contain_text("701", timeout=PATIENCE_MS)
+    desk.wait_for_selector("html.ready")
+    expect(desk.locator("#unit-counts")).to_contain_text("701")
 
     record_a_call(desk)
     panel = desk.locator("#panel")

@@ -83,6 +83,10 @@ async function start(config) {
   on("incident", (message) => {
     if (concerns(message.incident)) changed();
   });
+  // What happened while the connection was away is in the new picture, not in messages: the panel must ask again.
+  on("hello", () => {
+    if (state.selection) changed();
+  });
   on("focus-selection", focus);
   on("picking", picking);
   setInterval(() => {
