@@ -93,6 +93,32 @@ ROLES = {
 }
 
 
+# Kinds of places in the search: those of the index, and the elements of the catalogue that stand in a city.
+PLACE_KINDS = {
+    "road": pgettext("place", "road"),
+    "crossing": pgettext("place", "crossing"),
+    "place": pgettext("place", "locality"),
+    "poi": pgettext("place", "place"),
+    "water": pgettext("place", "water"),
+    "green": pgettext("place", "green space"),
+    "organisation": pgettext("place", "police organisation"),
+    "street_camera": pgettext("place", "camera"),
+    "command_room": pgettext("place", "command room"),
+    "duty_post": pgettext("place", "duty post"),
+    "volunteer_patrol": pgettext("place", "volunteer patrol"),
+    "community_gate": pgettext("place", "community gate"),
+    "key_place": pgettext("place", "key place"),
+    "checkpoint": pgettext("place", "checkpoint"),
+    "metro_station": pgettext("place", "metro station"),
+    "fire_station": pgettext("place", "fire station"),
+    "hydrant": pgettext("place", "hydrant"),
+    "hazmat_site": pgettext("place", "hazmat site"),
+    "service_hall": pgettext("place", "service hall"),
+    "self_service_kiosk": pgettext("place", "kiosk"),
+    "case_area": pgettext("place", "case area"),
+}
+
+
 class Words:
     """Words of one language."""
 
@@ -131,6 +157,11 @@ class Words:
 
     def role(self, role: str) -> str:
         return self.entry(ROLES[role]) if role in ROLES else role
+
+    def place_kind(self, kind: str) -> str:
+        """What a found place is; a kind that only this city's data knows keeps its own name."""
+        pair = PLACE_KINDS.get(kind)
+        return self.entry(pair) if pair else kind.replace("_", " ")
 
     def pick(self, zh: str, en: str) -> str:
         """The one of two given names that suits; the other when it is empty."""

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class PlacePicker(NamedTuple):
+    """Ids of one way to choose a place: search, click on the map, and what is chosen."""
+
+    place: str
+    pick: str
+    point: str  # {"lon", "lat", "address"} or None: 待定位
+    label: str
+    clear: str
+
+
 # shell
 CONFIG = "config"  # words, catalogue, marks for the client; written once
 SELECTION = "selection"  # {"kind": "incident|unit|element|point", …} or None; written by the client
@@ -45,11 +58,7 @@ NEW_DIALOG = "new-dialog"
 NEW_TYPE = "new-type"
 NEW_GRADE = "new-grade"
 NEW_TEXT = "new-text"
-NEW_PLACE = "new-place"
-NEW_POINT = "new-point"  # {"lon", "lat", "address"} or None: 待定位
-NEW_POINT_LABEL = "new-point-label"
-NEW_PICK = "new-pick"
-NEW_CLEAR = "new-clear"
+NEW_PICKER = PlacePicker("new-place", "new-pick", "new-point", "new-point-label", "new-clear")
 NEW_CALLER_NAME = "new-caller-name"
 NEW_CALLER_NUMBER = "new-caller-number"
 NEW_SUBMIT = "new-submit"

@@ -1,15 +1,14 @@
-"""A new incident is entered by hand: place search, point, submission."""
+"""A new incident is entered by hand."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, words_of
-from dashboard.layouts.new_incident import point_label
+from dashboard.callbacks.place import register_place
 from dispatch.commands import Caller, ReceiveIncident
 from dispatch.errors import DispatchError
 from dispatch.model import Grade
@@ -17,12 +16,10 @@ from dispatch.model import Grade
 if TYPE_CHECKING:
     from operations.services import Services
 
-_MOST_PLACES = 12
-
 
 def register(app: Dash, services: Services) -> None:
     """Bind the conversation."""
-    _register_place(app, services)
+    register_place(app, services, ids.NEW_PICKER)
     app.clientside_callback(ClientsideFunction("liandong", "choose"), Input(ids.CHOSEN, "data"), prevent_initial_call=True)
 
     @app.callback(
@@ -40,13 +37,13 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.SAID, "data", allow_duplicate=True),
         Output(ids.CHOSEN, "data"),
         Output(ids.NEW_TEXT, "value"),
-        Output(ids.NEW_POINT, "data", allow_duplicate=True),
-        Output(ids.NEW_PLACE, "value"),
+        Output(ids.NEW_PICKER.point, "data", allow_duplicate=True),
+        Output(ids.NEW_PICKER.place, "value"),
         Input(ids.NEW_SUBMIT, "n_clicks"),
         State(ids.NEW_TYPE, "value"),
         State(ids.NEW_GRADE, "value"),
         State(ids.NEW_TEXT, "value"),
-        State(ids.NEW_POINT, "data"),
+        State(ids.NEW_PICKER.point, "data"),
         State(ids.NEW_CALLER_NAME, "value"),
         State(ids.NEW_CALLER_NUMBER, "value"),
         State(ids.NEW_KEY, "data"),
@@ -86,43 +83,3 @@ def register(app: Dash, services: Services) -> None:
             return (refused.detail, *(no_update,) * 6)
         said = {"kind": "good", "text": words("Recorded.")}
         return "", True, said, {"kind": "incident", "incident_id": outcome.incident_id}, "", None, None
-
-
-def _register_place(app: Dash, services: Services) -> None:
-    @app.callback(
-        Output(ids.NEW_PLACE, "options"),
-        Input(ids.NEW_PLACE, "search_value"),
-        State(ids.NEW_PLACE, "value"),
-        prevent_initial_call=True,
-    )
-    async def on_search(typed: str | None, _chosen: str | None) -> Any:
-        if not typed or not typed.strip():
-            return no_update
-        places = await asyncio.to_thread(services.places.search, typed, None, _MOST_PLACES)
-        # `search` is what the list is filtered by in the browser: the index has already decided, so everything passes.
-        return [
-            {
-                "label": f"{place.name} · {place.detail}" if place.detail else place.name,
-                "value": f"{place.lon},{place.lat},{place.name}",
-                "search": typed,
-            }
-            for place in places
-        ]
-
-    @app.callback(
-        Output(ids.NEW_POINT, "data"),
-        Input(ids.NEW_PLACE, "value"),
-        Input(ids.NEW_CLEAR, "n_clicks"),
-        prevent_initial_call=True,
-    )
-    async def on_place(chosen: str | None, _clear: int | None) -> Any:
-        if ctx.triggered_id == ids.NEW_CLEAR:
-            return None
-        if not chosen:
-            return no_update
-        lon, lat, name = chosen.split(",", 2)
-        return {"lon": float(lon), "lat": float(lat), "address": name}
-
-    @app.callback(Output(ids.NEW_POINT_LABEL, "children"), Input(ids.NEW_POINT, "data"), State(ids.PAGE, "data"), prevent_initial_call=True)
-    async def on_point(point: dict[str, Any] | None, page: dict[str, Any]) -> str:
-        return point_label(point, words_of(page))

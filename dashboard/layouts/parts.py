@@ -52,6 +52,11 @@ def section(title: str, children: Any, *, note: Any = None, name: str = "") -> h
     )
 
 
+def field(label: str, control: object) -> html.Label:
+    """One line of a form."""
+    return html.Label([html.Span(label), control], className="field")
+
+
 def empty(text: str) -> html.P:
     """Why there is nothing."""
     return html.P(text, className="empty")

@@ -10,10 +10,13 @@ import pytest
 
 from dashboard.callbacks.commands import choices, command_of, question, send
 from dashboard.callbacks.context import facts_for
+from dashboard.callbacks.place import place_options
 from dashboard.callbacks.scene import scene_of
 from dashboard.callbacks.selection import panel_of
+from dashboard.i18n import words_in as words
 from dispatch.commands import Close, Feedback, Push
 from dispatch.model import Actor
+from geodata.places import Place
 from operations.authority import as_wall
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
@@ -173,6 +176,18 @@ def test_the_dialog_asks_what_the_command_needs(city: ApiCity) -> None:
     assert choices("close", facts)
     assert choices("note", facts) == []
     assert question(pressed("note", "i"), facts) == "备注"
+
+
+def test_places_of_one_name_are_told_apart() -> None:
+    found = [
+        Place("road", "鼓楼", 121.5, 29.8, "海曙"),
+        Place("metro_station", "鼓楼", 121.6, 29.8, "海曙"),
+        Place("school_bus", "鼓楼", 1, 2, ""),
+    ]
+    options = place_options(found, "gl", words("zh"))
+    assert [one["label"] for one in options] == ["鼓楼 · 道路 · 海曙", "鼓楼 · 地铁站 · 海曙", "鼓楼 · school bus"]
+    assert {one["search"] for one in options} == {"gl"}
+    assert place_options(found, "gl", words("en"))[1]["label"] == "鼓楼 · metro station · 海曙"
 
 
 def ask(city: ApiCity, edge: Any, method: str, path: str, **more: Any) -> httpx.Response:

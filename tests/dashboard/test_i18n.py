@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from dashboard.i18n import client_words, read_catalogue, words_in
+from dashboard.i18n import PLACE_KINDS, client_words, read_catalogue, words_in
 from dashboard.locale.extract import missing_words, used_words
+from dispatch.catalogue import load_catalogue
 from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
 
 
@@ -34,6 +35,15 @@ def test_every_state_of_the_domain_has_a_word(language: str) -> None:
     said += [words.status(s) for s in UnitStatus] + [words.kind(k) for k in UnitKind]
     assert all(said)
     assert words.stage("en_route") != words.status("en_route") or language == "en"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_thing_of_the_city_that_can_be_found_has_a_word(language: str) -> None:
+    kinds = [kind.id for category in load_catalogue().categories for kind in category.elements if kind.source == "city"]
+    assert len(kinds) > 10
+    said = [words_in(language).place_kind(kind) for kind in (*kinds, "road", "crossing", "place", "poi", "organisation")]
+    assert len(set(said)) == len(said), "two kinds have one word"
+    assert [kind for kind in kinds if kind not in PLACE_KINDS] == []
 
 
 def test_an_unknown_language_is_english() -> None:
