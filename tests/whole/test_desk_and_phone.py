@@ -64,7 +64,8 @@ def record_a_call(desk: Page) -> None:
 
 def command(desk: Page, name: str, unit: str = "") -> None:
     """Press a command's button in the panel, wherever software rendering has moved it by then. Ids are JSON with sorted keys."""
-    desk.locator(f'#panel button[id*=\'"command":"{name}"\'][id*="{unit}"]').first.dispatch_event("click")
+    named = f'[id*="{unit}"]' if unit else ""
+    desk.locator(f'#panel button[id*=\'"command":"{name}"\']{named}').first.dispatch_event("click")
 
 
 def press(phone: Page, step: str) -> None:
