@@ -27,7 +27,7 @@ let scene = { rings: [], streets: [], point: null };
 let asked = 0; // animation frame
 let pause = 0; // timeout until nothing on screen would have moved half a pixel
 // Compact buffers of the units that are drawn; index k of a buffer is unit drawn.index[k].
-const drawn = { index: new Int32Array(0), count: 0, attributes: {}, key: "" };
+const drawn = { index: new Int32Array(0), count: 0, attributes: {}, within: null };
 const layers = { scene: [], elements: [], units: [], labels: [], incidents: [] };
 export const timing = { frames: 0, busyMs: 0 };
 
@@ -37,7 +37,7 @@ export async function startOverlay() {
   for (const topic of ["fleet", "switches"]) on(topic, () => touch("fleet"));
   for (const topic of ["incidents-replaced", "incident", "selection", "zoom", "camera", "elements-loaded", "switches"]) on(topic, () => touch("rest"));
   setInterval(fade, 1_000);
-  basemap.map.on("move", () => wake());
+  basemap.map.on("move", () => (leavesListed() ? touch("fleet") : wake()));
   touch("fleet");
 }
 
@@ -103,7 +103,28 @@ function resume() {
 }
 
 // ---- units -------------------------------------------------------------------------------------------------------------
+// Only units about the view are drawn: half a view more to each side, so that a small move of the map shows no gap.
+function aroundView() {
+  const [west, south, east, north] = bounds();
+  const [margin, rise] = [(east - west) / 2, (north - south) / 2];
+  return [west - margin, south - rise, east + margin, north + rise];
+}
+
+function bounds() {
+  const box = basemap.map.getBounds();
+  return [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()];
+}
+
+function leavesListed() {
+  if (!drawn.within) return true;
+  const [west, south, east, north] = bounds();
+  return west < drawn.within[0] || south < drawn.within[1] || east > drawn.within[2] || north > drawn.within[3];
+}
+
 function listUnits() {
+  drawn.within = aroundView();
+  const [west, south, east, north] = drawn.within;
+  const { shown } = fleet;
   const { kinds, statuses } = state.config.marks;
   const kindIndex = new Map(kinds.map((kind, k) => [kind.id, k]));
   const isOn = kinds.map((kind) => state.on.has(kind.id));
@@ -115,7 +136,9 @@ function listUnits() {
   let count = 0;
   for (let index = 0; index < fleet.count; index += 1) {
     const kind = kindIndex.get(fleet.rows[index]?.kind);
-    if (!isOn[kind]) continue;
+    const lon = shown[2 * index];
+    const lat = shown[2 * index + 1];
+    if (!isOn[kind] || !(lon > west && lon < east && lat > south && lat < north)) continue;
     const status = Math.min(fleet.status[index], statuses.length - 1);
     const silentS = now - fleet.heardAt[index];
     colours[4 * count + 3] = silentS > OLD_AFTER_S ? 80 : silentS > FADED_AFTER_S ? 150 : 255;
@@ -233,8 +256,7 @@ function labelLayers(relist) {
 }
 
 function unitsInView(now) {
-  const bounds = basemap.map.getBounds();
-  const [west, south, east, north] = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+  const [west, south, east, north] = bounds();
   const found = [];
   // One label a cell of about its own size: more would only cover each other.
   const cellLon = ((east - west) / basemap.map.getContainer().clientWidth) * 84 * magnified();
