@@ -20,6 +20,7 @@ CONFIG = "config"  # words, catalogue, marks for the client; written once
 SELECTION = "selection"  # {"kind": "incident|unit|element|point", …} or None; written by the client
 REFRESH = "refresh"  # number the client raises when the selected incident changed
 SCENE_TICK = "scene-tick"  # number the client raises when times by road may have aged
+SCENE_AT = "scene-at"  # [lon, lat] that the drawn rings lead to, or None
 SCENE = "scene"  # what the map draws of the last scene: rings, streets, cameras
 TOAST = "toast"
 HELP = "help"
@@ -66,6 +67,27 @@ NEW_CANCEL = "new-cancel"
 NEW_ERROR = "new-error"
 NEW_KEY = "new-key"  # idempotency key of the form as it stands open
 
+# place of an incident that is there already
+LOCATE_DIALOG = "locate-dialog"
+LOCATE_TITLE = "locate-title"
+LOCATE_PICKER = PlacePicker("locate-place", "locate-pick", "locate-point", "locate-point-label", "locate-clear")
+LOCATE_SEND = "locate-send"
+LOCATE_CANCEL = "locate-cancel"
+LOCATE_ERROR = "locate-error"
+LOCATE_PENDING = "locate-pending"  # {"incident", "key"}
+LOCATED = "located"  # {"lon", "lat"} of the incident just located: the map goes there
+
+# type, grade and text of an incident that is there already
+CLASSIFY_DIALOG = "classify-dialog"
+CLASSIFY_TITLE = "classify-title"
+CLASSIFY_TYPE = "classify-type"
+CLASSIFY_GRADE = "classify-grade"
+CLASSIFY_TEXT = "classify-text"
+CLASSIFY_SEND = "classify-send"
+CLASSIFY_CANCEL = "classify-cancel"
+CLASSIFY_ERROR = "classify-error"
+CLASSIFY_PENDING = "classify-pending"  # {"incident", "version", "key", "before"}
+
 # wall
 WALL = "wall"
 
@@ -77,6 +99,11 @@ ASK_CHOICE = "ask-choice"
 ASK_SEND = "ask-send"
 ASK_CANCEL = "ask-cancel"
 ASK_PENDING = "ask-pending"  # the command that waits for its text
+
+
+def form(command: str, incident_id: str) -> dict[str, str]:
+    """Id of a button that opens the form of `command` for an incident."""
+    return {"type": "form", "command": command, "incident": incident_id}
 
 
 def act(command: str, incident_id: str, unit_id: str = "") -> dict[str, str]:

@@ -111,10 +111,15 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
         fields["disposition"] = choice or ""
     if name == "divert":
         fields["to"] = choice or ""
-    shown = pending.get("shown") or {}
-    if name in JUDGED and shown.get("incident") == pending["incident"]:
-        fields["expected_version"] = shown["version"]
+    if name in JUDGED:
+        fields["expected_version"] = version_shown(pending.get("shown"), pending["incident"])
     return msgspec.convert(fields, AnyIncidentCommand)
+
+
+def version_shown(shown: dict[str, Any] | None, incident_id: str) -> int | None:
+    """Version of the incident in the panel; None when the panel shows something else."""
+    version: int | None = shown["version"] if shown and shown.get("incident") == incident_id else None
+    return version
 
 
 async def send(services: Services, actor: Actor, pending: dict[str, Any], text: str, choice: str | None, facts: Facts) -> Said:

@@ -11,8 +11,9 @@ from dashboard.callbacks.context import actor_of_callback, facts_for
 from dashboard.callbacks.selection import visible_incident
 from dashboard.layouts.parts import empty
 from dashboard.layouts.scene import scene_panel
+from dashboard.layouts.unlocated import unlocated_panel
 from dispatch.errors import DispatchError
-from dispatch.model import Actor, Incident
+from dispatch.model import Actor, Incident, Unit, UnitStatus
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -24,16 +25,20 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.PANEL_SCENE, "children"),
         Output(ids.SCENE, "data"),
+        Output(ids.SCENE_AT, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.SCENE_TICK, "data"),
+        State(ids.SCENE_AT, "data"),
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    async def on_scene(selection: dict[str, Any] | None, _tick: Any, page: dict[str, Any]) -> tuple[Any, Any]:
+    async def on_scene(selection: dict[str, Any] | None, _tick: Any, drawn_at: list[float] | None, page: dict[str, Any]) -> Any:
         again = ctx.triggered_id == ids.SCENE_TICK
         children, drawn = await scene_of(services, actor_of_callback(app, page), selection, page)
-        # The rings stay while units move: only the list is drawn again.
-        return children, no_update if again else drawn
+        # The rings stay while units move: only the list is drawn again. They move with the incident's point.
+        if again and drawn["at"] == drawn_at:
+            return children, no_update, no_update
+        return children, drawn, drawn["at"]
 
     app.clientside_callback(ClientsideFunction("liandong", "drawScene"), Input(ids.SCENE, "data"), prevent_initial_call=True)
 
@@ -43,18 +48,18 @@ async def scene_of(services: Services, actor: Actor, selection: dict[str, Any] |
 
     The drawing names the selection it belongs to: the browser hides the list until it is that of the present selection.
     """
+    nothing: dict[str, Any] = {"rings": None, "at": None, "point": None, "selection": selection}
     kind = (selection or {}).get("kind")
     if selection is None or kind not in ("incident", "point"):
-        return [], {"rings": None, "point": None, "selection": selection}
+        return [], nothing
     facts = facts_for(services, actor, page)
     incident: Incident | None = None
-    nothing: dict[str, Any] = {"rings": None, "point": None, "selection": selection}
     if kind == "incident":
         incident = await visible_incident(services, actor, selection["incident_id"])
         if incident is None:
             return [], nothing
         if incident.lon is None or incident.lat is None:
-            return empty(facts.words("Not located yet: it has no ring. Find its place first, or push it to a station.")), nothing
+            return unlocated_panel(incident, able_units(services, actor, incident), facts), nothing
         lon, lat = incident.lon, incident.lat
     else:
         lon, lat = float(selection["lon"]), float(selection["lat"])
@@ -62,5 +67,20 @@ async def scene_of(services: Services, actor: Actor, selection: dict[str, Any] |
         found = await services.scene.scene(lon, lat, actor, incident)
     except DispatchError as refused:
         return empty(refused.detail), nothing
-    drawn = {"rings": found["rings"], "point": None if incident else [lon, lat], "selection": selection}
+    drawn = {"rings": found["rings"], "at": [lon, lat], "point": None if incident else [lon, lat], "selection": selection}
     return scene_panel(found, incident, facts), drawn
+
+
+def able_units(services: Services, actor: Actor, incident: Incident) -> list[Unit]:
+    """Available units of the responsible organisation, and of those below it, that the actor may see and command; by callsign."""
+    picture, authority = services.handler.picture, services.authority
+    codes = services.organisations.reach(incident.org_code, services.clock.now().date())
+    found = [
+        unit
+        for unit in picture.units.values()
+        if unit.status == UnitStatus.AVAILABLE
+        and unit.org_code in codes
+        and authority.may_see_unit(actor, unit, picture)
+        and authority.in_scope(actor, unit.org_code)
+    ]
+    return sorted(found, key=lambda unit: (unit.callsign, unit.unit_id))

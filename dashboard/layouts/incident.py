@@ -113,7 +113,20 @@ def actions(incident: Incident, facts: Facts) -> html.Div:
         )
         for command in offered
     ]
-    return html.Div(buttons, className="actions")
+    return html.Div([*_forms(incident, facts), *buttons], className="actions")
+
+
+def _forms(incident: Incident, facts: Facts) -> list[html.Button]:
+    """Buttons that open a form: the place, first of all while there is none, and what the incident is."""
+    if not incident.is_open:
+        return []
+    words, unlocated = facts.words, incident.lon is None
+    forms = [("locate", words("Locate") if unlocated else words("Move the point")), ("classify", words("Classify"))]
+    return [
+        html.Button(label, id=ids.form(command, incident.incident_id), className="primary" if command == "locate" and unlocated else "")
+        for command, label in forms
+        if facts.may(command)
+    ]
 
 
 def offered_commands(incident: Incident) -> list[str]:

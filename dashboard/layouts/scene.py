@@ -52,13 +52,13 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
         if not ring["available"]:
             children.append(_empty_ring(ring, units, facts))
         shown, more = ring["unit_ids"][:_SHOWN_IN_RING], len(ring["unit_ids"][_SHOWN_IN_RING:])
-        children.extend(_unit(units[unit_id], incident, command, unit_id == top, facts) for unit_id in shown)
+        children.extend(unit_row(units[unit_id], incident, command, unit_id == top, facts) for unit_id in shown)
         if more:
             children.append(empty(words("and {n} more in this ring", n=more)))
     beyond = [unit for unit in scene["units"] if unit["ring_minutes"] is None][:_SHOWN_BEYOND]
     if beyond:
         children.append(html.H4([html.I(className="ring-out"), words("Beyond the rings")]))
-        children.extend(_unit(unit, incident, command, unit["unit_id"] == top, facts) for unit in beyond)
+        children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in beyond)
     if not scene["units"]:
         children = [empty(words("No unit that you may see can be there by road."))]
     return section(words("Who can be there, by road"), children, note=words("now"), name="who")
@@ -93,8 +93,10 @@ def _empty_ring(ring: Json, units: dict[str, Json], facts: Facts) -> html.P:
     return empty(words("Nobody available in this ring. The nearest beyond it: {unit}, {eta} by road.", unit=beyond["callsign"], eta=eta))
 
 
-def _unit(unit: Json, incident: Incident | None, command: str | None, is_top: bool, facts: Facts) -> html.Div:
+def unit_row(unit: Json, incident: Incident | None, command: str | None, is_top: bool, facts: Facts) -> html.Div:
+    """One unit with its times by road, where there are any, and the button that sends it."""
     words = facts.words
+    times = [] if unit["eta_s"] is None else [_times(unit, facts)]
     push: list[Any] = []
     if command and incident is not None and unit["available"] and not unit["assigned"]:
         push = [
@@ -115,14 +117,19 @@ def _unit(unit: Json, incident: Incident | None, command: str | None, is_top: bo
                 className="unit-main",
                 **{"data-select": json.dumps({"kind": "unit", "unit_id": unit["unit_id"]})},
             ),
-            html.Div(
-                [html.B(words.eta(unit["eta_s"])), html.Span(words.distance(unit["distance_m"]))],
-                className="eta",
-                title=words("{total} with {turnout} turnout", total=words.eta(unit["arrival_s"]), turnout=words.eta(unit["turnout_s"])),
-            ),
+            *times,
             *push,
         ],
         className=f"unit-row{' recommended' if unit['recommended'] else ''}",
+    )
+
+
+def _times(unit: Json, facts: Facts) -> html.Div:
+    words = facts.words
+    return html.Div(
+        [html.B(words.eta(unit["eta_s"])), html.Span(words.distance(unit["distance_m"]))],
+        className="eta",
+        title=words("{total} with {turnout} turnout", total=words.eta(unit["arrival_s"]), turnout=words.eta(unit["turnout_s"])),
     )
 
 

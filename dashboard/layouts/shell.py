@@ -11,7 +11,9 @@ from dashboard.figures.city_map import city_map, first_view
 from dashboard.i18n import GRADES, KINDS, STAGES, STATUSES, client_words
 from dashboard.layouts.ask import ask
 from dashboard.layouts.catalogue import catalogue_panel
+from dashboard.layouts.classify import classify
 from dashboard.layouts.help import key_help
+from dashboard.layouts.locate import locate
 from dashboard.layouts.map import city_map_panel
 from dashboard.layouts.new_incident import new_incident
 from dashboard.layouts.page import Page
@@ -46,11 +48,16 @@ def shell(services: Services, page: Page) -> html.Div:
                 id=ids.BODY,
             ),
             new_incident(services.codes, page),
+            locate(page),
+            classify(services.codes, page),
             ask(page),
             key_help(page),
             html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
             dcc.Store(id=ids.CONFIG, data=client_config(services, page)),
-            *(dcc.Store(id=name) for name in (ids.SELECTION, ids.REFRESH, ids.SCENE_TICK, ids.SCENE, ids.SAID, ids.SHOWN, ids.CHOSEN)),
+            *(
+                dcc.Store(id=name)
+                for name in (ids.SELECTION, ids.REFRESH, ids.SCENE_TICK, ids.SCENE, ids.SCENE_AT, ids.SAID, ids.SHOWN, ids.CHOSEN)
+            ),
             dcc.Store(id=ids.PAGE, data={"lang": words.language}),
         ],
         id=ids.APP,

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.desk_server import DeskServer, Visitor
-from tests.cities import degrees
+from tests.cities import WEST, degrees
 
 pytestmark = pytest.mark.browser
 
@@ -109,6 +109,41 @@ def test_an_incident_is_entered_by_hand(operator: Visitor, desk: DeskServer) -> 
     assert len(found) == 1
     assert found[0].lon is None
     assert "no ring" in operator.page.locator("#panel-scene").inner_text()
+    operator.page.keyboard.press("Escape")
+
+
+def test_an_incident_without_a_point_is_located_on_the_map(operator: Visitor, desk: DeskServer) -> None:
+    incident_id = desk.incident(lon=None, lat=None, text="no idea where", incident_type="fraud", org_code=WEST)
+    rings = "liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'ring-areas').props.data.length"
+    centre_on(operator, 500, 500, 15)
+    operator.page.locator(".card:has-text('Fraud')").click()
+    operator.page.wait_for_selector("#panel-scene .unit-row .push")
+    assert "without a point there is no ring" in operator.page.locator("#panel-scene").inner_text()
+    assert operator.knows(rings) == 0
+    operator.page.locator("#panel-body .actions button.primary", has_text="Locate").click()
+    operator.page.wait_for_selector("#locate-dialog:not([hidden])")
+    operator.page.click("#locate-send")
+    operator.page.wait_for_selector("#locate-error:has-text('Choose a place')")
+    operator.page.click("#locate-pick")
+    operator.page.wait_for_selector("html.picking")
+    stage = operator.page.locator("#map canvas").first.bounding_box()
+    assert stage is not None
+    operator.page.mouse.click(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
+    operator.page.wait_for_selector("html:not(.picking)")
+    operator.page.wait_for_selector("#locate-point-label:has-text(', ')")
+    operator.page.click("#locate-send")
+    operator.page.wait_for_selector("#locate-dialog", state="hidden")
+    operator.page.wait_for_selector("#panel-scene .unit-row .eta")
+    operator.until(f"{rings} >= 1")
+    found = desk.services.handler.picture.incidents[incident_id]
+    lon, lat = degrees(500, 500)
+    assert (found.lon, found.lat) == (pytest.approx(lon, abs=2e-3), pytest.approx(lat, abs=2e-3))
+    operator.page.locator("#panel-body .actions button", has_text="Classify").click()
+    operator.page.wait_for_selector("#classify-dialog:not([hidden])")
+    assert operator.page.input_value("#classify-text") == "no idea where"
+    operator.page.fill("#classify-text", "at the crossing")
+    operator.page.click("#classify-send")
+    operator.page.wait_for_selector("#panel-body blockquote:has-text('at the crossing')")
     operator.page.keyboard.press("Escape")
 
 

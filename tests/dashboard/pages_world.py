@@ -49,6 +49,6 @@ def parts_of(component: Any, kind: str | None = None) -> list[Any]:
 
 
 def commands_in(component: Any) -> list[tuple[str, str]]:
-    """(command, unit) of every button that sends one, in order."""
+    """(command, unit) of every button that sends one or opens its form, in order."""
     ids = [getattr(button, "id", None) for button in parts_of(component, "Button")]
-    return [(one["command"], one["unit"]) for one in ids if isinstance(one, dict)]
+    return [(one["command"], one.get("unit", "")) for one in ids if isinstance(one, dict)]

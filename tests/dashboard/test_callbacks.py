@@ -8,14 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
+from dashboard.callbacks import classify, locate
 from dashboard.callbacks.commands import choices, command_of, question, send
 from dashboard.callbacks.context import facts_for
 from dashboard.callbacks.place import place_options
-from dashboard.callbacks.scene import scene_of
+from dashboard.callbacks.scene import able_units, scene_of
 from dashboard.callbacks.selection import panel_of
 from dashboard.i18n import words_in as words
-from dispatch.commands import Close, Feedback, Push
-from dispatch.model import Actor
+from dispatch.commands import Close, Feedback, Push, ReceiveIncident, SetUnitStatus
+from dispatch.model import Actor, Grade, UnitStatus
 from geodata.places import Place
 from operations.authority import as_wall
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
@@ -97,11 +98,98 @@ def test_a_viewer_sees_the_scene_without_a_push(city: ApiCity) -> None:
     assert commands_in(children) == []
 
 
-def test_an_incident_without_a_point_has_no_ring_and_says_so(city: ApiCity) -> None:
-    incident_id = city.incident("commander", lon=None, lat=None, address="somewhere")["incident_id"]
+def unlocated(city: ApiCity) -> str:
+    """An incident of the western station without a point; its id."""
+    command = ReceiveIncident(incident_type="assault", grade=Grade.URGENT, address="somewhere", org_code=WEST)
+    incident_id: str = city.handle(command).incident_id
+    return incident_id
+
+
+def test_an_incident_without_a_point_says_why_and_lists_who_could_go(city: ApiCity) -> None:
+    city.unit("idle-b", callsign="ZZ 2")
+    city.unit("idle-a", callsign="ZZ 1", at_m=None)
+    city.unit("resting", callsign="ZZ 3")
+    city.unit("elsewhere", org_code=EAST)
+    city.handle(SetUnitStatus(unit_id="resting", status=UnitStatus.OUT_OF_SERVICE))
+    incident_id = unlocated(city)
     children, drawn = scene(city, {"kind": "incident", "incident_id": incident_id})
-    assert "Not located yet" in words_in(children)
-    assert drawn["rings"] is None
+    assert "without a point there is no ring" in words_in(children)
+    assert (drawn["rings"], drawn["at"]) == (None, None)
+    units = able_units(city.services, COMMANDER, city.services.handler.picture.incidents[incident_id])
+    assert [unit.unit_id for unit in units][-2:] == ["idle-a", "idle-b"]
+    assert {"resting", "elsewhere"} & {unit.unit_id for unit in units} == set()
+    pushes = [unit_id for command, unit_id in commands_in(children) if command == "push"]
+    assert pushes == [unit.unit_id for unit in units][:20]
+    assert ":" not in words_in(parts_of(children, "Section")), "a time by road without a point"
+
+
+def test_units_that_the_reader_may_not_see_or_command_are_not_offered(city: ApiCity) -> None:
+    city.unit("plain", marked=False)
+    incident_id = unlocated(city)
+    incident = city.services.handler.picture.incidents[incident_id]
+    assert "plain" in {unit.unit_id for unit in able_units(city.services, COMMANDER, incident)}
+    assert "plain" not in {unit.unit_id for unit in able_units(city.services, as_wall(COMMANDER), incident)}
+    assert able_units(city.services, Actor("east", "commander", EAST), incident) == []
+
+
+def test_an_incident_without_a_point_can_be_pushed_and_then_located(city: ApiCity) -> None:
+    city.unit("blind")
+    incident_id = unlocated(city)
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    said = city.run(send(city.services, COMMANDER, pressed("push", incident_id, "blind"), "", None, facts))
+    assert said["kind"] == "good"
+    lon, lat = degrees(500, 500)
+    pending = {"incident": incident_id, "key": "first-point", "shown": {"incident": incident_id, "version": 2}}
+    point = {"lon": lon, "lat": lat, "address": ""}
+    assert city.run(locate.send(city.services, COMMANDER, pending, point, facts.words)) == ""
+    found = city.services.handler.picture.incidents[incident_id]
+    assert (found.lon, found.lat, found.address) == (lon, lat, "somewhere")
+    assert found.active_assignments[0].promised_eta_s is not None
+    _, drawn = scene(city, {"kind": "incident", "incident_id": incident_id})
+    assert drawn["at"] == [lon, lat]
+    assert drawn["rings"] is not None
+
+
+def test_a_point_is_refused_in_words(city: ApiCity) -> None:
+    incident_id = unlocated(city)
+    spoken = words("en")
+    pending = {"incident": incident_id, "key": "no-point", "shown": None}
+    assert "Choose a place" in city.run(locate.send(city.services, COMMANDER, pending, None, spoken))
+    point = {"lon": degrees(500, 500)[0], "lat": degrees(500, 500)[1], "address": ""}
+    city.command(incident_id, "note", "commander", text="something new")
+    old = pending | {"key": "old", "shown": {"incident": incident_id, "version": 1}}
+    assert city.run(locate.send(city.services, COMMANDER, old, point, spoken))
+    assert "viewer" in city.run(locate.send(city.services, VIEWER, pending | {"key": "denied"}, point, spoken))
+    assert city.services.handler.picture.incidents[incident_id].lon is None
+
+
+def test_the_place_comes_first_while_there_is_none(city: ApiCity) -> None:
+    incident_id = unlocated(city)
+    buttons = [b for b in parts_of(panel(city, {"kind": "incident", "incident_id": incident_id})[0], "Button") if b.id["type"] == "form"]
+    assert [(b.id["command"], b.className) for b in buttons] == [("locate", "primary"), ("classify", "")]
+    assert words_in(buttons) == "Locate Classify"
+    located = city.incident("commander")["incident_id"]
+    above, _, _ = panel(city, {"kind": "incident", "incident_id": located})
+    assert "Move the point Classify" in words_in(above)
+    assert commands_in(panel(city, {"kind": "incident", "incident_id": located}, VIEWER)[0]) == []
+    city.command(located, "cancel", "commander", text="withdrawn")
+    closed, _, _ = panel(city, {"kind": "incident", "incident_id": located})
+    assert {command for command, _ in commands_in(closed)} == {"reopen", "note"}
+
+
+def test_a_new_judgement_changes_only_what_was_changed(city: ApiCity) -> None:
+    incident_id = city.incident("commander", text="two men fight", grade=2)["incident_id"]
+    before = {"incident_type": "assault", "grade": 2, "text": "two men fight"}
+    pending = {"incident": incident_id, "version": 1, "key": "judged", "before": before}
+    spoken = words("en")
+    assert city.run(classify.send(city.services, COMMANDER, pending, dict(before), spoken)) == "Nothing has been changed."
+    after = before | {"incident_type": "knife_attack", "grade": 1}
+    assert city.run(classify.send(city.services, COMMANDER, pending, after, spoken)) == ""
+    found = city.services.handler.picture.incidents[incident_id]
+    assert (found.incident_type, found.grade, found.text) == ("knife_attack", Grade.MAJOR, "two men fight")
+    stale = pending | {"key": "stale"}
+    assert city.run(classify.send(city.services, COMMANDER, stale, before | {"text": "other"}, spoken))
+    assert city.services.handler.picture.incidents[incident_id].text == "two men fight"
 
 
 def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> None:

@@ -39,6 +39,8 @@ function escape() {
   if (state.picking) tell("picking", false);
   else if (!hidden("help")) toggleHelp(false);
   else if (!hidden("ask")) press("ask-cancel");
+  else if (!hidden("classify-dialog")) press("classify-cancel");
+  else if (!hidden("locate-dialog")) press("locate-cancel");
   else if (!hidden("new-dialog")) press("new-cancel");
   else select(null);
 }

@@ -31,6 +31,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     }),
     panelShows: quietly((shown) => isPresent(shown) && document.documentElement.classList.remove("panel-waiting")),
     toast: quietly((said) => said && toast(said)),
+    located: quietly((point) => point && moveCamera({ ...point, zoom: Math.max(14, basemap.map.getZoom()) })),
     choose: quietly((selection) => selection && select(selection)),
   },
 });
@@ -138,7 +139,7 @@ function clicked(info, event) {
   if (isWall()) return;
   const [lon, lat] = info.coordinate || [];
   if (state.picking) {
-    setProps("new-point", { data: { lon, lat, address: "" } });
+    setProps(state.picking, { data: { lon, lat, address: "" } });
     tell("picking", false);
     return;
   }
@@ -153,7 +154,7 @@ function clicked(info, event) {
 
 function picking(now) {
   state.picking = now;
-  document.documentElement.classList.toggle("picking", now);
+  document.documentElement.classList.toggle("picking", Boolean(now));
 }
 
 // Rings and reached streets of the last scene, as GeoJSON from the server.
@@ -197,9 +198,16 @@ function wire() {
     if (look && !event.target.closest("button")) moveCamera({ lon: Number(look.dataset.lon), lat: Number(look.dataset.lat), zoom: Math.max(16, basemap.map.getZoom()) });
   });
   document.getElementById("panel-close").addEventListener("click", () => select(null));
-  document.getElementById("new-pick").addEventListener("click", () => tell("picking", true));
+  for (const form of ["new", "locate"]) {
+    document.getElementById(`${form}-pick`).addEventListener("click", () => tell("picking", `${form}-point`));
+  }
   document.getElementById("new-open").addEventListener("click", () => openForm());
-  document.getElementById("new-cancel").addEventListener("click", () => setProps("new-dialog", { hidden: true }));
+  for (const form of ["new", "locate", "classify"]) {
+    document.getElementById(`${form}-cancel`).addEventListener("click", () => {
+      tell("picking", false);
+      setProps(`${form}-dialog`, { hidden: true });
+    });
+  }
   focusDialogs();
   document.getElementById("ask-cancel").addEventListener("click", () => setProps("ask", { hidden: true }));
 }
@@ -216,13 +224,16 @@ function toast({ kind, text }) {
 
 // A dialog that appears takes the keys: the text to be written is in hand at once.
 function focusDialogs() {
-  const ask = document.getElementById("ask");
-  new MutationObserver(() => {
-    if (!ask.hidden) setTimeout(() => document.querySelector("#ask textarea")?.focus(), 30);
-  }).observe(ask, { attributes: true, attributeFilter: ["hidden"] });
+  for (const id of ["ask", "classify-dialog"]) {
+    const dialog = document.getElementById(id);
+    new MutationObserver(() => {
+      if (!dialog.hidden) setTimeout(() => dialog.querySelector("textarea")?.focus(), 30);
+    }).observe(dialog, { attributes: true, attributeFilter: ["hidden"] });
+  }
 }
 
 function openForm() {
   setProps("new-key", { data: newId() });
+  setProps("locate-dialog", { hidden: true }); // it would lie over this one
   setProps("new-dialog", { hidden: false });
 }
