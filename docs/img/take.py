@@ -80,7 +80,7 @@ def take(camera: Camera, server: RunningServer) -> None:
     call = {"incident_type": "assault", "grade": 2, "text": "酒后互殴，有人头部流血", "address": "鼓楼步行街", **SCENE}
     incident_id = operator.post("/api/v1/incidents", json=call).json()["incident_id"]
     for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
-        selected = f"/%3Fincident%3D{incident_id}%26theme%3D{scheme}"
+        selected = f"/%3Fincident%3D{incident_id}%26theme%3D{scheme}%26lon%3D{SCENE['lon']}%26lat%3D{SCENE['lat']}%26zoom%3D13.6"
         camera.keep(camera.page(selected, "operator", DESK, language, scheme), f"desk-{scheme}-{word}")
         for screen in ("all", "map", "queue"):
             camera.keep(

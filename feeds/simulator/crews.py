@@ -59,7 +59,7 @@ def plan_crews(organisations: list[dict[str, Any]], count: int, random: np.rando
     for station_index, kind_index in sorted(zip(chosen.tolist(), kinds.tolist(), strict=True)):
         station, kind = stations[station_index], tuple(KIND_SHARES)[kind_index]
         number = counters[station["code"]] = counters.get(station["code"], 0) + 1
-        short = station["name"].removesuffix("派出所").removesuffix("Police Station").strip()
+        short = _spoken(station["name"])
         unit_id = f"{station['code'][:10].rstrip('0') or station['code']}-{number:02d}".lower()
         phones = kind is not UnitKind.FOOT_PATROL and random.random() < SHARE_WITH_PHONES
         crews.append(
@@ -77,6 +77,14 @@ def plan_crews(organisations: list[dict[str, Any]], count: int, random: np.rando
             )
         )
     return crews
+
+
+def _spoken(organisation: str) -> str:
+    """What is left of an organisation's name in a callsign: 江厦 of 江厦派出所, 江北特警 of 宁波市公安局江北分局特警大队."""
+    short = organisation.rpartition("公安局")[2]
+    for word in ("分局", "大队", "支队", "派出所", "Police Station"):
+        short = short.replace(word, "")
+    return short.strip() or organisation
 
 
 def hand_driven_crew(city: City, unit_id: str) -> CrewPlan:

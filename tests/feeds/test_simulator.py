@@ -72,6 +72,17 @@ def test_crews_move_and_their_reports_say_where(city: City, travel: TravelTimes)
     assert len(places) > len(positions) / 3
 
 
+@pytest.mark.parametrize(
+    ("name", "spoken"),
+    [("江厦派出所", "江厦"), ("宁波市公安局江北分局特警大队", "江北特警"), ("Central Police Station", "Central")],
+)
+def test_callsigns_are_short(name: str, spoken: str) -> None:
+    station = {"code": "330203010000", "name": name, "level": "station", "parent": None, "has_command_room": True, "lon": 0, "lat": 0}
+    (crew,) = plan_crews([station], 1, np.random.default_rng(1))
+    assert crew.callsign.startswith(spoken)
+    assert len(crew.callsign) <= len(spoken) + 3
+
+
 def test_some_crews_have_a_car_and_two_phones(city: City) -> None:
     crews = plan_crews(city.organisations(), 200, np.random.default_rng(1))
     assert len({c.unit_id for c in crews}) == 200
