@@ -214,7 +214,8 @@ def _batch_of(reports: Sequence[PositionReport], rows: NDArray[np.int64], datum:
         row=rows,
         lon=np.array([report.lon for report in reports], dtype=np.float64),
         lat=np.array([report.lat for report in reports], dtype=np.float64),
-        position_at=np.array([report.position_at.timestamp() for report in reports], dtype=np.float64),
+        # To the millisecond, as tracks keep it: which of two fixes is the newer one must not change when it is read back.
+        position_at=np.round([report.position_at.timestamp() for report in reports], 3),
         # None becomes NaN.
         heading_deg=np.array([report.heading_deg for report in reports], dtype=np.float64),
         speed_mps=np.array([report.speed_mps for report in reports], dtype=np.float64),

@@ -6,7 +6,8 @@ copy what they need first, because a later write changes the arrays in place and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ UNREGISTERED = 4  # made by a position of an unknown unit
 PLAIN_CLOTHES = 8  # 便衣: seen by its own command and the city only
 SIMULATED = 16  # moved by the demo feed
 
-# product.md: "a disagreement over 300 m is shown". Trackers are compared only while both are this fresh, and the flag
+# A larger disagreement is shown. Trackers are compared only while both are this fresh, and the flag
 # stays this long after the last disagreement, so that three trackers of which one is off do not make it flicker.
 DISAGREEMENT_M = 300.0
 DISAGREEMENT_KEPT_S = 60.0
@@ -143,8 +144,9 @@ class PositionTable:
         """Write a batch of fixes, equally long arrays; a unit may occur more than once.
 
         Degrees, m/s, Unix s; NaN heading or speed is unknown. `tracker` numbers who measured (None: one per unit).
-        True for each fix that is now its unit's position: the newest by `position_at`. The others, repeats and late
-        fixes, freshen `received_at` only. A newer fix of an unmoved unit moves `position_at`, but is no change.
+        True for each fix that is now its unit's position: the newest by `position_at`; of two trackers' fixes of one instant
+        the one heard last, as in the tracks. The others, repeats and late fixes, freshen `received_at` only. A newer fix of
+        an unmoved unit moves `position_at`, but is no change.
         """
         n = len(indices)
         if n == 0:
@@ -158,7 +160,8 @@ class PositionTable:
         self._note_disagreement(indices, lon, lat, position_at, tracker)
         self.received_at[indices] = np.maximum(self.received_at[indices], received_at)
         self.heard_seq[indices] = self.seq
-        newest = position_at > self.position_at[indices]
+        before = self.position_at[indices]
+        newest = (position_at > before) | ((position_at == before) & (tracker != self.tracker[indices]))
         if not newest.all():
             indices, lon, lat, position_at = indices[newest], lon[newest], lat[newest], position_at[newest]
             heading_deg, speed_mps, tracker = heading_deg[newest], speed_mps[newest], tracker[newest]
@@ -190,13 +193,9 @@ class PositionTable:
         """
         received = np.broadcast_to(np.asarray(received_at, dtype=np.float64), indices.shape)
         accepted = np.zeros(len(indices), dtype=bool)
-        left = np.argsort(-position_at, kind="stable")
-        rounds: list[Indices] = []
-        while len(left) and len(rounds) < ROUNDS:
-            _, first = np.unique(indices[left], return_index=True)
-            rounds.append(left[first])
-            left = np.delete(left, first)
-        for chosen in reversed(rounds):
+        newest_first = np.argsort(position_at, kind="stable")[::-1]
+        kept = np.sort(np.concatenate(list(islice(_one_each(newest_first, indices), ROUNDS))))
+        for chosen in _one_each(kept[np.argsort(position_at[kept], kind="stable")], indices):
             doubted = None if suspicious is None else suspicious[chosen]
             newest = self.write(
                 indices[chosen],
@@ -287,6 +286,14 @@ class PositionTable:
         for name in ("position_at", "received_at", "status", "kind", "flags", "changed_seq", "heard_seq", "disagreed_at", "_mark"):
             setattr(self, name, longer(getattr(self, name), 0))
         self.tracker = longer(self.tracker, NO_TRACKER)
+
+
+def _one_each(order: Indices, indices: Indices) -> Iterator[Indices]:
+    """The places of `order` in rounds: the first of each unit, then the second of those that have more, and so on."""
+    while len(order):
+        _, first = np.unique(indices[order], return_index=True)
+        yield order[first]
+        order = np.delete(order, first)
 
 
 def _same_number(new: NDArray[Any], old: NDArray[Any]) -> NDArray[np.bool_]:

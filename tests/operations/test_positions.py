@@ -156,16 +156,19 @@ FIX = st.tuples(st.integers(0, 3), st.integers(0, 40), st.integers(0, 2))
 @given(st.lists(st.lists(FIX, max_size=12), max_size=8))
 def test_any_batching_ends_at_each_units_newest_fix(batches):
     table = table_of("a", "b", "c", "d")
-    newest: dict[int, int] = {}
+    newest: dict[int, tuple[int, int]] = {}  # by unit: instant and tracker
     for batch in batches:
         before = dict(newest)
-        fixes = [(unit, 121.0 + at / 100, 29.0, NOW + at, tracker) for unit, at, tracker in batch]
+        fixes = [(unit, 121.0 + at / 100 + tracker / 10_000, 29.0, NOW + at, tracker) for unit, at, tracker in batch]
         accepted = write(table, *fixes) if fixes else []
-        for unit, at, _ in batch:
-            newest[unit] = max(newest.get(unit, -1), at)
-        winners = [(unit, at) for (unit, at, _), won in zip(batch, accepted, strict=True) if won]
-        assert sorted(winners) == sorted((unit, at) for unit, at in newest.items() if before.get(unit) != at)
+        for unit, at, tracker in batch:
+            if at >= newest.get(unit, (-1, 0))[0]:
+                newest[unit] = (at, tracker)
+        winners = {(unit, (at, tracker)) for (unit, at, tracker), won in zip(batch, accepted, strict=True) if won}
+        assert winners >= newest.items() - before.items()
+        assert winners <= newest.items()
     for unit in range(4):
-        assert table.position_at[unit] == (NOW + newest[unit] if unit in newest else 0.0)
+        assert table.position_at[unit] == (NOW + newest[unit][0] if unit in newest else 0.0)
         if unit in newest:
-            assert table.lon[unit] == 121.0 + newest[unit] / 100
+            at, tracker = newest[unit]
+            assert table.lon[unit] == 121.0 + at / 100 + tracker / 10_000

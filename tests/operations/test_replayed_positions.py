@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dispatch.model import UnitStatus
@@ -49,6 +49,8 @@ STEPS = st.lists(st.tuples(st.integers(1, 1_500), st.lists(FIX, max_size=5) | ST
 
 @settings(deadline=None, max_examples=50)
 @given(STEPS)
+@example([(1, [(0, None, 0.0, 1, None, None), (0, None, 1.0, 0, None, None), (0, "phone", 0.0, 0, None, None)], False)])
+@example([(1, [(0, None, 0.0, 1, None, None), (0, "phone", 2e-06, 0, None, None)], False)])
 async def test_the_tracks_at_t_are_the_table_as_it_was_at_t(tmp_path_factory, steps):
     folder = tmp_path_factory.mktemp("tracks")
     house, writer = House(), TrackWriter(folder)
