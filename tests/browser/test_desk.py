@@ -44,7 +44,7 @@ def test_units_come_and_glide(operator: Visitor) -> None:
 def test_an_incident_appears_in_queue_counters_and_on_the_map(operator: Visitor, desk: DeskServer) -> None:
     desk.incident(text="one", grade=1)
     operator.page.wait_for_selector(".card.grade-1")
-    assert operator.page.locator("[data-grade-count='1']").first.inner_text() == "1"
+    operator.until("document.querySelector(\"[data-grade-count='1']\").innerText === '1'")
     operator.until("liandong.basemap.overlay._props.layers.some((layer) => layer.id === 'incidents' && layer.props.data.length === 1)")
 
 
@@ -142,7 +142,7 @@ def test_an_incident_without_a_point_is_located_on_the_map(operator: Visitor, de
     assert (found.lon, found.lat) == (pytest.approx(lon, abs=2e-4), pytest.approx(lat, abs=2e-4))
     operator.page.locator("#panel-body .actions button", has_text="Classify").click()
     operator.page.wait_for_selector("#classify-dialog:not([hidden])")
-    assert operator.page.input_value("#classify-text") == "no idea where"
+    operator.until("document.querySelector('#classify-text').value === 'no idea where'")
     operator.page.fill("#classify-text", "at the crossing")
     operator.page.click("#classify-send")
     operator.page.wait_for_selector("#panel-body blockquote:has-text('at the crossing')")
