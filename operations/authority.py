@@ -161,11 +161,11 @@ class Authority:
         """Supervision of the scope, and desks of a level above; never a crew, which may be the one complained of."""
         if actor.kind == "system":
             return True
-        if actor.kind == WALL or actor.role in (Role.OFFICER, Role.VIEWER):
+        if actor.kind == WALL or incident.org_code not in self.visible_orgs(actor):
             return False
-        if incident.org_code not in self.visible_orgs(actor):
-            return False
-        return is_granted(actor.role, Action.SEE_COMPLAINTS) or incident.org_code != actor.org_code
+        if incident.org_code == actor.org_code:
+            return is_granted(actor.role, Action.SEE_COMPLAINTS)
+        return is_granted(actor.role, Action.SEE_COMPLAINTS_BELOW)
 
     def _may_see_plain_clothes(self, actor: Actor, unit: Unit) -> bool:
         """Their own command and the city, never a wall; a crew sees itself."""

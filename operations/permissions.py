@@ -38,6 +38,7 @@ class Action(StrEnum):
     SEE_EVIDENCE = "see_evidence"  # photos, videos, files of an incident
     SEE_CALLER = "see_caller"  # a caller's name and number, unmasked
     SEE_COMPLAINTS = "see_complaints"  # complaints against police of one's own scope
+    SEE_COMPLAINTS_BELOW = "see_complaints_below"  # those against organisations below one's own, never against one's own
     SEE_HEALTH = "see_health"
     SEE_METRICS = "see_metrics"
     EXPORT = "export"
@@ -84,7 +85,7 @@ READ = frozenset({A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE
 CREW = frozenset(
     {A.DELIVERED, A.SEEN, A.ACKNOWLEDGE, A.REFUSE, A.DEPART, A.ARRIVE, A.FEEDBACK, A.CLEAR, A.NOTE, A.ADD_UPLOAD, A.SET_UNIT_STATUS}
 )
-CALL_TAKING = frozenset({A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.NOTE, A.SEE_CALLER})
+CALL_TAKING = frozenset({A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW})
 SENDING = frozenset({A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.CANCEL, A.CLOSE, A.REGISTER_UNIT, A.WRITE_ELEMENT, A.PUSH_VIEW})
 JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
 DESK = READ | CALL_TAKING | CREW | SENDING | {A.SEE_EVIDENCE}
@@ -95,11 +96,11 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
     Role.COMMANDER: DESK | JUDGING | {A.EXPORT, A.MANAGE_WEBHOOKS},
-    Role.REVIEWER: READ | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE},
-    Role.SUPERVISOR: READ | JUDGING | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS},
+    Role.REVIEWER: READ | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW},
+    Role.SUPERVISOR: READ | JUDGING | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT}),
     # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
-    Role.ADMIN: frozenset(Action) - {A.SEE_COMPLAINTS, A.SEE_CALLER, A.USE_TERMINAL, A.FEED_IN},
+    Role.ADMIN: frozenset(Action) - {A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW, A.SEE_CALLER, A.USE_TERMINAL, A.FEED_IN},
 }
 
 # Roles that enter stages for crews of their scope; an officer only ever speaks for its own unit.

@@ -129,6 +129,7 @@ COMPLAINT = incident("i", STATION, assignment("car"), incident_type="complaint")
         (actor("operator", CITY), True),
         (actor("commander", STATION), False),
         (actor("admin", STATION), False),
+        (actor("admin", CITY), False),
         (actor("commander", OTHER), False),
         (actor("supervisor", OTHER), False),
         (actor("officer", STATION, "car"), False),
