@@ -18,6 +18,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from dispatch.errors import DispatchError
 from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
 
 LOCALE = Path(__file__).with_name("locale")
@@ -92,6 +93,45 @@ ROLES = {
     "admin": pgettext("role", "Administrator"),
 }
 
+# What the rules of `dispatch` and the authority say, in short; their own words, which name the values, stand behind.
+REFUSALS = {
+    "assignment-ended": pgettext("refusal", "The unit is no longer on this incident"),
+    "before-push": pgettext("refusal", "The time is before the push"),
+    "disposition-missing": pgettext("refusal", "An outcome is missing"),
+    "implausible-time": pgettext("refusal", "The time can't be right"),
+    "incident-ended": pgettext("refusal", "The incident is over"),
+    "incident-not-ended": pgettext("refusal", "The incident is still open"),
+    "key-reused": pgettext("refusal", "This was sent before with other contents"),
+    "name-missing": pgettext("refusal", "A name is missing"),
+    "no-feedback": pgettext("refusal", "There is no feedback yet"),
+    "no-point": pgettext("refusal", "The place is not known yet"),
+    "no-unit": pgettext("refusal", "This account belongs to no unit"),
+    "no-unit-on-incident": pgettext("refusal", "No unit is on this incident"),
+    "not-assigned": pgettext("refusal", "The unit was not pushed to this incident"),
+    "not-delivered-yet": pgettext("refusal", "The push has not arrived yet"),
+    "not-durable": pgettext("refusal", "It could not be stored; try again"),
+    "not-own-unit": pgettext("refusal", "Not your unit"),
+    "not-running": pgettext("refusal", "The system is starting or stopping; try again"),
+    "nothing-to-change": pgettext("refusal", "Nothing would change"),
+    "outside-scope": pgettext("refusal", "Outside your scope"),
+    "role-not-permitted": pgettext("refusal", "This account may not do that"),
+    "stage-backwards": pgettext("refusal", "Stages go forward only"),
+    "target-missing": pgettext("refusal", "Say where it is diverted to"),
+    "text-missing": pgettext("refusal", "A text is missing"),
+    "tracker-taken": pgettext("refusal", "The tracker belongs to another unit"),
+    "unit-assigned": pgettext("refusal", "The unit is on an incident"),
+    "unit-busy": pgettext("refusal", "The unit is on another incident"),
+    "unit-not-arrived": pgettext("refusal", "The unit is not on scene yet"),
+    "unit-off-duty": pgettext("refusal", "The unit is off duty"),
+    "units-not-named": pgettext("refusal", "Name the unit"),
+    "unknown-incident": pgettext("refusal", "No such incident, or you may not see it"),
+    "unknown-unit": pgettext("refusal", "No such unit, or you may not see it"),
+    "unknown-datum": pgettext("refusal", "Unknown coordinate datum"),
+    "unsound-key": pgettext("refusal", "The request can't be told apart from others"),
+    "unsound-point": pgettext("refusal", "The point can't be right"),
+    "unsound-text": pgettext("refusal", "The text is too long or can't be stored"),
+    "version-conflict": pgettext("refusal", "The incident has changed meanwhile"),
+}
 
 # Kinds of places in the search: those of the index, and the elements of the catalogue that stand in a city.
 PLACE_KINDS = {
@@ -157,6 +197,13 @@ class Words:
 
     def role(self, role: str) -> str:
         return self.entry(ROLES[role]) if role in ROLES else role
+
+    def refusal(self, refused: DispatchError) -> str:
+        """Why a command was refused. The rule's own words are English; other languages get it in short before them."""
+        pair = REFUSALS.get(refused.rule)
+        if pair is None or self.language not in _CATALOGUE_OF:
+            return refused.detail
+        return f"{self.entry(pair)} · {refused.detail}"
 
     def place_kind(self, kind: str) -> str:
         """What a found place is; a kind that only this city's data knows keeps its own name."""

@@ -127,5 +127,5 @@ async def send(services: Services, actor: Actor, pending: dict[str, Any], text: 
     try:
         await services.handler.handle(command_of(pending, text, choice), actor, pending["key"])
     except DispatchError as refused:
-        return {"kind": "bad", "text": refused.detail}
+        return {"kind": "bad", "text": facts.words.refusal(refused)}
     return {"kind": "good", "text": f"{question(pending, facts)} ✓"}

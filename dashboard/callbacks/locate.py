@@ -101,5 +101,5 @@ async def send(services: Services, actor: Actor, pending: dict[str, Any], point:
     try:
         await services.handler.handle(command, actor, pending["key"])
     except DispatchError as refused:
-        return refused.detail
+        return words.refusal(refused)
     return ""

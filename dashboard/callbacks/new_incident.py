@@ -80,6 +80,6 @@ def register(app: Dash, services: Services) -> None:
         try:
             outcome = await services.handler.handle(command, actor_of_callback(app, page), f"{key}:{clicks}" if key else None)
         except DispatchError as refused:
-            return (refused.detail, *(no_update,) * 6)
+            return (words.refusal(refused), *(no_update,) * 6)
         said = {"kind": "good", "text": words("Recorded.")}
         return "", True, said, {"kind": "incident", "incident_id": outcome.incident_id}, "", None, None

@@ -66,7 +66,7 @@ async def scene_of(services: Services, actor: Actor, selection: dict[str, Any] |
     try:
         found = await services.scene.scene(lon, lat, actor, incident)
     except DispatchError as refused:
-        return empty(refused.detail), nothing
+        return empty(facts.words.refusal(refused)), nothing
     drawn = {"rings": found["rings"], "at": [lon, lat], "point": None if incident else [lon, lat], "selection": selection}
     return scene_panel(found, incident, facts), drawn
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from dashboard.i18n import PLACE_KINDS, client_words, read_catalogue, words_in
+from dashboard.i18n import PLACE_KINDS, REFUSALS, client_words, read_catalogue, words_in
 from dashboard.locale.extract import missing_words, used_words
 from dispatch.catalogue import load_catalogue
+from dispatch.errors import RuleViolation
 from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_chinese_lacks_no_word() -> None:
@@ -44,6 +48,25 @@ def test_every_thing_of_the_city_that_can_be_found_has_a_word(language: str) -> 
     said = [words_in(language).place_kind(kind) for kind in (*kinds, "road", "crossing", "place", "poi", "organisation")]
     assert len(set(said)) == len(said), "two kinds have one word"
     assert [kind for kind in kinds if kind not in PLACE_KINDS] == []
+
+
+def rules_of_commands() -> set[str]:
+    """Names of the rules by which the domain and the authority refuse, as written in their sources."""
+    sources = [*ROOT.glob("dispatch/**/*.py"), ROOT / "operations" / "authority.py", ROOT / "operations" / "enrich.py"]
+    refusal = re.compile(r'\b(?:RuleViolation|NotFound|NotPermitted|Conflict|Unavailable)\(\s*"([a-z-]+)"')
+    return {rule for path in sources for rule in refusal.findall(path.read_text(encoding="utf-8"))}
+
+
+def test_every_refusal_of_a_command_has_a_word() -> None:
+    assert len(rules_of_commands()) > 25
+    assert rules_of_commands() - set(REFUSALS) == set()
+
+
+def test_a_refusal_says_the_rule_in_the_readers_language_and_then_the_value() -> None:
+    refused = RuleViolation("unit-busy", "Unit A3 is on incident 117; choose another.")
+    assert words_in("zh").refusal(refused) == "警力正在处置其他警情 · Unit A3 is on incident 117; choose another."
+    assert words_in("en").refusal(refused) == refused.detail
+    assert words_in("zh").refusal(RuleViolation("of-tomorrow", "It says why.")) == "It says why."
 
 
 def test_an_unknown_language_is_english() -> None:
