@@ -25,7 +25,7 @@ Liandong's HTTP interface: everything the pages do, programs can do too.
 
 * **Authentication**: the session cookie of a log-in, or `Authorization: Bearer TOKEN` (`python app.py token add --role … --scope …`).
   Role and scope decide what is seen and done: docs/security.md.
-* **Times** are ISO 8601 with an offset, **coordinates** `lon`, `lat` in WGS-84 unless `datum` says `gcj02` or `bd09`.
+* **Times** are ISO 8601 with an offset, **coordinates** `lon`, `lat` in WGS-84 unless `datum` says `cgcs2000`, `gcj02` or `bd09`.
 * **Errors** are `application/problem+json` (RFC 9457): `type` names the rule, `detail` the value and the remedy, `errors` the fields.
 * **Writes** take `Idempotency-Key`: the same key has one effect and gives the same answer.
 """

@@ -64,6 +64,9 @@ def router(services: Services) -> APIRouter:
         """Journal events after a revision that the caller may see. While `more`, ask again from the `revision` answered."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_HISTORY)
+        newest = services.handler.picture.revision
+        if since > newest:
+            raise InvalidFields.one("since", f"{since} is beyond the newest revision {newest}; read the picture again and go on from there")
         events = await services.history.changes(since, limit)
         shown = await views.visible_events(services, actor, events, services.handler.picture)
         reached = events[-1].revision if events else since

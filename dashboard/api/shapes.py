@@ -62,7 +62,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type":
 Longitude = Annotated[FiniteFloat, Field(ge=-180, le=180, description="degrees east", examples=[121.5503])]
 Latitude = Annotated[FiniteFloat, Field(ge=-90, le=90, description="degrees north", examples=[29.8739])]
 Metres = Annotated[FiniteFloat, Field(ge=0, le=100_000)]
-Datum = Literal["wgs84", "gcj02", "bd09"]
+Datum = Literal["wgs84", "cgcs2000", "gcj02", "bd09"]
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00-\x1f/]+$")]
 Name = Annotated[str, Field(max_length=MAX_NAME)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from geodata.datum import wgs84_to_gcj02
+from dashboard.api.shapes import Datum
+from geodata.datum import TO_WGS84, wgs84_to_gcj02
 from tests.dashboard.api_world import CITY, EAST, MIDDLE, WEST, ApiCity, degrees, problem_of
 
 LON, LAT = MIDDLE
@@ -60,6 +61,10 @@ def test_an_incident_without_a_point_waits_for_one(city: ApiCity) -> None:
     located = city.get(f"/incidents/{found}").json()
     assert (located["org_code"], located["address"]) == (EAST, "横5路")
     assert city.get(f"/incidents/{found}/scene").status_code == 200
+
+
+def test_every_datum_that_is_known_can_be_named() -> None:
+    assert set(get_args(Datum)) == set(TO_WGS84)
 
 
 def test_another_datum_is_converted(city: ApiCity) -> None:
@@ -180,6 +185,8 @@ def test_changes_lead_from_any_revision_to_the_present(city: ApiCity) -> None:
             break
     assert [(e["revision"], e["event"]) for e in read] == [(start + 1, "incident_received"), (start + 2, "note_added")]
     assert since == city.services.handler.picture.revision
+    beyond = city.get(f"/changes?since={since + 1}")
+    assert (beyond.status_code, beyond.json()["errors"][0]["field"]) == (422, "since")
 
 
 # By road
