@@ -36,14 +36,14 @@ _PARTS = ("skeleton", "net", "density", "blocks", "network", "buildings", "eleme
 
 
 def demo_version() -> str:
-    """Changes whenever the generator or its data change: the key under which a built demo city may be kept."""
-    return _version_of(Path(__file__).parent)
+    """Changes whenever the generator, its data or what builds a city change: the key under which a built demo city may be kept."""
+    return _version_of(Path(__file__).parents[1])
 
 
 def _version_of(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("*.py"), *folder.glob("data/*.geojson")]):
-        digest.update(path.name.encode())
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.geojson")]):
+        digest.update(path.relative_to(folder).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
