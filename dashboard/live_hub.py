@@ -32,7 +32,6 @@ HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
 FULL_EVERY_S = 10.0  # ages of units that are heard but stand still
 STATUS_EVERY_S = 5.0  # elements and health
 LOOK_EVERY_S = 30.0
-STALLED_AFTER_S = 5.0
 READY_BELOW = 16 * 1024  # waiting bytes up to which a connection counts as free
 MOST_TEXTS = 1_000
 MOST_RESUMED = 1_000  # events that are sent after; beyond, a whole picture is smaller
@@ -282,7 +281,7 @@ class LiveHub:
         outlet = client.outlet
         if outlet.is_closing:
             return False
-        if outlet.stalled_s(now) > STALLED_AFTER_S:
+        if outlet.is_stalled(now):
             log.warning("live_client_stalled", actor=client.actor.name, waiting_bytes=outlet.waiting_bytes)
             outlet.abort()
             return False

@@ -22,6 +22,7 @@ TRANSPORT = "liandong.transport"  # key in scope["extensions"]
 SEND_BUFFER = 128 * 1024  # bytes in the kernel per client; its default would hold 4 MB for one that reads nothing
 LARGEST_MESSAGE = 2 * 1024 * 1024  # bytes of one incoming WebSocket message; a feed's batch fits, an attack does not
 CLOSE_WITHIN_S = 2.0
+STALLED_AFTER_S = 5.0  # a reader that has taken nothing for so long is cut off
 TEXT, BINARY, CLOSE = 0x1, 0x2, 0x8
 
 
@@ -117,13 +118,13 @@ class Outlet:
         """End now: what waits is thrown away."""
         self._transport.abort()
 
-    def stalled_s(self, loop_time: float) -> float:
-        """Seconds for which bytes have waited and none has moved, as of `loop_time`; call it now and then."""
+    def is_stalled(self, loop_time: float) -> bool:
+        """Whether bytes have waited too long and none has moved, as of `loop_time`; call it now and then."""
         waiting = self.waiting_bytes
         if waiting == 0 or waiting < self._waiting or self._moved_at == 0.0:
             self._moved_at = loop_time
         self._waiting = waiting
-        return loop_time - self._moved_at
+        return loop_time - self._moved_at > STALLED_AFTER_S
 
 
 def bye(outlet: Outlet, reason: str, code: int) -> None:

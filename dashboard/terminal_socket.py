@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 WATCH_EVERY_S = 1.0
 RECHECK_EVERY_S = 30.0
-STALLED_AFTER_S = 5.0
 MOST_WAITING_BYTES = 256 * 1024  # for a terminal that reads slowly; then it is cut off and greeted anew
 MOST_AT_ONCE = 64  # commands of one gateway that are being made durable
 LARGEST_MESSAGE = 64 * 1024
@@ -261,7 +260,7 @@ class Watch:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             for link in tuple(self._links):
-                if link.outlet.waiting_bytes and link.outlet.stalled_s(loop.time()) > STALLED_AFTER_S:
+                if link.outlet.is_stalled(loop.time()):
                     log.warning("terminal_stalled", actor=link.actor.name, waiting_bytes=link.outlet.waiting_bytes)
                     link.outlet.abort()
             if loop.time() >= recheck_at:

@@ -10,7 +10,7 @@ import numpy as np
 from dispatch.model import UnitKind
 from geodata.city import City
 
-# Shares of a city's crews by kind; ours, after the mix product.md names (cars, foot patrols, armed patrols).
+# Shares of a city's crews by kind; cars, foot patrols, armed patrols.
 KIND_SHARES = {UnitKind.PATROL_CAR: 0.58, UnitKind.FOOT_PATROL: 0.32, UnitKind.ARMED_PATROL: 0.10}
 KIND_LETTER = {UnitKind.PATROL_CAR: "", UnitKind.FOOT_PATROL: "步", UnitKind.ARMED_PATROL: "特"}
 BEAT_RADIUS_M = {UnitKind.PATROL_CAR: 1_800.0, UnitKind.FOOT_PATROL: 600.0, UnitKind.ARMED_PATROL: 4_000.0}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import uvloop
 
-from dashboard import live_hub
+from dashboard import server
 from dashboard.live_hub import MOST_TEXTS, LiveClient, LiveHub
 from dashboard.server import SEND_BUFFER, Outlet, listen_socket, websocket_message
 from tests import live_client
@@ -59,7 +59,7 @@ async def mute(url: str) -> socket.socket:
 def test_a_reader_that_stops_is_cut_off_at_a_small_bound_and_slows_nobody(
     crowd: LiveWorld, monkeypatch: pytest.MonkeyPatch, run: Callable[[Any], None]
 ) -> None:
-    monkeypatch.setattr(live_hub, "STALLED_AFTER_S", 1.0)
+    monkeypatch.setattr(server, "STALLED_AFTER_S", 1.0)
     run(stop_reading(crowd))
 
 

@@ -60,7 +60,7 @@ function standing(s, act) {
   const hint = ready ? "standby_hint" : s.status === "out_of_service" ? "off_hint" : "busy_hint";
   return h("main", { key: "standing" },
     h("div", { class: "calm" }, rings(s.connected && ready ? "" : "out"),
-      h("div", { class: "word" }, s.unit ? t(STANDING[s.status] ?? "standby") : t("opening")),
+      h("div", { class: "word" }, s.unit ? t(STANDING[s.status] ?? `status_${s.status}`) : t("opening")),
       s.unit ? h("p", {}, t(hint)) : null),
     files(s, act),
     h("ul", { class: "checks" },
