@@ -58,7 +58,7 @@ def router(services: Services) -> APIRouter:
     @routes.get("/changes", responses=answers(_CHANGES, problems=(422,)))
     async def changes(
         request: Request,
-        since: Annotated[int, Query(ge=0, le=2**53, description="the revision seen last", examples=[20416])],
+        since: Annotated[int, Query(ge=0, le=2**53, description="the revision seen last", examples=[0])],
         limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 500,
     ) -> Response:
         """Journal events after a revision that the caller may see. While `more`, ask again from the `revision` answered."""
