@@ -101,18 +101,10 @@ ASK_CANCEL = "ask-cancel"
 ASK_PENDING = "ask-pending"  # the command that waits for its text
 
 
-def form(command: str, incident_id: str) -> dict[str, str]:
-    """Id of a button that opens the form of `command` for an incident."""
-    return {"type": "form", "command": command, "incident": incident_id}
-
-
-def act(command: str, incident_id: str, unit_id: str = "") -> dict[str, str]:
-    """Id of a button that sends `command` for an incident, or for one unit on it.
-
-    It does not change while the incident goes on, so that a panel drawn again in the middle of a click keeps its button.
-    """
-    return {"type": "act", "command": command, "incident": incident_id, "unit": unit_id}
-
+# Presses of buttons in the panel, told by the client: {"command", "incident", "unit", "n": number of the press on this page}
+PRESSED = "pressed"
+LOCATE_ASKED = "locate-asked"
+CLASSIFY_ASKED = "classify-asked"
 
 # parts the client alone fills in
 STRIP = "strip"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, no_update
+from dash import Dash, Input, Output, State, no_update
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, words_of
@@ -29,20 +29,19 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.CLASSIFY_TEXT, "value"),
         Output(ids.CLASSIFY_ERROR, "children"),
         Output(ids.CLASSIFY_PENDING, "data"),
-        Input({"type": "form", "command": "classify", "incident": ALL}, "n_clicks"),
+        Input(ids.CLASSIFY_ASKED, "data"),
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    async def on_open(_clicks: list[int | None], page: dict[str, Any]) -> tuple[Any, ...]:
-        clicks = ctx.triggered[0]["value"] if ctx.triggered else None
-        incident = await visible_incident(services, actor_of_callback(app, page), ctx.triggered_id["incident"]) if clicks else None
-        if incident is None:  # the button was drawn, not pressed
+    async def on_open(pressed: dict[str, Any], page: dict[str, Any]) -> tuple[Any, ...]:
+        incident = await visible_incident(services, actor_of_callback(app, page), pressed["incident"])
+        if incident is None:  # it has gone out of sight since the button was drawn
             return (no_update,) * 7
         before = {"incident_type": incident.incident_type, "grade": int(incident.grade), "text": incident.text}
         pending = {
             "incident": incident.incident_id,
             "version": incident.version,
-            "key": f"{page['id']}:classify:{incident.incident_id}:{incident.version}:{clicks}",
+            "key": f"{page['id']}:classify:{incident.incident_id}:{incident.version}:{pressed['n']}",
             "before": before,
         }
         return False, f"{words_of(page)('Classify')} · #{incident.number}", *before.values(), "", pending

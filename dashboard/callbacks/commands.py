@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, facts_for
@@ -40,22 +40,18 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.ASK_CHOICE_BOX, "hidden"),
         Output(ids.ASK_TEXT, "value"),
         Output(ids.ASK_PENDING, "data"),
-        Input({"type": "act", "command": ALL, "incident": ALL, "unit": ALL}, "n_clicks"),
+        Input(ids.PRESSED, "data"),
         State(ids.SHOWN, "data"),
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    async def on_act(_clicks: list[int | None], shown: dict[str, Any] | None, page: dict[str, Any]) -> tuple[Any, ...]:
-        nothing = (no_update,) * 8
-        clicks = ctx.triggered[0]["value"] if ctx.triggered else None
-        if not clicks:  # buttons were drawn, not pressed
-            return nothing
-        pressed = dict(ctx.triggered_id)
+    async def on_act(pressed: dict[str, Any], shown: dict[str, Any] | None, page: dict[str, Any]) -> tuple[Any, ...]:
         actor = actor_of_callback(app, page)
         facts = facts_for(services, actor, page)
-        pending = {**pressed, "key": f"{page['id']}:{pressed['command']}:{pressed['incident']}:{pressed['unit']}:{clicks}", "shown": shown}
+        key = f"{page['id']}:{pressed['command']}:{pressed['incident']}:{pressed['unit']}:{pressed['n']}"
+        pending = {**pressed, "key": key, "shown": shown}
         if pressed["command"] not in ASKED:
-            return (await send(services, actor, pending, "", None, facts), *nothing[1:])
+            return (await send(services, actor, pending, "", None, facts), *(no_update,) * 7)
         options = choices(pressed["command"], facts)
         return (no_update, False, question(pending, facts), options, options[0]["value"] if options else None, not options, "", pending)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
 from dashboard.callbacks.commands import version_shown
@@ -34,16 +34,15 @@ def register(app: Dash, services: Services) -> None:
         Output(picker.place, "value"),
         Output(ids.LOCATE_ERROR, "children"),
         Output(ids.LOCATE_PENDING, "data"),
-        Input({"type": "form", "command": "locate", "incident": ALL}, "n_clicks"),
+        Input(ids.LOCATE_ASKED, "data"),
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    async def on_open(_clicks: list[int | None], page: dict[str, Any]) -> tuple[Any, ...]:
-        clicks = ctx.triggered[0]["value"] if ctx.triggered else None
-        incident = await visible_incident(services, actor_of_callback(app, page), ctx.triggered_id["incident"]) if clicks else None
-        if incident is None:  # the button was drawn, not pressed
+    async def on_open(pressed: dict[str, Any], page: dict[str, Any]) -> tuple[Any, ...]:
+        incident = await visible_incident(services, actor_of_callback(app, page), pressed["incident"])
+        if incident is None:  # it has gone out of sight since the button was drawn
             return (no_update,) * 7
-        pending = {"incident": incident.incident_id, "key": f"{page['id']}:locate:{incident.incident_id}:{incident.version}:{clicks}"}
+        pending = {"incident": incident.incident_id, "key": f"{page['id']}:locate:{incident.incident_id}:{incident.version}:{pressed['n']}"}
         return False, True, title(incident, words_of(page)), point_of(incident), None, "", pending
 
     @app.callback(

@@ -8,7 +8,7 @@ from dash import html
 
 from dashboard import ids
 from dashboard.layouts.facts import Facts
-from dashboard.layouts.parts import age_of, empty, grade_sign, icon, kind_sign, section, stage_pill
+from dashboard.layouts.parts import age_of, empty, grade_sign, icon, kind_sign, press_button, section, stage_pill
 from dispatch.model import Assignment, AssignmentStage, Incident, Stage
 
 _BAR = (Stage.RECEIVED, Stage.PUSHED, Stage.ACKNOWLEDGED, Stage.EN_ROUTE, Stage.ON_SCENE, Stage.FEEDBACK, Stage.REVIEWED, Stage.CLOSED)
@@ -106,11 +106,7 @@ def actions(incident: Incident, facts: Facts) -> html.Div:
     offered = [command for command in offered_commands(incident) if facts.may(command)]
     main = offered[0] if offered and offered[0] in ("review", "close", "reopen") else None
     buttons = [
-        html.Button(
-            command_label(command, facts),
-            id=ids.act(command, incident.incident_id),
-            className="primary" if command == main else "",
-        )
+        press_button(command_label(command, facts), command, incident.incident_id, className="primary" if command == main else "")
         for command in offered
     ]
     return html.Div([*_forms(incident, facts), *buttons], className="actions")
@@ -121,10 +117,13 @@ def _forms(incident: Incident, facts: Facts) -> list[html.Button]:
     if not incident.is_open:
         return []
     words, unlocated = facts.words, incident.lon is None
-    forms = [("locate", words("Locate") if unlocated else words("Move the point")), ("classify", words("Classify"))]
+    forms = [
+        ("locate", words("Locate") if unlocated else words("Move the point"), ids.LOCATE_ASKED),
+        ("classify", words("Classify"), ids.CLASSIFY_ASKED),
+    ]
     return [
-        html.Button(label, id=ids.form(command, incident.incident_id), className="primary" if command == "locate" and unlocated else "")
-        for command, label in forms
+        press_button(label, command, incident.incident_id, to=to, className="primary" if command == "locate" and unlocated else "")
+        for command, label, to in forms
         if facts.may(command)
     ]
 
@@ -199,10 +198,8 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
     marks = [html.Span([html.I(label), html.Time(facts.clock(at))]) for label, at in times if at is not None]
     steps = [] if not incident.is_open else [c for c in _RADIO_STEPS.get(one.stage, ()) if facts.may(c)]
     buttons = [
-        html.Button(
-            command_label(command, facts),
-            id=ids.act(command, incident.incident_id, one.unit_id),
-            title=words("Enter it for the crew on the radio"),
+        press_button(
+            command_label(command, facts), command, incident.incident_id, one.unit_id, title=words("Enter it for the crew on the radio")
         )
         for command in steps
     ]

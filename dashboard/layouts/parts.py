@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
 from dash import html
 
+from dashboard import ids
 from dashboard.i18n import Words
 from dashboard.theme import GRADE_MARKS, KIND_SHAPES
 from dispatch.model import Grade, UnitKind
@@ -15,6 +17,16 @@ from dispatch.model import Grade, UnitKind
 def icon(name: str) -> html.Span:
     """One of the project's own drawings, in the colour of the text around it."""
     return html.Span(className="icon", style={"--icon": f"url(/assets/icons/{name}.svg)"}, **{"aria-hidden": "true"})
+
+
+def press_button(label: Any, command: str, incident_id: str, unit_id: str = "", to: str = ids.PRESSED, **more: Any) -> html.Button:
+    """A button that asks for `command` of an incident, or of one unit on it; the client tells the press to the store `to`.
+
+    Not by `n_clicks`: the panel is drawn anew whenever something happens, and the answer to a button that is drawn anew
+    meanwhile would be thrown away, the press with it.
+    """
+    pressed = {"to": to, "command": command, "incident": incident_id, "unit": unit_id}
+    return html.Button(label, **{"data-press": json.dumps(pressed)}, **more)
 
 
 def grade_sign(grade: int, words: Words) -> html.Span:

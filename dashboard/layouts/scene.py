@@ -7,9 +7,8 @@ from typing import Any
 
 from dash import html
 
-from dashboard import ids
 from dashboard.layouts.facts import Facts
-from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, section, status_pill
+from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, press_button, section, status_pill
 from dashboard.layouts.selected import element_name
 from dispatch.model import Incident
 
@@ -100,9 +99,11 @@ def unit_row(unit: Json, incident: Incident | None, command: str | None, is_top:
     push: list[Any] = []
     if command and incident is not None and unit["available"] and not unit["assigned"]:
         push = [
-            html.Button(
+            press_button(
                 [words("Push") if command == "push" else words("Reinforce"), *([html.Kbd("P")] if is_top else [])],
-                id=ids.act(command, incident.incident_id, unit["unit_id"]),
+                command,
+                incident.incident_id,
+                unit["unit_id"],
                 className="push push-top primary" if is_top else "push",
             )
         ]

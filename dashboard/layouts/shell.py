@@ -26,6 +26,21 @@ from dashboard.theme import client_marks
 if TYPE_CHECKING:
     from operations.services import Services
 
+# What client and callbacks tell each other.
+STORES = (
+    ids.SELECTION,
+    ids.REFRESH,
+    ids.SCENE_TICK,
+    ids.SCENE,
+    ids.SCENE_AT,
+    ids.SAID,
+    ids.SHOWN,
+    ids.CHOSEN,
+    ids.PRESSED,
+    ids.LOCATE_ASKED,
+    ids.CLASSIFY_ASKED,
+)
+
 
 def shell(services: Services, page: Page) -> html.Div:
     """The page for one reader. Desk and wall are the same parts; the style sheet hides the controls on a wall."""
@@ -54,10 +69,7 @@ def shell(services: Services, page: Page) -> html.Div:
             key_help(page),
             html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
             dcc.Store(id=ids.CONFIG, data=client_config(services, page)),
-            *(
-                dcc.Store(id=name)
-                for name in (ids.SELECTION, ids.REFRESH, ids.SCENE_TICK, ids.SCENE, ids.SCENE_AT, ids.SAID, ids.SHOWN, ids.CHOSEN)
-            ),
+            *(dcc.Store(id=name) for name in STORES),
             dcc.Store(id=ids.PAGE, data={"lang": words.language}),
         ],
         id=ids.APP,

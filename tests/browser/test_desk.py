@@ -62,7 +62,7 @@ def test_two_keys_push_and_the_step_shows_at_once(operator: Visitor, desk: DeskS
     incident_id = desk.incident(200, 200, text="push me", grade=1, incident_type="robbery")
     operator.page.wait_for_selector(".card:has-text('Robbery')")
     operator.page.locator(".card:has-text('Robbery')").click()
-    operator.page.wait_for_selector(f"#panel-scene .push-top[id*='{incident_id}']")
+    operator.page.wait_for_selector(f"#panel-scene .push-top[data-press*='{incident_id}']")
     operator.page.keyboard.press("p")
     operator.page.wait_for_selector(".note")
     assert "Push" in operator.page.locator(".note").last.inner_text()

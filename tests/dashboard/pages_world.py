@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from dash import Dash
@@ -50,5 +51,5 @@ def parts_of(component: Any, kind: str | None = None) -> list[Any]:
 
 def commands_in(component: Any) -> list[tuple[str, str]]:
     """(command, unit) of every button that sends one or opens its form, in order."""
-    ids = [getattr(button, "id", None) for button in parts_of(component, "Button")]
-    return [(one["command"], one.get("unit", "")) for one in ids if isinstance(one, dict)]
+    presses = [getattr(button, "data-press", None) for button in parts_of(component, "Button")]
+    return [(one["command"], one["unit"]) for one in map(json.loads, filter(None, presses))]

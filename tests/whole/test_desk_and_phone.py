@@ -63,9 +63,9 @@ def record_a_call(desk: Page) -> None:
 
 
 def command(desk: Page, name: str, unit: str = "") -> None:
-    """Press a command's button in the panel, wherever software rendering has moved it by then. Ids are JSON with sorted keys."""
-    named = f'[id*="{unit}"]' if unit else ""
-    desk.locator(f'#panel button[id*=\'"command":"{name}"\']{named}').first.dispatch_event("click")
+    """Press a command's button in the panel, wherever software rendering has moved it by then."""
+    named = f'[data-press*="{unit}"]' if unit else ""
+    desk.locator(f'#panel button[data-press*=\'"command": "{name}"\']{named}').first.dispatch_event("click")
 
 
 def press(phone: Page, step: str) -> None:

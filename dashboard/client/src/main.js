@@ -103,6 +103,7 @@ async function start(config) {
 }
 
 let pending = 0;
+let presses = 0; // of buttons in the panel, on this page
 
 // What is selected has changed. Several events of one command come together: one question to the server is enough.
 function changed() {
@@ -192,6 +193,11 @@ function wire() {
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
   document.getElementById("panel").addEventListener("click", (event) => {
+    const button = event.target.closest("[data-press]");
+    if (button) {
+      const { to, ...pressed } = JSON.parse(button.dataset.press);
+      setProps(to, { data: { ...pressed, n: ++presses } });
+    }
     const go = event.target.closest("[data-select]");
     if (go) select(JSON.parse(go.dataset.select));
     const look = event.target.closest("[data-lon]");
