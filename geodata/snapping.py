@@ -18,8 +18,8 @@ from geodata.projection import LocalProjection
 from geodata.searches import Floats, Ints, ProfileName, RoadPoint
 from geodata.streets import StreetGraph
 
-# Fastest of 50, 100, 150, 250 m on city networks.
-CELL_M = 150.0
+# Fastest of 60, 75, 100, 150 m on city networks.
+CELL_M = 75.0
 # Farther from any street a point is off the network: the ring would start somewhere the incident is not.
 MAX_DISTANCE_M = 250.0
 # A connected part with less street than this is cut off (when another part has at least twice as much).
@@ -230,6 +230,11 @@ def nearest_segment(
             step = 1 if abs(r - row) == ring or ring == 0 else 2 * ring
             for c in range(column - ring, column + ring + 1, step):
                 if c < 0 or c >= columns:
+                    continue
+                # Most cells of a ring are farther off than what has been found already.
+                dx = max(west + c * cell_m - px, px - west - (c + 1) * cell_m, 0.0)
+                dy = max(south + r * cell_m - py, py - south - (r + 1) * cell_m, 0.0)
+                if dx * dx + dy * dy > best:
                     continue
                 for s in range(ptr[r * columns + c], ptr[r * columns + c + 1]):
                     if not flags[s] & usable:
