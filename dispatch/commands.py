@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dispatch.events import Promise
-from dispatch.model import Grade, UnitKind, UnitStatus
+from dispatch.model import Area, Grade, Step, UnitKind, UnitStatus
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
@@ -49,6 +49,7 @@ class ReceiveIncident(Command, kw_only=True, frozen=True, tag="receive"):
     source: str = "desk"
     source_id: str | None = None
     org_code: str | None = None  # filled in by enrich from the point when absent
+    area: Area | None = None  # filled in by enrich from the point
     datum: str = "wgs84"  # converted by enrich
     caller_digest: str | None = None  # salted digest of `caller`, filled in by the handler; the salt is kept with the caller
 
@@ -72,6 +73,7 @@ class Locate(IncidentCommand, kw_only=True, frozen=True, tag="locate"):
     accuracy_m: float | None = None
     address: str = ""
     org_code: str | None = None  # filled in by enrich from the point when absent
+    area: Area | None = None  # filled in by enrich from the point
     datum: str = "wgs84"
     promises: dict[str, Promise] = {}  # by unit_id, for the units still on their way; filled in by enrich
 
@@ -92,6 +94,32 @@ class Reassign(IncidentCommand, kw_only=True, frozen=True, tag="reassign"):
     unit_ids: tuple[str, ...]
     text: str = ""
     promises: dict[str, Promise] = {}
+
+
+class Repush(IncidentCommand, kw_only=True, frozen=True, tag="repush"):
+    """Made by the deadline watch: nobody has acknowledged `because_of` in time, so the next nearest are sent as well."""
+
+    unit_ids: tuple[str, ...]
+    because_of: str  # assignment_id
+    promises: dict[str, Promise] = {}
+
+
+class StopRepush(IncidentCommand, kw_only=True, frozen=True, tag="stop_repush"):
+    assignment_id: str
+
+
+class CallService(IncidentCommand, kw_only=True, frozen=True, tag="call_service"):
+    """Ask another service (119, 120, 12345, utilities) to come; it has no terminal here, its stages are entered at the desk."""
+
+    service: str
+    text: str = ""
+
+
+class NameLead(IncidentCommand, kw_only=True, frozen=True, tag="name_lead"):
+    """Make one crew on the incident the responsible one (主责)."""
+
+    unit_ids: tuple[str, ...]
+    text: str = ""
 
 
 class Recall(IncidentCommand, kw_only=True, frozen=True, tag="recall"):
@@ -168,6 +196,73 @@ class Reopen(IncidentCommand, kw_only=True, frozen=True, tag="reopen"):
     text: str
 
 
+class CallBack(IncidentCommand, kw_only=True, frozen=True, tag="call_back"):
+    """The caller was asked afterwards. `satisfied`: true, false, or unknown."""
+
+    text: str
+    satisfied: bool | None = None
+
+
+class Merge(IncidentCommand, kw_only=True, frozen=True, tag="merge"):
+    """The incident is a further call about the one named in `into`."""
+
+    into: str  # incident_id
+    text: str = ""
+
+
+class Split(IncidentCommand, kw_only=True, frozen=True, tag="split"):
+    """A part of the incident becomes an incident of its own; what is not given is as in the first."""
+
+    text: str
+    incident_type: str | None = None
+    grade: Grade | None = None
+    lon: float | None = None
+    lat: float | None = None
+    accuracy_m: float | None = None
+    address: str = ""
+    org_code: str | None = None  # filled in by enrich
+    area: Area | None = None  # filled in by enrich
+    datum: str = "wgs84"
+
+
+class Escalate(IncidentCommand, kw_only=True, frozen=True, tag="escalate"):
+    text: str
+    to_org_code: str | None = None  # filled in by enrich when absent: the organisation above the owner
+
+
+class OfferHandover(IncidentCommand, kw_only=True, frozen=True, tag="offer_handover"):
+    """Offer the incident to another organisation. One that offers it to itself takes it over at once."""
+
+    to_org_code: str
+    text: str = ""
+
+
+class AcceptHandover(IncidentCommand, kw_only=True, frozen=True, tag="accept_handover"):
+    text: str = ""
+
+
+class RefuseHandover(IncidentCommand, kw_only=True, frozen=True, tag="refuse_handover"):
+    text: str
+
+
+class MissDeadline(IncidentCommand, kw_only=True, frozen=True, tag="miss_deadline"):
+    """Made by the deadline watch."""
+
+    step: Step
+    round: int
+    level: int
+    org_code: str
+    due_at: datetime
+    assignment_id: str = ""
+    quiet: bool = False
+
+
+class TakeAlarm(IncidentCommand, kw_only=True, frozen=True, tag="take_alarm"):
+    """Somebody at a desk has taken on what was missed so far on this incident."""
+
+    text: str = ""
+
+
 class Note(IncidentCommand, kw_only=True, frozen=True, tag="note"):
     text: str
 
@@ -194,6 +289,7 @@ class RegisterUnit(Command, kw_only=True, frozen=True, tag="register_unit"):
     marked: bool = True
     radio_group: str = ""
     registered: bool = True
+    auxiliary: bool = False
 
 
 class SetUnitStatus(Command, kw_only=True, frozen=True, tag="set_unit_status"):
@@ -217,6 +313,9 @@ AnyIncidentCommand = (
     | Push
     | Reinforce
     | Reassign
+    | StopRepush
+    | CallService
+    | NameLead
     | Recall
     | MarkDelivered
     | MarkSeen
@@ -233,6 +332,14 @@ AnyIncidentCommand = (
     | MarkInvalid
     | Cancel
     | Reopen
+    | CallBack
+    | Merge
+    | Split
+    | Escalate
+    | OfferHandover
+    | AcceptHandover
+    | RefuseHandover
+    | TakeAlarm
     | Note
 )
-AnyCommand = AnyIncidentCommand | ReceiveIncident | AddUpload | RegisterUnit | SetUnitStatus | WriteElement
+AnyCommand = AnyIncidentCommand | ReceiveIncident | Repush | MissDeadline | AddUpload | RegisterUnit | SetUnitStatus | WriteElement

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from dispatch.model import Grade, Stage, UnitKind, UnitStatus
+from dispatch.model import Area, Grade, Stage, Step, UnitKind, UnitStatus
 
 SCHEMA_VERSION = 1
 
@@ -55,6 +55,8 @@ class IncidentReceived(IncidentEvent, frozen=True, tag="incident_received"):
     source: str = "desk"
     source_id: str | None = None
     caller_digest: str | None = None
+    area: Area | None = None
+    split_from: str = ""
 
 
 class IncidentClassified(IncidentEvent, frozen=True, tag="incident_classified"):
@@ -72,16 +74,39 @@ class IncidentLocated(IncidentEvent, frozen=True, tag="incident_located"):
     accuracy_m: float | None = None
     address: str = ""
     promises: dict[str, Promise] = {}  # by unit_id: new road times of the units still on their way
+    area: Area | None = None
 
 
 class UnitPushed(IncidentEvent, frozen=True, tag="unit_pushed"):
-    """派警: `reason` is push, reassign or reinforce."""
+    """派警: `reason` is push, reassign, reinforce or repush."""
 
     assignment_id: str
     unit_id: str
     reason: str = "push"
     promised_eta_s: float | None = None
     promised_distance_m: float | None = None
+    auxiliary: bool = False
+    because_of: str = ""  # of a repush: the assignment that nobody acknowledged
+
+
+class RepushStopped(IncidentEvent, frozen=True, tag="repush_stopped"):
+    assignment_id: str
+
+
+class ServiceCalled(IncidentEvent, frozen=True, tag="service_called"):
+    """Another service was asked to come; it has no terminal here."""
+
+    assignment_id: str
+    service: str
+    text: str = ""
+
+
+class LeadNamed(IncidentEvent, frozen=True, tag="lead_named"):
+    """主责: this crew is responsible from now on."""
+
+    assignment_id: str
+    unit_id: str
+    text: str = ""
 
 
 class PushDelivered(IncidentEvent, frozen=True, tag="push_delivered"):
@@ -163,6 +188,79 @@ class IncidentReopened(IncidentEvent, frozen=True, tag="incident_reopened"):
     text: str
 
 
+class CalledBack(IncidentEvent, frozen=True, tag="called_back"):
+    """回访."""
+
+    text: str
+    satisfied: bool | None = None
+
+
+class IncidentMerged(IncidentEvent, frozen=True, tag="incident_merged"):
+    """并警: this was a further call about the incident `into`, and ends with that."""
+
+    into: str
+    into_number: int
+    text: str = ""
+
+
+class CallAdded(IncidentEvent, frozen=True, tag="call_added"):
+    """并警: the incident `from_id` was a further call about this one."""
+
+    from_id: str
+    from_number: int
+
+
+class IncidentSplit(IncidentEvent, frozen=True, tag="incident_split"):
+    """拆警: a part of this became the incident `part_id`."""
+
+    part_id: str
+    part_number: int
+
+
+class IncidentEscalated(IncidentEvent, frozen=True, tag="incident_escalated"):
+    """上报."""
+
+    to_org_code: str
+    text: str
+
+
+class HandoverOffered(IncidentEvent, frozen=True, tag="handover_offered"):
+    """移交: offered, and the owner stays the owner until it is accepted."""
+
+    to_org_code: str
+    text: str = ""
+
+
+class HandoverAccepted(IncidentEvent, frozen=True, tag="handover_accepted"):
+    """The incident has another owner from now on."""
+
+    org_code: str
+    text: str = ""
+
+
+class HandoverRefused(IncidentEvent, frozen=True, tag="handover_refused"):
+    org_code: str
+    text: str
+
+
+class DeadlineMissed(IncidentEvent, frozen=True, tag="deadline_missed"):
+    """A target of the loop has passed. There is one for each step, round and level."""
+
+    step: Step
+    round: int
+    level: int
+    org_code: str
+    due_at: datetime
+    assignment_id: str = ""
+    quiet: bool = False
+
+
+class AlarmTaken(IncidentEvent, frozen=True, tag="alarm_taken"):
+    """Somebody has taken on what had been missed by then."""
+
+    text: str = ""
+
+
 class NoteAdded(IncidentEvent, frozen=True, tag="note_added"):
     text: str
 
@@ -188,6 +286,7 @@ class UnitRegistered(UnitEvent, frozen=True, tag="unit_registered"):
     marked: bool = True
     radio_group: str = ""
     registered: bool = True
+    auxiliary: bool = False
 
 
 class UnitStatusSet(UnitEvent, frozen=True, tag="unit_status_set"):
@@ -263,6 +362,9 @@ AnyEvent = (
     | IncidentClassified
     | IncidentLocated
     | UnitPushed
+    | RepushStopped
+    | ServiceCalled
+    | LeadNamed
     | PushDelivered
     | PushSeen
     | PushRecalled
@@ -277,6 +379,16 @@ AnyEvent = (
     | IncidentClosed
     | IncidentEnded
     | IncidentReopened
+    | CalledBack
+    | IncidentMerged
+    | CallAdded
+    | IncidentSplit
+    | IncidentEscalated
+    | HandoverOffered
+    | HandoverAccepted
+    | HandoverRefused
+    | DeadlineMissed
+    | AlarmTaken
     | NoteAdded
     | UploadAdded
     | UnitRegistered

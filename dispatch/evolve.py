@@ -158,6 +158,7 @@ class _Draft:
             radio_group=body.radio_group,
             registered=body.registered,
             incident_id=incident_id,
+            auxiliary=body.auxiliary,
         )
         self.writable("units")[body.unit_id] = unit
         by_tracker = self.writable("unit_by_tracker")

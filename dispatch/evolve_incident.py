@@ -9,28 +9,40 @@ import msgspec
 
 from dispatch.events import (
     Acknowledged,
+    AlarmTaken,
     AnyEvent,
     Arrived,
+    CallAdded,
+    CalledBack,
+    DeadlineMissed,
     Departed,
     FeedbackGiven,
+    HandoverAccepted,
+    HandoverOffered,
+    HandoverRefused,
     IncidentClassified,
     IncidentClosed,
     IncidentEnded,
+    IncidentEscalated,
     IncidentLocated,
+    IncidentMerged,
     IncidentReceived,
     IncidentReopened,
     IncidentReturned,
     IncidentReviewed,
+    LeadNamed,
     PushDelivered,
     PushRecalled,
     PushRefused,
     PushSeen,
     Recorded,
+    RepushStopped,
+    ServiceCalled,
     UnitPushed,
     UnitReleased,
     UploadAdded,
 )
-from dispatch.model import Assignment, AssignmentStage, Incident, Stage
+from dispatch.model import Assignment, AssignmentStage, Incident, Miss, Stage
 
 Changes = dict[str, Any]
 
@@ -65,8 +77,18 @@ def evolve_incident(incident: Incident | None, recorded: Recorded) -> Incident |
 
 
 def derived_stage(incident: Incident) -> Stage:
-    """Stage of an open incident: as far as its furthest assignment since it was received or last reopened."""
-    reached = [Stage.RECEIVED, *(s for a in incident.assignments[incident.round_start :] if (s := _reached(a)) is not None)]
+    """Stage of an open incident: as far as its furthest assignment since it was received or last reopened.
+
+    Feedback counts from the responsible crew alone; another crew that has given some is still on scene.
+    """
+    lead = incident.lead
+    reached = [Stage.RECEIVED]
+    for assignment in incident.assignments[incident.round_start :]:
+        stage = _reached(assignment)
+        if stage == Stage.FEEDBACK and assignment is not lead:
+            stage = Stage.ON_SCENE
+        if stage is not None:
+            reached.append(stage)
     stage = max(reached, key=LOOP_ORDER.index)
     if stage == Stage.FEEDBACK and incident.returned:
         return Stage.ON_SCENE
@@ -102,6 +124,8 @@ def _received(recorded: Recorded, body: IncidentReceived) -> Incident:
         source=body.source,
         source_id=body.source_id,
         has_caller=body.caller_digest is not None,
+        area=body.area,
+        split_from=body.split_from,
     )
 
 
@@ -126,6 +150,7 @@ def _located(incident: Incident, body: IncidentLocated, recorded: Recorded) -> C
         "org_code": body.org_code,
         "accuracy_m": body.accuracy_m,
         "address": body.address,
+        "area": body.area,
         "assignments": assignments,
     }
 
@@ -139,8 +164,30 @@ def _pushed(incident: Incident, body: UnitPushed, recorded: Recorded) -> Changes
         pushed_by=recorded.actor,
         promised_eta_s=body.promised_eta_s,
         promised_distance_m=body.promised_distance_m,
+        auxiliary=body.auxiliary,
+        because_of=body.because_of,
     )
     return {"assignments": (*incident.assignments, assignment), "reviewed": False}
+
+
+def _service_called(incident: Incident, body: ServiceCalled, recorded: Recorded) -> Changes:
+    assignment = Assignment(
+        assignment_id=body.assignment_id,
+        unit_id=body.service,
+        stage=AssignmentStage.PUSHED,
+        pushed_at=recorded.occurred_at,
+        pushed_by=recorded.actor,
+        service=body.service,
+    )
+    return {"assignments": (*incident.assignments, assignment)}
+
+
+def _lead_named(incident: Incident, body: LeadNamed, recorded: Recorded) -> Changes:
+    return {"lead_id": body.assignment_id, "reviewed": False}
+
+
+def _repush_stopped(incident: Incident, body: RepushStopped, recorded: Recorded) -> Changes:
+    return {"repush_stopped": (*incident.repush_stopped, body.assignment_id)}
 
 
 def _delivered(incident: Incident, body: PushDelivered, recorded: Recorded) -> Changes:
@@ -185,7 +232,7 @@ def _reviewed(incident: Incident, body: IncidentReviewed, recorded: Recorded) ->
 
 
 def _returned(incident: Incident, body: IncidentReturned, recorded: Recorded) -> Changes:
-    return {"reviewed": False, "returned": True}
+    return {"reviewed": False, "returned": True, "returns": incident.returns + 1}
 
 
 def _ended(incident: Incident, stage: Stage, disposition: str, recorded: Recorded) -> Changes:
@@ -210,8 +257,47 @@ def _reopened(incident: Incident, body: IncidentReopened, recorded: Recorded) ->
         "round_start": len(incident.assignments),
         "reviewed": False,
         "returned": False,
+        "returns": incident.returns + 1,
         "disposition": "",
+        "handover_to": "",
     }
+
+
+def _called_back(incident: Incident, body: CalledBack, recorded: Recorded) -> Changes:
+    return {"called_back": True}
+
+
+def _merged(incident: Incident, body: IncidentMerged, recorded: Recorded) -> Changes:
+    return {**_ended(incident, Stage.MERGED, "", recorded), "merged_into": body.into}
+
+
+def _call_added(incident: Incident, body: CallAdded, recorded: Recorded) -> Changes:
+    return {"merged_from": (*incident.merged_from, body.from_id)}
+
+
+def _escalated(incident: Incident, body: IncidentEscalated, recorded: Recorded) -> Changes:
+    return {"escalated_to": body.to_org_code}
+
+
+def _handover_offered(incident: Incident, body: HandoverOffered, recorded: Recorded) -> Changes:
+    return {"handover_to": body.to_org_code}
+
+
+def _handover_accepted(incident: Incident, body: HandoverAccepted, recorded: Recorded) -> Changes:
+    return {"org_code": body.org_code, "handover_to": "", "handed_over": True}
+
+
+def _handover_refused(incident: Incident, body: HandoverRefused, recorded: Recorded) -> Changes:
+    return {"handover_to": ""}
+
+
+def _missed(incident: Incident, body: DeadlineMissed, recorded: Recorded) -> Changes:
+    miss = Miss(body.step, body.round, body.level, body.org_code, body.due_at, body.assignment_id, body.quiet)
+    return {"misses": (*incident.misses, miss)}
+
+
+def _alarm_taken(incident: Incident, body: AlarmTaken, recorded: Recorded) -> Changes:
+    return {"alarm_taken": len(incident.misses)}
 
 
 def _upload(incident: Incident, body: UploadAdded, recorded: Recorded) -> Changes:
@@ -237,5 +323,17 @@ _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
     IncidentClosed: _closed,
     IncidentEnded: _ended_otherwise,
     IncidentReopened: _reopened,
+    RepushStopped: _repush_stopped,
+    ServiceCalled: _service_called,
+    LeadNamed: _lead_named,
+    CalledBack: _called_back,
+    IncidentMerged: _merged,
+    CallAdded: _call_added,
+    IncidentEscalated: _escalated,
+    HandoverOffered: _handover_offered,
+    HandoverAccepted: _handover_accepted,
+    HandoverRefused: _handover_refused,
+    DeadlineMissed: _missed,
+    AlarmTaken: _alarm_taken,
     UploadAdded: _upload,
 }

@@ -37,9 +37,28 @@ class Stage(StrEnum):
     DIVERTED = "diverted"  # 分流
     INVALID = "invalid"  # 无效
     CANCELLED = "cancelled"  # 撤警
+    MERGED = "merged"  # 并警: it was a further call about another incident
 
 
 OPEN_STAGES = frozenset({Stage.RECEIVED, Stage.PUSHED, Stage.ACKNOWLEDGED, Stage.EN_ROUTE, Stage.ON_SCENE, Stage.FEEDBACK, Stage.REVIEWED})
+
+
+class Step(StrEnum):
+    """A step of the loop that has a deadline."""
+
+    ACKNOWLEDGE = "acknowledge"
+    DEPART = "depart"
+    ARRIVE = "arrive"
+    FEEDBACK = "feedback"
+    REVIEW = "review"
+
+
+class Area(StrEnum):
+    """How densely built-up the place of an incident is; what arrival targets are set by."""
+
+    TOWN = "town"
+    OUTSKIRTS = "outskirts"
+    COUNTRY = "country"
 
 
 class AssignmentStage(StrEnum):
@@ -102,10 +121,25 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     feedback_at: datetime | None = None
     ended_at: datetime | None = None  # released, recalled or refused
     reason: str = ""  # why refused or recalled
+    service: str = ""  # 119, 120, 12345 …: another service, which has no terminal here; `unit_id` is its name
+    auxiliary: bool = False  # a crew of auxiliary officers (辅警) alone: may begin, is never responsible
+    because_of: str = ""  # assignment whose missed acknowledgement led to this one
 
     @property
     def is_active(self) -> bool:
         return self.stage in ACTIVE_ASSIGNMENT_STAGES
+
+
+class Miss(msgspec.Struct, frozen=True, gc=False):
+    """A deadline that passed. `round` tells repeated deadlines of one step apart, `level` how far up it was told."""
+
+    step: Step
+    round: int
+    level: int  # 0: the incident's owner, 1: the organisation above it, and so on
+    org_code: str  # who was told
+    due_at: datetime
+    assignment_id: str = ""  # empty: the incident as a whole
+    quiet: bool = False  # for the supervision list 督办 only
 
 
 class Incident(msgspec.Struct, frozen=True, gc=False):
@@ -139,6 +173,19 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     returned: bool = False  # the feedback has to be completed (退回补录)
     disposition: str = ""  # 处理结果
     uploads: int = 0  # photos, videos, files kept with it
+    area: Area | None = None  # of its point; None while there is none
+    lead_id: str = ""  # assignment that a desk made responsible (主责); empty: see `lead`
+    returns: int = 0  # how often feedback was returned or the incident reopened: the round of its review
+    merged_from: tuple[str, ...] = ()  # further calls about the same: ids of the incidents they were received as
+    merged_into: str = ""  # the incident this was a further call about
+    split_from: str = ""  # the incident this was a part of
+    escalated_to: str = ""  # 上报: organisation above that was asked to look at it
+    handover_to: str = ""  # 移交: organisation that was offered it and has not answered
+    handed_over: bool = False  # its owner was settled by a hand-over, no longer by its place
+    called_back: bool = False  # 回访
+    misses: tuple[Miss, ...] = ()  # deadlines that passed, in the order they were noticed
+    alarm_taken: int = 0  # so many of `misses` somebody has taken on
+    repush_stopped: tuple[str, ...] = ()  # assignments whose missed acknowledgement shall send nobody else
 
     @property
     def is_open(self) -> bool:
@@ -149,9 +196,15 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
         return self.lon is not None and self.lat is not None
 
     @property
+    def lead(self) -> Assignment | None:
+        """The responsible crew's assignment (主责): the one a desk named, else the first that is on it or has told how it ended."""
+        crews = [a for a in self.assignments[self.round_start :] if not (a.service or a.auxiliary) and (a.is_active or a.feedback_at)]
+        return next((a for a in crews if a.assignment_id == self.lead_id), crews[0] if crews else None)
+
+    @property
     def has_feedback(self) -> bool:
-        """Someone has given feedback since the incident was received or last reopened."""
-        return any(a.feedback_at is not None for a in self.assignments[self.round_start :])
+        """The responsible crew has given feedback since the incident was received or last reopened."""
+        return self.lead is not None and self.lead.feedback_at is not None
 
     @property
     def active_assignments(self) -> tuple[Assignment, ...]:
@@ -177,6 +230,7 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     radio_group: str = ""
     registered: bool = True  # False: made by a position of an unknown unit
     incident_id: str | None = None  # incident it works on now
+    auxiliary: bool = False  # auxiliary officers (辅警) alone: may begin, is never responsible
 
 
 class Element(msgspec.Struct, frozen=True, gc=False):

@@ -126,22 +126,25 @@ class Batch:
         before = self._incident(command)
         bodies = decide(self.picture, command, request.actor, self._now, self._new_id, before)
         command_id = self._new_id()
-        picture, incident = self.picture, before
+        picture = self.picture
+        # Incidents of the events, as they are after the last one; the command's own may be no longer in the picture.
+        changed: dict[str, Incident] = {} if before is None else {before.incident_id: before}
         records: list[Recorded] = []
         for body in bodies:
+            about = body.incident_id if isinstance(body, IncidentEvent) else ""
+            incident = changed.get(about) or picture.incidents.get(about)
             recorded = self._record(picture, incident, body, request, command_id)
-            if isinstance(recorded.body, IncidentEvent):
-                held_apart = incident if incident is not None and incident.incident_id not in picture.incidents else None
-                picture = evolve(picture, recorded, held_apart)
-                incident = picture.incidents.get(recorded.body.incident_id) or evolve_incident(incident, recorded)
-            else:
-                picture = evolve(picture, recorded)
+            picture = evolve(picture, recorded, None if about in picture.incidents else incident)
+            after = picture.incidents.get(about) or evolve_incident(incident, recorded)
+            if after is not None:
+                changed[about] = after
             records.append(recorded)
         # From here on nothing can fail: the command enters the batch whole.
         self.picture = picture
         self._records.extend(records)
-        if records and incident is not None:
-            self._incidents[incident.incident_id] = incident
+        if records:
+            self._incidents.update(changed)
+        incident = changed.get(next(iter(changed), ""))  # of several the command's own, else the one received
         self._note_personal(request, incident, records)
         self._note_outbox(request, before, incident, records)
         version = None if incident is None else incident.version
@@ -198,14 +201,15 @@ class Batch:
                 self._tell(PUSH, recorded, body.assignment_id, body.unit_id)
             elif isinstance(body, e.PushDelivered):
                 self._settled.append((body.assignment_id, PUSH))
-        for assignment in () if after is None or not records else after.assignments:
+        with_terminal = () if after is None or not records else [a for a in after.assignments if not a.service]
+        for assignment in with_terminal:
             earlier = known.get(assignment.assignment_id)
             if earlier is not None and earlier.is_active and not assignment.is_active:
                 self._settled.append((assignment.assignment_id, PUSH))
                 self._tell(ENDED, records[-1], assignment.assignment_id, assignment.unit_id)
         if isinstance(request.command, MarkDelivered) and before is not None:
             told = {*request.command.unit_ids, request.actor.unit_id}
-            over = [a for a in before.assignments if not a.is_active and a.unit_id in told]
+            over = [a for a in before.assignments if not (a.is_active or a.service) and a.unit_id in told]
             self._settled.extend((a.assignment_id, topic) for a in over for topic in (PUSH, ENDED))
 
     def _tell(self, topic: str, recorded: Recorded, assignment_id: str, unit_id: str) -> None:

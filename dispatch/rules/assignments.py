@@ -8,16 +8,20 @@ from typing import Any
 from dispatch.commands import (
     Acknowledge,
     Arrive,
+    CallService,
     Clear,
     Depart,
     Feedback,
     MarkDelivered,
     MarkSeen,
+    NameLead,
     Push,
     Reassign,
     Recall,
     Refuse,
     Reinforce,
+    Repush,
+    StopRepush,
     UnitCommand,
 )
 from dispatch.errors import NotPermitted, RuleViolation
@@ -27,10 +31,13 @@ from dispatch.events import (
     Arrived,
     Departed,
     FeedbackGiven,
+    LeadNamed,
     PushDelivered,
     PushRecalled,
     PushRefused,
     PushSeen,
+    RepushStopped,
+    ServiceCalled,
     UnitPushed,
     UnitReleased,
 )
@@ -68,7 +75,7 @@ def reassign(case: Case[Reassign]) -> Events:
     return (*(_let_go(case, a, case.command.text) for a in leaving), *pushes)
 
 
-def _pushes(case: Case[Push] | Case[Reinforce] | Case[Reassign], reason: str) -> Events:
+def _pushes(case: Case[Push] | Case[Reinforce] | Case[Reassign] | Case[Repush], reason: str, because_of: str = "") -> Events:
     on_it = {a.unit_id for a in case.incident.active_assignments}
     events = []
     for unit_id in case.command.unit_ids:
@@ -83,9 +90,55 @@ def _pushes(case: Case[Push] | Case[Reinforce] | Case[Reassign], reason: str) ->
                 reason=reason,
                 promised_eta_s=None if promise is None else promise.eta_s,
                 promised_distance_m=None if promise is None else promise.distance_m,
+                auxiliary=case.picture.units[unit_id].auxiliary,
+                because_of=because_of,
             )
         )
     return tuple(events)
+
+
+def repush(case: Case[Repush]) -> Events:
+    """Nobody has acknowledged in time: sends others as well. Both crews are told; the first stays on until it is released."""
+    incident, because_of = case.incident, case.command.because_of
+    late = next((a for a in incident.assignments if a.assignment_id == because_of), None)
+    is_late = late is not None and late.stage == AssignmentStage.PUSHED and because_of not in incident.repush_stopped
+    if not is_late or any(a.because_of == because_of for a in incident.assignments):
+        return ()
+    return _pushes(case, "repush", because_of)
+
+
+def stop_repush(case: Case[StopRepush]) -> Events:
+    """The operator stops the countdown after which others would be sent."""
+    incident, assignment_id = case.incident, case.command.assignment_id
+    if all(a.assignment_id != assignment_id for a in incident.assignments):
+        raise RuleViolation("not-assigned", f"{case.name} has no assignment {assignment_id}; check the id.")
+    return () if assignment_id in incident.repush_stopped else (RepushStopped(incident.incident_id, assignment_id),)
+
+
+def call_service(case: Case[CallService]) -> Events:
+    """Asks another service to come: an assignment without a terminal, whose stages are entered at the desk."""
+    service = case.command.service
+    known = case.incident.assignment_of(service)
+    if known is not None and known.is_active:
+        return ()
+    if service in case.picture.units:
+        raise RuleViolation("no-service", f"{service} is a unit and no other service; push to it instead.")
+    return (ServiceCalled(case.incident.incident_id, case.new_id(), service, case.command.text),)
+
+
+def name_lead(case: Case[NameLead]) -> Events:
+    """主责: makes one crew on it responsible; only its feedback can lead to closing."""
+    if len(case.command.unit_ids) != 1:
+        raise RuleViolation("units-not-named", f"{case.name} has one responsible crew; name exactly one unit in unit_ids.")
+    assignment = _assignment(case, case.command.unit_ids[0])
+    _require_active(case, assignment)
+    if assignment.auxiliary or assignment.service:
+        detail = f"{unit_name(case, assignment.unit_id)} can't be responsible: it is no crew of police officers; name another."
+        raise RuleViolation("never-responsible", detail)
+    lead = case.incident.lead
+    if lead is not None and lead.assignment_id == assignment.assignment_id:
+        return ()
+    return (LeadNamed(case.incident.incident_id, assignment.assignment_id, assignment.unit_id, case.command.text),)
 
 
 def recall(case: Case[Recall]) -> Events:

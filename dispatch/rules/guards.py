@@ -23,6 +23,21 @@ MAX_UNITS = 50  # in one command
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # nothing that is reported now happened before
 MAX_JSON = 64 * 1024  # bytes of a form or of an element's properties
 
+# Fields that name something and are not blank where they are given.
+NAMES = (
+    "incident_type",
+    "unit_id",
+    "callsign",
+    "org_code",
+    "element",
+    "element_id",
+    "upload_id",
+    "source",
+    "service",
+    "into",
+    "to_org_code",
+)
+
 # Statuses in which a unit may be sent somewhere.
 DEPLOYABLE = frozenset({UnitStatus.AVAILABLE, UnitStatus.COMMITTED_DEPLOYABLE})
 
@@ -162,7 +177,7 @@ def unit_known(case: Case[Any]) -> None:
 
 def names_given(case: Case[Command]) -> None:
     """Ids, types, codes and callsigns are not blank."""
-    for name in ("incident_type", "unit_id", "callsign", "org_code", "element", "element_id", "upload_id", "source"):
+    for name in NAMES:
         value = getattr(case.command, name, None)
         if isinstance(value, str) and not value.strip():
             raise RuleViolation("name-missing", f"{name} is empty; give one.")

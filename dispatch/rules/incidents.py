@@ -5,35 +5,55 @@ from __future__ import annotations
 from datetime import UTC
 
 from dispatch.commands import (
+    AcceptHandover,
     AddUpload,
+    CallBack,
     Cancel,
     Classify,
     Close,
     Divert,
+    Escalate,
     Locate,
     MarkInvalid,
+    Merge,
+    MissDeadline,
     Note,
+    OfferHandover,
     ReceiveIncident,
+    RefuseHandover,
     Reopen,
     Return,
     Review,
+    Split,
+    TakeAlarm,
 )
-from dispatch.errors import RuleViolation
+from dispatch.deadlines import is_done
+from dispatch.errors import NotFound, RuleViolation
 from dispatch.events import (
+    AlarmTaken,
     AnyEvent,
+    CallAdded,
+    CalledBack,
+    DeadlineMissed,
+    HandoverAccepted,
+    HandoverOffered,
+    HandoverRefused,
     IncidentClassified,
     IncidentClosed,
     IncidentEnded,
+    IncidentEscalated,
     IncidentLocated,
+    IncidentMerged,
     IncidentReceived,
     IncidentReopened,
     IncidentReturned,
     IncidentReviewed,
+    IncidentSplit,
     NoteAdded,
     UploadAdded,
 )
 from dispatch.model import Stage
-from dispatch.rules.case import Case
+from dispatch.rules.case import Case, unit_name
 
 Events = tuple[AnyEvent, ...]
 
@@ -60,6 +80,7 @@ def receive(case: Case[ReceiveIncident]) -> Events:
             source=command.source,
             source_id=command.source_id,
             caller_digest=command.caller_digest,
+            area=command.area,
         ),
     )
 
@@ -80,16 +101,18 @@ def classify(case: Case[Classify]) -> Events:
 
 
 def locate(case: Case[Locate]) -> Events:
-    """Sets or moves the point, and with it responsibility and the promised times of units on their way."""
+    """Sets or moves the point, and with it responsibility (unless that was handed over) and the promised times of units on their way."""
     command, incident = case.command, case.incident
+    by_place = incident.org_code if incident.handed_over else command.org_code
     event = IncidentLocated(
         incident_id=incident.incident_id,
         lon=command.lon,
         lat=command.lat,
-        org_code=command.org_code or incident.org_code,
+        org_code=by_place or incident.org_code,
         accuracy_m=command.accuracy_m,
         address=command.address or incident.address,
         promises=command.promises,
+        area=command.area,
     )
     present = (incident.lon, incident.lat, incident.org_code, incident.accuracy_m, incident.address)
     return () if (event.lon, event.lat, event.org_code, event.accuracy_m, event.address) == present else (event,)
@@ -120,7 +143,9 @@ def close(case: Case[Close]) -> Events:
         return ()
     refuse_ended(case)
     if not incident.has_feedback and not command.disposition.strip():
-        detail = f"{case.name} can't be closed: nobody has given feedback; get feedback, or name a disposition."
+        lead = incident.lead
+        why = "nobody has given feedback" if lead is None else f"the responsible {unit_name(case, lead.unit_id)} has given no feedback"
+        detail = f"{case.name} can't be closed: {why}; get feedback, or name a disposition."
         raise RuleViolation("disposition-missing", detail)
     return (IncidentClosed(incident.incident_id, command.disposition, command.text),)
 
@@ -151,7 +176,7 @@ def _end(case: Case[Divert] | Case[MarkInvalid] | Case[Cancel], stage: Stage, to
     return (IncidentEnded(case.incident.incident_id, stage, case.command.text, to),)
 
 
-def refuse_ended(case: Case[Close] | Case[Divert] | Case[MarkInvalid] | Case[Cancel]) -> None:
+def refuse_ended(case: Case[Close] | Case[Divert] | Case[MarkInvalid] | Case[Cancel] | Case[Merge]) -> None:
     """The guard `incident_open` for commands of which a repetition is no breach."""
     if not case.incident.is_open:
         raise RuleViolation("incident-ended", f"{case.name} is {case.incident.stage}; reopen it first.")
@@ -159,9 +184,132 @@ def refuse_ended(case: Case[Close] | Case[Divert] | Case[MarkInvalid] | Case[Can
 
 def reopen(case: Case[Reopen]) -> Events:
     """重开: begins a new round; the assignments of the earlier one stay as they were."""
+    if case.incident.stage == Stage.MERGED:
+        detail = f"{case.name} was merged into incident {case.incident.merged_into}; split that one instead."
+        raise RuleViolation("incident-merged", detail)
     if case.incident.is_open:
         raise RuleViolation("incident-not-ended", f"{case.name} is {case.incident.stage}; only an ended incident can be reopened.")
     return (IncidentReopened(case.incident.incident_id, case.command.text),)
+
+
+def call_back(case: Case[CallBack]) -> Events:
+    """回访: the caller was asked how it went; after closing."""
+    if case.incident.stage != Stage.CLOSED:
+        raise RuleViolation("incident-not-ended", f"{case.name} is {case.incident.stage}; call back when it is closed.")
+    return (CalledBack(case.incident.incident_id, case.command.text, case.command.satisfied),)
+
+
+def merge(case: Case[Merge]) -> Events:
+    """并警: this was a further call about `into`. It ends; its text, caller and files stay on record under its own number."""
+    incident, into_id = case.incident, case.command.into
+    if incident.stage == Stage.MERGED and incident.merged_into == into_id:
+        return ()
+    refuse_ended(case)
+    into = case.picture.incidents.get(into_id)
+    if into is None:
+        raise NotFound("unknown-incident", f"There is no incident {into_id} to merge into; check the id.")
+    if into_id == incident.incident_id or not into.is_open:
+        raise RuleViolation("merge-target", f"{case.name} can't be merged into incident {into.number}: name another one that is open.")
+    if incident.active_assignments:
+        on_it = ", ".join(unit_name(case, a.unit_id) for a in incident.active_assignments)
+        detail = f"{case.name} has units on it ({on_it}); merge the other one into it, or recall them first."
+        raise RuleViolation("unit-assigned", detail)
+    return (
+        IncidentMerged(incident.incident_id, into.incident_id, into.number, case.command.text),
+        CallAdded(into.incident_id, incident.incident_id, incident.number),
+    )
+
+
+def split(case: Case[Split]) -> Events:
+    """拆警: a part becomes an incident of its own, with a number of its own."""
+    command, incident, part_id = case.command, case.incident, case.new_id()
+    is_placed = command.lon is not None
+    number = case.picture.next_number
+    part = IncidentReceived(
+        incident_id=part_id,
+        number=number,
+        incident_type=incident.incident_type if command.incident_type is None else command.incident_type,
+        grade=incident.grade if command.grade is None else command.grade,
+        text=command.text,
+        org_code=command.org_code or incident.org_code,
+        called_at=incident.called_at,
+        lon=command.lon if is_placed else incident.lon,
+        lat=command.lat if is_placed else incident.lat,
+        accuracy_m=command.accuracy_m if is_placed else incident.accuracy_m,
+        address=command.address or ("" if is_placed else incident.address),
+        source="split",
+        area=command.area if is_placed else incident.area,
+        split_from=incident.incident_id,
+    )
+    return (part, IncidentSplit(incident.incident_id, part_id, number))
+
+
+def escalate(case: Case[Escalate]) -> Events:
+    """上报: asks the organisation above to look at it; it is shown there until it ends. The owner stays the owner."""
+    to, incident = case.command.to_org_code, case.incident
+    if not to:
+        raise RuleViolation("target-missing", f"{case.name} can't be escalated: there is nobody above {incident.org_code}.")
+    if to == incident.escalated_to:
+        return ()
+    return (IncidentEscalated(incident.incident_id, to, case.command.text),)
+
+
+def offer_handover(case: Case[OfferHandover]) -> Events:
+    """移交: offers it to another organisation. Whoever offers it to its own takes it over at once."""
+    to, incident = case.command.to_org_code, case.incident
+    if to == incident.org_code:
+        raise RuleViolation("handover-target", f"{case.name} belongs to {to} already; name another organisation.")
+    offered = HandoverOffered(incident.incident_id, to, case.command.text)
+    if to == case.actor.org_code:
+        return (offered, HandoverAccepted(incident.incident_id, to, case.command.text))
+    return () if to == incident.handover_to else (offered,)
+
+
+def accept_handover(case: Case[AcceptHandover]) -> Events:
+    """The organisation it was offered to is its owner from now on."""
+    to = _offered_to(case)
+    return (HandoverAccepted(case.incident.incident_id, to, case.command.text),)
+
+
+def refuse_handover(case: Case[RefuseHandover]) -> Events:
+    """It stays with its owner; in a dispute the level above decides."""
+    to = _offered_to(case)
+    return (HandoverRefused(case.incident.incident_id, to, case.command.text),)
+
+
+def _offered_to(case: Case[AcceptHandover] | Case[RefuseHandover]) -> str:
+    if not case.incident.handover_to:
+        raise RuleViolation("no-handover", f"{case.name} is offered to nobody; look at what has changed.")
+    return case.incident.handover_to
+
+
+def miss_deadline(case: Case[MissDeadline]) -> Events:
+    """A target has passed and the step is still not done. The same step, round and level is noted only once."""
+    command, incident = case.command, case.incident
+    known = {(m.step, m.round, m.level) for m in incident.misses}
+    if not incident.is_open or (command.step, command.round, command.level) in known:
+        return ()
+    if is_done(incident, command.step, command.assignment_id, command.round):
+        return ()
+    return (
+        DeadlineMissed(
+            incident_id=case.incident.incident_id,
+            step=command.step,
+            round=command.round,
+            level=command.level,
+            org_code=command.org_code,
+            due_at=command.due_at,
+            assignment_id=command.assignment_id,
+            quiet=command.quiet,
+        ),
+    )
+
+
+def take_alarm(case: Case[TakeAlarm]) -> Events:
+    """Somebody has taken on what was missed on this incident so far; there is none for several incidents at once."""
+    if case.incident.alarm_taken == len(case.incident.misses):
+        return ()
+    return (AlarmTaken(case.incident.incident_id, case.command.text),)
 
 
 def note(case: Case[Note]) -> Events:

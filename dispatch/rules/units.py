@@ -28,6 +28,7 @@ def register_unit(case: Case[RegisterUnit]) -> Events:
         marked=command.marked,
         radio_group=command.radio_group,
         registered=command.registered,
+        auxiliary=command.auxiliary,
     )
     known = picture.units.get(command.unit_id)
     same = known is not None and all(getattr(known, name) == getattr(event, name) for name in UnitRegistered.__struct_fields__)

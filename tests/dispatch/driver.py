@@ -42,13 +42,13 @@ class Node:
 
     def give(self, command: Command, actor: Actor = DESK) -> tuple[Recorded, ...]:
         """Decide and record one command; raises its refusal."""
-        incident = self.incident_before(command)
+        own = self.incident_before(command)
         records = []
-        for body in decide(self.picture, command, actor, self.now, self.new_id, incident):
+        for body in decide(self.picture, command, actor, self.now, self.new_id, own):
+            incident_id = body.incident_id if isinstance(body, IncidentEvent) else ""
+            incident = self.picture.incidents.get(incident_id) or self.load(incident_id)
             recorded = self._record(body, command, actor, incident)
             self.picture = evolve(self.picture, recorded, incident)
-            if isinstance(body, IncidentEvent):
-                incident = self.picture.incidents.get(body.incident_id) or evolve_incident(incident, recorded)
             self.journal.append(recorded)
             records.append(recorded)
         return tuple(records)

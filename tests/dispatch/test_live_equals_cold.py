@@ -14,8 +14,9 @@ from dispatch.commands import Command
 from dispatch.errors import DispatchError
 from dispatch.evolve import STATUS_BY_ASSIGNMENT_STAGE, fold
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
+from dispatch.model import Step as LoopStep
 from dispatch.picture import OperatingPicture
-from tests.dispatch.driver import DESK, STATION, Node, crew
+from tests.dispatch.driver import COUNTY, DESK, START, STATION, Node, crew
 
 UNITS = ("A", "B", "C", "D")
 Step = tuple[str, dict[str, Any], int, Actor]  # name of the command, its fields, which incident, who
@@ -50,6 +51,25 @@ ON_INCIDENT: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "Cancel": {},
     "Reopen": {"text": st.just("again")},
     "Note": {"text": st.just("n")},
+    "CallService": {"service": st.sampled_from(["119", "120"])},
+    "NameLead": {"unit_ids": ONE_UNIT},
+    "Repush": {"unit_ids": ONE_UNIT, "because_of": st.sampled_from(["id9", "id12"])},
+    "StopRepush": {"assignment_id": st.sampled_from(["id9", "id12"])},
+    "CallBack": {"text": st.just("asked"), "satisfied": st.sampled_from([None, True, False])},
+    "Merge": {"into": st.sampled_from(["id1", "id5", "id9"])},
+    "Split": {"text": st.just("part"), "grade": st.sampled_from([None, *Grade])},
+    "Escalate": {"text": st.just("look"), "to_org_code": st.sampled_from([None, COUNTY])},
+    "OfferHandover": {"to_org_code": st.sampled_from([COUNTY, STATION])},
+    "AcceptHandover": {},
+    "RefuseHandover": {"text": st.just("not ours")},
+    "MissDeadline": {
+        "step": st.sampled_from(LoopStep),
+        "round": st.integers(0, 1),
+        "level": st.integers(0, 1),
+        "org_code": st.just(STATION),
+        "due_at": st.just(START),
+    },
+    "TakeAlarm": {},
 }
 ELSEWHERE: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "ReceiveIncident": {
@@ -111,7 +131,8 @@ def play(steps: list[Step]) -> Node:
 
 def assert_consistent(picture: OperatingPicture) -> None:
     """A unit and its assignment say the same, and no unit is on two incidents."""
-    active = [(a.unit_id, i.incident_id, a.stage) for i in picture.incidents.values() for a in i.active_assignments]
+    crews = [(a, i.incident_id) for i in picture.incidents.values() for a in i.active_assignments if not a.service]
+    active = [(a.unit_id, incident_id, a.stage) for a, incident_id in crews]
     assert len({unit_id for unit_id, _, _ in active}) == len(active)
     for unit_id, incident_id, stage in active:
         assert picture.units[unit_id].incident_id == incident_id
