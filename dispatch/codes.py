@@ -1,4 +1,4 @@
-"""Loadable code tables: incident types and dispositions. A city replaces them with a codes.toml in its folder."""
+"""Loadable code tables: incident types, dispositions, check-lists. A city replaces them with a codes.toml in its folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 from dispatch.model import Grade
 
 BUILT_IN = Path(__file__).with_name("codes.toml")
+OFFICER_EMERGENCY = "officer_emergency"  # the incident type that a crew's panic button makes
 
 
 class IncidentType(msgspec.Struct, frozen=True):
@@ -32,11 +33,29 @@ class Disposition(msgspec.Struct, frozen=True):
     en: str
 
 
+class ChecklistItem(msgspec.Struct, frozen=True):
+    """One thing a crew sees to on the scene."""
+
+    id: str
+    zh: str
+    en: str
+    # Shown as lacking while it is not done. It never holds up feedback: who is held up ticks what was not done.
+    required: bool = False
+
+
+class Checklist(msgspec.Struct, frozen=True):
+    """What a crew sees to at incidents of some types (现场处置规范); its feedback says of each item whether it was done."""
+
+    item: tuple[ChecklistItem, ...]
+    incident_types: tuple[str, ...] = ()  # empty: the general one, for all types that no other is for
+
+
 class Codes(msgspec.Struct, frozen=True):
     """All code tables of a city."""
 
     incident_type: tuple[IncidentType, ...]
     disposition: tuple[Disposition, ...]
+    checklist: tuple[Checklist, ...] = ()
 
     @property
     def type_by_id(self) -> dict[str, IncidentType]:
@@ -49,9 +68,33 @@ def load_codes(city_file: Path | None = None) -> Codes:
     path = city_file if city_file is not None and city_file.exists() else BUILT_IN
     try:
         codes = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Codes)
-    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"code tables {path} can't be read: {error}") from None
-    ids = [kind.id for kind in codes.incident_type]
-    if len(set(ids)) != len(ids):
-        raise ValueError(f"code tables {path}: incident type {max(ids, key=ids.count)} is declared twice")
-    return codes
+    twice = _named_twice([kind.id for kind in codes.incident_type])
+    if twice:
+        raise ValueError(f"code tables {path}: incident type {twice} is declared twice")
+    _check_checklists(codes, path)
+    if OFFICER_EMERGENCY in codes.type_by_id:
+        return codes
+    # A city's file without the type that the system itself makes: it comes with its name all the same.
+    own = load_codes().type_by_id[OFFICER_EMERGENCY]
+    return msgspec.structs.replace(codes, incident_type=(*codes.incident_type, own))
+
+
+def _check_checklists(codes: Codes, path: Path) -> None:
+    types = [kind for checklist in codes.checklist for kind in checklist.incident_types or ("",)]
+    twice = _named_twice(types)
+    if twice is not None:
+        whose = f"incident type {twice}" if twice else "the rest (no incident_types)"
+        raise ValueError(f"code tables {path}: {whose} has two check-lists; leave it in one")
+    unknown = [kind for kind in types if kind and kind not in codes.type_by_id]
+    if unknown:
+        raise ValueError(f"code tables {path}: a check-list is for incident type {unknown[0]}, which is not declared")
+    for checklist in codes.checklist:
+        twice = _named_twice([item.id for item in checklist.item])
+        if twice:
+            raise ValueError(f"code tables {path}: check-list item {twice} stands twice in one list")
+
+
+def _named_twice(names: list[str]) -> str | None:
+    return next((name for name in names if names.count(name) > 1), None)
