@@ -26,6 +26,7 @@ from dispatch.catalogue import load_catalogue
 from dispatch.clock import Clock, SystemClock
 from dispatch.codes import load_codes
 from dispatch.commands import Promise, RegisterUnit
+from dispatch.deadlines import load_targets
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor, UnitKind
 from dispatch.organisations import OrganisationTree
@@ -33,6 +34,7 @@ from feeds.jt808.server import TerminalListener, listen
 from feeds.native import NativeSession
 from feeds.native import serve as serve_native
 from feeds.simulator import FEED_NAME, OPERATOR_NAME
+from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.city import City, open_city
 from geodata.jurisdictions import Jurisdictions
@@ -42,6 +44,7 @@ from geodata.travel import TravelTimes
 from operations.accounts import AccountError, Accounts
 from operations.authority import Authority
 from operations.bus import Bus
+from operations.deadline_watch import DeadlineWatch
 from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
 from operations.evidence import Evidence
@@ -126,6 +129,8 @@ class Node:
             await services.webhooks.start()
             stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
+            services.deadlines.start()
+            stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
             gc.freeze()
             watch = asyncio.create_task(services.health.watch_loop())
@@ -145,9 +150,10 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     health.feed(TERMINALS, expected_interval_s=math.inf)
     journal = SqlJournal(engine)
     codes = load_codes(city.folder / "codes.toml")
+    targets = load_targets(city.folder / "targets.toml")
     authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])
     jurisdictions = Jurisdictions.of(city)
-    enricher = Enricher(jurisdictions, RoadPromises(travel), positions)
+    enricher = Enricher(jurisdictions, Areas(city.graph), organisations, codes, RoadPromises(travel), positions)
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history = History(journal)
     tracks = TrackStore(settings.data / "tracks")
@@ -178,6 +184,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         history=history,
         past=PastIncidents(engine),
     )
+    deadlines = DeadlineWatch(handler, clock, organisations, targets, scene.next_nearest)
+    health.watch("deadlines", deadlines.state)
     accounts = Accounts(AccountStore(engine), organisations, clock, settings.session_idle_s)
     hosts = settings.hosts_for_webhooks | LOOPBACK if settings.demo else settings.hosts_for_webhooks
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
@@ -192,6 +200,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         organisations=organisations,
         travel=travel,
         places=load_places(city.folder / "places.npz"),
+        targets=targets,
         handler=handler,
         history=history,
         bus=bus,
@@ -206,6 +215,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         health=health,
         screens=Screens(authority, clock),
         webhooks=webhooks,
+        deadlines=deadlines,
     )
     return Node(services, settings, tracks)
 

@@ -135,7 +135,7 @@ class LiveHub:
         known = self._audiences.get(rights)
         if known is not None:
             return known
-        audience = Audience(actor, self._services.authority, self._services.positions)
+        audience = Audience(actor, self._services.authority, self._services.positions, self._services.loop_view)
         seen = await asyncio.to_thread(audience.look, self._picture)
         # Another client with equal rights may have been quicker.
         first = self._audiences.setdefault(rights, audience)

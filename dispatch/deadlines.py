@@ -108,6 +108,8 @@ def load_targets(city_file: Path | None = None) -> Targets:
     keys = [(row.step, row.area) for row in targets.target]
     if len(set(keys)) != len(keys):
         raise ValueError(f"targets {path}: {max(keys, key=keys.count)[0]} is declared twice for one area")
+    if any(OnMiss.REPUSH in row.on_miss for row in targets.target if row.step != Step.ACKNOWLEDGE):
+        raise ValueError(f"targets {path}: only a missed acknowledge sends others (repush); write alarm or supervise for the rest")
     if min(targets.repush_after_s, targets.climb_after_s) <= 0:
         raise ValueError(f"targets {path}: repush_after_s and climb_after_s must be more than 0")
     return targets
@@ -138,11 +140,11 @@ def notices(incident: Incident, targets: Targets, levels: int) -> list[Notice]:
 def others_to_send(incident: Incident, targets: Targets) -> list[SendOthers]:
     """Countdowns that run: pushes nobody has acknowledged in time, whose next nearest have not been sent."""
     answered = {a.because_of for a in incident.assignments} | set(incident.repush_stopped)
-    missed = {(miss.step, miss.round) for miss in incident.misses}
+    missed = {miss.assignment_id for miss in incident.misses if miss.step == Step.ACKNOWLEDGE}
     return [
         SendOthers(deadline, deadline.due_at + timedelta(seconds=targets.repush_after_s))
         for deadline in deadlines(incident, targets)
-        if deadline.on_miss == OnMiss.REPUSH and deadline.assignment_id not in answered and (deadline.step, deadline.round) in missed
+        if deadline.on_miss == OnMiss.REPUSH and deadline.assignment_id in missed - answered
     ]
 
 
@@ -200,4 +202,6 @@ def _has_done(assignment: Assignment, step: Step) -> bool:
 
 
 def _is_of(miss: Miss, deadline: Deadline) -> bool:
+    if deadline.assignment_id:
+        return (miss.step, miss.assignment_id) == (deadline.step, deadline.assignment_id)
     return (miss.step, miss.round) == (deadline.step, deadline.round)

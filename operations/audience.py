@@ -7,7 +7,7 @@ Message formats: `docs/live-protocol.md`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -62,22 +62,25 @@ class Rights(NamedTuple):
     org_code: str
     unit_id: str | None
     kind: str
+    own_org_code: str | None
 
     @classmethod
     def of(cls, actor: Actor) -> Rights:
-        return cls(actor.role, actor.org_code, actor.unit_id, actor.kind)
+        return cls(actor.role, actor.org_code, actor.unit_id, actor.kind, actor.own_org_code)
 
 
 class Audience:
     """One set of rights, and what its clients have been told so far. Not thread-safe, `look` excepted."""
 
-    def __init__(self, actor: Actor, sight: Sight, table: UnitIndex) -> None:
+    def __init__(self, actor: Actor, sight: Sight, table: UnitIndex, loop_view: Callable[[Incident], Json]) -> None:
+        """`loop_view`: what is shown of an incident's deadlines beside it, as `operations.deadline_watch.loop_view`."""
         self.visible: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # by unit index
         self.widened = 0  # how often the view has widened
         self.widened_at: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # by unit index: that count when it came into sight
         self._actor = actor
         self._sight = sight
         self._table = table
+        self._loop_view = loop_view
         self._rows: dict[int, Json] = {}  # by unit index: as announced
         self._incident_ids: set[str] = set()  # open incidents, as announced
         self._hello: tuple[OperatingPicture, list[msgspec.Raw], msgspec.Raw] | None = None  # parts for the next hello
@@ -108,7 +111,7 @@ class Audience:
         visible = {i for i in seen.incident_ids & picture.incidents.keys() if asked.get(i, True)} | {i for i, sees in asked.items() if sees}
         for incident_id in sorted(visible - self._incident_ids):
             told = self._incident_view(picture.incidents[incident_id], picture)
-            texts.append(_incident_text(told, None, revision))
+            texts.append(self._incident_text(told, None, revision))
         for incident_id in sorted(self._incident_ids - visible):
             texts.append(_gone_text(incident_id, revision))
         self._incident_ids = visible
@@ -147,7 +150,7 @@ class Audience:
         """An incident of which nothing has happened but that may look otherwise now."""
         if self._sees_incident(incident, picture):
             self._incident_ids.add(incident.incident_id)
-            return [_incident_text(self._incident_view(incident, picture), None, revision)]
+            return [self._incident_text(self._incident_view(incident, picture), None, revision)]
         if incident.incident_id in self._incident_ids:
             self._incident_ids.discard(incident.incident_id)
             return [_gone_text(incident.incident_id, revision)]
@@ -167,7 +170,7 @@ class Audience:
         else:
             self._incident_ids.discard(incident.incident_id)
         told = self._incident_view(incident, picture)
-        return [_incident_text(told, self._event_view(recorded, told, picture), recorded.revision)]
+        return [self._incident_text(told, self._event_view(recorded, told, picture), recorded.revision)]
 
     # Messages
 
@@ -176,7 +179,8 @@ class Audience:
         if self._hello is None or self._hello[0] is not picture:
             rows = list(self._rows.values())
             pages = [rows[at : at + HELLO_UNITS] for at in range(0, len(rows), HELLO_UNITS)] or [[]]
-            incidents = [self._incident_view(i, picture) for i in picture.open_incidents() if i.incident_id in self._incident_ids]
+            shown = [self._incident_view(i, picture) for i in picture.open_incidents() if i.incident_id in self._incident_ids]
+            incidents = [self._with_loop(incident) for incident in shown]
             self._hello = picture, [msgspec.Raw(msgspec.json.encode(page)) for page in pages], msgspec.Raw(msgspec.json.encode(incidents))
         _, unit_pages, incidents_json = self._hello
         scope = {"name": actor.name, "role": actor.role, "org_code": actor.org_code, "unit_id": actor.unit_id}
@@ -195,6 +199,13 @@ class Audience:
 
     def _incident_view(self, incident: Incident, picture: OperatingPicture) -> Incident:
         return self._sight.incident_for(self._actor, incident, picture)
+
+    def _with_loop(self, told: Incident) -> Json:
+        view: Json = msgspec.to_builtins(told)
+        return view | self._loop_view(told)
+
+    def _incident_text(self, told: Incident, event: Json | None, revision: int) -> bytes:
+        return msgspec.json.encode({"type": "incident", "revision": revision, "incident": self._with_loop(told), "event": event})
 
     def _event_view(self, recorded: Recorded, told: Incident, picture: OperatingPicture) -> Json | None:
         """The event as clients get it; None when it speaks of a unit that may not be seen. `told`: its incident as they get it."""
@@ -267,10 +278,6 @@ def _unit_row(index: int, unit: Unit) -> Json:
         "marked": unit.marked,
         "incident_id": unit.incident_id,
     }
-
-
-def _incident_text(told: Incident, event: Json | None, revision: int) -> bytes:
-    return msgspec.json.encode({"type": "incident", "revision": revision, "incident": told, "event": event})
 
 
 def _gone_text(incident_id: str, revision: int) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import date
+from functools import reduce
+from operator import and_
 
 import msgspec
 
@@ -21,7 +23,7 @@ from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from operations.permissions import GRANTS, ON_BEHALF_ROLES, ROLES, Action, Role, is_granted
 
-__all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_wall"]
+__all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_wall", "within"]
 
 # Incident types seen by supervision and the level above only (投诉), unless the city's code table names others.
 CONFIDENTIAL_TYPES = frozenset({"complaint"})
@@ -32,6 +34,12 @@ BEFORE_FEEDBACK = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGE
 def as_wall(actor: Actor) -> Actor:
     """The same scope seen by a wall: a viewer without plain clothes, callers and commands."""
     return msgspec.structs.replace(actor, role=Role.VIEWER.value, kind=WALL, unit_id=None)
+
+
+def within(actor: Actor, org_code: str) -> Actor:
+    """The actor at the desk of an organisation: it sees and commands what lies both in its own scope and in that organisation's."""
+    own = actor.own_org_code or actor.org_code
+    return msgspec.structs.replace(actor, org_code=org_code, own_org_code=None if org_code == own else own)
 
 
 def no_neighbours(org_code: str) -> frozenset[str]:
@@ -72,14 +80,25 @@ class Authority:
         return actor.kind == "system" or is_granted(actor.role, action)
 
     def in_scope(self, actor: Actor, org_code: str) -> bool:
-        return actor.kind == "system" or org_code in self._organisations.reach(actor.org_code, self._today())
+        return actor.kind == "system" or all(self._reaches(top, org_code) for top in _tops(actor))
+
+    def at_desk_of(self, actor: Actor, code: str) -> Actor:
+        """The actor `within` the organisation of a full or short code. Raises NotFound for an unknown one, NotPermitted outside its scope."""
+        try:
+            org_code = self._organisations.expand(code)
+        except ValueError as error:
+            raise NotFound("unknown-organisation", f"There is no such organisation: {error}.") from None
+        if self._organisations.get(org_code, self._today()) is None:
+            raise NotFound("unknown-organisation", f"The organisation {org_code} is not in force today; use the one that took its place.")
+        self.authorise(actor, Action.SEE_PICTURE, org_code=org_code)
+        return within(actor, org_code)
 
     def visible_orgs(self, actor: Actor) -> frozenset[str]:
         """Organisations whose incidents and persons the actor may read, ended ones under their last parent included."""
         if not self.can(actor, Action.SEE_PICTURE):
             return frozenset()
-        top = self._organisations.city.code if actor.kind == "system" else actor.org_code
-        return self._organisations.reach(top, self._today(), with_ended=True)
+        tops = (self._organisations.city.code,) if actor.kind == "system" else _tops(actor)
+        return reduce(and_, (self._organisations.reach(top, self._today(), with_ended=True) for top in tops))
 
     # Who sees what ----------------------------------------------------------------------------------------------------
 
@@ -90,7 +109,7 @@ class Authority:
         if self.is_confidential(incident.incident_type):
             return self._may_see_complaint(actor, incident)
         visible = self.visible_orgs(actor)
-        if incident.org_code in visible:
+        if incident.org_code in visible or (incident.is_open and incident.handover_to in visible):
             return True
         if actor.unit_id is not None and any(a.unit_id == actor.unit_id for a in incident.active_assignments):
             return True
@@ -109,7 +128,7 @@ class Authority:
             return True
         if unit.status == UnitStatus.OUT_OF_SERVICE:
             return False
-        if unit.org_code in self._neighbour_orgs(actor.org_code):
+        if all(unit.org_code in self._neighbour_orgs(top) or self._reaches(top, unit.org_code) for top in _tops(actor)):
             return True
         incident = picture.incidents.get(unit.incident_id) if unit.incident_id is not None else None
         return incident is not None and self.may_see_incident(actor, incident, picture)
@@ -119,9 +138,21 @@ class Authority:
         return frozenset(unit.unit_id for unit in picture.units.values() if self.may_see_unit(actor, unit, picture))
 
     def incident_for(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> Incident:
-        """The incident as the actor may see it: without assignments of plain-clothes units hidden from it."""
+        """The incident as the actor may see it: without assignments of plain-clothes units hidden from it, and their deadlines."""
         kept = tuple(a for a in incident.assignments if not self.hides_unit(actor, a.unit_id, picture))
-        return incident if len(kept) == len(incident.assignments) else msgspec.structs.replace(incident, assignments=kept)
+        if len(kept) == len(incident.assignments):
+            return incident
+        shown = {"", *(a.assignment_id for a in kept)}
+        taken, left = incident.misses[: incident.alarm_taken], incident.misses[incident.alarm_taken :]
+        taken, left = (tuple(miss for miss in misses if miss.assignment_id in shown) for misses in (taken, left))
+        return msgspec.structs.replace(
+            incident,
+            assignments=tuple(a if a.because_of in shown else msgspec.structs.replace(a, because_of="") for a in kept),
+            lead_id=incident.lead_id if incident.lead_id in shown else "",
+            misses=(*taken, *left),
+            alarm_taken=len(taken),
+            repush_stopped=tuple(one for one in incident.repush_stopped if one in shown),
+        )
 
     def may_see_event(self, actor: Actor, recorded: Recorded, picture: OperatingPicture, incident: Incident | None = None) -> bool:
         """Whether a journal event may reach the actor. `incident` is its incident when the picture no longer holds it."""
@@ -163,9 +194,8 @@ class Authority:
             return True
         if actor.kind == WALL or incident.org_code not in self.visible_orgs(actor):
             return False
-        if incident.org_code == actor.org_code:
-            return is_granted(actor.role, Action.SEE_COMPLAINTS)
-        return is_granted(actor.role, Action.SEE_COMPLAINTS_BELOW)
+        needed = (Action.SEE_COMPLAINTS if incident.org_code == top else Action.SEE_COMPLAINTS_BELOW for top in _tops(actor))
+        return all(is_granted(actor.role, action) for action in needed)
 
     def _may_see_plain_clothes(self, actor: Actor, unit: Unit) -> bool:
         """Their own command and the city, never a wall; a crew sees itself."""
@@ -173,7 +203,7 @@ class Authority:
             return False
         if actor.unit_id is not None:
             return actor.unit_id == unit.unit_id
-        return actor.kind == "system" or actor.org_code in (unit.org_code, self._organisations.city.code)
+        return actor.kind == "system" or all(top in (unit.org_code, self._organisations.city.code) for top in _tops(actor))
 
     def hides_unit(self, actor: Actor, unit_id: str, picture: OperatingPicture) -> bool:
         """Whether the unit is plain clothes that the actor may not know of, wherever its id would appear."""
@@ -209,7 +239,9 @@ class Authority:
         if incident is None or not (self.may_see_incident(actor, incident, picture) or _hands_in_late(actor, command, incident)):
             raise NotFound("unknown-incident", f"There is no incident {command.incident_id}; check the id.")
         action = command_name(command)
-        if actor.role == Role.OFFICER:
+        if isinstance(command, c.AcceptHandover | c.RefuseHandover) and incident.handover_to:
+            self.authorise(actor, action, org_code=incident.handover_to)  # those it was offered to answer, not its owner
+        elif actor.role == Role.OFFICER:
             self._authorise_crew(actor, action, _named_units(command), incident, picture)
         elif isinstance(command, c.UnitCommand) and command.unit_ids and not self.in_scope(actor, incident.org_code):
             # A shared incident: a desk speaks for its own crews on it, and for nothing else.
@@ -218,6 +250,15 @@ class Authority:
             self.authorise(actor, action, org_code=incident.org_code)
             if isinstance(command, c.Push | c.Reinforce | c.Reassign):
                 self._authorise_units(actor, action, command.unit_ids, picture)
+            if isinstance(command, c.Merge):
+                self._authorise_target(actor, action, command.into, picture)
+
+    def _authorise_target(self, actor: Actor, action: str, incident_id: str, picture: OperatingPicture) -> None:
+        """The other incident of a merger must be the actor's to command as well."""
+        into = picture.incidents.get(incident_id)
+        if into is None or not self.may_see_incident(actor, into, picture):
+            raise NotFound("unknown-incident", f"There is no incident {incident_id}; check the id.")
+        self.authorise(actor, action, org_code=into.org_code)
 
     def _authorise_crew(self, actor: Actor, action: str, named: tuple[str, ...], incident: Incident, picture: OperatingPicture) -> None:
         """An officer speaks for its own unit on an incident it was pushed to; a terminal gateway for the units it names."""
@@ -242,8 +283,16 @@ class Authority:
             if unit_id != actor.unit_id:
                 self.authorise(actor, action, org_code=unit.org_code)
 
+    def _reaches(self, top: str, org_code: str) -> bool:
+        return org_code in self._organisations.reach(top, self._today())
+
     def _today(self) -> date:
         return self._clock.now().date()
+
+
+def _tops(actor: Actor) -> tuple[str, ...]:
+    """The organisations whose reach bounds the actor's scope: each rule must hold for all of them."""
+    return (actor.org_code,) if actor.own_org_code is None else (actor.org_code, actor.own_org_code)
 
 
 def command_name(command: c.Command) -> str:

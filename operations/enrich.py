@@ -1,4 +1,5 @@
-"""Fills in what costs a search before a command is decided: WGS-84, the responsible organisation, promised road times."""
+"""Fills in what costs a search or a table before a command is decided: WGS-84, who is responsible, the kind of area, the
+organisation above, promised road times; and refuses codes that are in none of the city's tables."""
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ from typing import Any, Protocol
 
 import msgspec
 
-from dispatch.commands import Command, Locate, Push, Reassign, ReceiveIncident, Reinforce
-from dispatch.errors import RuleViolation
+from dispatch.codes import Codes
+from dispatch.commands import Close, Command, Escalate, Locate, OfferHandover, Push, Reassign, ReceiveIncident, Reinforce, Repush, Split
+from dispatch.errors import NotFound, RuleViolation
 from dispatch.events import Promise
-from dispatch.model import AssignmentStage, Incident, UnitKind
+from dispatch.model import Area, AssignmentStage, Incident, UnitKind
+from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from geodata.datum import UnknownDatum, to_wgs84
 
@@ -30,6 +33,12 @@ class Jurisdictions(Protocol):
     """Who answers for a point; `geodata.jurisdictions.Jurisdictions`."""
 
     def locate(self, lon: float, lat: float) -> HasCode: ...
+
+
+class Areas(Protocol):
+    """How built-up a place is; `geodata.areas.Areas`."""
+
+    def of(self, lon: float, lat: float) -> str: ...
 
 
 class RoadTimes(Protocol):
@@ -54,25 +63,55 @@ class UnitPositions(Protocol):
 class Enricher:
     """Makes a command complete. What can't be found is left out: an incident without a point has no promise."""
 
-    def __init__(self, jurisdictions: Jurisdictions, road_times: RoadTimes, positions: UnitPositions) -> None:
+    def __init__(
+        self,
+        jurisdictions: Jurisdictions,
+        areas: Areas,
+        organisations: OrganisationTree,
+        codes: Codes,
+        road_times: RoadTimes,
+        positions: UnitPositions,
+    ) -> None:
         self._jurisdictions = jurisdictions
+        self._areas = areas
+        self._organisations = organisations
+        self._codes = codes
         self._road_times = road_times
         self._positions = positions
 
     async def enrich(self, command: Command, picture: OperatingPicture, incident: Incident | None) -> Command:
-        """`incident` is the one the command names. Raises RuleViolation for an unknown datum."""
-        if isinstance(command, ReceiveIncident | Locate):
+        """`incident` is the one the command names. Raises RuleViolation for an unknown datum or code, NotFound for an organisation."""
+        if isinstance(command, ReceiveIncident | Locate | Split):
             command = self._placed(command)  # ten microseconds: not worth a thread
+        match command:
+            case Close(disposition=disposition) if disposition.strip():
+                self._require_disposition(disposition)
+            case Escalate(to_org_code=None) if incident is not None:
+                above = self._organisations.ancestors(incident.org_code)
+                return msgspec.structs.replace(command, to_org_code=above[0] if above else None)
+            case Escalate(to_org_code=str(code)) | OfferHandover(to_org_code=code) if code.strip():
+                return msgspec.structs.replace(command, to_org_code=self._organisation(code))
         if isinstance(command, Locate) and incident is not None:
             on_the_way = [a.unit_id for a in incident.assignments if a.stage in ON_THE_WAY]
             promises = await self._promises(command.lon, command.lat, on_the_way, picture)
             return msgspec.structs.replace(command, promises=promises)
-        if isinstance(command, Push | Reinforce | Reassign) and incident is not None:
+        if isinstance(command, Push | Reinforce | Reassign | Repush) and incident is not None:
             promises = await self._promises(incident.lon, incident.lat, command.unit_ids, picture)
             return msgspec.structs.replace(command, promises=promises)
         return command
 
-    def _placed(self, command: ReceiveIncident | Locate) -> ReceiveIncident | Locate:
+    def _require_disposition(self, disposition: str) -> None:
+        known = [row.id for row in self._codes.disposition]
+        if disposition not in known:
+            raise RuleViolation("unknown-disposition", f"There is no disposition {disposition!r}; name one of {', '.join(known)}.")
+
+    def _organisation(self, code: str) -> str:
+        try:
+            return self._organisations.expand(code)
+        except ValueError as error:
+            raise NotFound("unknown-organisation", f"There is no such organisation: {error}.") from None
+
+    def _placed(self, command: ReceiveIncident | Locate | Split) -> ReceiveIncident | Locate | Split:
         lon, lat = command.lon, command.lat
         if lon is None or lat is None or not (abs(lon) <= 180 and abs(lat) <= 90):
             return command  # no point, or one that decide refuses
@@ -82,7 +121,7 @@ class Enricher:
             raise RuleViolation("unknown-datum", str(error)) from None
         lon, lat = float(lons), float(lats)
         org_code = command.org_code or self._jurisdictions.locate(lon, lat).code
-        return msgspec.structs.replace(command, lon=lon, lat=lat, datum="wgs84", org_code=org_code)
+        return msgspec.structs.replace(command, lon=lon, lat=lat, datum="wgs84", org_code=org_code, area=Area(self._areas.of(lon, lat)))
 
     async def _promises(
         self, lon: float | None, lat: float | None, unit_ids: Sequence[str], picture: OperatingPicture

@@ -50,6 +50,11 @@ class Action(StrEnum):
     REINFORCE = "reinforce"
     REASSIGN = "reassign"
     RECALL = "recall"
+    STOP_REPUSH = "stop_repush"
+    REPUSH = "repush"  # of the deadline watch alone, as the next
+    MISS_DEADLINE = "miss_deadline"
+    CALL_SERVICE = "call_service"
+    NAME_LEAD = "name_lead"
     DELIVERED = "delivered"
     SEEN = "seen"
     ACKNOWLEDGE = "acknowledge"
@@ -65,6 +70,14 @@ class Action(StrEnum):
     MARK_INVALID = "mark_invalid"
     CANCEL = "cancel"
     REOPEN = "reopen"
+    CALL_BACK = "call_back"
+    MERGE = "merge"
+    SPLIT = "split"
+    ESCALATE = "escalate"
+    OFFER_HANDOVER = "offer_handover"
+    ACCEPT_HANDOVER = "accept_handover"
+    REFUSE_HANDOVER = "refuse_handover"
+    TAKE_ALARM = "take_alarm"
     NOTE = "note"
     ADD_UPLOAD = "add_upload"
     # Units, elements, screens
@@ -76,6 +89,7 @@ class Action(StrEnum):
     # Connections and administration
     FEED_IN = "feed_in"
     USE_TERMINAL = "use_terminal"
+    PANIC = "panic"  # a crew calls for help for itself; makes an incident without the right to receive any
     MANAGE_ACCOUNTS = "manage_accounts"
 
 
@@ -86,13 +100,20 @@ CREW = frozenset(
     {A.DELIVERED, A.SEEN, A.ACKNOWLEDGE, A.REFUSE, A.DEPART, A.ARRIVE, A.FEEDBACK, A.CLEAR, A.NOTE, A.ADD_UPLOAD, A.SET_UNIT_STATUS}
 )
 CALL_TAKING = frozenset({A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW})
-SENDING = frozenset({A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.CANCEL, A.CLOSE, A.REGISTER_UNIT, A.WRITE_ELEMENT, A.PUSH_VIEW})
+SENDING = frozenset(
+    {A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.STOP_REPUSH, A.CALL_SERVICE, A.NAME_LEAD, A.TAKE_ALARM}
+    | {A.CANCEL, A.CLOSE, A.CALL_BACK, A.MERGE, A.SPLIT, A.REGISTER_UNIT, A.WRITE_ELEMENT, A.PUSH_VIEW}
+)
+# Between organisations: up, across, and back.
+PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_HANDOVER})
 JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
-DESK = READ | CALL_TAKING | CREW | SENDING | {A.SEE_EVIDENCE}
+# What the system does by itself, by the clock; nobody asks for it.
+SYSTEM_ONLY = frozenset({A.REPUSH, A.MISS_DEADLINE})
+DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE}
 
 GRANTS: dict[Role, frozenset[Action]] = {
     Role.VIEWER: READ,
-    Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | {A.SEE_EVIDENCE, A.USE_TERMINAL},
+    Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
     Role.COMMANDER: DESK | JUDGING | {A.EXPORT, A.MANAGE_WEBHOOKS},
@@ -100,7 +121,9 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.SUPERVISOR: READ | JUDGING | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT}),
     # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
-    Role.ADMIN: frozenset(Action) - {A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW, A.SEE_CALLER, A.USE_TERMINAL, A.FEED_IN},
+    Role.ADMIN: frozenset(Action)
+    - {A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW, A.SEE_CALLER, A.USE_TERMINAL, A.PANIC, A.FEED_IN}
+    - SYSTEM_ONLY,
 }
 
 # Roles that enter stages for crews of their scope; an officer only ever speaks for its own unit.

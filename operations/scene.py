@@ -134,6 +134,19 @@ class SceneService:
         """The k soonest by road among the visible units of these kinds and statuses (empty: any). Raises OffNetwork."""
         return await asyncio.to_thread(self._nearest, self._moment(), lon, lat, actor, k, kinds, statuses)
 
+    async def next_nearest(self, incident: Incident) -> str | None:
+        """The available marked unit that is soonest there by road and was not pushed to the incident yet; None while there is none."""
+        if incident.lon is None or incident.lat is None:
+            return None
+        asked = {a.unit_id for a in incident.assignments}
+        watch = Actor("scene", "admin", self._organisations.city.code, kind="system")
+        try:
+            # Those that were asked may be available again: they refused, or were recalled.
+            found = await self.nearest(incident.lon, incident.lat, watch, len(asked) + 5, statuses=(UnitStatus.AVAILABLE,))
+        except OffNetwork:
+            return None
+        return next((str(row["unit_id"]) for row in found if row["unit_id"] not in asked and row["marked"]), None)
+
     async def eta(self, start: tuple[float, float], end: tuple[float, float]) -> Route:
         """The fastest way by car. Raises OffNetwork and NoRoute."""
         return await asyncio.to_thread(self._travel.route, start, end)

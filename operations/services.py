@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from operations.deadline_watch import loop_view
 
 if TYPE_CHECKING:
     from dispatch.catalogue import Catalogue
     from dispatch.clock import Clock
     from dispatch.codes import Codes
+    from dispatch.deadlines import Targets
+    from dispatch.model import Incident
     from dispatch.organisations import OrganisationTree
     from geodata.basemap import BaseMap
     from geodata.city import City
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from operations.accounts import Accounts
     from operations.authority import Authority
     from operations.bus import Bus
+    from operations.deadline_watch import DeadlineWatch
     from operations.elements import ElementStore
     from operations.evidence import Evidence
     from operations.handle import Handler
@@ -43,6 +48,7 @@ class Services:
     organisations: OrganisationTree
     travel: TravelTimes
     places: PlaceIndex
+    targets: Targets  # how long each step of the loop may take
     handler: Handler  # commands in, events out; owns the live picture (`handler.picture`)
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
@@ -57,3 +63,8 @@ class Services:
     health: Health
     screens: Screens  # what desks push to walls
     webhooks: Webhooks  # what is sent to other programs
+    deadlines: DeadlineWatch  # puts on record and tells what is late
+
+    def loop_view(self, incident: Incident) -> dict[str, Any]:
+        """What screens show of the incident's deadlines beside it."""
+        return loop_view(incident, self.targets)

@@ -48,6 +48,11 @@ class CommandBody(Body):
     form: JsonObject | None = Field(None, description="structured fields of a feedback, by incident type")
     disposition: Name | None = Field(None, description="处理结果, from the city's code table")
     to: Name | None = Field(None, description="who takes it over: 119, 120, 122, 12345 …")
+    service: Name | None = Field(None, description="another service to call: 119, 120, 12345, a utility")
+    assignment_id: Id | None = Field(None, description="whose missed acknowledgement shall send nobody else")
+    into: Id | None = Field(None, description="incident_id of the incident this is a further call about")
+    to_org_code: Name | None = Field(None, description="the organisation it is handed or escalated to")
+    satisfied: bool | None = Field(None, description="what the caller said afterwards")
 
 
 def to_command(incident_id: str, body: CommandBody, datum: str) -> IncidentCommand:

@@ -24,10 +24,11 @@ Json = dict[str, Any]
 
 def incident_view(services: Services, actor: Actor, incident: Incident, picture: OperatingPicture) -> Json:
     """An incident with the name of its organisation; the caller is not in it (`with_caller`)."""
-    shown: Json = msgspec.to_builtins(services.authority.incident_for(actor, incident, picture))
+    told = services.authority.incident_for(actor, incident, picture)
+    shown: Json = msgspec.to_builtins(told)
     organisation = services.organisations.get(incident.org_code)
     shown["org_name"] = organisation.name if organisation is not None else ""
-    return shown
+    return shown | services.loop_view(told)
 
 
 async def with_caller(services: Services, actor: Actor, incident: Incident, picture: OperatingPicture) -> Json:

@@ -16,12 +16,14 @@ from fastapi import FastAPI
 from dashboard.edge import Visitor
 from dashboard.live import add_live
 from dashboard.server import listen_socket, server_config
+from dispatch.deadlines import load_targets
 from dispatch.events import AnyEvent, IncidentReceived, Recorded, UnitPushed, UnitRegistered
 from dispatch.evolve import evolve
-from dispatch.model import Actor, Grade, UnitKind, UnitStatus
+from dispatch.model import Actor, Grade, Incident, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
 from operations.authority import Authority
 from operations.bus import Bus
+from operations.deadline_watch import loop_view
 from operations.positions import PositionTable
 from operations.screens import Screens
 from tests.operations import access_world as world
@@ -63,7 +65,11 @@ class LiveWorld:
         self.screens = Screens(self.authority, self.clock)
         self.elements = FakeElements()
         self.health = SimpleNamespace(snapshot=lambda: {"feeds": {}})
+        self.targets = load_targets()
         self.hub: Any = None
+
+    def loop_view(self, incident: Incident) -> dict[str, Any]:
+        return loop_view(incident, self.targets)
 
     def record(self, *bodies: AnyEvent) -> tuple[Recorded, ...]:
         """Journal, fold and publish events, as the handler does."""

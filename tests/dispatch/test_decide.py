@@ -284,10 +284,8 @@ def test_a_cleared_unit_is_free_while_the_incident_goes_on(node: Node) -> None:
 def test_closing_needs_feedback_or_a_disposition(node: Node) -> None:
     incident_id = node.pushed("A")
     words = refusal(node, c.Close(incident_id=incident_id))
-    assert (
-        words
-        == "disposition-missing: Incident 1 can't be closed: the responsible Unit A has given no feedback; get feedback, or name a disposition."
-    )
+    why = "the responsible Unit A has given no feedback"
+    assert words == f"disposition-missing: Incident 1 can't be closed: {why}; get feedback, or name a disposition."
     node.give(c.Feedback(incident_id=incident_id, text="all quiet"), crew("A"))
     node.give(c.Close(incident_id=incident_id))
     assert node.picture.incidents[incident_id].stage == Stage.CLOSED

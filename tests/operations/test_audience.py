@@ -120,7 +120,7 @@ def test_texts_and_frames_speak_only_of_what_may_be_seen(actor: Actor, before: l
     authority, table, picture = Authority(world.organisations(), world.clock()), PositionTable(), OperatingPicture()
     for body in before:
         picture = evolve(picture, recorded(body, picture))
-    audience, client = Audience(actor, authority, table), Client()
+    audience, client = Audience(actor, authority, table, lambda incident: {}), Client()
     audience.take(audience.look(picture), picture, picture.revision)
     hello = audience.hello(actor, picture, picture.revision, 0.0)
     check_bytes(hello, authority, actor, picture)
@@ -146,7 +146,7 @@ def test_a_look_made_in_a_thread_is_brought_up_to_the_picture_that_moved_on() ->
     authority, table, picture = Authority(world.organisations(), world.clock()), PositionTable(), OperatingPicture()
     for unit_id in ("unita", "unitb"):
         picture = evolve(picture, recorded(UnitRegistered(unit_id, unit_id, UnitKind.PATROL_CAR, world.STATION), picture))
-    audience = Audience(world.actor("operator", world.COUNTY), authority, table)
+    audience = Audience(world.actor("operator", world.COUNTY), authority, table, lambda incident: {})
     seen = audience.look(picture)
     picture = evolve(picture, recorded(UnitRegistered("unita", "unita", UnitKind.PATROL_CAR, world.STATION, marked=False), picture))
     picture = evolve(picture, recorded(received("casea", world.STATION, "theft"), picture))
@@ -159,7 +159,7 @@ def test_a_large_citys_units_follow_the_hello_in_pages() -> None:
     authority, table = Authority(world.organisations(), world.clock()), PositionTable()
     many = [world.unit(f"unit-{number}") for number in range(HELLO_UNITS + 5)]
     picture = world.picture(many)
-    audience = Audience(world.actor("operator", world.CITY), authority, table)
+    audience = Audience(world.actor("operator", world.CITY), authority, table, lambda incident: {})
     audience.take(audience.look(picture), picture, 0)
     hello, rest = map(json.loads, audience.hello(world.actor("operator", world.CITY), picture, 0, 0.0))
     assert (len(hello["units"]), len(rest["units"]), rest["type"]) == (HELLO_UNITS, 5, "units")

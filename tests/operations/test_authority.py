@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,9 @@ from dispatch import commands as c
 from dispatch.errors import DispatchError, NotFound, NotPermitted
 from dispatch.events import NoteAdded, PushSeen, Recorded, UnitPushed, UnitStatusSet
 from dispatch.model import Actor, AssignmentStage, Grade, Incident, UnitKind, UnitStatus
-from operations.authority import Authority, as_wall
-from operations.permissions import GRANTS, ROLES, Action, Role, is_granted
+from dispatch.organisations import OrganisationTree
+from operations.authority import Authority, as_wall, within
+from operations.permissions import GRANTS, ROLES, SYSTEM_ONLY, Action, Role, is_granted
 from tests.operations.access_world import (
     CITY,
     COUNTY,
@@ -45,7 +47,7 @@ def authority() -> Authority:
 
 def test_every_role_is_in_the_table_and_every_action_is_granted_to_someone() -> None:
     assert set(GRANTS) == set(ROLES)
-    assert frozenset().union(*GRANTS.values()) == frozenset(Action)
+    assert frozenset().union(*GRANTS.values()) == frozenset(Action) - SYSTEM_ONLY
 
 
 def test_every_command_has_an_action() -> None:
@@ -236,6 +238,101 @@ def test_short_numbers_are_masked_too(authority: Authority, number: str, masked:
     seen = authority.caller_for(actor("viewer"), incident("i"), c.Caller(number=number))
     assert seen is not None
     assert seen.number == masked
+
+
+# At the desk of an organisation below one's own
+
+ORGANISATIONS = (CITY, COUNTY, OTHER, STATION, SISTER, FAR)
+EVERYTHING = picture(
+    [unit(f"{org}-{marked}", org, marked=marked) for org in ORGANISATIONS for marked in (True, False)],
+    [
+        *(incident(f"{org}-{type_}", org, incident_type=type_) for org in ORGANISATIONS for type_ in ("theft", "complaint")),
+        *(incident(f"{org}-shared", OTHER, assignment(f"{org}-True")) for org in ORGANISATIONS),
+        *(incident(f"{org}-offered", CITY, handover_to=org) for org in ORGANISATIONS),
+    ],
+)
+
+
+def sight(authority: Authority, who: Actor) -> set[str]:
+    """Everything of EVERYTHING that the actor may see, and each caller it may see whole."""
+    incidents = {i for i, one in EVERYTHING.incidents.items() if authority.may_see_incident(who, one, EVERYTHING)}
+    callers = {f"caller of {i}" for i, one in EVERYTHING.incidents.items() if authority.caller_for(who, one, CALLER) == CALLER}
+    return (
+        incidents | callers | authority.visible_units(who, EVERYTHING) | {f"scope {o}" for o in ORGANISATIONS if authority.in_scope(who, o)}
+    )
+
+
+@pytest.mark.parametrize(("role", "own"), list(itertools.product(ROLES, ORGANISATIONS)))
+def test_the_desk_of_any_organisation_never_shows_more_than_ones_own(authority: Authority, role: str, own: str) -> None:
+    who = actor(role, own)
+    for org_code in ORGANISATIONS:
+        narrowed = within(who, org_code)
+        assert sight(authority, narrowed) <= sight(authority, who), org_code
+        assert sight(authority, narrowed) <= sight(authority, actor(role, org_code)), org_code
+        assert sight(authority, as_wall(narrowed)) == sight(authority, within(as_wall(who), org_code))
+    assert within(who, own) == who
+    assert within(within(who, STATION), SISTER).own_org_code == (own if own != SISTER else None)
+
+
+def test_a_station_shown_to_the_levels_above_is_the_stations_own_picture(authority: Authority) -> None:
+    station, city, county = (actor("operator", org) for org in (STATION, CITY, COUNTY))
+    assert f"{STATION}-False" in sight(authority, within(city, STATION))
+    assert f"{STATION}-False" not in sight(authority, within(county, STATION)), "plain clothes: their own command and the city only"
+    assert sight(authority, within(city, STATION)) == sight(authority, station)
+    assert f"{FAR}-True" in sight(authority, within(city, STATION)), "the neighbours' marked cars"
+
+
+def test_commands_at_the_desk_of_a_station_stay_inside_it(authority: Authority) -> None:
+    at_station = within(actor("operator", CITY), STATION)
+    authority.authorise_command(at_station, c.Push(incident_id="mine", unit_ids=("car",)), WORLD)
+    assert _refusal(authority, at_station, c.Push(incident_id="mine", unit_ids=("sister",)), WORLD).rule == "unknown-unit"
+    assert _refusal(authority, at_station, c.Note(incident_id="theirs", text="x"), WORLD).rule == "unknown-incident"
+    beyond = within(actor("operator", STATION), SISTER)
+    assert _refusal(authority, beyond, c.Note(incident_id="theirs", text="x"), WORLD).rule == "unknown-incident"
+
+
+def test_a_desk_is_asked_for_by_full_or_short_code(authority: Authority) -> None:
+    assert authority.at_desk_of(actor("viewer", CITY), "330203") == within(actor("viewer", CITY), COUNTY)
+    assert authority.at_desk_of(actor("viewer", COUNTY), STATION).org_code == STATION
+    assert authority.at_desk_of(actor("viewer", STATION), STATION) == actor("viewer", STATION)
+
+
+@pytest.mark.parametrize(
+    ("who", "code", "refusal", "rule"),
+    [
+        (actor("operator", STATION), "330203", NotPermitted, "outside-scope"),
+        (actor("operator", COUNTY), FAR, NotPermitted, "outside-scope"),
+        (actor("feed", CITY), STATION, NotPermitted, "role-not-permitted"),
+        (actor("operator", CITY), "330299", NotFound, "unknown-organisation"),
+        (actor("operator", CITY), "", NotFound, "unknown-organisation"),
+    ],
+)
+def test_a_desk_outside_ones_scope_is_refused(authority: Authority, who: Actor, code: str, refusal: type[DispatchError], rule: str) -> None:
+    with pytest.raises(refusal) as caught:
+        authority.at_desk_of(who, code)
+    assert caught.value.rule == rule
+
+
+def test_an_organisation_that_is_no_more_has_no_desk() -> None:
+    rows = [organisations().get(code) for code in (CITY, COUNTY, STATION)]
+    ended = msgspec.structs.replace(rows[2], valid_to=date(2026, 1, 1))
+    authority = Authority(OrganisationTree([*rows[:2], ended]), clock())
+    with pytest.raises(NotFound, match="not in force"):
+        authority.at_desk_of(actor("operator", CITY), STATION)
+
+
+def test_a_station_that_moves_away_at_midnight_is_no_longer_shown_to_whom_it_belonged() -> None:
+    city, county, other, station, *_ = (organisations().get(code) for code in ORGANISATIONS[:4])
+    moving = [
+        msgspec.structs.replace(station, valid_to=NOW.date() + timedelta(days=1)),
+        msgspec.structs.replace(station, parent=OTHER, valid_from=NOW.date() + timedelta(days=1)),
+    ]
+    time = clock()
+    authority = Authority(OrganisationTree([city, county, other, *moving]), time)
+    at_station = authority.at_desk_of(actor("operator", COUNTY), STATION)
+    assert authority.may_see_incident(at_station, incident("i", STATION))
+    time.advance(24 * 3600)
+    assert not authority.may_see_incident(at_station, incident("i", STATION))
 
 
 # Commands

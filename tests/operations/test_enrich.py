@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from dispatch import commands as c
+from dispatch.codes import load_codes
 from dispatch.commands import Promise
 from dispatch.errors import RuleViolation
 from dispatch.model import Grade, UnitKind, UnitStatus
@@ -16,6 +17,7 @@ from operations.enrich import Enricher
 from operations.positions import PositionTable
 from storage.memory_journal import MemoryJournal
 from tests.dispatch.driver import COUNTY, STATION, Node, crew
+from tests.operations import access_world
 from tests.operations.handling import DESK, received, registered, running
 
 EAST, WEST = "330200000001", "330200000002"
@@ -26,6 +28,9 @@ class Halves:
 
     def locate(self, lon: float, lat: float) -> SimpleNamespace:
         return SimpleNamespace(code=EAST if lon > 121.55 else WEST)
+
+    def of(self, lon: float, lat: float) -> str:
+        return "town" if lon > 121.55 else "country"
 
 
 class Flat:
@@ -42,7 +47,7 @@ def enricher(**where: tuple[float, float]) -> Enricher:
     for unit_id, (lon, lat) in where.items():
         index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
         table.lon[index], table.lat[index] = lon, lat
-    return Enricher(Halves(), Flat(), table)
+    return Enricher(Halves(), Halves(), access_world.organisations(), load_codes(), Flat(), table)
 
 
 @pytest.mark.parametrize(("lon", "org_code"), [(121.6, EAST), (121.5, WEST)])

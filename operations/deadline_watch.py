@@ -1,0 +1,156 @@
+"""Watches the deadlines of all open incidents: what is late is put on record and told, level by level, exactly once.
+
+It remembers nothing of its own: what has been told stands in the incidents, so a restart goes on where it was. Whether a
+step is late, and whom that concerns, is decided by `dispatch.deadlines`; this only looks at the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from dispatch.clock import Clock
+from dispatch.commands import Command, MissDeadline, Repush
+from dispatch.deadlines import Notice, OnMiss, SendOthers, Targets, alarms, deadlines, notices, others_to_send, supervised
+from dispatch.errors import DispatchError
+from dispatch.model import Actor, Incident
+from dispatch.organisations import OrganisationTree
+from operations.handle import Handler
+
+# How late the watch may notice that something is due.
+TICK_S = 0.25
+# Nobody could be sent instead of a crew that does not answer: looked for again after this long.
+RETRY_S = 5.0
+
+NAME = "deadlines"  # in the journal, and on the health page
+Json = dict[str, Any]
+# The unit that would be there soonest of those nobody has asked yet; None while there is none.
+NextNearest = Callable[[Incident], Awaitable[str | None]]
+
+log = structlog.get_logger(__name__)
+
+
+class DeadlineWatch:
+    """One per node. `tick` does all that is due; `start` and `stop` run it on the event loop."""
+
+    def __init__(
+        self, handler: Handler, clock: Clock, organisations: OrganisationTree, targets: Targets, next_nearest: NextNearest
+    ) -> None:
+        self._handler = handler
+        self._clock = clock
+        self._organisations = organisations
+        self._targets = targets
+        self._next_nearest = next_nearest
+        self._actor = Actor(NAME, "admin", organisations.city.code, kind="system")
+        # By incident: as it was when looked at, and when it has to be looked at again; it changes only by becoming another object.
+        self._next: dict[str, tuple[Incident, datetime | None]] = {}
+        self._retry_at: dict[str, datetime] = {}  # by assignment: when to look again for somebody to send
+        self._task: asyncio.Task[None] | None = None
+        self._failure = ""  # of the last tick
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="deadline-watch")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def state(self) -> Json:
+        """For the health page: a watch that has failed is as bad as no deadlines at all."""
+        running = sum(1 for _, at in self._next.values() if at is not None)
+        return {"state": "failing" if self._failure else "ok", "failure": self._failure, "watched": running}
+
+    async def tick(self) -> None:
+        """Tell everything that is due by now."""
+        now = self._clock.now()
+        for incident in self._due(now):
+            chain = (incident.org_code, *self._organisations.ancestors(incident.org_code))
+            for notice in notices(incident, self._targets, len(chain)):
+                if notice.at <= now:
+                    await self._handler.handle(_miss(incident, notice, chain[notice.level]), self._actor)
+            for sending in others_to_send(incident, self._targets):
+                if sending.at <= now:
+                    await self._send_others(incident, sending, now)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.tick()
+                self._failure = ""
+            except DispatchError as refused:  # the journal is not to be written now: all of it is still due with the next tick
+                self._failure = refused.detail
+                log.warning("deadlines_not_told", rule=refused.rule, detail=refused.detail)
+            except Exception as fault:
+                self._failure = f"{type(fault).__name__}: {fault}"
+                log.exception("deadline_watch_failed")
+            await asyncio.sleep(TICK_S)
+
+    def _due(self, now: datetime) -> list[Incident]:
+        """Open incidents about which something is to be done now."""
+        known, self._next, due = self._next, {}, []
+        for incident in self._handler.picture.incidents.values():
+            if not incident.is_open:
+                continue
+            before, at = known.get(incident.incident_id, (None, None))
+            if before is not incident:
+                at = self._look(incident)
+            self._next[incident.incident_id] = (incident, at)
+            if at is not None and at <= now:
+                due.append(incident)
+        return due
+
+    def _look(self, incident: Incident) -> datetime | None:
+        """When something about the incident is due next, if it stays as it is."""
+        levels = 1 + len(self._organisations.ancestors(incident.org_code))
+        instants = [notice.at for notice in notices(incident, self._targets, levels)]
+        instants += [sending.at for sending in others_to_send(incident, self._targets)]
+        return min(instants, default=None)
+
+    async def _send_others(self, incident: Incident, sending: SendOthers, now: datetime) -> None:
+        assignment_id = sending.deadline.assignment_id
+        if now < self._retry_at.get(assignment_id, now):
+            return
+        unit_id = await self._next_nearest(incident)
+        if unit_id is None:
+            self._retry_at[assignment_id] = now + timedelta(seconds=RETRY_S)
+            return
+        self._retry_at.pop(assignment_id, None)
+        command: Command = Repush(incident_id=incident.incident_id, unit_ids=(unit_id,), because_of=assignment_id)
+        try:
+            await self._handler.handle(command, self._actor)
+        except DispatchError as refused:  # somebody else has taken that unit meanwhile
+            log.info("repush_refused", incident=incident.number, unit_id=unit_id, detail=refused.detail)
+
+
+def loop_view(incident: Incident, targets: Targets) -> Json:
+    """What screens show of an incident's deadlines beside it: running ones, countdowns to a re-push, alarms, supervision."""
+    return {
+        "deadlines": msgspec.to_builtins(deadlines(incident, targets)),
+        "repush": [
+            {"assignment_id": s.deadline.assignment_id, "unit_id": s.deadline.unit_id, "at": s.at.isoformat()}
+            for s in others_to_send(incident, targets)
+        ],
+        "alarms": msgspec.to_builtins(alarms(incident)),
+        "supervised": msgspec.to_builtins(supervised(incident)),
+    }
+
+
+def _miss(incident: Incident, notice: Notice, org_code: str) -> MissDeadline:
+    deadline = notice.deadline
+    return MissDeadline(
+        incident_id=incident.incident_id,
+        step=deadline.step,
+        round=deadline.round,
+        level=notice.level,
+        org_code=org_code,
+        due_at=deadline.due_at,
+        assignment_id=deadline.assignment_id,
+        quiet=deadline.on_miss is OnMiss.SUPERVISE,
+    )
