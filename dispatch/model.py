@@ -252,3 +252,4 @@ class Actor(msgspec.Struct, frozen=True):
     org_code: str
     unit_id: str | None = None
     kind: str = "user"  # user | token | system
+    own_org_code: str | None = None  # the account's own organisation, where `org_code` was narrowed to one below it

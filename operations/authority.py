@@ -83,7 +83,10 @@ class Authority:
         return actor.kind == "system" or all(self._reaches(top, org_code) for top in _tops(actor))
 
     def at_desk_of(self, actor: Actor, code: str) -> Actor:
-        """The actor `within` the organisation of a full or short code. Raises NotFound for an unknown one, NotPermitted outside its scope."""
+        """The actor `within` the organisation of a full or short code.
+
+        Raises NotFound when there is no such organisation today, NotPermitted when it lies outside the actor's scope.
+        """
         try:
             org_code = self._organisations.expand(code)
         except ValueError as error:
