@@ -12,7 +12,8 @@ from starlette.datastructures import QueryParams
 from dashboard.edge import actor_of, still_authenticated
 from dashboard.live_hub import LiveClient, LiveHub
 from dashboard.server import TEXT, Outlet, bye, websocket_message
-from dispatch.errors import NotPermitted
+from dispatch.errors import NotFound, NotPermitted
+from dispatch.model import Actor
 from operations.authority import Action
 from operations.screens import SCREENS
 
@@ -58,10 +59,11 @@ async def serve(services: Services, hub: LiveHub, socket: WebSocket) -> None:
     actor = actor_of(socket)
     await socket.accept()
     outlet = Outlet.of(socket.scope)
-    refusal = _refusal(query) if services.authority.can(actor, Action.SEE_PICTURE) else ("not_permitted", 4403)
+    refusal = _refusal(services, actor, query)
     if refusal is not None:
         bye(outlet, *refusal)
         return
+    actor = _at_desk(services, actor, query)
     revision = query.get("revision")
     since_revision = int(revision) if revision else None
     client = await hub.join(actor, outlet, query.get("screen"), since_revision, partial(still_authenticated, socket))
@@ -97,8 +99,15 @@ def _reply(client: LiveClient, reply: dict[str, Any]) -> None:
     client.tell(websocket_message(TEXT, msgspec.json.encode(reply)))
 
 
-def _refusal(query: QueryParams) -> tuple[str, int] | None:
+def _at_desk(services: Services, actor: Actor, query: QueryParams) -> Actor:
+    """The actor within the organisation it asks for, if it does. Raises NotFound and NotPermitted."""
+    return services.authority.at_desk_of(actor, query["scope"]) if "scope" in query else actor
+
+
+def _refusal(services: Services, actor: Actor, query: QueryParams) -> tuple[str, int] | None:
     """Why this connection can't be served as asked: reason and close code."""
+    if not services.authority.can(actor, Action.SEE_PICTURE):
+        return "not_permitted", 4403
     if "at" in query or "speed" in query:
         return "past_not_served", 4404
     if query.get("screen", SCREENS[0]) not in SCREENS:
@@ -106,4 +115,10 @@ def _refusal(query: QueryParams) -> tuple[str, int] | None:
     revision = query.get("revision", "0")
     if not revision.isdecimal() or len(revision) > MOST_DIGITS:
         return "bad_revision", 4400
+    try:
+        _at_desk(services, actor, query)
+    except NotFound:
+        return "unknown_scope", 4400
+    except NotPermitted:
+        return "outside_scope", 4403
     return None

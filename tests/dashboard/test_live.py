@@ -130,6 +130,62 @@ async def test_a_wall_is_shown_what_its_desk_pushes_and_no_plain_clothes(live: L
             await wall.until(lambda: wall.of_type("view"))
 
 
+async def test_the_desk_of_a_station_is_told_what_the_station_sees_and_no_more(live: LiveWorld) -> None:
+    live.register("covert", world.STATION, marked=False)
+    live.call("theft-2", world.SISTER)
+    live.call("complaint-3", world.STATION, "complaint")
+    live.move(121.55, 29.87, "near", "sister", "covert")
+    async with (
+        live_city(live) as url,
+        LiveClient(url, header(DESK)) as county,
+        LiveClient(url, header(world.actor("operator", world.STATION))) as own,
+        LiveClient(f"{url}?scope={world.STATION}", header(DESK)) as station,
+    ):
+        await station.until(lambda: station.frames and own.frames and county.frames)
+        assert station.hellos[0]["scope"] == {"name": DESK.name, "role": "operator", "org_code": world.STATION, "unit_id": None}
+        assert list(station.incidents) == ["theft-1"]
+        assert set(county.incidents) == {"theft-1", "theft-2", "complaint-3"}
+        assert {row["unit_id"] for row in own.units.values()} == {"near", "covert"}
+        assert {row["unit_id"] for row in station.units.values()} == {"near"}, "the county may not know the station's plain clothes"
+        assert station.frames[0].indices == [live.positions.index_of("near")]
+        live.call("robbery-4", world.SISTER)
+        live.push("theft-1", "near")
+        await county.until(lambda: len(county.of_type("incident")) == 2)
+        await station.until(lambda: station.of_type("incident"))
+        assert [text["event"]["event"] for text in station.of_type("incident")] == ["unit_pushed"]
+        assert not [raw for raw in station.raw if b"robbery-4" in raw or b"covert" in raw or b"complaint" in raw]
+
+
+async def test_a_short_code_names_a_county_and_the_city_sees_a_stations_plain_clothes_there(live: LiveWorld) -> None:
+    live.register("covert", world.STATION, marked=False)
+    city = header(world.actor("operator", world.CITY))
+    async with (
+        live_city(live) as url,
+        LiveClient(f"{url}?scope=330203", city) as county,
+        LiveClient(f"{url}?scope={world.STATION}", city) as station,
+    ):
+        await county.until(lambda: county.frames and station.frames)
+        assert county.hellos[0]["scope"]["org_code"] == world.COUNTY
+        assert {row["unit_id"] for row in county.units.values()} == {"near", "sister"}
+        assert {row["unit_id"] for row in station.units.values()} == {"near", "covert"}
+
+
+async def test_a_view_pushed_at_a_stations_desk_goes_to_the_stations_wall(live: LiveWorld) -> None:
+    async with (
+        live_city(live) as url,
+        LiveClient(f"{url}?scope={world.STATION}", header(DESK)) as desk,
+        LiveClient(f"{url}?screen=map", header(DESK)) as county_wall,
+        LiveClient(f"{url}?screen=map", header(world.actor("viewer", world.STATION))) as own_wall,
+        LiveClient(f"{url}?screen=map&scope={world.STATION}", header(DESK)) as wall,
+    ):
+        await desk.until(lambda: all(one.frames for one in (desk, county_wall, own_wall, wall)))
+        await desk.send({"type": "show", "screen": "map", "view": {"zoom": 14}})
+        await own_wall.until(lambda: own_wall.of_type("view") and wall.of_type("view"))
+        frames = len(county_wall.frames)
+        await county_wall.until(lambda: len(county_wall.frames) > frames)
+        assert not county_wall.of_type("view")
+
+
 async def test_resume_sends_what_came_after_the_revision_and_nothing_before(live: LiveWorld) -> None:
     seen = live.handler.picture.revision
     live.push("theft-1", "near")
@@ -212,6 +268,11 @@ async def test_a_client_that_talks_nonsense_for_ever_is_shown_out(live: LiveWorl
         ("?revision=-1", DESK, "bad_revision", 4400),
         (f"?revision={'9' * 5000}", DESK, "bad_revision", 4400),
         ("", world.actor("feed"), "not_permitted", 4403),
+        ("?scope=330299", DESK, "unknown_scope", 4400),
+        ("?scope=", DESK, "unknown_scope", 4400),
+        (f"?scope={world.FAR}", DESK, "outside_scope", 4403),
+        (f"?scope={world.CITY}&screen=map", DESK, "outside_scope", 4403),
+        ("?scope=330203", world.actor("operator", world.STATION), "outside_scope", 4403),
     ],
 )
 async def test_what_cannot_be_served_is_refused_with_its_reason(live: LiveWorld, query: str, actor, reason: str, code: int) -> None:
