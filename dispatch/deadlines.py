@@ -6,6 +6,7 @@ A step's clock starts from an event, which the targets name. What was noticed to
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,11 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.model import Area, Assignment, AssignmentStage, Grade, Incident, Miss, Stage, Step
+from dispatch.model import Area, Assignment, AssignmentStage, Incident, Miss, Stage, Step
 
 BUILT_IN = Path(__file__).with_name("targets.toml")
 
-# The instants a clock can start from, by the event that brings them.
+# The instants a clock can start from, by the event that brings them, in the order of the loop.
 _STARTS = {
     "unit_pushed": "pushed_at",
     "acknowledged": "acknowledged_at",
@@ -26,6 +27,15 @@ _STARTS = {
     "arrived": "arrived_at",
     "feedback_given": "feedback_at",
 }
+# The events from which a step's clock may start: those that come before it. What is reviewed is the newest feedback.
+_MAY_START = {
+    Step.ACKNOWLEDGE: ("unit_pushed",),
+    Step.DEPART: ("unit_pushed", "acknowledged"),
+    Step.ARRIVE: ("unit_pushed", "acknowledged", "departed"),
+    Step.FEEDBACK: ("unit_pushed", "acknowledged", "departed", "arrived"),
+    Step.REVIEW: ("feedback_given",),
+}
+_YEAR_S = 365 * 86_400.0  # a target or a countdown that is longer is a slip of the pen
 # A crew that stands here or further has done the step; a stage may be left out.
 _DONE_BY = {
     Step.ACKNOWLEDGE: AssignmentStage.ACKNOWLEDGED,
@@ -44,7 +54,7 @@ class OnMiss(StrEnum):
     SUPERVISE = "supervise"
 
 
-class Target(msgspec.Struct, frozen=True, rename={"start": "from"}):
+class Target(msgspec.Struct, frozen=True, rename={"start": "from"}, forbid_unknown_fields=True):
     """One row: how long a step may take, for the grades 1 to 4."""
 
     step: Step
@@ -54,7 +64,7 @@ class Target(msgspec.Struct, frozen=True, rename={"start": "from"}):
     area: Area | None = None  # None: wherever it is
 
 
-class Targets(msgspec.Struct, frozen=True):
+class Targets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The targets of a city."""
 
     target: tuple[Target, ...]
@@ -94,25 +104,33 @@ class SendOthers(msgspec.Struct, frozen=True):
 
 
 def load_targets(city_file: Path | None = None) -> Targets:
-    """The city's own targets where it has a file, else the built-in ones. Raises ValueError naming what is wrong."""
+    """The city's own targets where it has a file, else the built-in ones (docs/targets.md). Raises ValueError naming what is wrong."""
     path = city_file if city_file is not None and city_file.exists() else BUILT_IN
     try:
         targets = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Targets)
-    except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"targets {path} can't be read: {error}") from None
-    for row in targets.target:
-        if row.start not in _STARTS:
-            raise ValueError(f"targets {path}: {row.step} starts from {row.start!r}; name one of {', '.join(_STARTS)}")
-        if min(row.seconds) < 0:
-            raise ValueError(f"targets {path}: {row.step} has {min(row.seconds):g} seconds; 0 means measured only")
-    keys = [(row.step, row.area) for row in targets.target]
-    if len(set(keys)) != len(keys):
-        raise ValueError(f"targets {path}: {max(keys, key=keys.count)[0]} is declared twice for one area")
-    if any(OnMiss.REPUSH in row.on_miss for row in targets.target if row.step != Step.ACKNOWLEDGE):
-        raise ValueError(f"targets {path}: only a missed acknowledge sends others (repush); write alarm or supervise for the rest")
-    if min(targets.repush_after_s, targets.climb_after_s) <= 0:
-        raise ValueError(f"targets {path}: repush_after_s and climb_after_s must be more than 0")
+    for fault in _faults(targets):
+        raise ValueError(f"targets {path}: {fault}")
     return targets
+
+
+def _faults(targets: Targets) -> Iterator[str]:
+    for name in ("repush_after_s", "climb_after_s"):
+        if not 0 < getattr(targets, name) <= _YEAR_S:
+            yield f"{name} is {getattr(targets, name):g}; give seconds, more than 0 and at most a year"
+    for row in targets.target:
+        if row.start not in _MAY_START[row.step]:
+            yield f"{row.step} starts from {row.start!r}; name one of {', '.join(_MAY_START[row.step])}"
+        for seconds in row.seconds:
+            if not 0 <= seconds <= _YEAR_S:
+                yield f"{row.step} has {seconds:g} seconds; give at most a year, 0 for measured only"
+        if OnMiss.REPUSH in row.on_miss and row.step != Step.ACKNOWLEDGE:
+            yield f"{row.step} can't send others (repush), only a missed acknowledge does; write alarm or supervise"
+    for step, area in itertools.product(Step, Area):
+        count = sum(row.step == step and row.area in (None, area) for row in targets.target)
+        if count != 1:
+            yield f"{step} has {count} rows for {area}; give one for each area or one without area, with 0 seconds for measured only"
 
 
 def deadlines(incident: Incident, targets: Targets) -> list[Deadline]:
@@ -126,32 +144,37 @@ def notices(incident: Incident, targets: Targets, levels: int) -> list[Notice]:
     """What has to be told next about each running step, and when. `levels`: how many there are, the owner's included."""
     found = []
     for deadline in deadlines(incident, targets):
-        told = [index for index, miss in enumerate(incident.misses) if _is_of(miss, deadline)]
+        is_quiet = deadline.on_miss == OnMiss.SUPERVISE
+        # Where the grade has changed, what was told quietly was no alarm, and an alarm is no entry on the supervision list.
+        told = [index for index, miss in enumerate(incident.misses) if miss.quiet == is_quiet and _is_of(miss, deadline)]
         if not told:
             found.append(Notice(deadline, 0, deadline.due_at))
-            continue
-        is_taken = told[-1] < incident.alarm_taken
-        if deadline.on_miss != OnMiss.SUPERVISE and not is_taken and len(told) < levels:
-            climbs_at = incident.misses[told[0]].due_at + timedelta(seconds=len(told) * targets.climb_after_s)
-            found.append(Notice(deadline, len(told), climbs_at))
+        elif not is_quiet and told[-1] >= incident.alarm_taken and len(told) < levels:
+            found.append(Notice(deadline, len(told), _after(incident.misses[told[-1]], deadline, targets.climb_after_s)))
     return found
 
 
 def others_to_send(incident: Incident, targets: Targets) -> list[SendOthers]:
     """Countdowns that run: pushes nobody has acknowledged in time, whose next nearest have not been sent."""
     answered = {a.because_of for a in incident.assignments} | set(incident.repush_stopped)
-    missed = {miss.assignment_id for miss in incident.misses if miss.step == Step.ACKNOWLEDGE}
+    alarmed = [miss for miss in incident.misses if miss.step == Step.ACKNOWLEDGE and miss.level == 0 and not miss.quiet]
+    miss_by_assignment = {miss.assignment_id: miss for miss in alarmed if miss.assignment_id not in answered}
     return [
-        SendOthers(deadline, deadline.due_at + timedelta(seconds=targets.repush_after_s))
+        SendOthers(deadline, _after(miss_by_assignment[deadline.assignment_id], deadline, targets.repush_after_s))
         for deadline in deadlines(incident, targets)
-        if deadline.on_miss == OnMiss.REPUSH and deadline.assignment_id in missed - answered
+        if deadline.on_miss == OnMiss.REPUSH and deadline.assignment_id in miss_by_assignment
     ]
+
+
+def _after(told: Miss, deadline: Deadline, seconds: float) -> datetime:
+    """So long after people could know: nobody is passed over because the grade was raised, or nothing ran, when it became due."""
+    return max(told.told_at, deadline.due_at) + timedelta(seconds=seconds)
 
 
 def is_done(incident: Incident, step: Step, assignment_id: str, round_: int) -> bool:
     """Whether the step needs no watching any more: done, or its crew is off the incident, or it belongs to an earlier round."""
     if step == Step.REVIEW:
-        return incident.stage != Stage.FEEDBACK or round_ != incident.returns
+        return incident.stage != Stage.FEEDBACK or round_ != incident.review_round
     assignment = next((a for a in incident.assignments if a.assignment_id == assignment_id), None)
     return assignment is None or not assignment.is_active or _has_done(assignment, step)
 
@@ -171,30 +194,27 @@ def _is_still_late(incident: Incident, miss: Miss) -> bool:
 
 
 def _running(incident: Incident, targets: Targets) -> Iterator[Deadline]:
+    row = int(incident.grade) - 1
     for number, assignment in enumerate(incident.assignments):
-        if assignment.is_active and not assignment.service:
-            for step in _DONE_BY:
-                if not _has_done(assignment, step):
-                    yield from _deadline(incident, targets, step, number, assignment)
-    if incident.stage == Stage.FEEDBACK and incident.lead is not None:
-        yield from _deadline(incident, targets, Step.REVIEW, incident.returns, incident.lead)
+        if not assignment.is_active or assignment.service:
+            continue
+        for step in _DONE_BY:
+            target = targets.of(step, incident.area)
+            begun_at = None if target is None or _has_done(assignment, step) else _begun_at(assignment, target)
+            if target is not None and begun_at is not None and target.seconds[row]:
+                due_at = begun_at + timedelta(seconds=target.seconds[row])
+                yield Deadline(step, number, due_at, target.on_miss[row], assignment.assignment_id, assignment.unit_id)
+    review = targets.of(Step.REVIEW, incident.area)
+    if incident.stage == Stage.FEEDBACK and review is not None and review.seconds[row]:
+        due_at = incident.stage_since + timedelta(seconds=review.seconds[row])
+        yield Deadline(Step.REVIEW, incident.review_round, due_at, review.on_miss[row])
 
 
-def _deadline(incident: Incident, targets: Targets, step: Step, round_: int, assignment: Assignment) -> Iterator[Deadline]:
-    target = targets.of(step, incident.area)
-    begun_at = None if target is None else getattr(assignment, _STARTS[target.start])
-    if target is None or begun_at is None or not (seconds := target.seconds[_row(incident.grade)]):
-        return
-    due_at = begun_at + timedelta(seconds=seconds)
-    on_miss = target.on_miss[_row(incident.grade)]
-    if step == Step.REVIEW:
-        yield Deadline(step, round_, due_at, on_miss)
-    else:
-        yield Deadline(step, round_, due_at, on_miss, assignment.assignment_id, assignment.unit_id)
-
-
-def _row(grade: Grade) -> int:
-    return int(grade) - 1
+def _begun_at(assignment: Assignment, target: Target) -> datetime | None:
+    """When the clock started: at the event the target names, or at the one by which the crew went past it."""
+    names = list(_STARTS)
+    instants = [getattr(assignment, _STARTS[name]) for name in names[names.index(target.start) :]]
+    return next((at for at in instants if at is not None), None)
 
 
 def _has_done(assignment: Assignment, step: Step) -> bool:

@@ -244,7 +244,7 @@ class HandoverRefused(IncidentEvent, frozen=True, tag="handover_refused"):
 
 
 class DeadlineMissed(IncidentEvent, frozen=True, tag="deadline_missed"):
-    """A target of the loop has passed. There is one for each step, round and level."""
+    """A target of the loop has passed. There is one for each step, round and level, loud and quiet apart."""
 
     step: Step
     round: int

@@ -128,7 +128,8 @@ class _Draft:
         for assignment in after.assignments:
             unit = self.units.get(assignment.unit_id)
             earlier = known.get(assignment.assignment_id)
-            if unit is None or (earlier is not None and earlier.stage == assignment.stage):
+            is_moved = earlier is None or earlier.stage != assignment.stage
+            if unit is None or assignment.service or not is_moved:
                 continue
             if assignment.is_active:
                 status, incident_id = STATUS_BY_ASSIGNMENT_STAGE[assignment.stage], after.incident_id

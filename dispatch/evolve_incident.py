@@ -70,10 +70,19 @@ def evolve_incident(incident: Incident | None, recorded: Recorded) -> Incident |
         version=recorded.incident_version or incident.version,
         **(change(incident, body, recorded) if change is not None else {}),
     )
-    stage = changed.stage if not changed.is_open else derived_stage(changed)
+    stage, lead_id = changed.stage, changed.lead_id
+    if changed.is_open:
+        lead = changed.lead
+        stage, lead_id = derived_stage(changed), "" if lead is None else lead.assignment_id
     if stage == incident.stage:
-        return msgspec.structs.replace(changed, stage=stage)
-    return msgspec.structs.replace(changed, stage=stage, stage_since=recorded.occurred_at)
+        return msgspec.structs.replace(changed, stage=stage, lead_id=lead_id)
+    return msgspec.structs.replace(
+        changed,
+        stage=stage,
+        lead_id=lead_id,
+        stage_since=recorded.occurred_at,
+        review_round=changed.review_round + (stage == Stage.FEEDBACK),
+    )
 
 
 def derived_stage(incident: Incident) -> Stage:
@@ -145,13 +154,22 @@ def _located(incident: Incident, body: IncidentLocated, recorded: Recorded) -> C
         for a in incident.assignments
     )
     return {
+        **_owned_by(incident, body.org_code),
         "lon": body.lon,
         "lat": body.lat,
-        "org_code": body.org_code,
         "accuracy_m": body.accuracy_m,
         "address": body.address,
         "area": body.area,
         "assignments": assignments,
+    }
+
+
+def _owned_by(incident: Incident, org_code: str) -> Changes:
+    """The owner; what it had been offered or asked to look at before is its own now."""
+    return {
+        "org_code": org_code,
+        "handover_to": "" if incident.handover_to == org_code else incident.handover_to,
+        "escalated_to": "" if incident.escalated_to == org_code else incident.escalated_to,
     }
 
 
@@ -224,7 +242,9 @@ def _feedback(incident: Incident, body: FeedbackGiven, recorded: Recorded) -> Ch
         else a
         for a in incident.assignments
     )
-    return {"assignments": assignments, "reviewed": False, "returned": False}
+    lead = msgspec.structs.replace(incident, assignments=assignments).lead
+    is_of_lead = lead is not None and lead.assignment_id == body.assignment_id
+    return {"assignments": assignments, "reviewed": False, "returned": incident.returned and not is_of_lead}
 
 
 def _reviewed(incident: Incident, body: IncidentReviewed, recorded: Recorded) -> Changes:
@@ -232,7 +252,7 @@ def _reviewed(incident: Incident, body: IncidentReviewed, recorded: Recorded) ->
 
 
 def _returned(incident: Incident, body: IncidentReturned, recorded: Recorded) -> Changes:
-    return {"reviewed": False, "returned": True, "returns": incident.returns + 1}
+    return {"reviewed": False, "returned": True}
 
 
 def _ended(incident: Incident, stage: Stage, disposition: str, recorded: Recorded) -> Changes:
@@ -257,9 +277,10 @@ def _reopened(incident: Incident, body: IncidentReopened, recorded: Recorded) ->
         "round_start": len(incident.assignments),
         "reviewed": False,
         "returned": False,
-        "returns": incident.returns + 1,
         "disposition": "",
+        "escalated_to": "",
         "handover_to": "",
+        "called_back": False,
     }
 
 
@@ -284,7 +305,7 @@ def _handover_offered(incident: Incident, body: HandoverOffered, recorded: Recor
 
 
 def _handover_accepted(incident: Incident, body: HandoverAccepted, recorded: Recorded) -> Changes:
-    return {"org_code": body.org_code, "handover_to": "", "handed_over": True}
+    return {**_owned_by(incident, body.org_code), "handover_to": "", "handed_over": True}
 
 
 def _handover_refused(incident: Incident, body: HandoverRefused, recorded: Recorded) -> Changes:
@@ -292,7 +313,7 @@ def _handover_refused(incident: Incident, body: HandoverRefused, recorded: Recor
 
 
 def _missed(incident: Incident, body: DeadlineMissed, recorded: Recorded) -> Changes:
-    miss = Miss(body.step, body.round, body.level, body.org_code, body.due_at, body.assignment_id, body.quiet)
+    miss = Miss(body.step, body.round, body.level, body.org_code, body.due_at, recorded.occurred_at, body.assignment_id, body.quiet)
     return {"misses": (*incident.misses, miss)}
 
 

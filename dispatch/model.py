@@ -138,6 +138,7 @@ class Miss(msgspec.Struct, frozen=True, gc=False):
     level: int  # 0: the incident's owner, 1: the organisation above it, and so on
     org_code: str  # who was told
     due_at: datetime
+    told_at: datetime  # when: later than due where the grade was raised, or nothing ran, after it was due
     assignment_id: str = ""  # empty: the incident as a whole
     quiet: bool = False  # for the supervision list 督办 only
 
@@ -174,8 +175,8 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     disposition: str = ""  # 处理结果
     uploads: int = 0  # photos, videos, files kept with it
     area: Area | None = None  # of its point; None while there is none
-    lead_id: str = ""  # assignment that a desk made responsible (主责); empty: see `lead`
-    returns: int = 0  # how often feedback was returned or the incident reopened: the round of its review
+    lead_id: str = ""  # assignment that is responsible (主责), kept until it can't be any more; empty: see `lead`
+    review_round: int = 0  # how often its feedback has come up for review
     merged_from: tuple[str, ...] = ()  # further calls about the same: ids of the incidents they were received as
     merged_into: str = ""  # the incident this was a further call about
     split_from: str = ""  # the incident this was a part of
@@ -197,7 +198,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def lead(self) -> Assignment | None:
-        """The responsible crew's assignment (主责): the one a desk named, else the first that is on it or has told how it ended."""
+        """The responsible crew's assignment (主责): the first that is on it, until a desk names another or it has gone without feedback."""
         crews = [a for a in self.assignments[self.round_start :] if not (a.service or a.auxiliary) and (a.is_active or a.feedback_at)]
         return next((a for a in crews if a.assignment_id == self.lead_id), crews[0] if crews else None)
 

@@ -69,14 +69,14 @@ def reinforce(case: Case[Reinforce]) -> Events:
 
 
 def reassign(case: Case[Reassign]) -> Events:
-    """转派: lets go whoever is on it and sends others, in one step."""
-    leaving = [a for a in case.incident.active_assignments if a.unit_id not in case.command.unit_ids]
+    """转派: lets go the crews on it and sends others, in one step. Other services that were called still come."""
+    leaving = [a for a in case.incident.active_assignments if not a.service and a.unit_id not in case.command.unit_ids]
     pushes = _pushes(case, "reassign")
     return (*(_let_go(case, a, case.command.text) for a in leaving), *pushes)
 
 
 def _pushes(case: Case[Push] | Case[Reinforce] | Case[Reassign] | Case[Repush], reason: str, because_of: str = "") -> Events:
-    on_it = {a.unit_id for a in case.incident.active_assignments}
+    on_it = {a.unit_id for a in case.incident.active_assignments if not a.service}
     events = []
     for unit_id in case.command.unit_ids:
         if unit_id in on_it:

@@ -50,6 +50,12 @@ def unit_name(case: Case[Command], unit_id: str) -> str:
     return f"Unit {unit.callsign} ({unit_id})"
 
 
+def incident_name(case: Case[Command], incident_id: str) -> str:
+    """Another incident as people say it, and its id; of one that ended long ago the id alone."""
+    incident = case.picture.incidents.get(incident_id)
+    return f"incident {incident_id}" if incident is None else f"incident {incident.number} ({incident_id})"
+
+
 def occurred_at(command: Command, now: datetime, not_before: datetime | None = None) -> datetime:
     """When it happened: as entered, or now; within the clock tolerance moved to where it is possible."""
     at = min(command.happened_at or now, now).astimezone(UTC)

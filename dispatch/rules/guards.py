@@ -14,8 +14,8 @@ import msgspec
 
 from dispatch.commands import Caller, Command
 from dispatch.errors import Conflict, NotFound, RuleViolation
-from dispatch.model import UnitStatus
-from dispatch.rules.case import CLOCK_TOLERANCE, Case, assignment_of_unit, unit_name
+from dispatch.model import Stage, UnitStatus
+from dispatch.rules.case import CLOCK_TOLERANCE, Case, assignment_of_unit, incident_name, unit_name
 
 MAX_TEXT = 4_000  # characters; a long report belongs into an uploaded file
 MAX_NAME = 200  # characters of an id, a callsign, a type, a code
@@ -108,6 +108,9 @@ def version_matches(case: Case[Any]) -> None:
 
 def incident_open(case: Case[Any]) -> None:
     """The incident has not ended."""
+    if case.incident.stage == Stage.MERGED:
+        into = incident_name(case, case.incident.merged_into)
+        raise RuleViolation("incident-merged", f"{case.name} was merged into {into}; go on there.")
     if not case.incident.is_open:
         raise RuleViolation("incident-ended", f"{case.name} is {case.incident.stage}; reopen it first.")
 

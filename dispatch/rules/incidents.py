@@ -53,7 +53,8 @@ from dispatch.events import (
     UploadAdded,
 )
 from dispatch.model import Stage
-from dispatch.rules.case import Case, unit_name
+from dispatch.rules.case import Case, incident_name, unit_name
+from dispatch.rules.guards import incident_open
 
 Events = tuple[AnyEvent, ...]
 
@@ -114,8 +115,8 @@ def locate(case: Case[Locate]) -> Events:
         promises=command.promises,
         area=command.area,
     )
-    present = (incident.lon, incident.lat, incident.org_code, incident.accuracy_m, incident.address)
-    return () if (event.lon, event.lat, event.org_code, event.accuracy_m, event.address) == present else (event,)
+    present = (incident.lon, incident.lat, incident.org_code, incident.accuracy_m, incident.address, incident.area)
+    return () if (event.lon, event.lat, event.org_code, event.accuracy_m, event.address, event.area) == present else (event,)
 
 
 def review(case: Case[Review]) -> Events:
@@ -137,17 +138,21 @@ def return_(case: Case[Return]) -> Events:
 
 
 def close(case: Case[Close]) -> Events:
-    """Needs feedback, or a disposition that says how it ended without. Units still on it are released."""
+    """Needs complete feedback, or a disposition that says how it ended without. Units still on it are released."""
     incident, command = case.incident, case.command
     if incident.stage == Stage.CLOSED:
         return ()
-    refuse_ended(case)
-    if not incident.has_feedback and not command.disposition.strip():
-        lead = incident.lead
-        why = "nobody has given feedback" if lead is None else f"the responsible {unit_name(case, lead.unit_id)} has given no feedback"
-        detail = f"{case.name} can't be closed: {why}; get feedback, or name a disposition."
-        raise RuleViolation("disposition-missing", detail)
-    return (IncidentClosed(incident.incident_id, command.disposition, command.text),)
+    incident_open(case)
+    lead = incident.lead
+    if command.disposition.strip() or (incident.has_feedback and not incident.returned):
+        return (IncidentClosed(incident.incident_id, command.disposition, command.text),)
+    if lead is None:
+        why = "no responsible crew has given feedback"
+    elif lead.feedback_at is None:
+        why = f"the responsible {unit_name(case, lead.unit_id)} has given no feedback"
+    else:
+        why = f"the feedback of the responsible {unit_name(case, lead.unit_id)} was returned and is not complete"
+    raise RuleViolation("disposition-missing", f"{case.name} can't be closed: {why}; get feedback, or name a disposition.")
 
 
 def divert(case: Case[Divert]) -> Events:
@@ -172,20 +177,14 @@ def cancel(case: Case[Cancel]) -> Events:
 def _end(case: Case[Divert] | Case[MarkInvalid] | Case[Cancel], stage: Stage, to: str = "") -> Events:
     if case.incident.stage == stage and stage != Stage.DIVERTED:
         return ()
-    refuse_ended(case)
+    incident_open(case)
     return (IncidentEnded(case.incident.incident_id, stage, case.command.text, to),)
-
-
-def refuse_ended(case: Case[Close] | Case[Divert] | Case[MarkInvalid] | Case[Cancel] | Case[Merge]) -> None:
-    """The guard `incident_open` for commands of which a repetition is no breach."""
-    if not case.incident.is_open:
-        raise RuleViolation("incident-ended", f"{case.name} is {case.incident.stage}; reopen it first.")
 
 
 def reopen(case: Case[Reopen]) -> Events:
     """重开: begins a new round; the assignments of the earlier one stay as they were."""
     if case.incident.stage == Stage.MERGED:
-        detail = f"{case.name} was merged into incident {case.incident.merged_into}; split that one instead."
+        detail = f"{case.name} was merged into {incident_name(case, case.incident.merged_into)}; split that one instead."
         raise RuleViolation("incident-merged", detail)
     if case.incident.is_open:
         raise RuleViolation("incident-not-ended", f"{case.name} is {case.incident.stage}; only an ended incident can be reopened.")
@@ -204,7 +203,7 @@ def merge(case: Case[Merge]) -> Events:
     incident, into_id = case.incident, case.command.into
     if incident.stage == Stage.MERGED and incident.merged_into == into_id:
         return ()
-    refuse_ended(case)
+    incident_open(case)
     into = case.picture.incidents.get(into_id)
     if into is None:
         raise NotFound("unknown-incident", f"There is no incident {into_id} to merge into; check the id.")
@@ -248,7 +247,10 @@ def escalate(case: Case[Escalate]) -> Events:
     """上报: asks the organisation above to look at it; it is shown there until it ends. The owner stays the owner."""
     to, incident = case.command.to_org_code, case.incident
     if not to:
-        raise RuleViolation("target-missing", f"{case.name} can't be escalated: there is nobody above {incident.org_code}.")
+        detail = f"{case.name} can't be escalated: there is nobody above {incident.org_code}; offer it to another organisation."
+        raise RuleViolation("target-missing", detail)
+    if to == incident.org_code:
+        raise RuleViolation("target-missing", f"{case.name} can't be escalated to {to}, its owner; name an organisation above it.")
     if to == incident.escalated_to:
         return ()
     return (IncidentEscalated(incident.incident_id, to, case.command.text),)
@@ -257,16 +259,20 @@ def escalate(case: Case[Escalate]) -> Events:
 def offer_handover(case: Case[OfferHandover]) -> Events:
     """移交: offers it to another organisation. Whoever offers it to its own takes it over at once."""
     to, incident = case.command.to_org_code, case.incident
-    if to == incident.org_code:
-        raise RuleViolation("handover-target", f"{case.name} belongs to {to} already; name another organisation.")
     offered = HandoverOffered(incident.incident_id, to, case.command.text)
     if to == case.actor.org_code:
-        return (offered, HandoverAccepted(incident.incident_id, to, case.command.text))
+        is_so = to == incident.org_code and not incident.handover_to
+        return () if is_so else (offered, HandoverAccepted(incident.incident_id, to, case.command.text))
+    if to == incident.org_code:
+        raise RuleViolation("handover-target", f"{case.name} belongs to {to} already; name another organisation.")
     return () if to == incident.handover_to else (offered,)
 
 
 def accept_handover(case: Case[AcceptHandover]) -> Events:
     """The organisation it was offered to is its owner from now on."""
+    incident = case.incident
+    if incident.handed_over and not incident.handover_to and incident.org_code == case.actor.org_code:
+        return ()
     to = _offered_to(case)
     return (HandoverAccepted(case.incident.incident_id, to, case.command.text),)
 
@@ -284,10 +290,10 @@ def _offered_to(case: Case[AcceptHandover] | Case[RefuseHandover]) -> str:
 
 
 def miss_deadline(case: Case[MissDeadline]) -> Events:
-    """A target has passed and the step is still not done. The same step, round and level is noted only once."""
+    """A target has passed and the step is still not done. The same step, round and level is noted only once, loud and quiet apart."""
     command, incident = case.command, case.incident
-    known = {(m.step, m.round, m.level) for m in incident.misses}
-    if not incident.is_open or (command.step, command.round, command.level) in known:
+    known = {(m.step, m.round, m.level, m.quiet) for m in incident.misses}
+    if not incident.is_open or (command.step, command.round, command.level, command.quiet) in known:
         return ()
     if is_done(incident, command.step, command.assignment_id, command.round):
         return ()
