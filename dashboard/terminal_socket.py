@@ -21,6 +21,7 @@ from dispatch import commands as c
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Unit
 from operations.authority import Action
+from operations.panic import Held, call_for_help
 from operations.push import Pushes
 from operations.reports import FeedSession, Instant, PositionReport
 
@@ -74,6 +75,15 @@ class Order(Message, tag="command"):
     command: str
 
 
+class Panic(Message, tag="panic"):
+    """The panic button was held: help for the crew itself, ahead of everything else it has said."""
+
+    lon: float | None = None
+    lat: float | None = None
+    position_at: Instant | None = None
+    happened_at: Instant | None = None
+
+
 class Position(Message, tag="position"):
     lon: float
     lat: float
@@ -84,7 +94,7 @@ class Position(Message, tag="position"):
     datum: str | None = None
 
 
-AnyMessage = Ping | Resync | Delivered | Seen | Order | Position
+AnyMessage = Ping | Resync | Delivered | Seen | Order | Panic | Position
 # What a crew may ask for; whether this crew may, is decided by the one authority.
 CrewCommand = c.Acknowledge | c.Refuse | c.Depart | c.Arrive | c.Feedback | c.Clear | c.Note | c.SetUnitStatus
 
@@ -149,6 +159,8 @@ class Conversation:
                 self._reply({"type": "pong", "t": message.t, "server_at": self._services.clock.unix_s()})
             elif isinstance(message, Resync):
                 self._pushes.greet(self._link)
+            elif isinstance(message, Panic):
+                await self._call_for_help(message, self._pushes.unit_of(self._link.actor, message.unit_id))
             else:
                 unit = self._pushes.unit_of(self._link.actor, message.unit_id)
                 async with self._turns.setdefault(unit.unit_id, asyncio.Lock()):
@@ -174,6 +186,17 @@ class Conversation:
             case Order():
                 outcome = await handler.handle(_command(text, unit), actor, message.key)
                 self._reply({"type": "result", "key": message.key, "ok": True, "version": outcome.version, "revision": outcome.revision})
+
+    async def _call_for_help(self, message: Panic, unit: Unit) -> None:
+        """It takes no turn among the unit's other messages. The position sent with it goes through the checks like any other."""
+        if message.lon is not None and message.lat is not None:
+            at = message.position_at or message.happened_at or self._services.clock.now()
+            await self._place(Position(lon=message.lon, lat=message.lat, position_at=at), unit)
+        held = Held(message.key, message.happened_at, message.lon, message.lat, message.position_at)
+        outcome = await call_for_help(self._services, self._link.actor, unit, held)
+        incident = self._services.handler.picture.incidents.get(outcome.incident_id or "")
+        known = {"incident_id": outcome.incident_id, "number": None if incident is None else incident.number}
+        self._reply({"type": "result", "key": message.key, "ok": True, "version": outcome.version, "revision": outcome.revision, **known})
 
     async def _place(self, message: Position, unit: Unit) -> None:
         report = PositionReport(

@@ -166,7 +166,8 @@ class Authority:
         if isinstance(body, UnitEvent):
             unit = picture.units.get(body.unit_id)
             return unit is not None and self.may_see_unit(actor, unit, picture)
-        if unit_id is not None and self.hides_unit(actor, unit_id, picture):
+        # Whom it was said on behalf of may be a unit as well: that of a panic button, that of a stage entered at the desk.
+        if any(name is not None and self.hides_unit(actor, name, picture) for name in (unit_id, recorded.on_behalf_of)):
             return False
         if recorded.incident_id is not None:
             incident = picture.incidents.get(recorded.incident_id, incident)

@@ -1,12 +1,14 @@
 """Pushes to terminals: from the journal to the crew's devices, at least once, until the terminal says it has them.
 
 The outbox is written in the same transaction as the push, so a push survives a crash between the two; what is left in it
-is sent again every few seconds while a terminal of the unit is connected. Messages: `docs/terminal-protocol.md`.
+is sent again while a terminal of the unit is connected, first soon, then less and less often. Messages:
+`docs/terminal-protocol.md`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -32,7 +34,10 @@ from storage.journal import OutboxEntry
 if TYPE_CHECKING:
     from operations.services import Services
 
-AGAIN_AFTER_S = 5.0  # what has not been confirmed by then is sent again
+AGAIN_AFTER_S = 5.0  # what has not been confirmed by then is sent again; each further time after twice as long
+AGAIN_AT_MOST_S = 60.0
+JITTER = 0.2  # share by which these times vary, so that terminals that were cut off together do not stay together
+LOOK_EVERY_S = 1.0  # for what is to be sent again
 MOST_LINKS = 8  # terminals of one unit: a car and some phones; the oldest makes room
 
 Json = dict[str, Any]
@@ -51,10 +56,11 @@ class Link(Protocol):
 
 
 class Sending(NamedTuple):
-    """When something was last sent, and for whom."""
+    """What was sent and not confirmed yet."""
 
     unit_id: str
-    at: float  # loop time
+    times: int  # how often
+    again_at: float  # loop time
 
 
 class Pushes:
@@ -152,14 +158,13 @@ class Pushes:
         """Everything that is so now; the terminal forgets what is not in it."""
         picture = self._services.handler.picture
         units = self.units_of(link.actor, picture)
-        ids = {unit.unit_id for unit in units}
-        mine = [i for i in picture.open_incidents() if any(a.unit_id in ids for a in i.active_assignments)]
+        mine = [picture.incidents[id_] for id_ in dict.fromkeys(unit.incident_id for unit in units) if id_ is not None]
         message: Json = {
             "type": "hello",
             "revision": picture.revision,
             "server_at": self._services.clock.unix_s(),
             "unit": units[0] if link.actor.unit_id is not None and units else None,
-            "incidents": [self._services.authority.incident_for(link.actor, incident, picture) for incident in mine],
+            "incidents": [self._told(link, incident, picture) for incident in mine],
         }
         if link.actor.unit_id is None:
             message["units"] = units
@@ -203,15 +208,29 @@ class Pushes:
 
     def _send_incident(self, unit: Unit, incident: Incident) -> None:
         for link in self.links_of(unit):
-            told = self._services.authority.incident_for(link.actor, incident, self._picture)
+            told = self._told(link, incident, self._picture)
             link.tell(msgspec.json.encode({"type": "incident", "unit_id": unit.unit_id, "unit": unit, "incident": told}))
+
+    def _told(self, link: Link, incident: Incident, picture: OperatingPicture) -> Json:
+        """The incident as this terminal may know it, with the crews on it by callsign and which of them is responsible (主责)."""
+        told = self._services.authority.incident_for(link.actor, incident, picture)
+        # Of the whole incident: where the responsible crew may not be known of, no other is shown as responsible.
+        lead_id = "" if incident.lead is None else incident.lead.assignment_id
+        crews = []
+        for a in told.assignments:
+            if a.is_active or a.assignment_id == lead_id:
+                unit = picture.units.get(a.unit_id)
+                callsign = a.unit_id if unit is None else unit.callsign
+                is_lead = a.assignment_id == lead_id
+                crews.append({"assignment_id": a.assignment_id, "unit_id": a.unit_id, "callsign": callsign, "responsible": is_lead})
+        return {**msgspec.structs.asdict(told), "crews": crews}
 
     async def _send(self, topic: str, unit: Unit, incident: Incident, assignment: Assignment) -> None:
         """A push or its end, to every link of the unit."""
         links = self.links_of(unit)
         if not links or (topic == PUSH and not assignment.is_active):
             return
-        self._sent[assignment.assignment_id, topic] = Sending(unit.unit_id, asyncio.get_running_loop().time())
+        self._note_sent(unit, assignment, topic)
         about: Json = {"unit_id": unit.unit_id, "incident_id": incident.incident_id, "assignment_id": assignment.assignment_id}
         if topic == ENDED:
             ended = msgspec.json.encode({"type": "recall", **about, "stage": assignment.stage, "reason": assignment.reason, "unit": unit})
@@ -221,21 +240,27 @@ class Pushes:
         caller = await self._services.history.caller(incident.incident_id) if incident.has_caller else None
         route = {"eta_s": assignment.promised_eta_s, "distance_m": assignment.promised_distance_m}
         for link in links:
-            told = self._services.authority.incident_for(link.actor, incident, self._picture)
+            told = self._told(link, incident, self._picture)
             known = self._services.authority.caller_for(link.actor, incident, caller)
             link.tell(msgspec.json.encode({"type": "push", **about, "unit": unit, "incident": told, "caller": known, "route": route}))
+
+    def _note_sent(self, unit: Unit, assignment: Assignment, topic: str) -> None:
+        before = self._sent.get((assignment.assignment_id, topic))
+        times = 1 if before is None else before.times + 1
+        wait_s = min(AGAIN_AFTER_S * 2 ** (times - 1), AGAIN_AT_MOST_S) * random.uniform(1 - JITTER, 1 + JITTER)
+        self._sent[assignment.assignment_id, topic] = Sending(unit.unit_id, times, asyncio.get_running_loop().time() + wait_s)
 
     async def _send_again(self) -> None:
         """Send again what no terminal has confirmed in time."""
         while True:
-            await asyncio.sleep(AGAIN_AFTER_S)
+            await asyncio.sleep(LOOK_EVERY_S)
             entries = await self._services.history.outbox()
             waiting = {(entry.assignment_id, entry.topic) for entry in entries}
             self._sent = {key: sending for key, sending in self._sent.items() if key in waiting}
-            late = asyncio.get_running_loop().time() - AGAIN_AFTER_S
+            now = asyncio.get_running_loop().time()
             for entry in entries:
                 sending = self._sent.get((entry.assignment_id, entry.topic))
-                if sending is None or sending.at <= late:
+                if sending is None or sending.again_at <= now:
                     await self._send_entry(entry)
 
     async def _send_entry(self, entry: OutboxEntry) -> None:

@@ -21,6 +21,7 @@ from operations.authority import Authority
 from operations.bus import Bus
 from operations.handle import Handler, Outcome
 from operations.history import History
+from operations.positions import PositionTable
 from storage.memory_journal import MemoryJournal
 from tests.dashboard.live_world import as_actor, header, serving
 from tests.operations import access_world as world
@@ -53,6 +54,7 @@ class TerminalWorld:
         self.handler = Handler(journal, self.clock, self.bus, self.authority, NoEnricher())
         self.history = History(journal, threads=1)
         self.intake = FakeIntake()
+        self.positions = PositionTable()
         self.pushes: Any = None
 
     async def ask(self, command: Command, actor: Actor = DESK) -> Outcome:
