@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from dispatch import commands as c
 from dispatch.commands import Command, IncidentCommand
 from dispatch.decide import decide, incident_of
+from dispatch.errors import DispatchError, RuleViolation
 from dispatch.events import IncidentEvent, Recorded, Unsealed, canonical_json, seal
 from dispatch.evolve import evolve
 from dispatch.evolve_incident import evolve_incident
@@ -22,6 +25,16 @@ START = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
 def crew(unit_id: str) -> Actor:
     """The officer whose terminal belongs to the unit."""
     return Actor(f"officer {unit_id}", "officer", STATION, unit_id=unit_id)
+
+
+def refusal(node: Node, command: Command, kind: type[DispatchError] = RuleViolation, actor: Actor = DESK) -> str:
+    """The words of the refusal; the picture must be untouched by it."""
+    before = node.picture
+    with pytest.raises(DispatchError) as refused:
+        node.give(command, actor)
+    assert type(refused.value) is kind
+    assert node.picture is before
+    return f"{refused.value.rule}: {refused.value.detail}"
 
 
 class Node:

@@ -12,25 +12,15 @@ import pytest
 from dispatch import commands as c
 from dispatch.commands import AnyCommand, Command
 from dispatch.decide import RULES
-from dispatch.errors import Conflict, DispatchError, NotFound, NotPermitted, RuleViolation
+from dispatch.errors import Conflict, NotFound, NotPermitted, RuleViolation
 from dispatch.events import PushRecalled, UnitPushed, UnitReleased
 from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
-from tests.dispatch.driver import COUNTY, DESK, START, STATION, Node, crew
+from tests.dispatch.driver import COUNTY, DESK, START, STATION, Node, crew, refusal
 
 
 @pytest.fixture
 def node() -> Node:
     return Node()
-
-
-def refusal(node: Node, command: Command, kind: type[DispatchError] = RuleViolation, actor: object = DESK) -> str:
-    """The words of the refusal; the picture must be untouched by it."""
-    before = node.picture
-    with pytest.raises(DispatchError) as refused:
-        node.give(command, actor)  # type: ignore[arg-type]
-    assert type(refused.value) is kind
-    assert node.picture is before
-    return f"{refused.value.rule}: {refused.value.detail}"
 
 
 def test_every_command_has_a_rule() -> None:
