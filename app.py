@@ -22,7 +22,7 @@ import structlog
 from dispatch.clock import SystemClock
 from settings import Settings, SettingsError, settings_from
 
-BENCHES = ("prepare", "live", "rings", "nearest", "browser", "command")
+BENCHES = ("prepare", "live", "rings", "nearest", "browser", "command", "storm")
 
 
 class WrongUse(Exception):

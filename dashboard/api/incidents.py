@@ -133,7 +133,7 @@ def router(services: Services) -> APIRouter:
         """Push, acknowledge, depart, arrive, feedback, close …; `expected_version` guards against acting on an old picture."""
         actor = actor_of(request)
         given = to_command(incident_id, body, datum_of(request))
-        if body.command == "locate":
+        if body.lon is not None:
             require_point(services, body.lon, body.lat, given.datum)  # type: ignore[attr-defined]
         outcome = await services.handler.handle(given, actor, idempotency_key)
         picture = services.handler.picture

@@ -151,6 +151,7 @@ class UnitBody(Body):
     members: list[Annotated[str, Field(min_length=1, max_length=MAX_ID)]] = Field([], max_length=50)
     marked: bool = Field(True, description="false: plain clothes 便衣")
     radio_group: Annotated[str, Field(max_length=MAX_ID)] = ""
+    auxiliary: bool = Field(False, description="auxiliary officers 辅警 alone: may begin, is never responsible")
 
 
 class StatusBody(Body):

@@ -68,6 +68,7 @@ def router(services: Services) -> APIRouter:
             members=tuple(body.members),
             marked=body.marked,
             radio_group=body.radio_group,
+            auxiliary=body.auxiliary,
         )
         is_new = unit_id not in services.handler.picture.units
         await services.handler.handle(command, actor, idempotency_key)

@@ -59,7 +59,7 @@ COMMAND_FIELDS = [
 ]
 UNIT, UNIT_FIELDS = (
     {"callsign": "x", "kind": "patrol_car", "org_code": "3302"},
-    ["callsign", "kind", "org_code", "trackers", "members", "marked"],
+    ["callsign", "kind", "org_code", "trackers", "members", "marked", "auxiliary"],
 )
 ELEMENT, ELEMENT_FIELDS = {"lon": LON, "lat": LAT}, ["lon", "lat", "properties", "at", "datum"]
 QUERY_FIELDS = [
