@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dispatch import commands as c
 from dispatch.commands import Command, IncidentCommand
+from dispatch.deadlines import Notice, OnMiss, Targets, notices, others_to_send
 from dispatch.decide import decide, incident_of
 from dispatch.errors import DispatchError, RuleViolation
 from dispatch.events import IncidentEvent, Recorded, Unsealed, canonical_json, seal
@@ -19,6 +21,9 @@ from dispatch.rules.case import occurred_at
 
 CITY, COUNTY, STATION = "330200000000", "330203000000", "330203050000"
 DESK = Actor("li", "operator", COUNTY)
+WATCH = Actor("deadlines", "admin", CITY, kind="system")
+# The organisations that an alarm climbs through, its owner's first.
+CHAINS = {STATION: (STATION, COUNTY, CITY), COUNTY: (COUNTY, CITY), CITY: (CITY,)}
 START = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
 
 
@@ -118,3 +123,63 @@ class Node:
         incident_id = self.incident()
         self.give(c.Push(incident_id=incident_id, unit_ids=unit_ids))
         return incident_id
+
+
+def nobody(incident: Incident) -> str | None:
+    return None
+
+
+class Watch:
+    """The deadline watch of a node: moves its clock and does what is due at the very instant it is due."""
+
+    def __init__(self, node: Node, targets: Targets, next_nearest: Callable[[Incident], str | None] = nobody) -> None:
+        self.node = node
+        self.targets = targets
+        self._next_nearest = next_nearest
+
+    def pass_time(self, seconds: float) -> None:
+        end = self.node.now + timedelta(seconds=seconds)
+        self.tell()
+        while (at := self._next_at()) is not None and at <= end:
+            self.node.now = at
+            self.tell()
+        self.node.now = end
+
+    def tell(self) -> None:
+        """Everything that is due by now, and what becomes due by that."""
+        while any([self._tell(incident) for incident in self.node.picture.open_incidents()]):
+            pass
+
+    def _tell(self, incident: Incident) -> bool:
+        chain, now = CHAINS[incident.org_code], self.node.now
+        commands: list[Command] = [
+            miss_of(incident, notice, chain[notice.level]) for notice in notices(incident, self.targets, len(chain)) if notice.at <= now
+        ]
+        for sending in others_to_send(incident, self.targets):
+            unit_id = self._next_nearest(incident) if sending.at <= now else None
+            if unit_id is not None:
+                because_of = sending.deadline.assignment_id
+                commands.append(c.Repush(incident_id=incident.incident_id, unit_ids=(unit_id,), because_of=because_of))
+        return any([self.node.give(command, WATCH) for command in commands])
+
+    def _next_at(self) -> datetime | None:
+        found = []
+        for incident in self.node.picture.open_incidents():
+            found += [notice.at for notice in notices(incident, self.targets, len(CHAINS[incident.org_code]))]
+            found += [sending.at for sending in others_to_send(incident, self.targets)]
+        return min((at for at in found if at > self.node.now), default=None)
+
+
+def miss_of(incident: Incident, notice: Notice, org_code: str) -> c.MissDeadline:
+    """The command by which the watch tells an organisation of a late step."""
+    deadline = notice.deadline
+    return c.MissDeadline(
+        incident_id=incident.incident_id,
+        step=deadline.step,
+        round=deadline.round,
+        level=notice.level,
+        org_code=org_code,
+        due_at=deadline.due_at,
+        assignment_id=deadline.assignment_id,
+        quiet=deadline.on_miss == OnMiss.SUPERVISE,
+    )
