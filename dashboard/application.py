@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,17 @@ from dashboard import ids
 from dashboard.admin import add_admin
 from dashboard.callbacks import classify, commands, locate, new_incident, scene, selection
 from dashboard.i18n import LANGUAGES, words_in
-from dashboard.layouts.page import Page
+from dashboard.layouts.page import Desk, Page
 from dashboard.layouts.shell import shell
 from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, add_login
+from dashboard.station import organisation_of
 from dashboard.style import add_style
 from dashboard.theme import THEMES, css_variables
 from dashboard.tiles import add_tiles
+from geodata.jurisdictions import Bounds, area_bounds
 
 if TYPE_CHECKING:
+    from dispatch.model import Actor
     from operations.services import Services
 
 log = structlog.get_logger()
@@ -59,8 +63,10 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
         on_error=_on_callback_error,
     )
 
+    areas = area_bounds(services.city.jurisdictions())
+
     def layout() -> object:
-        return shell(services, _page_of_request(app, services))
+        return shell(services, _page_of_request(app, services, areas))
 
     app.layout = layout
     app.clientside_callback(ClientsideFunction("liandong", "start"), Input(ids.CONFIG, "data"))
@@ -77,8 +83,8 @@ def _on_callback_error(error: Exception) -> None:
     set_props(ids.SAID, {"data": {"kind": "bad", "text": f"{type(error).__name__}: {error}"}})
 
 
-def _page_of_request(app: Dash, services: Services) -> Page:
-    """Who reads, in which language and theme. Dash also asks once at the start, for nobody, to learn every id."""
+def _page_of_request(app: Dash, services: Services, areas: Mapping[str, Bounds]) -> Page:
+    """Who reads, in which language and theme, at whose desk. Dash also asks once at the start, for nobody, to learn every id."""
     if not app.backend.has_request_context():
         return Page(words_in("en"), "dark", actor_name="", role="", demo=services.demo)
     request = app.backend.request_adapter()
@@ -90,4 +96,16 @@ def _page_of_request(app: Dash, services: Services) -> Page:
         actor_name=actor.name,
         role=actor.role,
         demo=services.demo,
+        # The layout is asked for by a request of its own; the page it is for stands in the referrer.
+        desk=_desk(services, actor, request.headers.get("referer", ""), areas),
     )
+
+
+def _desk(services: Services, actor: Actor, address: str, areas: Mapping[str, Bounds]) -> Desk | None:
+    """The desk at an address; one without an area of its own, such as a brigade's, looks at that of the nearest level above."""
+    organisation = organisation_of(services, actor, address)
+    if organisation is None:
+        return None
+    chain = (organisation.code, *services.organisations.ancestors(organisation.code))
+    bounds = next((areas[code] for code in chain if code in areas), services.city.bounds)
+    return Desk(organisation.code, organisation.name, organisation.name_en, bounds)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.problems import problem
@@ -99,9 +99,9 @@ class Edge:
     """Wraps the whole application.
 
     `routes` are those added on purpose: whatever else would match under a guarded prefix is Dash's catch-all. `script_hashes`
-    are the hashes of inline scripts Dash writes (`app.csp_hashes()`), `pages` the paths it draws. `hosts` are the names the
-    server answers to, empty for any: in demo mode, where passwords are well known, a page of another name must not reach it
-    through its own DNS.
+    are the hashes of inline scripts Dash writes (`app.csp_hashes()`), `pages` the paths it draws, `{name}` for any part. `hosts` are
+    the names the server answers to, empty for any: in demo mode, where passwords are well known, a page of another name must not
+    reach it through its own DNS.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Edge:
         self._app = app
         self._accounts = accounts
         self._routes = tuple(routes)
-        self._pages = frozenset(pages)
+        self._pages = [compile_path(page)[0] for page in pages]
         self._hosts = frozenset(hosts)
         self._policy = content_security_policy(script_hashes)
         # Measured against a desk's page load of some 60 calls and 700 terminals behind one gateway token.
@@ -238,7 +238,7 @@ class Edge:
     def _refuse_unknown_path(self, scope: Scope) -> Response | None:
         """Before Dash's catch-all, which answers a GET of any path with a page."""
         path: str = scope["path"]
-        if path.startswith(DASH_PREFIXES) or (path.rstrip("/") or "/") in self._pages:
+        if path.startswith(DASH_PREFIXES) or any(page.fullmatch(path.rstrip("/") or "/") for page in self._pages):
             return None
         if self._has_route(scope):
             return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from dashboard import terminal_pages, uploads
+from dashboard import station, terminal_pages, uploads
 from dashboard.api import PREFIX, add_api, create_server
 from dashboard.application import add_pages
 from dashboard.edge import Edge
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 # A demo page answers to these names only, so that a foreign page can't reach its well-known passwords through its own DNS.
-PAGES = ("/", "/wall")  # what Dash draws; every other page has a route of its own
+PAGES = ("/", "/wall", station.PATH)  # what Dash draws; every other page has a route of its own
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -36,4 +36,5 @@ def create_app(services: Services, demo_accounts: DemoAccounts, mount_feeds: Cal
     mount_feeds(server, services)
     pages = add_pages(server, services, demo_accounts)
     hosts = LOOPBACK_NAMES if services.demo else ()
-    return Edge(server, services.accounts, services.clock, server.routes, pages.csp_hashes(), PAGES, hosts)
+    desks = station.StationDesks(server, services)
+    return Edge(desks, services.accounts, services.clock, server.routes, pages.csp_hashes(), PAGES, hosts)

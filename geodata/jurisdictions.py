@@ -16,6 +16,8 @@ from geodata.projection import LocalProjection
 
 _LEVELS = ("station", "county", "city")
 
+Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
+
 
 @dataclass(frozen=True)
 class Responsible:
@@ -25,6 +27,11 @@ class Responsible:
     chain: tuple[str, ...]  # `code` first, then its parents up to the city
     # False: no station's area holds the point, `code` is the nearest station of the smallest area that does.
     inside: bool
+
+
+def area_bounds(areas: Mapping[str, Any]) -> dict[str, Bounds]:
+    """How far the area of each organisation reaches, by code; `areas` as below."""
+    return {feature["properties"]["code"]: shape(feature["geometry"]).bounds for feature in areas["features"]}
 
 
 class Jurisdictions:

@@ -10,16 +10,24 @@ from dash import Dash
 from dashboard.i18n import Words, words_in
 from dashboard.layouts.facts import Facts
 from dispatch.model import Actor
-from operations.authority import as_wall
+from operations.authority import as_wall, within
 
 if TYPE_CHECKING:
     from operations.services import Services
 
 
 def actor_of_callback(app: Dash, page: dict[str, Any] | None = None) -> Actor:
-    """Who the edge found behind the request this callback serves; a wall's page sees only what a wall may."""
+    """Who the edge found behind the request this callback serves, as the page it comes from may use it."""
     actor: Actor = app.backend.request_adapter().context.visitor.actor
-    return as_wall(actor) if page and page.get("wall") else actor
+    return seen_by(actor, page)
+
+
+def seen_by(actor: Actor, page: dict[str, Any] | None) -> Actor:
+    """A wall's page sees only what a wall may, a station's desk only the station's; no page can show more than the account may see."""
+    page = page or {}
+    if page.get("desk"):
+        actor = within(actor, str(page["desk"]))
+    return as_wall(actor) if page.get("wall") else actor
 
 
 def words_of(page: dict[str, Any] | None) -> Words:

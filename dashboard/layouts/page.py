@@ -8,6 +8,16 @@ from dashboard.i18n import Words
 
 
 @dataclass(frozen=True)
+class Desk:
+    """The organisation whose desk the page is."""
+
+    code: str
+    name: str
+    name_en: str
+    bounds: tuple[float, float, float, float]  # of its area: west, south, east, north, degrees
+
+
+@dataclass(frozen=True)
 class Page:
     """One delivery of the page to one person."""
 
@@ -16,3 +26,4 @@ class Page:
     actor_name: str
     role: str
     demo: bool
+    desk: Desk | None = None  # None: the account's own scope

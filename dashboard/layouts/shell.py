@@ -46,7 +46,7 @@ def shell(services: Services, page: Page) -> html.Div:
     """The page for one reader. Desk and wall are the same parts; the style sheet hides the controls on a wall."""
     words = page.words
     root = services.organisations.city
-    centre, zoom = first_view(services.city.bounds, (root.lon, root.lat))
+    centre, zoom = first_view(page.desk.bounds, None) if page.desk else first_view(services.city.bounds, (root.lon, root.lat))
     figure = city_map(centre, zoom, page.theme, words.language)
     return html.Div(
         [
@@ -70,7 +70,7 @@ def shell(services: Services, page: Page) -> html.Div:
             html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
             dcc.Store(id=ids.CONFIG, data=client_config(services, page)),
             *(dcc.Store(id=name) for name in STORES),
-            dcc.Store(id=ids.PAGE, data={"lang": words.language}),
+            dcc.Store(id=ids.PAGE, data={"lang": words.language, "desk": page.desk.code if page.desk else None}),
         ],
         id=ids.APP,
     )
@@ -81,6 +81,7 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
     words = page.words
     return {
         "lang": words.language,
+        "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
         "words": client_words(words.language),
         "time_zone": services.city.time_zone,
         "marks": client_marks(),

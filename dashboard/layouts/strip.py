@@ -19,11 +19,12 @@ _COUNTED = (UnitStatus.AVAILABLE, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE)
 def strip(city: City, page: Page) -> html.Header:
     """The whole strip."""
     words = page.words
+    shown = page.desk or city
     return html.Header(
         [
             html.Div([html.Span(className="logo"), html.Strong("联动" if words.language == "zh" else "Liandong")], className="brand"),
             html.Div(
-                [html.Strong(words.pick(city.name, city.name_en)), html.Span(id=ids.CLOCK_DATE, className="muted")],
+                [html.Strong(words.pick(shown.name, shown.name_en)), html.Span(id=ids.CLOCK_DATE, className="muted")],
                 className="city",
             ),
             html.Div(html.Time(id=ids.CLOCK_TIME), id=ids.CLOCK, title=words("City time, {zone}", zone=city.time_zone)),

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 
 from dashboard.application import add_pages
 from dashboard.edge import Edge
+from dashboard.station import StationDesks
+from dashboard.web import PAGES
 from dispatch.model import Actor
 from tests.dashboard.api_world import CITY, ApiCity
 
@@ -22,7 +24,8 @@ def pages_of(city: ApiCity, demo_accounts: list[tuple[str, str, str, str]] | Non
     """The application and its server behind the edge."""
     server = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app = add_pages(server, city.services, demo_accounts or [])
-    return app, Edge(server, city.services.accounts, city.clock, server.routes, app.csp_hashes(), ("/", "/wall"))
+    desks = StationDesks(server, city.services)
+    return app, Edge(desks, city.services.accounts, city.clock, server.routes, app.csp_hashes(), PAGES)
 
 
 def words_in(component: Any) -> str:

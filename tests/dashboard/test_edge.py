@@ -73,7 +73,7 @@ class House:
             WebSocketRoute("/terminal/socket", echo),
         ]
         inner = Starlette(routes=[*routes, Route("/{path:path}", page)])
-        self.edge = Edge(inner, self.accounts, self.clock, routes, pages=("/", "/wall"), **options)
+        self.edge = Edge(inner, self.accounts, self.clock, routes, pages=("/", "/wall", "/station/{code}"), **options)
 
     async def cookie(self) -> dict[str, str]:
         return {"Cookie": f"liandong_session={await self.accounts.login('zhang', PASSWORD, '10.0.0.9')}"}
@@ -281,6 +281,11 @@ async def test_a_socket_of_a_foreign_page_is_never_accepted(house: House, origin
         "/index.php",
         "/nowhere",
         "/wall/nowhere",
+        "/wall%0A",
+        "/station",
+        "/station/",
+        "/station/330203510000/nowhere",
+        "/stations/330203510000",
     ],
 )
 async def test_unknown_paths_are_404_and_never_a_page(house: House, path: str) -> None:
@@ -289,7 +294,7 @@ async def test_unknown_paths_are_404_and_never_a_page(house: House, path: str) -
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/", "/wall", "/wall/"])
+@pytest.mark.parametrize("path", ["/", "/wall", "/wall/", "/station/330203510000", "/station/330203/"])
 async def test_pages_reach_the_application(house: House, path: str) -> None:
     assert (await house.ask("GET", path, house.bearer)).text == "a page"
 

@@ -1,11 +1,14 @@
 // The address is the state: what is selected, where the map looks, which elements are on. A view can be linked and reloaded.
 import { camera, moveCamera } from "./basemap.js";
 import { on, select, state } from "./state.js";
+import { t } from "./words.js";
 
 const WAIT_MS = 300;
 let pending = 0;
 
 export function readAddress() {
+  // Whose desk the page is, the server takes from the referrer. A browser that keeps it back would be given its account's whole scope.
+  if (location.pathname.startsWith("/station/") && !state.config.desk) throw new Error(t("This browser does not tell the server on which page it is (Referer), so the desk of one station can't be shown."));
   const query = new URLSearchParams(location.search);
   const number = (name) => (query.has(name) && Number.isFinite(Number(query.get(name))) ? Number(query.get(name)) : null);
   const view = { lon: number("lon"), lat: number("lat"), zoom: number("zoom") };

@@ -20,6 +20,7 @@ export function connect() {
   if (state.revision !== null) query.set("revision", String(state.revision));
   const root = document.documentElement.dataset;
   if (root.page === "wall") query.set("screen", root.screen);
+  if (state.config.desk) query.set("scope", state.config.desk);
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   socket = new WebSocket(`${scheme}://${location.host}/live?${query}`);
   socket.binaryType = "arraybuffer";
@@ -36,6 +37,8 @@ export function connect() {
     if (mine !== socket) return;
     setConnected(false);
     if (closed.code === 4401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    // The organisation is no more, or no longer in this account's scope: its page says so.
+    else if (state.config.desk && (closed.code === 4400 || closed.code === 4403)) location.reload();
     else again();
   };
 }

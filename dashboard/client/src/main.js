@@ -96,7 +96,7 @@ async function start(config) {
   wire();
   if (isWall()) startWall();
   else startKeyboard();
-  setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall() } });
+  setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
   document.documentElement.classList.add("ready");
 
