@@ -36,7 +36,7 @@ def test_one_incident_from_the_call_to_the_end(city: ApiCity) -> None:
         assert city.command(found, name, "officer", WEST, as_unit="a1", **more).status_code == 200
         assert city.get(f"/incidents/{found}").json()["stage"] == stage
     assert city.command(found, "review", "commander", WEST).status_code == 200
-    assert city.command(found, "close", disposition="mediated").status_code == 200
+    assert city.command(found, "close", disposition="settled").status_code == 200
     events = city.get(f"/incidents/{found}/timeline").json()["events"]
     assert [e["event"] for e in events] == [
         "incident_received",

@@ -119,6 +119,7 @@ def test_a_role_reaches_what_the_table_grants_and_nothing_else(
         assert problem_of(answer, 403)["type"].endswith(":role-not-permitted")
 
 
+ITSELF = "the incident itself"
 COMMANDS: dict[str, dict[str, Any]] = {
     "classify": {"grade": 2},
     "locate": {"lon": LON, "lat": LAT},
@@ -136,13 +137,28 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "clear": {"unit_ids": ["car"]},
     "review": {},
     "return": {"text": "x"},
-    "close": {"disposition": "x"},
+    "close": {"disposition": "settled"},
     "divert": {"to": "119"},
     "mark_invalid": {},
     "cancel": {},
     "reopen": {"text": "x"},
     "note": {"text": "x"},
+    "call_service": {"service": "119"},
+    "name_lead": {"unit_ids": ["car"]},
+    "stop_repush": {"assignment_id": "x"},
+    "take_alarm": {},
+    "call_back": {"text": "x"},
+    "merge": {"into": ITSELF},
+    "split": {"text": "x"},
+    "escalate": {"text": "x"},
+    "offer_handover": {"to_org_code": CITY},
+    "accept_handover": {},
+    "refuse_handover": {"text": "x"},
 }
+
+
+def fields(name: str, incident_id: str) -> dict[str, Any]:
+    return {key: incident_id if value == ITSELF else value for key, value in COMMANDS[name].items()}
 
 
 def test_every_command_of_the_api_is_in_this_test() -> None:
@@ -156,7 +172,7 @@ def test_every_command_of_the_api_is_in_this_test() -> None:
 def test_commands_by_role(city: ApiCity, incident_id: str, name: str, role: Role) -> None:
     """With a version that is never right, so that what is allowed ends in 409 and changes nothing."""
     unit_id = "car" if role == Role.OFFICER else None
-    more = COMMANDS[name] | {"expected_version": 10_000}
+    more = fields(name, incident_id) | {"expected_version": 10_000}
     answer = city.command(incident_id, name, role, as_unit=unit_id, **more)
     if Action(name) in GRANTS[role]:
         assert problem_of(answer, 409)["present_version"] < 10_000
@@ -166,8 +182,8 @@ def test_commands_by_role(city: ApiCity, incident_id: str, name: str, role: Role
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_neighbouring_station_commands_nothing_and_learns_nothing(city: ApiCity, incident_id: str, name: str) -> None:
-    refused = problem_of(city.command(incident_id, name, "commander", EAST, **COMMANDS[name]), 404)
-    missing = problem_of(city.command("00000000-0000-7000-8000-000000000000", name, "commander", EAST, **COMMANDS[name]), 404)
+    refused = problem_of(city.command(incident_id, name, "commander", EAST, **fields(name, incident_id)), 404)
+    missing = problem_of(city.command("00000000-0000-7000-8000-000000000000", name, "commander", EAST, **fields(name, incident_id)), 404)
     assert refused["type"] == missing["type"]
     assert refused["detail"].replace(incident_id, "") == missing["detail"].replace("00000000-0000-7000-8000-000000000000", "")
 
