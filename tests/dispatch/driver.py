@@ -85,6 +85,8 @@ class Node:
 
     def _record(self, body: object, command: Command, actor: Actor, incident: Incident | None) -> Recorded:
         is_of_incident = isinstance(body, IncidentEvent)
+        assignments = () if incident is None else incident.assignments
+        pushed_at = next((a.pushed_at for a in assignments if a.assignment_id == getattr(body, "assignment_id", None)), None)
         event = Unsealed(
             revision=self.picture.revision + 1,
             event_id=self.new_id(),
@@ -92,7 +94,7 @@ class Node:
             incident_id=body.incident_id if isinstance(body, IncidentEvent) else None,
             incident_version=(incident.version if incident is not None else 0) + 1 if is_of_incident else None,
             schema=1,
-            occurred_at=occurred_at(command, self.now),
+            occurred_at=occurred_at(command, self.now, pushed_at),
             recorded_at=self.now,
             actor=actor.name,
             actor_role=actor.role,
