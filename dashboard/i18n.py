@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gettext
 import io
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -19,7 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from dispatch.errors import DispatchError
-from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
+from dispatch.model import AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
 
 LOCALE = Path(__file__).with_name("locale")
 LANGUAGES = ("zh", "en")
@@ -43,6 +44,7 @@ STAGES = {
     Stage.DIVERTED: pgettext("stage", "Diverted"),
     Stage.INVALID: pgettext("stage", "Invalid"),
     Stage.CANCELLED: pgettext("stage", "Cancelled"),
+    Stage.MERGED: pgettext("stage", "Merged"),
 }
 ASSIGNMENT_STAGES = {
     AssignmentStage.PUSHED: STAGES[Stage.PUSHED],
@@ -53,6 +55,14 @@ ASSIGNMENT_STAGES = {
     AssignmentStage.RELEASED: pgettext("stage", "Released"),
     AssignmentStage.RECALLED: pgettext("stage", "Recalled"),
     AssignmentStage.REFUSED: pgettext("stage", "Refused"),
+}
+# What has a deadline.
+STEPS = {
+    Step.ACKNOWLEDGE: pgettext("step", "Acknowledge"),
+    Step.DEPART: pgettext("step", "Set out"),
+    Step.ARRIVE: pgettext("step", "Arrive"),
+    Step.FEEDBACK: pgettext("step", "Give feedback"),
+    Step.REVIEW: pgettext("step", "Review"),
 }
 GRADES = {
     Grade.MAJOR: pgettext("grade", "Major"),
@@ -82,6 +92,18 @@ CHANNELS = {
     "api": pgettext("channel", "API"),
     "feed": pgettext("channel", "feed"),
 }
+# Other services that a desk calls or diverts to, by the name they have in the journal.
+SERVICES = {
+    "119": pgettext("service", "Fire and rescue 119"),
+    "120": pgettext("service", "Ambulance 120"),
+    "122": pgettext("service", "Traffic accidents 122"),
+    "12345": pgettext("service", "City hotline 12345"),
+    "water": pgettext("service", "Water supply"),
+    "power": pgettext("service", "Electricity"),
+    "gas": pgettext("service", "Gas supply"),
+    "drains": pgettext("service", "Drains"),
+    "telecom": pgettext("service", "Telecommunications"),
+}
 ROLES = {
     "viewer": pgettext("role", "Viewer"),
     "officer": pgettext("role", "Officer"),
@@ -98,16 +120,23 @@ REFUSALS = {
     "assignment-ended": pgettext("refusal", "The unit is no longer on this incident"),
     "before-push": pgettext("refusal", "The time is before the push"),
     "disposition-missing": pgettext("refusal", "An outcome is missing"),
+    "handover-target": pgettext("refusal", "It belongs to that organisation already"),
     "implausible-time": pgettext("refusal", "The time can't be right"),
     "incident-ended": pgettext("refusal", "The incident is over"),
+    "incident-merged": pgettext("refusal", "The incident was merged into another"),
     "incident-not-ended": pgettext("refusal", "The incident is still open"),
     "key-reused": pgettext("refusal", "This was sent before with other contents"),
+    "merge-target": pgettext("refusal", "Name another open incident to merge into"),
     "name-missing": pgettext("refusal", "A name is missing"),
+    "never-responsible": pgettext("refusal", "Only a crew of police officers can be responsible"),
     "no-feedback": pgettext("refusal", "There is no feedback yet"),
+    "no-handover": pgettext("refusal", "The incident is offered to nobody"),
     "no-point": pgettext("refusal", "The place is not known yet"),
+    "no-service": pgettext("refusal", "That is a unit: push to it"),
     "no-unit": pgettext("refusal", "This account belongs to no unit"),
     "no-unit-on-incident": pgettext("refusal", "No unit is on this incident"),
     "not-assigned": pgettext("refusal", "The unit was not pushed to this incident"),
+    "not-audited": pgettext("refusal", "Personal data can't be shown now; try again"),
     "not-delivered-yet": pgettext("refusal", "The push has not arrived yet"),
     "not-durable": pgettext("refusal", "It could not be stored; try again"),
     "not-own-unit": pgettext("refusal", "Not your unit"),
@@ -116,7 +145,7 @@ REFUSALS = {
     "outside-scope": pgettext("refusal", "Outside your scope"),
     "role-not-permitted": pgettext("refusal", "This account may not do that"),
     "stage-backwards": pgettext("refusal", "Stages go forward only"),
-    "target-missing": pgettext("refusal", "Say where it is diverted to"),
+    "target-missing": pgettext("refusal", "It is not said, or not known, who is to take it"),
     "text-missing": pgettext("refusal", "A text is missing"),
     "tracker-taken": pgettext("refusal", "The tracker belongs to another unit"),
     "unit-assigned": pgettext("refusal", "The unit is on an incident"),
@@ -124,7 +153,9 @@ REFUSALS = {
     "unit-not-arrived": pgettext("refusal", "The unit is not on scene yet"),
     "unit-off-duty": pgettext("refusal", "The unit is off duty"),
     "units-not-named": pgettext("refusal", "Name the unit"),
+    "unknown-disposition": pgettext("refusal", "No such outcome in this city's table"),
     "unknown-incident": pgettext("refusal", "No such incident, or you may not see it"),
+    "unknown-organisation": pgettext("refusal", "No such organisation"),
     "unknown-unit": pgettext("refusal", "No such unit, or you may not see it"),
     "unknown-datum": pgettext("refusal", "Unknown coordinate datum"),
     "unsound-key": pgettext("refusal", "The request can't be told apart from others"),
@@ -188,6 +219,14 @@ class Words:
     def status(self, status: str) -> str:
         return self.entry(STATUSES[UnitStatus(status)])
 
+    def step(self, step: str) -> str:
+        return self.entry(STEPS[Step(step)])
+
+    def service(self, service: str) -> str:
+        """Another service; one that is not in the table keeps its own name."""
+        pair = SERVICES.get(service)
+        return self.entry(pair) if pair else service
+
     def kind(self, kind: str) -> str:
         return self.entry(KINDS[UnitKind(kind)])
 
@@ -229,6 +268,11 @@ class Words:
         if whole < 3600:
             return f"{whole // 60}:{whole % 60:02d}"
         return f"{whole // 3600} h {whole % 3600 // 60:02d}"
+
+    def countdown(self, left_s: float) -> str:
+        """Time left, or by how much it is late; the word beside it says which. As the client counts it."""
+        whole = math.ceil(left_s) if left_s > 0 else math.floor(-left_s)
+        return self.eta(whole) if whole < 3600 else self.duration(whole)
 
     def distance(self, metres: float | None) -> str:
         """A distance with its unit; two figures are enough to decide by."""

@@ -34,12 +34,14 @@ UNIT_COUNTS = "unit-counts"
 FEEDS = "feeds"
 LANGUAGE = "language-switch"
 THEME = "theme-switch"
+SOUND = "sound-switch"
 
 # queue
 QUEUE = "queue"
 QUEUE_FILTER = "queue-filter"
 QUEUE_COUNT = "queue-count"
 QUEUE_EMPTY = "queue-empty"
+QUEUE_SUPERVISED = "queue-supervised"  # how many are on the supervision list
 
 # map
 MAP = "map"
@@ -88,12 +90,24 @@ CLASSIFY_CANCEL = "classify-cancel"
 CLASSIFY_ERROR = "classify-error"
 CLASSIFY_PENDING = "classify-pending"  # {"incident", "version", "key", "before"}
 
+# a part of an incident as one of its own
+SPLIT_DIALOG = "split-dialog"
+SPLIT_TITLE = "split-title"
+SPLIT_TYPE = "split-type"
+SPLIT_GRADE = "split-grade"
+SPLIT_TEXT = "split-text"
+SPLIT_SEND = "split-send"
+SPLIT_CANCEL = "split-cancel"
+SPLIT_ERROR = "split-error"
+SPLIT_PENDING = "split-pending"  # {"incident", "key"}
+
 # wall
 WALL = "wall"
 
 # command dialog: a reason, a disposition, a note before a command is sent
 ASK = "ask"
 ASK_TITLE = "ask-title"
+ASK_HINT = "ask-hint"
 ASK_TEXT = "ask-text"
 ASK_CHOICE = "ask-choice"
 ASK_SEND = "ask-send"
@@ -105,6 +119,7 @@ ASK_PENDING = "ask-pending"  # the command that waits for its text
 PRESSED = "pressed"
 LOCATE_ASKED = "locate-asked"
 CLASSIFY_ASKED = "classify-asked"
+SPLIT_ASKED = "split-asked"
 
 # parts the client alone fills in
 STRIP = "strip"

@@ -8,9 +8,11 @@ import msgspec
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
+from dashboard.callbacks.choices import SATISFIED, choices
 from dashboard.callbacks.context import actor_of_callback, facts_for
+from dashboard.callbacks.selection import visible_incident
+from dashboard.layouts.actions import command_label
 from dashboard.layouts.facts import Facts
-from dashboard.layouts.incident import command_label
 from dispatch.commands import AnyIncidentCommand
 from dispatch.errors import DispatchError
 from dispatch.model import Actor
@@ -19,11 +21,16 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 # Commands that need words or a choice before they are sent.
-ASKED = frozenset({"feedback", "refuse", "review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "note"})
+ASKED = frozenset(
+    {"feedback", "refuse", "review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "note"}
+    | {"call_service", "merge", "escalate", "offer_handover", "refuse_handover", "call_back"}
+)
 # Judgements on what the panel showed: they name the version they were made on, and are refused when it has moved on.
-JUDGED = frozenset({"review", "return", "close", "divert", "mark_invalid", "cancel", "reopen"})
+JUDGED = frozenset({"review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "merge"})
 ON_THE_RADIO = frozenset({"acknowledge", "depart", "arrive", "feedback", "refuse", "clear"})
-SERVICES_TO_DIVERT_TO = ("119", "120", "122", "12345")
+# The field that a choice fills.
+CHOSEN_FIELD = {"close": "disposition", "divert": "to", "call_service": "service", "merge": "into", "offer_handover": "to_org_code"}
+LONG_LIST = 10  # options that are searched rather than read
 
 Said = dict[str, str]  # {"kind": "good" | "bad", "text": …}
 
@@ -37,7 +44,9 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.ASK_TITLE, "children"),
         Output(ids.ASK_CHOICE, "options"),
         Output(ids.ASK_CHOICE, "value"),
+        Output(ids.ASK_CHOICE, "searchable"),
         Output(ids.ASK_CHOICE_BOX, "hidden"),
+        Output(ids.ASK_HINT, "children"),
         Output(ids.ASK_TEXT, "value"),
         Output(ids.ASK_PENDING, "data"),
         Input(ids.PRESSED, "data"),
@@ -51,9 +60,15 @@ def register(app: Dash, services: Services) -> None:
         key = f"{page['id']}:{pressed['command']}:{pressed['incident']}:{pressed['unit']}:{pressed['n']}"
         pending = {**pressed, "key": key, "shown": shown}
         if pressed["command"] not in ASKED:
-            return (await send(services, actor, pending, "", None, facts), *(no_update,) * 7)
-        options = choices(pressed["command"], facts)
-        return (no_update, False, question(pending, facts), options, options[0]["value"] if options else None, not options, "", pending)
+            return (await send(services, actor, pending, "", None, facts), *(no_update,) * 9)
+        incident = await visible_incident(services, actor, pressed["incident"])
+        options = choices(services, actor, pressed["command"], incident, facts)
+        if options == []:
+            return ({"kind": "bad", "text": facts.words("There is nothing to choose from.")}, *(no_update,) * 9)
+        first = options[0]["value"] if options else None
+        is_long = len(options or ()) > LONG_LIST
+        asked = question(pending, facts), options or [], first, is_long, options is None, hint(pressed["command"], facts)
+        return no_update, False, *asked, "", pending
 
     @app.callback(
         Output(ids.SAID, "data", allow_duplicate=True),
@@ -84,29 +99,34 @@ def question(pending: dict[str, Any], facts: Facts) -> str:
     return f"{label} · {facts.callsign(pending['unit'])}" if pending["unit"] else label
 
 
-def choices(command: str, facts: Facts) -> list[dict[str, str]]:
-    """What is chosen from before the command is sent; empty where words suffice."""
-    if command == "close":
-        return [{"label": facts.disposition_name(one.id), "value": one.id} for one in facts.codes.disposition]
-    if command == "divert":
-        return [{"label": number, "value": number} for number in SERVICES_TO_DIVERT_TO]
-    return []
+def hint(command: str, facts: Facts) -> str:
+    """What has to be known before one answers; empty where the title says it all."""
+    words = facts.words
+    hints = {
+        "merge": words("This one ends as a further call about the chosen one. Its text, caller and files stay under its own number."),
+        "escalate": words("The level above is asked to look at it; the responsible organisation stays responsible."),
+        "offer_handover": words("It stays with its owner until the other accepts; your own organisation takes it over at once."),
+        "call_service": words("Telephone the service; its steps are entered here."),
+    }
+    return hints.get(command, "")
 
 
 def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyIncidentCommand:
-    """The command a button stands for. Raises msgspec.ValidationError when a field that it needs is missing."""
+    """The command a button stands for; `choice` is one of its `choices`. Raises msgspec.ValidationError when a field is missing."""
     name, unit_id = pending["command"], pending["unit"]
     fields: dict[str, Any] = {"command": name, "incident_id": pending["incident"]}
     if unit_id:
         fields["unit_ids"] = (unit_id,)
     if name in ON_THE_RADIO:
-        fields |= {"on_behalf_of": unit_id, "channel": "radio"}
+        fields |= {"on_behalf_of": unit_id, "channel": pending.get("channel", "radio")}
+    if name == "stop_repush":
+        fields["assignment_id"] = pending["assignment"]
     if text or name in ASKED:
         fields["text"] = text
-    if name == "close":
-        fields["disposition"] = choice or ""
-    if name == "divert":
-        fields["to"] = choice or ""
+    if name in CHOSEN_FIELD:
+        fields[CHOSEN_FIELD[name]] = choice or ""
+    if name == "call_back":
+        fields["satisfied"] = SATISFIED[choice or "unknown"]
     if name in JUDGED:
         fields["expected_version"] = version_shown(pending.get("shown"), pending["incident"])
     return msgspec.convert(fields, AnyIncidentCommand)

@@ -40,10 +40,6 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
     spoken = words_of(page)
     is_wall = bool((page or {}).get("wall"))
 
-    def organisation_name(code: str) -> str:
-        known = services.organisations.get(code)
-        return spoken.pick(known.name, known.name_en) if known else code
-
     def element_kind(element: str) -> str:
         kind = services.catalogue.kinds.get(element)
         return spoken.pick(kind.zh, kind.en) if kind else element
@@ -53,8 +49,11 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
         zone=ZoneInfo(services.city.time_zone),
         now=services.clock.now(),
         codes=services.codes,
+        targets=services.targets,
         units=services.handler.picture.units,
-        organisation_name=organisation_name,
+        incidents=services.handler.picture.incidents,
+        organisations=services.organisations,
         element_kind=element_kind,
         may=lambda action: not is_wall and services.authority.can(actor, action),
+        in_scope=lambda org_code: services.authority.in_scope(actor, org_code),
     )

@@ -8,12 +8,15 @@ from dash import ClientsideFunction, Dash, Input, Output, State
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, facts_for
+from dashboard.layouts.actions import actions
+from dashboard.layouts.due import what_is_due
 from dashboard.layouts.facts import Facts
-from dashboard.layouts.incident import actions, assignments, incident_head
+from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.parts import empty
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
 from dashboard.layouts.unit import unit_card
+from dispatch.errors import Unavailable
 from dispatch.model import Actor, Incident
 
 if TYPE_CHECKING:
@@ -75,11 +78,12 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
     recorded = [
         one for one in await services.history.timeline(incident_id) if services.authority.may_see_event(actor, one, picture, incident)
     ]
-    caller = ""
-    if incident.has_caller:
-        known = services.authority.caller_for(actor, incident, await services.history.caller(incident_id))
+    try:
+        known = await services.personal.caller(actor, incident, "desk")
         caller = " ".join(part for part in (known.name, known.number) if part) if known else ""
-    above = [incident_head(incident, facts, caller), actions(incident, facts), assignments(incident, facts)]
+    except Unavailable as refused:
+        caller = facts.words.refusal(refused)
+    above = [incident_head(incident, facts, caller), what_is_due(incident, facts), actions(incident, facts), assignments(incident, facts)]
     below = [uploads(recorded, facts), timeline(recorded, facts)]
     return above, below, {"incident": incident_id, "version": incident.version}
 

@@ -6,6 +6,7 @@ from dash import dcc, html
 
 from dashboard import ids
 from dashboard.layouts.page import Page
+from dashboard.layouts.place import dropdown_words
 
 
 def ask(page: Page) -> html.Div:
@@ -15,7 +16,11 @@ def ask(page: Page) -> html.Div:
         html.Div(
             [
                 html.H2(id=ids.ASK_TITLE),
-                html.Div(dcc.Dropdown(id=ids.ASK_CHOICE, options=[], clearable=False, searchable=False), id=ids.ASK_CHOICE_BOX),
+                html.P(id=ids.ASK_HINT, className="muted"),
+                html.Div(
+                    dcc.Dropdown(id=ids.ASK_CHOICE, options=[], clearable=False, searchable=False, labels=dropdown_words(words)),
+                    id=ids.ASK_CHOICE_BOX,
+                ),
                 dcc.Textarea(id=ids.ASK_TEXT, rows=3, maxLength=4000, placeholder=words("In words")),
                 html.Div(
                     [html.Button(words("Cancel"), id=ids.ASK_CANCEL), html.Button(words("Send"), id=ids.ASK_SEND, className="primary")],

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dashboard.i18n import Words, clock_text
 from dispatch.codes import Codes
-from dispatch.model import Unit
+from dispatch.deadlines import Targets
+from dispatch.model import Incident, Unit
+from dispatch.organisations import OrganisationTree
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,22 @@ class Facts:
     zone: ZoneInfo
     now: datetime
     codes: Codes
-    units: dict[str, Unit]
-    organisation_name: Callable[[str], str]
+    targets: Targets
+    units: Mapping[str, Unit]
+    incidents: Mapping[str, Incident]  # all of them: to name one that another speaks of, not to show
+    organisations: OrganisationTree
     element_kind: Callable[[str], str]  # name of an element of the catalogue
     may: Callable[[str], bool]  # whether the reader's role has this action at all
+    in_scope: Callable[[str], bool]  # whether the reader commands for this organisation
 
     def callsign(self, unit_id: str) -> str:
+        """Of a crew; of another service, which stands in a unit's place, its name."""
         unit = self.units.get(unit_id)
-        return unit.callsign if unit else unit_id
+        return unit.callsign if unit else self.words.service(unit_id)
+
+    def organisation_name(self, code: str) -> str:
+        known = self.organisations.get(code)
+        return self.words.pick(known.name, known.name_en) if known else code
 
     def type_name(self, incident_type: str) -> str:
         kind = self.codes.type_by_id.get(incident_type)

@@ -15,6 +15,8 @@ def key_help(page: Page) -> html.Div:
         ("j k ↓ ↑", words("next, previous incident")),
         ("Enter", words("centre the map on it")),
         ("p", words("push to the first recommended unit")),
+        ("a", words("take on the alarm of the selected incident")),
+        ("s", words("stop the re-push of the selected incident")),
         ("n", words("new incident")),
         ("/", words("search a place for a new incident")),
         ("e", words("fold the elements")),

@@ -1,14 +1,16 @@
-"""The incident panel: head, stage bar, what can be done now, and the assignments with their times."""
+"""The incident panel: head, stage bar, and the assignments with their times. What is due and what can be done: `due`, `actions`."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from dash import html
 
-from dashboard import ids
+from dashboard.layouts.actions import command_label
 from dashboard.layouts.facts import Facts
-from dashboard.layouts.parts import age_of, empty, grade_sign, icon, kind_sign, press_button, section, stage_pill
+from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, kind_sign, press_button, section, stage_pill
+from dispatch.deadlines import deadlines
 from dispatch.model import Assignment, AssignmentStage, Incident, Stage
 
 _BAR = (Stage.RECEIVED, Stage.PUSHED, Stage.ACKNOWLEDGED, Stage.EN_ROUTE, Stage.ON_SCENE, Stage.FEEDBACK, Stage.REVIEWED, Stage.CLOSED)
@@ -59,8 +61,32 @@ def incident_head(incident: Incident, facts: Facts, caller: str = "") -> html.Di
         lines.append(html.Blockquote(incident.text))
     if caller:
         lines.append(html.Div([icon("phone"), html.Span(caller)], className="head-place"))
-    lines.append(stage_bar(incident, facts))
+    lines += [*_relations(incident, facts), stage_bar(incident, facts)]
     return html.Div(lines, className="head")
+
+
+def _relations(incident: Incident, facts: Facts) -> list[html.Div]:
+    """Other incidents and organisations it has to do with: calls merged, parts split off, where it was escalated to."""
+    words = facts.words
+    said: list[Any] = []
+    if incident.merged_into:
+        said.append(html.Span([words("merged into "), _other(incident.merged_into, facts)]))
+    if incident.merged_from:
+        said.append(html.Span([words("further calls: "), *(_other(one, facts) for one in incident.merged_from)]))
+    if incident.split_from:
+        said.append(html.Span([words("part of "), _other(incident.split_from, facts)]))
+    if incident.escalated_to:
+        said.append(html.Span(words("escalated to {name}", name=facts.organisation_name(incident.escalated_to))))
+    if incident.called_back:
+        said.append(html.Span(words("called back")))
+    return [html.Div(said, className="head-facts relations")] if said else []
+
+
+def _other(incident_id: str, facts: Facts) -> html.Span:
+    """Another incident by its number, to go to; one that ended long ago has only its place in the journal."""
+    other = facts.incidents.get(incident_id)
+    selection = json.dumps({"kind": "incident", "incident_id": incident_id})
+    return html.Span(f"#{other.number}" if other else facts.words("an earlier one"), className="number link", **{"data-select": selection})
 
 
 def stage_bar(incident: Incident, facts: Facts) -> html.Ol:
@@ -101,78 +127,6 @@ def stage_times(incident: Incident) -> dict[Stage, Any]:
     return times
 
 
-def actions(incident: Incident, facts: Facts) -> html.Div:
-    """Buttons for what the present stage allows, for this reader; the push itself is in the ranked list below."""
-    offered = [command for command in offered_commands(incident) if facts.may(command)]
-    main = offered[0] if offered and offered[0] in ("review", "close", "reopen") else None
-    buttons = [
-        press_button(command_label(command, facts), command, incident.incident_id, className="primary" if command == main else "")
-        for command in offered
-    ]
-    return html.Div([*_forms(incident, facts), *buttons], className="actions")
-
-
-def _forms(incident: Incident, facts: Facts) -> list[html.Button]:
-    """Buttons that open a form: the place, first of all while there is none, and what the incident is."""
-    if not incident.is_open:
-        return []
-    words, unlocated = facts.words, incident.lon is None
-    forms = [
-        ("locate", words("Locate") if unlocated else words("Move the point"), ids.LOCATE_ASKED),
-        ("classify", words("Classify"), ids.CLASSIFY_ASKED),
-    ]
-    return [
-        press_button(label, command, incident.incident_id, to=to, className="primary" if command == "locate" and unlocated else "")
-        for command, label, to in forms
-        if facts.may(command)
-    ]
-
-
-def offered_commands(incident: Incident) -> list[str]:
-    """Commands on the incident as a whole that its stage allows, most likely first."""
-    if not incident.is_open:
-        return ["reopen", "note"]
-    offered = []
-    if incident.stage == Stage.FEEDBACK:
-        offered += ["review", "return", "close"]
-    elif incident.stage == Stage.REVIEWED:
-        offered += ["close", "return"]
-    if incident.active_assignments and incident.stage in (Stage.PUSHED, Stage.ACKNOWLEDGED, Stage.EN_ROUTE):
-        offered.append("recall")
-    offered.append("note")
-    if incident.stage in (Stage.RECEIVED, Stage.PUSHED):
-        offered += ["divert", "mark_invalid"]
-    if "close" not in offered:
-        offered.append("close")
-    offered.append("cancel")
-    return offered
-
-
-def command_label(command: str, facts: Facts) -> str:
-    """The word on a command's button."""
-    words = facts.words
-    labels = {
-        "push": words("Push"),
-        "reinforce": words("Reinforce"),
-        "recall": words("Recall"),
-        "acknowledge": words("Acknowledged"),
-        "depart": words("Set out"),
-        "arrive": words("Arrived"),
-        "feedback": words("Feedback"),
-        "refuse": words("Refused"),
-        "clear": words("Release"),
-        "review": words("Review"),
-        "return": words("Return"),
-        "close": words("Close"),
-        "divert": words("Divert"),
-        "mark_invalid": words("Invalid"),
-        "cancel": words("Cancel incident"),
-        "reopen": words("Reopen"),
-        "note": words("Note"),
-    }
-    return labels[command]
-
-
 def assignments(incident: Incident, facts: Facts) -> Any:
     """Who is on it, newest first, each with its times and what may be entered for it by radio."""
     words = facts.words
@@ -186,7 +140,7 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
     words = facts.words
     unit = facts.units.get(one.unit_id)
     times = [
-        (words("pushed"), one.pushed_at),
+        (words("called") if one.service else words("pushed"), one.pushed_at),
         (words("delivered"), one.delivered_at),
         (words("seen"), one.seen_at),
         (words("acknowledged"), one.acknowledged_at),
@@ -196,29 +150,82 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
         (words("ended"), one.ended_at),
     ]
     marks = [html.Span([html.I(label), html.Time(facts.clock(at))]) for label, at in times if at is not None]
-    steps = [] if not incident.is_open else [c for c in _RADIO_STEPS.get(one.stage, ()) if facts.may(c)]
-    buttons = [
-        press_button(
-            command_label(command, facts), command, incident.incident_id, one.unit_id, title=words("Enter it for the crew on the radio")
-        )
-        for command in steps
-    ]
     promised = words("promised {eta}", eta=words.eta(one.promised_eta_s)) if one.promised_eta_s is not None else ""
     return html.Div(
         [
             html.Div(
                 [
-                    *([kind_sign(unit.kind, words)] if unit else []),
+                    *([kind_sign(unit.kind, words)] if unit else [icon("phone")] if one.service else []),
                     html.Strong(facts.callsign(one.unit_id)),
+                    *_badges(incident, one, facts),
                     stage_pill(one.stage, words),
                     html.Span(promised, className="muted"),
                 ],
                 className="row-first",
-                **{"data-select": f'{{"kind":"unit","unit_id":"{one.unit_id}"}}'},
+                **({} if one.service else {"data-select": json.dumps({"kind": "unit", "unit_id": one.unit_id})}),
             ),
-            html.Div(marks, className="times"),
+            html.Div([*marks, *_due(incident, one, facts)], className="times"),
+            *_because_of(incident, one, facts),
             *([html.P(one.reason, className="reason")] if one.reason else []),
-            *([html.Div([html.Span(words("By radio"), className="label"), *buttons], className="radio")] if buttons else []),
+            *_entries(incident, one, facts),
         ],
         className=f"assignment {'active' if one.is_active else 'past'}",
     )
+
+
+def _due(incident: Incident, one: Assignment, facts: Facts) -> list[html.Span]:
+    """The crew's own soonest countdown, where several are on it."""
+    if len(incident.active_assignments) < 2:
+        return []
+    own = next((d for d in deadlines(incident, facts.targets) if d.assignment_id == one.assignment_id), None)
+    words = facts.words
+    return [countdown(own.due_at, facts.now, words.step(own.step), words("overdue"), words)] if own else []
+
+
+def _badges(incident: Incident, one: Assignment, facts: Facts) -> list[html.Span]:
+    """What sets the crew apart: it is responsible, or never can be."""
+    words = facts.words
+    badges = []
+    if incident.lead is one:
+        badges.append(html.Span(words("Responsible crew"), className="pill lead", title=words("Only its feedback can lead to closing")))
+    if one.auxiliary:
+        badges.append(
+            html.Span(words("Auxiliary"), className="pill", title=words("Auxiliary officers alone: may begin, is never responsible"))
+        )
+    return badges
+
+
+def _because_of(incident: Incident, one: Assignment, facts: Facts) -> list[html.P]:
+    first = next((a for a in incident.assignments if a.assignment_id == one.because_of), None)
+    if first is None:
+        return []
+    return [html.P(facts.words("sent too, because {unit} did not answer", unit=facts.callsign(first.unit_id)), className="reason")]
+
+
+def _entries(incident: Incident, one: Assignment, facts: Facts) -> list[html.Div]:
+    """Buttons for what a crew said by radio, or a service by telephone; and the one that makes the crew responsible."""
+    words = facts.words
+    by_phone = bool(one.service)
+    steps = [c for c in _RADIO_STEPS.get(one.stage, ()) if incident.is_open and _may_enter(c, incident, one, facts)]
+    title = words("Enter it for the service on the telephone") if by_phone else words("Enter it for the crew on the radio")
+    told = {"channel": "phone" if by_phone else "radio"}
+    buttons = [press_button(command_label(c, facts), c, incident.incident_id, one.unit_id, told=told, title=title) for c in steps]
+    others = [
+        press_button(command_label(c, facts), c, incident.incident_id, one.unit_id, className="quiet") for c in _roles(incident, one, facts)
+    ]
+    if not buttons and not others:
+        return []
+    label = [html.Span(words("By telephone") if by_phone else words("By radio"), className="label")] if buttons else []
+    return [html.Div([*label, *buttons, *others], className="radio")]
+
+
+def _may_enter(command: str, incident: Incident, one: Assignment, facts: Facts) -> bool:
+    """For crews of the reader's scope, also on an incident of another's; a recall is the owner's."""
+    unit = facts.units.get(one.unit_id)
+    is_own_crew = command != "recall" and unit is not None and facts.in_scope(unit.org_code)
+    return facts.may(command) and (facts.in_scope(incident.org_code) or is_own_crew)
+
+
+def _roles(incident: Incident, one: Assignment, facts: Facts) -> list[str]:
+    can_lead = incident.is_open and one.is_active and not (one.service or one.auxiliary or incident.lead is one)
+    return ["name_lead"] if can_lead and facts.may("name_lead") and facts.in_scope(incident.org_code) else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,13 +20,23 @@ def icon(name: str) -> html.Span:
     return html.Span(className="icon", style={"--icon": f"url(/assets/icons/{name}.svg)"}, **{"aria-hidden": "true"})
 
 
-def press_button(label: Any, command: str, incident_id: str, unit_id: str = "", to: str = ids.PRESSED, **more: Any) -> html.Button:
+def press_button(
+    label: Any,
+    command: str,
+    incident_id: str,
+    unit_id: str = "",
+    to: str = ids.PRESSED,
+    told: Mapping[str, str] | None = None,
+    **more: Any,
+) -> html.Button:
     """A button that asks for `command` of an incident, or of one unit on it; the client tells the press to the store `to`.
+
+    `told`: what else is to be known of the press, as `assignment` or `channel`.
 
     Not by `n_clicks`: the panel is drawn anew whenever something happens, and the answer to a button that is drawn anew
     meanwhile would be thrown away, the press with it.
     """
-    pressed = {"to": to, "command": command, "incident": incident_id, "unit": unit_id}
+    pressed = {"to": to, "command": command, "incident": incident_id, "unit": unit_id, **(told or {})}
     return html.Button(label, **{"data-press": json.dumps(pressed)}, **more)
 
 
@@ -55,6 +66,21 @@ def age_of(at: datetime | None) -> html.Span:
     if at is None:
         return html.Span("–", className="age")
     return html.Span(className="age", **{"data-since": str(at.timestamp())})
+
+
+def countdown(due_at: datetime, now: datetime, before: str, late: str, words: Words, name: str = "due") -> html.Span:
+    """Time left until `due_at`, counted by the client; from then on other shape, the word `late`, and how late it is."""
+    left_s = (due_at - now).total_seconds()
+    return html.Span(
+        [
+            html.I(className="due-sign"),
+            html.Span(before, className="due-step"),
+            html.Span(late, className="due-late"),
+            html.B(words.countdown(left_s), className="due-left"),
+        ],
+        className=f"{name} overdue" if left_s < 0 else name,
+        **{"data-due": str(due_at.timestamp())},
+    )
 
 
 def section(title: str, children: Any, *, note: Any = None, name: str = "") -> html.Section:

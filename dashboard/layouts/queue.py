@@ -34,6 +34,11 @@ def queue(page: Page) -> html.Aside:
                     html.Button(
                         words("Mine"), **{"data-filter": "mine", "aria-pressed": "false"}, title=words("My organisation's, or pushed by me")
                     ),
+                    html.Button(
+                        [words("Supervision"), html.Span(id=ids.QUEUE_SUPERVISED, className="total")],
+                        **{"data-filter": "supervised", "aria-pressed": "false"},
+                        title=words("Late steps of grades that raise no alarm"),
+                    ),
                 ],
                 id=ids.QUEUE_FILTER,
                 className="segments",

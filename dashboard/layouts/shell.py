@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from dashboard import ids
 from dashboard.figures.city_map import city_map, first_view
-from dashboard.i18n import GRADES, KINDS, STAGES, STATUSES, client_words
+from dashboard.i18n import GRADES, KINDS, SERVICES, STAGES, STATUSES, STEPS, client_words
 from dashboard.layouts.ask import ask
 from dashboard.layouts.catalogue import catalogue_panel
 from dashboard.layouts.classify import classify
@@ -19,6 +19,7 @@ from dashboard.layouts.new_incident import new_incident
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import icon
 from dashboard.layouts.queue import queue
+from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
 from dashboard.layouts.wall import wall
 from dashboard.theme import client_marks
@@ -39,6 +40,7 @@ STORES = (
     ids.PRESSED,
     ids.LOCATE_ASKED,
     ids.CLASSIFY_ASKED,
+    ids.SPLIT_ASKED,
 )
 
 
@@ -65,6 +67,7 @@ def shell(services: Services, page: Page) -> html.Div:
             new_incident(services.codes, page),
             locate(page),
             classify(services.codes, page),
+            split(services.codes, page),
             ask(page),
             key_help(page),
             html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
@@ -86,6 +89,8 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "time_zone": services.city.time_zone,
         "marks": client_marks(),
         "stages": words.table(STAGES),
+        "steps": words.table(STEPS),
+        "services": words.table(SERVICES),
         "grades": words.table(GRADES),
         "statuses": words.table(STATUSES),
         "kinds": words.table(KINDS),

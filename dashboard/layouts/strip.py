@@ -56,6 +56,17 @@ def _grades(page: Page) -> html.Div:
                 title=words("Open incidents, {grade}", grade=words.grade(grade)),
             )
         )
+    counts.append(
+        html.Span(
+            [
+                html.Span(icon("bell"), className="alarm-sign"),
+                html.B("0", **{"data-alarm-count": ""}),
+                html.Span(words("Alarms"), className="name"),
+            ],
+            className="figure alarms zero",
+            title=words("Open incidents with an alarm that nobody has taken on"),
+        )
+    )
     return html.Div(counts, id=ids.GRADE_COUNTS, className="figures")
 
 
@@ -89,6 +100,7 @@ def _controls(page: Page) -> html.Div:
     return html.Div(
         [
             html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
+            html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),
             html.Button(icon("theme"), id=ids.THEME, title=words("Dark or light")),
             html.Button("EN" if words.language == "zh" else "中", id=ids.LANGUAGE, title="English" if words.language == "zh" else "中文"),

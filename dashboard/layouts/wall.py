@@ -6,7 +6,7 @@ from dash import html
 
 from dashboard import ids
 from dashboard.layouts.page import Page
-from dashboard.layouts.parts import grade_sign
+from dashboard.layouts.parts import grade_sign, icon
 from dispatch.model import Grade, UnitStatus
 
 _COUNTED = (UnitStatus.AVAILABLE, UnitStatus.DISPATCHED, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE)
@@ -22,6 +22,10 @@ def wall(page: Page) -> html.Aside:
         )
         for grade in Grade
     ]
+    alarms = html.Div(
+        [html.Span(icon("bell"), className="alarm-sign"), html.B("0", **{"data-alarm-count": ""}), html.Span(words("Alarms"))],
+        className="counter alarms zero",
+    )
     units = [
         html.Div(
             [
@@ -36,7 +40,7 @@ def wall(page: Page) -> html.Aside:
     return html.Aside(
         [
             html.H2(words("Open incidents")),
-            html.Div(grades, className="counters"),
+            html.Div([*grades, alarms], className="counters"),
             html.H2([words("Units"), html.Span("0", className="total", **{"data-unit-total": ""})]),
             html.Div(units, className="counters"),
             html.P([html.Span(words("followed a desk ")), html.Span(id=ids.WALL_FOLLOWED), html.Span(words(" ago"))], className="followed"),

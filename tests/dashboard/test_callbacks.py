@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from dashboard.callbacks import classify, locate
-from dashboard.callbacks.commands import choices, command_of, question, send
+from dashboard.callbacks import classify, locate, split
+from dashboard.callbacks.choices import choices
+from dashboard.callbacks.commands import command_of, question, send
 from dashboard.callbacks.context import facts_for
 from dashboard.callbacks.place import place_options
 from dashboard.callbacks.scene import able_units, scene_of
 from dashboard.callbacks.selection import panel_of
 from dashboard.i18n import words_in as words
-from dispatch.commands import Close, Feedback, Push, ReceiveIncident, SetUnitStatus
+from dispatch.commands import (
+    AcceptHandover,
+    Arrive,
+    CallBack,
+    CallService,
+    Close,
+    Escalate,
+    Feedback,
+    Merge,
+    NameLead,
+    OfferHandover,
+    Push,
+    ReceiveIncident,
+    RefuseHandover,
+    SetUnitStatus,
+    StopRepush,
+    TakeAlarm,
+)
 from dispatch.model import Actor, Grade, UnitStatus
 from geodata.places import Place
 from operations.authority import as_wall
-from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
+from tests.dashboard.api_world import CITY, COUNTY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
 
 
@@ -165,12 +184,13 @@ def test_a_point_is_refused_in_words(city: ApiCity) -> None:
 
 def test_the_place_comes_first_while_there_is_none(city: ApiCity) -> None:
     incident_id = unlocated(city)
-    buttons = [b for b in parts_of(panel(city, {"kind": "incident", "incident_id": incident_id})[0], "Button") if b.id["type"] == "form"]
-    assert [(b.id["command"], b.className) for b in buttons] == [("locate", "primary"), ("classify", "")]
-    assert words_in(buttons) == "Locate Classify"
+    buttons = parts_of(panel(city, {"kind": "incident", "incident_id": incident_id})[0], "Button")
+    assert (words_in(buttons[0]), buttons[0].className) == ("Locate", "primary")
+    assert [words_in(button) for button in buttons if button.className == "primary"] == ["Locate"]
     located = city.incident("commander")["incident_id"]
     above, _, _ = panel(city, {"kind": "incident", "incident_id": located})
-    assert "Move the point Classify" in words_in(above)
+    offered = [words_in(button) for button in parts_of(above, "Button")]
+    assert offered.index("Classify") < offered.index("More") < offered.index("Move the point")
     assert commands_in(panel(city, {"kind": "incident", "incident_id": located}, VIEWER)[0]) == []
     city.command(located, "cancel", "commander", text="withdrawn")
     closed, _, _ = panel(city, {"kind": "incident", "incident_id": located})
@@ -252,6 +272,28 @@ def test_a_judgement_on_an_old_picture_is_refused(city: ApiCity) -> None:
             Close(incident_id="i", disposition="settled", expected_version=4),
         ),
         (pressed("close", "i", shown={"incident": "other", "version": 4}), "", "settled", Close(incident_id="i", disposition="settled")),
+        (
+            pressed("arrive", "i", "120", channel="phone"),
+            "",
+            None,
+            Arrive(incident_id="i", unit_ids=("120",), on_behalf_of="120", channel="phone"),
+        ),
+        (pressed("name_lead", "i", "u"), "", None, NameLead(incident_id="i", unit_ids=("u",))),
+        (pressed("stop_repush", "i", "u", assignment="a"), "", None, StopRepush(incident_id="i", assignment_id="a")),
+        (pressed("take_alarm", "i"), "", None, TakeAlarm(incident_id="i")),
+        (pressed("call_service", "i"), "one hurt", "120", CallService(incident_id="i", service="120", text="one hurt")),
+        (
+            pressed("merge", "i", shown={"incident": "i", "version": 4}),
+            "same car",
+            "j",
+            Merge(incident_id="i", into="j", text="same car", expected_version=4),
+        ),
+        (pressed("escalate", "i"), "three hurt", None, Escalate(incident_id="i", text="three hurt")),
+        (pressed("offer_handover", "i"), "", WEST, OfferHandover(incident_id="i", to_org_code=WEST)),
+        (pressed("accept_handover", "i"), "", None, AcceptHandover(incident_id="i")),
+        (pressed("refuse_handover", "i"), "not ours", None, RefuseHandover(incident_id="i", text="not ours")),
+        (pressed("call_back", "i"), "thanks", "yes", CallBack(incident_id="i", text="thanks", satisfied=True)),
+        (pressed("call_back", "i"), "no answer", "unknown", CallBack(incident_id="i", text="no answer")),
     ],
 )
 def test_buttons_become_commands(pending: dict[str, Any], text: str, choice: str | None, expected: Any) -> None:
@@ -260,10 +302,70 @@ def test_buttons_become_commands(pending: dict[str, Any], text: str, choice: str
 
 def test_the_dialog_asks_what_the_command_needs(city: ApiCity) -> None:
     facts = facts_for(city.services, COMMANDER, PAGE | {"lang": "zh"})
-    assert [one["value"] for one in choices("divert", facts)] == ["119", "120", "122", "12345"]
-    assert choices("close", facts)
-    assert choices("note", facts) == []
+    incident_id = city.incident("commander")["incident_id"]
+    incident = city.services.handler.picture.incidents[incident_id]
+
+    def offered(command: str) -> list[str]:
+        return [one["value"] for one in choices(city.services, COMMANDER, command, incident, facts) or []]
+
+    assert offered("divert") == ["119", "120", "122", "12345"]
+    assert offered("close")
+    assert offered("call_back") == ["yes", "no", "unknown"]
+    assert {"119", "120", "water", "power", "gas"} < set(offered("call_service"))
+    assert choices(city.services, COMMANDER, "note", incident, facts) is None
+    assert choices(city.services, COMMANDER, "merge", None, facts) == [], "it has gone out of sight"
     assert question(pressed("note", "i"), facts) == "备注"
+
+
+def picked(city: ApiCity, command: str, incident_id: str, actor: Actor = COMMANDER) -> list[dict[str, str]]:
+    """The choices of a command as its dialog lists them."""
+    incident = city.services.handler.picture.incidents[incident_id]
+    return choices(city.services, actor, command, incident, facts_for(city.services, actor, PAGE)) or []
+
+
+def test_calls_near_in_place_and_time_come_first_to_merge_with(city: ApiCity) -> None:
+    called_at = city.clock.now()
+    far, near, early = ((500, 900), (520, 500), (500, 510))
+    ids = []
+    for (east_m, north_m), minutes in ((far, 0), (near, 1), (early, 50)):
+        lon, lat = degrees(east_m, north_m)
+        at = (called_at - timedelta(minutes=minutes)).isoformat()
+        ids.append(city.incident("commander", lon=lon, lat=lat, called_at=at, address=f"{east_m} {north_m}")["incident_id"])
+    first = city.incident("commander", called_at=called_at.isoformat())["incident_id"]
+    options = [one for one in picked(city, "merge", first) if one["value"] in ids]
+    assert [one["value"] for one in options] == [ids[1], ids[0], ids[2]]
+    number = city.services.handler.picture.incidents[ids[1]].number
+    assert options[0]["label"] == f"#{number} Assault · 20 m away · 1:00 earlier · 520 500"
+    assert first not in {one["value"] for one in picked(city, "merge", first)}
+    east = city.incident("commander", lon=degrees(900, 500)[0], lat=degrees(900, 500)[1])["incident_id"]
+    west = Actor("west", "commander", WEST)
+    assert east not in {one["value"] for one in picked(city, "merge", first, west)}, "another station's"
+
+
+def test_neighbours_of_the_owner_come_first_to_hand_over_to(city: ApiCity) -> None:
+    incident_id = city.incident("commander")["incident_id"]
+    assert [one["value"] for one in picked(city, "offer_handover", incident_id)] == [CITY, COUNTY, EAST]
+    county = Actor("haishu", "commander", COUNTY)
+    options = picked(city, "offer_handover", incident_id, county)
+    assert [one["value"] for one in options] == [COUNTY, EAST, CITY]
+    assert [one["label"] for one in options] == ["Haishu: take it over at once", "东门派出所", "Ningbo"]
+    assert city.command(incident_id, "offer_handover", "commander", to_org_code=EAST).status_code == 200
+    assert EAST not in {one["value"] for one in picked(city, "offer_handover", incident_id)}, "it is offered to it already"
+
+
+def test_a_part_is_split_off_with_a_number_of_its_own(city: ApiCity) -> None:
+    incident_id = city.incident("commander", grade=2)["incident_id"]
+    spoken = words("en")
+    pending = {"incident": incident_id, "key": "split-1"}
+    part_id, error = city.run(split.send(city.services, COMMANDER, pending, "theft", 3, "a bag is gone", spoken))
+    assert error == ""
+    picture = city.services.handler.picture
+    first, part = picture.incidents[incident_id], picture.incidents[part_id]
+    assert (part.text, part.incident_type, part.grade, part.split_from) == ("a bag is gone", "theft", Grade.ORDINARY, incident_id)
+    assert (part.lon, part.lat, first.text) == (first.lon, first.lat, "两人打架")
+    part_id, error = city.run(split.send(city.services, COMMANDER, pending | {"key": "split-2"}, "theft", 3, " ", spoken))
+    assert part_id == ""
+    assert "text" in error
 
 
 def test_places_of_one_name_are_told_apart() -> None:

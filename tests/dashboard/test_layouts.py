@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
+import msgspec
 import pytest
 
 from dashboard import ids
 from dashboard.callbacks.commands import command_of
 from dashboard.callbacks.context import facts_for
 from dashboard.i18n import words_in as words
+from dashboard.layouts.actions import actions, offered_commands
 from dashboard.layouts.admin import admin_page
-from dashboard.layouts.incident import assignments, incident_head, offered_commands
+from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.login import login_page
 from dashboard.layouts.page import Page
+from dashboard.layouts.said import said
 from dashboard.layouts.shell import shell
 from dashboard.layouts.timeline import _upload
+from dispatch import events
 from dispatch.decide import decide
 from dispatch.events import UploadAdded
-from dispatch.model import Incident
+from dispatch.model import Actor, Grade, Incident, Stage, Step
 from operations.evidence import MEDIA_TYPES
-from tests.dashboard.api_world import ApiCity
+from tests.dashboard.api_world import COUNTY, EAST, ApiCity
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
 
+NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
 ICONS = Path(__file__).parents[2] / "dashboard" / "assets" / "icons"
+WITH_A_FORM = ("locate", "classify", "split")
 STEPS = ("push", "acknowledge", "depart", "arrive", "feedback", "review", "close")
 
 
@@ -86,13 +94,69 @@ def at_step(city: ApiCity, step: str, unit_id: str) -> Incident:
 def test_every_offered_button_is_accepted_by_the_domain(city: ApiCity, step: str) -> None:
     incident = at_step(city, step, f"offer-{step}")
     facts = facts_for(city.services, COMMANDER, PAGE)
-    picture = city.services.handler.picture
-    offered = [(command, "") for command in offered_commands(incident)] + commands_in(assignments(incident, facts))
+    other = city.incident("commander")["incident_id"]
+    choice_of = {"merge": other, "offer_handover": EAST, "call_back": "no"}
+    offered = [one for one in commands_in([actions(incident, facts), assignments(incident, facts)]) if one[0] not in WITH_A_FORM]
     assert offered
     for command, unit_id in offered:
         pending = {"command": command, "incident": incident.incident_id, "unit": unit_id}
-        events = decide(picture, command_of(pending, "why", "119"), COMMANDER, city.clock.now(), lambda: "new-id")
+        complete = command_of(pending, "why", choice_of.get(command, "119"))
+        if command == "escalate":
+            complete = msgspec.structs.replace(complete, to_org_code=COUNTY)  # filled in before it is decided
+        events = decide(city.services.handler.picture, complete, COMMANDER, city.clock.now(), lambda: "new-id")
         assert events, f"{command} at {step} changes nothing"
+
+
+def test_the_likely_commands_come_first_and_one_stands_out(city: ApiCity) -> None:
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    received, done = at_step(city, "received", "first-r"), at_step(city, "feedback", "first-f")
+    assert offered_commands(received, facts)[0] == ["classify", "note", "merge", "divert", "mark_invalid"]
+    assert offered_commands(done, facts)[0] == ["review", "return", "close", "note"]
+    assert {"split", "escalate", "offer_handover", "call_service"} < set(offered_commands(done, facts)[1])
+    primary = [button for button in parts_of(actions(done, facts), "Button") if button.className == "primary"]
+    assert words_in(primary) == "Review"
+    likely, rare = offered_commands(at_step(city, "close", "first-c"), facts)
+    assert (likely, rare) == (["call_back", "reopen", "note"], [])
+
+
+def test_an_incident_of_another_organisation_is_not_commanded(city: ApiCity) -> None:
+    incident = at_step(city, "received", "foreign")
+    assert commands_in(actions(incident, facts_for(city.services, Actor("east", "commander", EAST), PAGE))) == []
+
+
+def test_crews_are_told_apart(city: ApiCity) -> None:
+    """The responsible one, one that never can be, one sent because another was silent, another service."""
+    city.unit("lead")
+    city.unit("helper", auxiliary=True)
+    city.unit("late")
+    incident_id = city.incident("commander")["incident_id"]
+    city.command(incident_id, "push", "commander", unit_ids=["helper", "lead", "late"])
+    city.command(incident_id, "call_service", "commander", service="120", text="one hurt")
+    found = city.services.handler.picture.incidents[incident_id]
+    first = found.assignments[1].assignment_id
+    because = tuple(msgspec.structs.replace(a, because_of=first) if a.unit_id == "late" else a for a in found.assignments)
+    rows = parts_of(
+        assignments(msgspec.structs.replace(found, assignments=because), facts_for(city.services, COMMANDER, PAGE)).children[1:], "Div"
+    )
+    said = {name: words_in(next(row for row in rows if name in words_in(row))) for name in ("HELPER", "LEAD", "LATE", "Ambulance 120")}
+    assert ["Responsible crew" in said[name] for name in said] == [False, True, False, False]
+    assert ["Make responsible" in said[name] for name in said] == [False, False, True, False]
+    assert "Auxiliary" in said["HELPER"]
+    assert "because LEAD did not answer" in said["LATE"]
+    assert "By telephone" in said["Ambulance 120"]
+    assert "called" in said["Ambulance 120"]
+
+
+def test_relations_to_other_incidents_are_said_in_the_head(city: ApiCity) -> None:
+    into, call = city.incident("commander")["incident_id"], city.incident("commander")["incident_id"]
+    assert city.command(call, "merge", "commander", into=into).status_code == 200
+    assert city.command(into, "escalate", "commander", text="three hurt").status_code == 200
+    incidents, facts = city.services.handler.picture.incidents, facts_for(city.services, COMMANDER, PAGE)
+    said = words_in(incident_head(incidents[into], facts))
+    assert f"further calls:  #{incidents[call].number}" in said
+    assert "escalated to Haishu" in said
+    assert f"merged into  #{incidents[into].number}" in words_in(incident_head(incidents[call], facts))
+    assert words_in(parts_of(incident_head(incidents[call], facts), "Li")[-1]) == "Merged"
 
 
 def test_a_viewer_is_offered_nothing(city: ApiCity) -> None:
@@ -155,3 +219,29 @@ def test_every_kind_of_upload_can_be_shown(media_type: str) -> None:
     body = UploadAdded(incident_id="i", upload_id="a" * 32, filename="<b>.x", media_type=media_type, size_bytes=2048, sha256="b" * 64)
     figure = _upload(body).to_plotly_json()
     assert "a" * 32 in json.dumps(figure, default=lambda part: part.to_plotly_json())
+
+
+def example(kind: type[Any]) -> Any:
+    """An event of this kind with something in every field that it needs."""
+    somethings = {str: "x", int: 1, float: 1.0, Grade: Grade.MAJOR, Stage: Stage.CANCELLED, Step: Step.ARRIVE, datetime: NOW}
+    hints = get_type_hints(kind)
+    return kind(**{field.name: somethings[hints[field.name]] for field in msgspec.structs.fields(kind) if field.required})
+
+
+@pytest.mark.parametrize("kind", [kind for kind in get_args(events.AnyEvent) if issubclass(kind, events.IncidentEvent)])
+def test_every_event_of_an_incident_is_told_in_both_languages(city: ApiCity, kind: type[Any]) -> None:
+    body, crews = example(kind), {"x": "120"}
+    english = said(body, crews, facts_for(city.services, COMMANDER, PAGE))
+    assert english != str(kind.__struct_config__.tag).replace("_", " ")
+    if getattr(body, "assignment_id", "") and not hasattr(body, "unit_id"):
+        assert "Ambulance 120" in english
+    chinese = said(body, crews, facts_for(city.services, COMMANDER, PAGE | {"lang": "zh"}))
+    assert re.search("[\u4e00-\u9fff]", chinese), chinese
+
+
+def test_missed_deadlines_say_who_was_told(city: ApiCity) -> None:
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    missed = events.DeadlineMissed(incident_id="i", step=Step.ARRIVE, round=0, level=1, org_code=COUNTY, due_at=NOW, assignment_id="a")
+    assert said(missed, {"a": "120"}, facts) == "Arrive overdue (Ambulance 120): alarm at Haishu"
+    quiet = msgspec.structs.replace(missed, quiet=True)
+    assert said(quiet, {"a": "120"}, facts) == "Arrive overdue (Ambulance 120): on the supervision list"

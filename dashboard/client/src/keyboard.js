@@ -13,6 +13,12 @@ function pushTop() {
   if (!waiting) document.querySelector("#panel-scene .push-top")?.click();
 }
 
+// An answer to what is due on the selected incident: taking on its alarm, stopping the re-push.
+function answer(button) {
+  const waiting = document.documentElement.classList.contains("panel-waiting");
+  if (!waiting) document.querySelector(`#panel-body ${button}`)?.click();
+}
+
 const KEYS = {
   j: () => step(1),
   ArrowDown: () => step(1),
@@ -20,6 +26,8 @@ const KEYS = {
   ArrowUp: () => step(-1),
   Enter: () => tell("focus-selection"),
   p: pushTop,
+  a: () => answer(".take-alarm"),
+  s: () => answer(".stop-repush"),
   n: () => press("new-open"),
   e: () => press("catalogue-fold"),
   w: () => press("push-wall"),
@@ -40,6 +48,7 @@ function escape() {
   else if (!hidden("help")) toggleHelp(false);
   else if (!hidden("ask")) press("ask-cancel");
   else if (!hidden("classify-dialog")) press("classify-cancel");
+  else if (!hidden("split-dialog")) press("split-cancel");
   else if (!hidden("locate-dialog")) press("locate-cancel");
   else if (!hidden("new-dialog")) press("new-cancel");
   else select(null);

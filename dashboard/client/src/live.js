@@ -135,8 +135,10 @@ function takeIncidents(hello) {
   tell("incidents-replaced");
 }
 
-const ENDED = new Set(["closed", "diverted", "invalid", "cancelled"]);
+const ENDED = new Set(["closed", "diverted", "invalid", "cancelled", "merged"]);
 export const isOpen = (incident) => !ENDED.has(incident.stage);
+// Of this page's organisation, or somebody was sent from this account.
+export const isMine = (incident) => incident.org_code === state.scope?.org_code || incident.assignments.some((one) => one.pushed_by === state.scope?.name);
 
 function onFrame(buffer) {
   const view = new DataView(buffer);

@@ -1,10 +1,12 @@
 // The page's own program: waits for what Dash lays out, joins the parts, starts them in order.
 import { currentView, readAddress, startAddress } from "./address.js";
 import { basemap, findMap, moveCamera, setStyle } from "./basemap.js";
+import { sounding, startAlarm } from "./alarm.js";
 import { startCatalogue } from "./catalogue.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
 import { startKeyboard } from "./keyboard.js";
+import { drawClocks } from "./clocks.js";
 import { connect, send, startWatching } from "./live.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
@@ -29,14 +31,17 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
       document.documentElement.classList.remove("scene-waiting");
       drawScene(found);
     }),
-    panelShows: quietly((shown) => isPresent(shown) && document.documentElement.classList.remove("panel-waiting")),
+    panelShows: quietly((shown) => {
+      if (isPresent(shown)) document.documentElement.classList.remove("panel-waiting");
+      requestAnimationFrame(() => drawClocks());
+    }),
     toast: quietly((said) => said && toast(said)),
     located: quietly((point) => point && moveCamera({ ...point, zoom: Math.max(14, basemap.map.getZoom()) })),
     choose: quietly((selection) => selection && select(selection)),
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
-window.liandong = { timing, basemap, fleet, state };
+window.liandong = { timing, basemap, fleet, state, sounding };
 
 function isPresent(answer) {
   return sameSelection(answer?.selection ?? null, state.selection);
@@ -95,7 +100,10 @@ async function start(config) {
   }, TIMES_AGE_MS);
   wire();
   if (isWall()) startWall();
-  else startKeyboard();
+  else {
+    startKeyboard();
+    startAlarm();
+  }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
   document.documentElement.classList.add("ready");
@@ -125,6 +133,7 @@ function concerns(incident) {
 function selected(selection) {
   document.documentElement.classList.add("scene-waiting", "panel-waiting");
   document.getElementById("panel").classList.toggle("open", selection !== null);
+  document.documentElement.classList.remove("more-open");
   setProps("selection", { data: selection });
   if (selection === null) drawScene(null);
   if (selection?.kind === "incident") focus();
@@ -193,6 +202,7 @@ function wire() {
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
   document.getElementById("panel").addEventListener("click", (event) => {
+    if (event.target.closest(".more")) document.documentElement.classList.toggle("more-open");
     const button = event.target.closest("[data-press]");
     if (button) {
       const { to, ...pressed } = JSON.parse(button.dataset.press);
@@ -208,7 +218,7 @@ function wire() {
     document.getElementById(`${form}-pick`).addEventListener("click", () => tell("picking", `${form}-point`));
   }
   document.getElementById("new-open").addEventListener("click", () => openForm());
-  for (const form of ["new", "locate", "classify"]) {
+  for (const form of ["new", "locate", "classify", "split"]) {
     document.getElementById(`${form}-cancel`).addEventListener("click", () => {
       tell("picking", false);
       setProps(`${form}-dialog`, { hidden: true });
@@ -230,7 +240,7 @@ function toast({ kind, text }) {
 
 // A dialog that appears takes the keys: the text to be written is in hand at once.
 function focusDialogs() {
-  for (const id of ["ask", "classify-dialog"]) {
+  for (const id of ["ask", "classify-dialog", "split-dialog"]) {
     const dialog = document.getElementById(id);
     new MutationObserver(() => {
       if (!dialog.hidden) setTimeout(() => dialog.querySelector("textarea")?.focus(), 30);

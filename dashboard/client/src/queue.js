@@ -1,7 +1,8 @@
 // The queue of open incidents: rows by client-side transactions, cards drawn here, ages counting.
-import { isOpen } from "./live.js";
+import { alarmsOf, dueOf, undeliveredOf } from "./clocks.js";
+import { isMine, isOpen } from "./live.js";
 import { on, select, serverNow, state } from "./state.js";
-import { count, duration, t } from "./words.js";
+import { count, countdown, duration, t } from "./words.js";
 
 const shown = new Map(); // incident_id → row as the grid has it
 let api = null;
@@ -27,6 +28,10 @@ function row(incident) {
     stageSince: seconds(incident.stage_since),
     receivedAt: seconds(incident.received_at),
     units: active.map((one) => one.unit_id),
+    due: dueOf(incident),
+    undelivered: undeliveredOf(incident),
+    alarms: alarmsOf(incident),
+    offered: incident.handover_to !== "",
     selected,
   };
 }
@@ -34,7 +39,8 @@ function row(incident) {
 function wanted(incident) {
   if (!isOpen(incident)) return false;
   if (filter === "waiting") return incident.stage === "received";
-  if (filter === "mine") return incident.org_code === state.scope?.org_code || incident.assignments.some((one) => one.pushed_by === state.scope?.name);
+  if (filter === "mine") return isMine(incident);
+  if (filter === "supervised") return incident.supervised.length > 0;
   return true;
 }
 
@@ -60,9 +66,18 @@ function refresh() {
     }
   if (transaction.add.length || transaction.update.length || transaction.remove.length) api.applyTransaction(transaction);
   document.getElementById("queue-count").textContent = count(shown.size);
+  const supervised = [...state.incidents.values()].filter((incident) => isOpen(incident) && incident.supervised.length).length;
+  document.getElementById("queue-supervised").textContent = supervised ? count(supervised) : "";
   const empty = document.getElementById("queue-empty");
   empty.hidden = shown.size > 0;
-  if (!shown.size) empty.textContent = state.scope === null ? t("Waiting for the first picture…") : filter === "open" ? t("No open incident in your area.") : t("No open incident passes this filter; {n} are open.", { n: [...state.incidents.values()].filter(isOpen).length });
+  if (!shown.size) empty.textContent = whyEmpty();
+}
+
+function whyEmpty() {
+  if (state.scope === null) return t("Waiting for the first picture…");
+  if (filter === "open") return t("No open incident in your area.");
+  if (filter === "supervised") return t("Nothing is on the supervision list.");
+  return t("No open incident passes this filter; {n} are open.", { n: [...state.incidents.values()].filter(isOpen).length });
 }
 
 // Ids in the order of the screen, for the keyboard.
@@ -108,32 +123,59 @@ export function registerCard() {
   const components = (window.dashAgGridComponentFunctions ||= {});
   components.IncidentCard = function IncidentCard({ data }) {
     const h = window.React.createElement;
-    const stage = state.config.stages[data.stage] || data.stage;
+    const look = `${data.selected ? " selected" : ""}${data.stage === "received" ? " waiting" : ""}${data.alarms ? " alarmed" : ""}`;
     return h(
       "div",
-      { className: `card grade-${data.grade}${data.selected ? " selected" : ""}${data.stage === "received" ? " waiting" : ""}` },
-      h("span", { className: `grade-sign grade-${data.grade} shape-${state.config.marks.grades[data.grade].shape}`, title: state.config.grades[data.grade] }, String(data.grade)),
+      { className: `card grade-${data.grade}${look}` },
+      h("div", { className: "card-signs" },
+        h("span", { className: `grade-sign grade-${data.grade} shape-${state.config.marks.grades[data.grade].shape}`, title: state.config.grades[data.grade] }, String(data.grade)),
+        data.alarms ? h("span", { className: "alarm-sign", title: t("Alarm") }, h("span", { className: "icon bell" })) : null,
+      ),
       h("div", { className: "card-main" },
         h("div", { className: "card-first" },
           h("strong", null, data.type),
           h("span", { className: "number" }, `#${data.number}`),
           h("span", { className: "age", "data-since": data.receivedAt, title: t("since the call was received") }, duration(serverNow() - data.receivedAt)),
         ),
-        h("div", { className: `card-place${data.located ? "" : " unlocated"}` }, data.place),
+        h("div", { className: "card-middle" },
+          h("span", { className: `card-place${data.located ? "" : " unlocated"}` }, data.place),
+          data.due ? dueSign(h, data.due) : null,
+        ),
         h("div", { className: "card-last" },
-          h("span", { className: `stage stage-${data.stage}` }, stage),
+          h("span", { className: `stage stage-${data.stage}` }, state.config.stages[data.stage] || data.stage),
           h("span", { className: "stage-age", "data-since": data.stageSince }, duration(serverNow() - data.stageSince)),
-          data.units.length
-            ? h("span", { className: "units" }, data.units.slice(0, 2).map(callsign).join(" · ") + (data.units.length > 2 ? ` +${data.units.length - 2}` : ""))
-            : h("span", { className: "units none" }, t("no unit")),
+          data.undelivered.length ? undeliveredSign(h, data.undelivered) : null,
+          data.offered ? h("span", { className: "offered" }, t("offered")) : null,
+          h("span", { className: `units${data.units.length ? "" : " none"}` }, unitNames(data.units)),
         ),
       ),
     );
   };
 }
 
+// As `countdown` of layouts/parts.py draws it; the seconds go on in clocks.js.
+function dueSign(h, due) {
+  const left = due.at - serverNow();
+  return h("span", { className: left < 0 ? `${due.name} overdue` : due.name, "data-due": due.at },
+    h("i", { className: "due-sign" }),
+    h("span", { className: "due-step" }, due.before),
+    h("span", { className: "due-late" }, due.late),
+    h("b", { className: "due-left" }, countdown(left)),
+  );
+}
+
+function undeliveredSign(h, waiting) {
+  const names = waiting.map((one) => h("span", { key: one.unitId, "data-from": one.from, hidden: serverNow() < one.from }, callsign(one.unitId)));
+  return h("span", { className: "undelivered" }, h("span", { className: "icon radio-set" }), h("b", null, t("not delivered")), ...names);
+}
+
+function unitNames(unitIds) {
+  if (!unitIds.length) return t("no unit");
+  return unitIds.slice(0, 2).map(callsign).join(" · ") + (unitIds.length > 2 ? ` +${unitIds.length - 2}` : "");
+}
+
 function callsign(unitId) {
-  return lookup(unitId) || unitId;
+  return lookup(unitId) || state.config.services[unitId] || unitId;
 }
 
 let lookup = () => null;

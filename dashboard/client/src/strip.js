@@ -1,4 +1,5 @@
 // The strip on top: clock of the city, connection, feeds, counts; and the banner that nobody can overlook.
+import { alarmsOf, drawClocks } from "./clocks.js";
 import { fleet } from "./fleet.js";
 import { isOpen } from "./live.js";
 import { on, serverNow, state } from "./state.js";
@@ -29,6 +30,7 @@ function tick() {
   put(byId("clock-date"), dateText(now));
   for (const node of document.querySelectorAll("[data-since]")) put(node, duration(now - Number(node.dataset.since)));
   for (const node of document.querySelectorAll("[data-age-of]")) put(node, age(now - Number(node.dataset.ageOf)));
+  drawClocks(now);
   drawUnits();
   drawConnection();
   drawBoundUnits(now);
@@ -83,12 +85,21 @@ function feedBadge() {
 
 function drawIncidents() {
   const counts = { 1: 0, 2: 0, 3: 0, 4: 0 };
-  for (const incident of state.incidents.values()) if (isOpen(incident)) counts[incident.grade] += 1;
-  for (const [grade, number] of Object.entries(counts))
-    for (const node of document.querySelectorAll(`[data-grade-count="${grade}"]`)) {
-      put(node, count(number));
-      node.parentElement.classList.toggle("zero", number === 0);
+  let alarmed = 0;
+  for (const incident of state.incidents.values())
+    if (isOpen(incident)) {
+      counts[incident.grade] += 1;
+      if (alarmsOf(incident)) alarmed += 1;
     }
+  for (const [grade, number] of Object.entries(counts)) drawCount(`[data-grade-count="${grade}"]`, number);
+  drawCount("[data-alarm-count]", alarmed);
+}
+
+function drawCount(nodes, number) {
+  for (const node of document.querySelectorAll(nodes)) {
+    put(node, count(number));
+    node.parentElement.classList.toggle("zero", number === 0);
+  }
 }
 
 function drawUnits() {

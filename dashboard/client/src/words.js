@@ -27,6 +27,12 @@ export function duration(seconds) {
   return isChinese() ? `${Math.floor(s / 86400)}天` : `${Math.floor(s / 86400)} d`;
 }
 
+// Time left, or by how much it is late: 0:07. The word beside it says which.
+export function countdown(left) {
+  const s = left > 0 ? Math.ceil(left) : Math.floor(-left);
+  return s < 3600 ? `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}` : duration(s);
+}
+
 // Coarse age for badges: never more than one unit.
 export function age(seconds) {
   if (!Number.isFinite(seconds)) return "–";

@@ -1,0 +1,104 @@
+"""What is chosen from before a command is sent: a disposition, a service, another incident, an organisation."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from dashboard.i18n import SERVICES
+from dashboard.layouts.facts import Facts
+from dispatch.model import Actor, Incident
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+Options = list[dict[str, str]]  # {"label", "value"}
+
+SERVICES_TO_DIVERT_TO = ("119", "120", "122", "12345")
+# What the caller said afterwards, as the command has it.
+SATISFIED: dict[str, bool | None] = {"yes": True, "no": False, "unknown": None}
+# A choice of incidents: so many of the nearest. One without a point counts as this far away; a second apart as one metre.
+_MOST_INCIDENTS = 40
+_UNKNOWN_M = 1_500.0
+
+
+def choices(services: Services, actor: Actor, command: str, incident: Incident | None, facts: Facts) -> Options | None:
+    """The list for a command, the likeliest first; None for a command that words suffice for.
+
+    `incident` is the one the command is about; None once it has gone out of sight.
+    """
+    match command:
+        case "close":
+            return [{"label": facts.disposition_name(one.id), "value": one.id} for one in facts.codes.disposition]
+        case "divert":
+            return [{"label": facts.words.service(service), "value": service} for service in SERVICES_TO_DIVERT_TO]
+        case "call_service":
+            called = {a.service for a in incident.active_assignments} if incident else set()
+            return [{"label": facts.words.service(service), "value": service} for service in SERVICES if service not in called]
+        case "call_back":
+            words = facts.words
+            labels = {"yes": words("satisfied"), "no": words("not satisfied"), "unknown": words("no judgement")}
+            return [{"label": labels[answer], "value": answer} for answer in SATISFIED]
+        case "merge":
+            return [] if incident is None else _incidents(services, actor, incident, facts)
+        case "offer_handover":
+            return [] if incident is None else _organisations(services, actor, incident, facts)
+    return None
+
+
+def _incidents(services: Services, actor: Actor, incident: Incident, facts: Facts) -> Options:
+    """Other open incidents that the reader commands, nearest in place and time first."""
+    picture, authority = services.handler.picture, services.authority
+    others = [
+        other
+        for other in picture.open_incidents()
+        if other.incident_id != incident.incident_id
+        and authority.in_scope(actor, other.org_code)
+        and authority.may_see_incident(actor, other, picture)
+    ]
+    others.sort(key=lambda other: (_metres(incident, other) or _UNKNOWN_M) + abs(_seconds(incident, other)))
+    return [{"label": _incident_label(incident, other, facts), "value": other.incident_id} for other in others[:_MOST_INCIDENTS]]
+
+
+def _metres(one: Incident, other: Incident) -> float | None:
+    """Straight between the two points; None while one of them is unknown."""
+    if one.lon is None or one.lat is None or other.lon is None or other.lat is None:
+        return None
+    east = math.radians(other.lon - one.lon) * math.cos(math.radians(one.lat))
+    return math.hypot(east, math.radians(other.lat - one.lat)) * 6_371_000
+
+
+def _seconds(one: Incident, other: Incident) -> float:
+    """How much earlier the other was called in; negative: later."""
+    return (one.called_at - other.called_at).total_seconds()
+
+
+def _incident_label(incident: Incident, other: Incident, facts: Facts) -> str:
+    """ "#117 Assault · 240 m away · 3:05 earlier · 中山东路 128 号" """
+    words, metres, seconds = facts.words, _metres(incident, other), _seconds(incident, other)
+    where = words("not located yet") if metres is None else words("{distance} away", distance=words.distance(metres))
+    apart = words.duration(abs(seconds))
+    when = words("{time} earlier", time=apart) if seconds >= 0 else words("{time} later", time=apart)
+    parts = (f"#{other.number} {facts.type_name(other.incident_type)}", where, when, other.address)
+    return " · ".join(part for part in parts if part)
+
+
+def _organisations(services: Services, actor: Actor, incident: Incident, facts: Facts) -> Options:
+    """Who could own it: the reader's own organisation, which takes it over at once; the owner's neighbours in the tree; the rest."""
+    tree, today, owner = services.organisations, services.clock.now().date(), incident.org_code
+    codes = [one.code for one in tree.all() if tree.get(one.code, today) is not None]
+    parent = next(iter(tree.ancestors(owner, today)), None)
+    above = [] if parent is None else [parent]
+    siblings = [code for code in codes if parent is not None and tree.ancestors(code, today)[:1] == (parent,)]
+    below = [code for code in codes if tree.ancestors(code, today)[:1] == (owner,)]
+    ordered = dict.fromkeys([actor.org_code, *above, *siblings, *below, *codes])
+    return [
+        {"label": _organisation_label(code, actor, facts), "value": code}
+        for code in ordered
+        if code in codes and code not in (owner, incident.handover_to)
+    ]
+
+
+def _organisation_label(code: str, actor: Actor, facts: Facts) -> str:
+    name = facts.organisation_name(code)
+    return facts.words("{name}: take it over at once", name=name) if code == actor.org_code else name

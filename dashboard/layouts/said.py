@@ -1,0 +1,164 @@
+"""Events of an incident in words, as the timeline tells them."""
+
+from __future__ import annotations
+
+from dashboard.layouts.facts import Facts
+from dispatch import events as e
+
+
+def crews_of(recorded: list[e.Recorded]) -> dict[str, str]:
+    """Unit, or other service, by assignment: later events name the assignment only."""
+    bodies = [one.body for one in recorded]
+    crews = {body.assignment_id: body.unit_id for body in bodies if isinstance(body, e.UnitPushed)}
+    return crews | {body.assignment_id: body.service for body in bodies if isinstance(body, e.ServiceCalled)}
+
+
+def said(body: e.AnyEvent, crews: dict[str, str], facts: Facts) -> str:
+    """One event in words. `crews`: see `crews_of`."""
+    unit = facts.callsign(getattr(body, "unit_id", None) or crews.get(getattr(body, "assignment_id", ""), ""))
+    found = (
+        _of_the_report(body, facts)
+        or _of_sending(body, unit, crews, facts)
+        or _of_the_crew(body, unit, facts)
+        or _of_the_end(body, facts)
+        or _between(body, facts)
+    )
+    # An event of a newer version of the domain: its name is better than silence.
+    return found or str(body.__class__.__struct_config__.tag).replace("_", " ")
+
+
+def _of_the_report(body: e.AnyEvent, facts: Facts) -> str | None:
+    words = facts.words
+    match body:
+        case e.IncidentReceived():
+            what = {"type": facts.type_name(body.incident_type), "grade": words.grade(body.grade)}
+            return (
+                words("Split off from another incident: {type}, {grade}", **what)
+                if body.split_from
+                else words("Received: {type}, {grade}", **what)
+            )
+        case e.IncidentClassified():
+            return words("Classified: {type}, {grade}", type=facts.type_name(body.incident_type), grade=words.grade(body.grade))
+        case e.IncidentLocated():
+            return words("Located: {place}", place=body.address or f"{body.lon:.5f}, {body.lat:.5f}")
+        case e.NoteAdded():
+            return _with(words("Note"), body.text)
+        case e.UploadAdded():
+            return words("Upload {name}, {size}", name=body.filename, size=size_text(body.size_bytes))
+    return None
+
+
+def _of_sending(body: e.AnyEvent, unit: str, crews: dict[str, str], facts: Facts) -> str | None:
+    words = facts.words
+    match body:
+        case e.UnitPushed():
+            return _pushed(body, unit, facts.callsign(crews.get(body.because_of, "")), facts)
+        case e.PushDelivered():
+            return words("The terminal of {unit} has it", unit=unit)
+        case e.PushSeen():
+            return words("{unit} has seen it", unit=unit)
+        case e.PushRecalled():
+            return _with(words("{unit} recalled", unit=unit), body.reason)
+        case e.PushRefused():
+            return _with(words("{unit} refused", unit=unit), body.reason)
+        case e.UnitReleased():
+            return _with(words("{unit} released", unit=unit), body.reason)
+        case e.LeadNamed():
+            return _with(words("{unit} made responsible", unit=unit), body.text)
+        case e.ServiceCalled():
+            return _with(words("{service} called", service=unit), body.text)
+        case e.RepushStopped():
+            return words("Sending others as well as {unit} stopped", unit=unit)
+    return None
+
+
+def _pushed(body: e.UnitPushed, unit: str, silent: str, facts: Facts) -> str:
+    """`silent`: the crew whose missing answer a re-push is for."""
+    words = facts.words
+    match body.reason:
+        case "reinforce":
+            what = words("Reinforced with {unit}", unit=unit)
+        case "reassign":
+            what = words("Reassigned to {unit}", unit=unit)
+        case "repush":
+            what = words("Pushed to {unit} too, because {silent} did not answer", unit=unit, silent=silent)
+        case _:
+            what = words("Pushed to {unit}", unit=unit)
+    if body.promised_eta_s is None:
+        return what
+    promised = words("promised {eta}", eta=words.eta(body.promised_eta_s))
+    return f"{what} · {promised}"
+
+
+def _of_the_crew(body: e.AnyEvent, unit: str, facts: Facts) -> str | None:
+    words = facts.words
+    match body:
+        case e.Acknowledged():
+            return words("{unit} acknowledged", unit=unit)
+        case e.Departed():
+            return words("{unit} set out", unit=unit)
+        case e.Arrived():
+            return words("{unit} arrived", unit=unit)
+        case e.FeedbackGiven():
+            return _with(words("{unit} gave feedback", unit=unit), body.text)
+        case e.DeadlineMissed():
+            return _missed(body, unit, facts)
+        case e.AlarmTaken():
+            return _with(words("Alarm taken on"), body.text)
+    return None
+
+
+def _missed(body: e.DeadlineMissed, unit: str, facts: Facts) -> str:
+    words = facts.words
+    late = words("{step} overdue", step=words.step(body.step)) + (f" ({unit})" if unit else "")
+    if body.quiet:
+        return words("{late}: on the supervision list", late=late)
+    return words("{late}: alarm at {name}", late=late, name=facts.organisation_name(body.org_code))
+
+
+def _of_the_end(body: e.AnyEvent, facts: Facts) -> str | None:
+    words = facts.words
+    match body:
+        case e.IncidentReviewed():
+            return _with(words("Reviewed"), body.text)
+        case e.IncidentReturned():
+            return _with(words("Returned for completion"), body.text)
+        case e.IncidentClosed():
+            return _with(words("Closed: {disposition}", disposition=facts.disposition_name(body.disposition)), body.text)
+        case e.IncidentEnded():
+            return _with(words.stage(body.stage), " ".join(part for part in (words.service(body.to), body.text) if part))
+        case e.IncidentReopened():
+            return _with(words("Reopened"), body.text)
+        case e.CalledBack():
+            answers = {True: words("satisfied"), False: words("not satisfied"), None: words("no judgement")}
+            return _with(words("Called back, {answer}", answer=answers[body.satisfied]), body.text)
+    return None
+
+
+def _between(body: e.AnyEvent, facts: Facts) -> str | None:
+    """Between this incident and another, between its organisation and another."""
+    words = facts.words
+    match body:
+        case e.IncidentMerged():
+            return _with(words("Merged into #{number}", number=body.into_number), body.text)
+        case e.CallAdded():
+            return words("Further call #{number} merged into this", number=body.from_number)
+        case e.IncidentSplit():
+            return words("#{number} split off", number=body.part_number)
+        case e.IncidentEscalated():
+            return _with(words("Escalated to {name}", name=facts.organisation_name(body.to_org_code)), body.text)
+        case e.HandoverOffered():
+            return _with(words("Offered to {name}", name=facts.organisation_name(body.to_org_code)), body.text)
+        case e.HandoverAccepted():
+            return _with(words("Taken over by {name}", name=facts.organisation_name(body.org_code)), body.text)
+        case e.HandoverRefused():
+            return _with(words("{name} does not take it over", name=facts.organisation_name(body.org_code)), body.text)
+    return None
+
+
+def size_text(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{max(1, round(size_bytes / 1e3))} kB"
+
+
+def _with(what: str, text: str) -> str:
+    return f"{what}: {text}" if text else what
