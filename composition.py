@@ -54,6 +54,7 @@ from operations.health import Health
 from operations.history import History
 from operations.intake import Intake
 from operations.neighbours import neighbour_table
+from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.reports import FeedSession
 from operations.scene import SceneService
@@ -64,6 +65,7 @@ from operations.webhooks import Webhooks
 from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
+from storage.audit import AuditLog
 from storage.cameras import CameraStore
 from storage.database import open_database
 from storage.evidence import EvidenceFiles
@@ -202,6 +204,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         places=load_places(city.folder / "places.npz"),
         targets=targets,
         handler=handler,
+        personal=PersonalData(history, authority, AuditLog(engine), clock),
         history=history,
         bus=bus,
         positions=positions,
@@ -411,13 +414,15 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
         raise SettingsError(f"there is no journal in {settings.data}; name the data folder with --data, or the journal with --database")
     engine = open_database(settings.database_url)
     journal = journal_check.verify(engine)
+    looks, audit_damage = AuditLog(engine).verify()
     engine.dispose()
     tracks = TrackStore(settings.data / "tracks").verify()
     evidence = EvidenceFiles(settings.data / "evidence")
     checked = [
         f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
+        f"audit: {looks} looks at personal data",
         f"tracks: {tracks.slices} slices, {tracks.fixes} fixes",
         f"evidence: {sum(1 for _ in evidence.kept())} files",
     ]
-    damage = [f"journal, event {d.revision}: {d.what}" for d in journal.damage] + list(tracks.damage) + evidence.verify()
-    return checked, damage
+    damage = [f"journal, event {d.revision}: {d.what}" for d in journal.damage] + [f"audit: {what}" for what in audit_damage]
+    return checked, damage + list(tracks.damage) + evidence.verify()

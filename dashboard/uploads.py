@@ -160,6 +160,7 @@ class Uploads:
             raise NotFound("no-such-upload", f"There is no upload {upload_id!r}; check the id.")
         if not manifest.sha256:
             raise NotFound("upload-incomplete", f"Upload {upload_id} is not complete yet; ask again later.")
+        await services.personal.upload(actor, upload_id)
         return FileResponse(
             self._evidence.path(manifest),
             media_type=manifest.media_type,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import msgspec
 import structlog
 
-from dispatch.commands import MarkDelivered
-from dispatch.errors import NotFound
+from dispatch.commands import Caller, MarkDelivered
+from dispatch.errors import NotFound, Unavailable
 from dispatch.events import (
     IncidentEvent,
     PushDelivered,
@@ -237,12 +237,19 @@ class Pushes:
             for link in links:
                 link.tell(ended)
             return
-        caller = await self._services.history.caller(incident.incident_id) if incident.has_caller else None
         route = {"eta_s": assignment.promised_eta_s, "distance_m": assignment.promised_distance_m}
         for link in links:
             told = self._told(link, incident, self._picture)
-            known = self._services.authority.caller_for(link.actor, incident, caller)
+            known = await self._caller(link.actor, incident)
             link.tell(msgspec.json.encode({"type": "push", **about, "unit": unit, "incident": told, "caller": known, "route": route}))
+
+    async def _caller(self, actor: Actor, incident: Incident) -> Caller | None:
+        """The caller as the crew may see it; a push goes out without one rather than not at all."""
+        try:
+            return await self._services.personal.caller(actor, incident, "terminal")
+        except Unavailable as refused:
+            log.warning("push_without_caller", incident=incident.number, reason=refused.detail)
+            return None
 
     def _note_sent(self, unit: Unit, assignment: Assignment, topic: str) -> None:
         before = self._sent.get((assignment.assignment_id, topic))

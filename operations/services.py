@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from operations.health import Health
     from operations.history import History
     from operations.intake import Intake
+    from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.scene import SceneService
     from operations.screens import Screens
@@ -50,6 +51,7 @@ class Services:
     places: PlaceIndex
     targets: Targets  # how long each step of the loop may take
     handler: Handler  # commands in, events out; owns the live picture (`handler.picture`)
+    personal: PersonalData  # callers and uploads, as an actor may see them; every look is written down
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable

@@ -34,8 +34,7 @@ def incident_view(services: Services, actor: Actor, incident: Incident, picture:
 async def with_caller(services: Services, actor: Actor, incident: Incident, picture: OperatingPicture) -> Json:
     """The same with `caller`, whole, masked or null as the actor may see it."""
     shown = incident_view(services, actor, incident, picture)
-    caller = await services.history.caller(incident.incident_id) if incident.has_caller else None
-    shown["caller"] = services.authority.caller_for(actor, incident, caller)
+    shown["caller"] = await services.personal.caller(actor, incident, "api")
     return shown
 
 

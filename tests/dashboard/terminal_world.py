@@ -21,7 +21,9 @@ from operations.authority import Authority
 from operations.bus import Bus
 from operations.handle import Handler, Outcome
 from operations.history import History
+from operations.personal import PersonalData
 from operations.positions import PositionTable
+from storage.audit import Look
 from storage.memory_journal import MemoryJournal
 from tests.dashboard.live_world import as_actor, header, serving
 from tests.operations import access_world as world
@@ -53,9 +55,15 @@ class TerminalWorld:
         journal = MemoryJournal()
         self.handler = Handler(journal, self.clock, self.bus, self.authority, NoEnricher())
         self.history = History(journal, threads=1)
+        self.looks: list[Look] = []
+        self.personal = PersonalData(self.history, self.authority, self, self.clock)
         self.intake = FakeIntake()
         self.positions = PositionTable()
         self.pushes: Any = None
+
+    def append(self, looks: list[Look]) -> None:
+        """The list of looks at personal data."""
+        self.looks += looks
 
     async def ask(self, command: Command, actor: Actor = DESK) -> Outcome:
         return await self.handler.handle(command, actor)

@@ -1,0 +1,77 @@
+"""The only way in which personal data leaves: what this actor may see of it, written down before it is shown.
+
+What can't be written down is not shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from dispatch.clock import Clock
+from dispatch.commands import Caller
+from dispatch.errors import Unavailable
+from dispatch.model import Actor, Incident
+from storage.audit import Look
+
+# A panel asks again with everything that happens to its incident: within this time it is the same look.
+SAME_LOOK = timedelta(minutes=5)
+MOST_REMEMBERED = 10_000
+
+
+class Callers(Protocol):
+    """Who called; `operations.history.History`."""
+
+    async def caller(self, incident_id: str) -> Caller | None: ...
+
+
+class Sight(Protocol):
+    """The question of `operations.authority.Authority` that matters here."""
+
+    def caller_for(self, actor: Actor, incident: Incident, caller: Caller | None) -> Caller | None: ...
+
+
+class Log(Protocol):
+    """Where looks are kept; `storage.audit.AuditLog`. Called from a thread."""
+
+    def append(self, looks: list[Look]) -> None: ...
+
+
+class PersonalData:
+    """One per node; on the event loop."""
+
+    def __init__(self, callers: Callers, sight: Sight, log: Log, clock: Clock) -> None:
+        self._callers = callers
+        self._sight = sight
+        self._log = log
+        self._clock = clock
+        self._seen: dict[tuple[str, str, str, str], datetime] = {}  # kind and name of the actor, what, subject: last written down
+
+    async def caller(self, actor: Actor, incident: Incident, channel: str) -> Caller | None:
+        """The incident's caller as the actor may see it: whole, masked or not at all. Raises Unavailable."""
+        whole = await self._callers.caller(incident.incident_id) if incident.has_caller else None
+        shown = self._sight.caller_for(actor, incident, whole)
+        if shown is not None and (shown.name or shown.number):
+            await self._write(actor, "caller" if shown == whole else "caller_masked", incident.incident_id, channel)
+        return shown
+
+    async def upload(self, actor: Actor, upload_id: str) -> None:
+        """A photo, video or file is about to be shown. Raises Unavailable."""
+        await self._write(actor, "upload", upload_id, "api" if actor.kind == "token" else "desk")
+
+    async def _write(self, actor: Actor, what: str, subject: str, channel: str) -> None:
+        now = self._clock.now()
+        key = (actor.kind, actor.name, what, subject)
+        before = self._seen.get(key)
+        if before is not None and now - before < SAME_LOOK:
+            return
+        look = Look(now, actor.name, actor.kind, actor.role, actor.org_code, what, subject, channel)
+        try:
+            await asyncio.to_thread(self._log.append, [look])
+        except Exception as error:
+            detail = f"Personal data is not shown, because the look can't be written down ({type(error).__name__}). Try again."
+            raise Unavailable("not-audited", detail) from error
+        if len(self._seen) >= MOST_REMEMBERED:
+            self._seen = {key: at for key, at in self._seen.items() if now - at < SAME_LOOK}
+        self._seen[key] = now
