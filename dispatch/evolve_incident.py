@@ -305,7 +305,7 @@ def _handover_offered(incident: Incident, body: HandoverOffered, recorded: Recor
 
 
 def _handover_accepted(incident: Incident, body: HandoverAccepted, recorded: Recorded) -> Changes:
-    return {**_owned_by(incident, body.org_code), "handover_to": "", "handed_over": True}
+    return {**_owned_by(incident, body.org_code), "handed_over": True}
 
 
 def _handover_refused(incident: Incident, body: HandoverRefused, recorded: Recorded) -> Changes:

@@ -30,7 +30,8 @@ from tests.dispatch.test_live_equals_cold import assert_consistent
 CREWS, AUXILIARY = ("A", "B", "C"), "X"
 UNITS = (*CREWS, AUXILIARY)
 DESKS = (Actor("wang", "operator", STATION), DESK, Actor("chen", "commander", CITY))
-ENDS = (e.IncidentClosed, e.IncidentEnded, e.IncidentMerged)
+RELEASING_ENDS = (e.IncidentClosed, e.IncidentEnded)
+ENDS = (*RELEASING_ENDS, e.IncidentMerged)
 LEAVES = (e.PushRecalled, e.PushRefused, e.UnitReleased)
 # Each of these says something anew every time it is sent; under a key of its sender it is still done once.
 SAID_AGAIN = (c.Note, c.Feedback, c.CallBack, c.Split, c.ReceiveIncident)
@@ -82,6 +83,7 @@ class CheckedNode(Node):
             was, now = before.incidents.get(incident_id), self.picture.incidents[incident_id]
             self._note(was, now, own, actor)
             check_ends(was, now, own)
+            check_merger(now, own, before)
             check_owner(was, now, own)
             check_lead(was, now, own)
             check_stage(now, self.picture)
@@ -114,8 +116,8 @@ class CheckedNode(Node):
             if was is None or was == unit.incident_id:
                 continue
             assert unit.incident_id is None
-            of_it = [r.body for r in records if r.incident_id == was]
-            assert any(isinstance(body, ENDS) or (isinstance(body, LEAVES) and body.unit_id == unit_id) for body in of_it)
+            of_it = [r.body for r in records if r.incident_id == was and isinstance(r.body, (*RELEASING_ENDS, *LEAVES))]
+            assert any(isinstance(body, RELEASING_ENDS) or body.unit_id == unit_id for body in of_it)
 
     # What is late
 
@@ -197,6 +199,15 @@ def check_ends(was: Incident | None, now: Incident, own: list[e.Recorded]) -> No
         assert was.stage != Stage.MERGED
     if was.is_open == now.is_open:
         assert turns == []
+
+
+def check_merger(now: Incident, own: list[e.Recorded], before: OperatingPicture) -> None:
+    """A further call ends in another incident that was open, and is counted there once; nobody was on it."""
+    for body in [r.body for r in own if isinstance(r.body, e.IncidentMerged)]:
+        assert body.into != now.incident_id
+        assert before.incidents[body.into].is_open
+        assert before.incidents[now.incident_id].active_assignments == ()
+    assert len(set(now.merged_from)) == len(now.merged_from)
 
 
 def check_owner(was: Incident | None, now: Incident, own: list[e.Recorded]) -> None:

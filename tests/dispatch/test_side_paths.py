@@ -117,6 +117,15 @@ def test_a_desk_names_another_responsible_crew(node: Node) -> None:
     assert seen(node, incident_id).stage == Stage.FEEDBACK  # and not reviewed: that was the other crew's
 
 
+def test_what_was_reviewed_was_the_other_crew_s_feedback(node: Node) -> None:
+    incident_id = fed_back(node, "A", "B")
+    node.give(c.Feedback(incident_id=incident_id, text="we saw it otherwise"), crew("B"))
+    node.give(c.Review(incident_id=incident_id))
+    assert seen(node, incident_id).stage == Stage.REVIEWED
+    node.give(c.NameLead(incident_id=incident_id, unit_ids=("B",)))
+    assert seen(node, incident_id).stage == Stage.FEEDBACK
+
+
 @pytest.mark.parametrize(
     "go",
     [
