@@ -15,6 +15,10 @@ FILES = {
     "terminal.js": (SCRIPT, "text/javascript"),
     "sw.js": (SHELL / "sw.js", "text/javascript"),
     "icon.svg": (SHELL / "icon.svg", "image/svg+xml"),
+    # icon.svg drawn for systems that take no SVG; `full` fills its square, and the system cuts its own shape out of it.
+    "icon-192.png": (SHELL / "icon-192.png", "image/png"),
+    "icon-512.png": (SHELL / "icon-512.png", "image/png"),
+    "icon-full-512.png": (SHELL / "icon-full-512.png", "image/png"),
     "manifest.webmanifest": (SHELL / "manifest.webmanifest", "application/manifest+json"),
 }
 # A phone asks again each time; unchanged files cost it a 304.

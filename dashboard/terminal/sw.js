@@ -1,6 +1,7 @@
 // Keeps the shell of the officer's page, so that it opens without a network. Data is never cached here: old data would look live.
-const SHELL = "terminal-shell-2";
-const FILES = ["/terminal", "/terminal/terminal.js", "/terminal/terminal.css", "/terminal/icon.svg", "/terminal/manifest.webmanifest"];
+const SHELL = "terminal-shell-3";
+const FILES = ["/terminal", "/terminal/terminal.js", "/terminal/terminal.css", "/terminal/icon.svg", "/terminal/icon-192.png",
+  "/terminal/icon-512.png", "/terminal/icon-full-512.png", "/terminal/manifest.webmanifest"];
 // An update is seen at once on a good network; on a bad one the page must open all the same.
 const PATIENCE_MS = 2500;
 

@@ -123,11 +123,11 @@ def desk_server(folder: Path, units: int = 24) -> Iterator[DeskServer]:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium without a window."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """The system's Chromium without a window; `more` switches it is started with."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=SOFTWARE_GL)
+        browser = playwright.chromium.launch(executable_path=path, args=[*SOFTWARE_GL, *more])
         yield browser
         browser.close()
 

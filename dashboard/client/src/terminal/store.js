@@ -1,6 +1,6 @@
-// What must survive a closed page, in IndexedDB: commands not yet answered, files not yet uploaded, and what was last shown.
+// What must survive a closed page, in IndexedDB: commands and panics not yet answered, files not yet uploaded, and what was last shown.
 const NAME = "liandong-terminal";
-const VERSION = 2;
+const VERSION = 3;
 let opened;
 
 function database() {
@@ -8,7 +8,7 @@ function database() {
     const request = indexedDB.open(NAME, VERSION);
     request.onupgradeneeded = () => {
       const made = request.result.objectStoreNames;
-      for (const store of ["commands", "files"]) {
+      for (const store of ["commands", "alarms", "files"]) {
         if (!made.contains(store)) request.result.createObjectStore(store, { keyPath: "order", autoIncrement: true });
       }
       if (!made.contains("shown")) request.result.createObjectStore("shown");

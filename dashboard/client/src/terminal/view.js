@@ -1,17 +1,21 @@
 // What the officer sees, described from the state; `dom.js` mends the page to match.
+import { crewList, repushNotes } from "./crews.js";
 import { h, mend } from "./dom.js";
+import { holdBar, panicButton, panicNotes } from "./panic.js";
 import { drawRoute } from "./route.js";
-import { feedbackSheet, meSheet, refuseSheet } from "./sheets.js";
-import { bytes, clock, codeName, distance, duration, gradeWord, ruleWord, t } from "./words.js";
+import { feedbackSheet, meSheet, refuseSheet, voiceSheet } from "./sheets.js";
+import { bytes, clock, codeName, distance, duration, gradeWord, ruleWord, stageWord, statusWord, t } from "./words.js";
 
 const STEP_AFTER = { pushed: "acknowledge", acknowledged: "depart", en_route: "arrive", on_scene: "feedback", feedback: "clear" };
 const TRACK = [["acknowledge", "acknowledged_at"], ["depart", "departed_at"], ["arrive", "arrived_at"], ["feedback", "feedback_at"]];
-// As on the desk: octagon, triangle, diamond, circle.
+// As on the desk: octagon, triangle, diamond, circle. A grade that is none of these has a square.
+const SQUARE = "M2 2h20v20H2z";
 const SHAPES = {
   1: "M7 1h10l6 6v10l-6 6H7l-6-6V7z", 2: "M12 1.5 23.5 22H.5z", 3: "M12 .5 23.5 12 12 23.5.5 12z", 4: "M12 1a11 11 0 1 1 0 22 11 11 0 0 1 0-22z",
 };
 const TICK = "M5 12.5l4.5 4.5L19 7.5", WARN = "M12 3 22 20H2zM12 9v5M12 17v.5", BARS = "M4 7h16M4 12h16M4 17h16";
-const STANDING = { available: "standby", committed_deployable: "status_committed_deployable", committed: "status_committed", out_of_service: "status_out_of_service" };
+// Statuses in which no push comes.
+const BUSY = ["committed", "dispatched", "en_route", "on_scene"];
 
 export function render(root, s, act) {
   const pushed = s.assignment?.stage === "pushed";
@@ -22,7 +26,11 @@ export function render(root, s, act) {
     pushed && !s.ended ? pushScreen(s, act) : null,
     s.sheet === "feedback" && s.assignment ? feedbackSheet(s, act) : null,
     s.sheet === "refuse" && pushed ? refuseSheet(s, act) : null,
+    s.sheet === "voice" && s.assignment && s.recordedS !== null ? voiceSheet(s, act) : null,
     s.sheet === "me" ? meSheet(s, act) : null,
+    // Without a crew there is nobody to help; a page that another has replaced takes its line back.
+    s.unit && (!s.ended || s.ended === "replaced") ? panicButton(s.hold) : null,
+    holdBar(s.hold.phase),
   ].filter(Boolean));
 }
 
@@ -30,7 +38,7 @@ function head(s, act) {
   return h("header", { key: "head", class: "head" },
     h("button", { class: "me", onclick: () => act.open("me"), "data-open": "me", "aria-label": t("me") },
       h("span", { class: "callsign" }, s.unit?.callsign ?? "联动"),
-      s.status ? h("span", { class: `status ${s.status}` }, t(`status_${s.status}`)) : null,
+      s.status ? h("span", { class: `status ${s.status}` }, statusWord(s.status)) : null,
       icon(BARS, "bars")),
     h("span", { class: s.connected ? "link" : "link down", role: "status", "aria-label": t(s.connected ? "connected" : "reconnecting") },
       s.connected ? icon(TICK, "tick") : [icon(WARN, "warn"), t("reconnecting")]));
@@ -40,6 +48,7 @@ function notes(s, act) {
   const list = s.notices.map((notice) => h("div", { key: `notice-${notice.id}`, class: `note ${notice.kind}`, role: "alert" },
     h("div", { class: "words" }, h("b", {}, notice.title), notice.lines.map((line) => h("span", {}, line))),
     h("button", { onclick: () => act.dismiss(notice.id), "data-dismiss": notice.kind }, t("understood"))));
+  list.unshift(...panicNotes(s.alarms, act));
   if (!window.isSecureContext) list.push(note("insecure", "bad", t("insecure")));
   if (!s.connected && s.asOf && s.assignment) list.push(note("as-of", "", t("as_of", { at: clock(s.asOf) })));
   if (s.waiting) list.push(note("waiting", "", t(s.connected ? "waiting" : "waiting_offline", { n: s.waiting })));
@@ -49,7 +58,7 @@ function notes(s, act) {
 const note = (key, kind, text) => h("div", { key, class: `note ${kind}`, role: "status" }, h("span", { class: "words" }, text));
 
 function blocked(s, act) {
-  return h("main", { key: "blocked" }, h("div", { class: "calm" }, rings("out"), h("p", { class: "loud" }, t(s.ended))),
+  return h("main", { key: "blocked" }, h("div", { class: "calm" }, rings("out"), h("p", { class: "loud" }, t(s.ended) ?? t("ended_otherwise", { reason: s.ended }))),
     h("div", { class: "actions" }, s.ended === "replaced"
       ? h("button", { key: "here", class: "primary", onclick: act.resume }, t("use_here"))
       : h("button", { key: "out", class: "primary", onclick: act.logout }, t("logout"))));
@@ -57,21 +66,27 @@ function blocked(s, act) {
 
 function standing(s, act) {
   const ready = s.status === "available" || s.status === "committed_deployable";
-  const hint = ready ? "standby_hint" : s.status === "out_of_service" ? "off_hint" : "busy_hint";
   return h("main", { key: "standing" },
     h("div", { class: "calm" }, rings(s.connected && ready ? "" : "out"),
-      h("div", { class: "word" }, s.unit ? t(STANDING[s.status] ?? `status_${s.status}`) : t("opening")),
-      s.unit ? h("p", {}, t(hint)) : null),
+      h("div", { class: "word" }, !s.unit ? t("opening") : s.status === "available" ? t("standby") : statusWord(s.status)),
+      s.unit ? h("p", {}, hint(s.status)) : null),
     files(s, act),
     h("ul", { class: "checks" },
-      check(s.sound, s.sound ? t("sound_on") : t("sound_off"), s.sound ? null : act.allowSound),
+      check(s.sound, s.sound ? t("sound_on") : t("sound_off"), s.sound ? null : act.allowSound, "sound"),
+      s.install ? check(false, t("install"), act.install, "install") : null,
       check(s.position !== null, t(s.position ? "position_on" : s.positionDenied ? "position_denied" : "position_off"), null)));
 }
 
+function hint(status) {
+  if (status === "available" || status === "committed_deployable") return t("standby_hint");
+  if (status === "out_of_service") return t("off_hint");
+  return BUSY.includes(status) ? t("busy_hint") : t("unknown_status", { status: statusWord(status) });
+}
+
 // What must be in order to hear of a push; what is not can be pressed where that helps.
-function check(good, words, mendIt) {
+function check(good, words, mendIt, what) {
   const mark = good ? icon(TICK, "tick") : icon(WARN, "warn");
-  return h("li", { class: good ? "good" : "lacking" }, mendIt ? h("button", { onclick: mendIt, "data-mend": "sound" }, mark, words) : h("span", {}, mark, words));
+  return h("li", { class: good ? "good" : "lacking" }, mendIt ? h("button", { onclick: mendIt, "data-mend": what }, mark, words) : h("span", {}, mark, words));
 }
 
 function rings(kind) {
@@ -85,31 +100,35 @@ function working(s, act) {
   const isDone = s.assignment.stage === "feedback";
   return h("main", { key: `working-${s.assignment.assignment_id}` },
     s.incident.returned ? note("returned", "bad", t("returned")) : null,
+    step ? null : note("unknown-stage", "bad", t("unknown_stage", { stage: stageWord(s.assignment.stage) })),
     incidentCard(s), track(s.assignment), files(s, act),
-    h("div", { class: "actions", key: "actions" }, pickers(act),
+    h("div", { class: "actions", key: "actions" }, pickers(s, act),
       h("div", { key: "steps", class: isDone ? "row narrow" : "row" },
         isDone ? h("button", { key: "more", class: "secondary", "data-step": "feedback", onclick: () => act.open("feedback") }, t("more_feedback")) : null,
-        h("button", { key: step, class: "primary", "data-step": step, onclick: () => (step === "feedback" ? act.open("feedback") : act.step(step)) }, t(step)))));
+        step ? h("button", { key: step, class: "primary", "data-step": step, onclick: () => (step === "feedback" ? act.open("feedback") : act.step(step)) }, t(step))
+          : h("button", { key: "reload", class: "primary", "data-do": "reload", onclick: act.reload }, t("reload")))));
 }
 
 function pushScreen(s, act) {
   const age = (s.nowMs - Date.parse(s.assignment.pushed_at)) / 1000;
   return h("section", { key: `push-${s.assignment.assignment_id}`, class: `push grade-${s.incident.grade}`, role: "alertdialog", "aria-label": t("new_push"), "aria-live": "assertive" },
     h("div", { class: "call" }, h("h1", {}, t("new_push")), h("p", {}, t("pushed_ago", { age: duration(age) }))),
-    h("div", { class: "scroll" }, incidentCard(s)),
+    h("div", { class: "scroll" }, panicNotes(s.alarms, act), incidentCard(s)),
     h("div", { class: "actions" },
       h("button", { key: "acknowledge", class: "primary", "data-step": "acknowledge", onclick: () => act.step("acknowledge") }, t("acknowledge")),
       h("button", { key: "refuse", class: "secondary", "data-step": "refuse", onclick: () => act.open("refuse") }, t("refuse"))));
 }
 
-function incidentCard({ incident, assignment, route, caller, types, nowMs }) {
+function incidentCard(s) {
+  const { incident, assignment, route, caller, types, nowMs } = s;
   const kind = types.find((row) => row.id === incident.incident_type);
   const place = incident.address || (incident.lon === null ? "" : `${incident.lon.toFixed(5)}, ${incident.lat.toFixed(5)}`);
   return h("article", { key: "incident", class: `incident grade-${incident.grade}` },
-    h("div", { class: "grade" }, h("svg", { class: "shape", viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: SHAPES[incident.grade] })),
+    h("div", { class: "grade" }, h("svg", { class: "shape", viewBox: "0 0 24 24", "aria-hidden": "true" }, h("path", { d: SHAPES[incident.grade] ?? SQUARE })),
       h("span", { class: "what" }, `${gradeWord(incident.grade)} · ${kind ? codeName(kind) : incident.incident_type.replaceAll("_", " ")}`),
       h("span", { class: "number" }, `#${incident.number}`)),
     h("div", { class: "body" },
+      repushNotes(s), crewList(s),
       incident.lon === null ? h("div", { class: "unplaced" }, t("no_place")) : null,
       place ? h("div", { class: "place" }, place) : null,
       incident.text ? h("div", { class: "said" }, incident.text) : null,
@@ -147,10 +166,11 @@ function track(assignment) {
   }));
 }
 
-function pickers(act) {
+function pickers(s, act) {
   const pick = (word, accept, capture) => h("label", { key: word, class: "pick" }, t(word),
     h("input", { type: "file", accept, capture, multiple: true, "data-pick": word, onchange: (event) => { act.files([...event.target.files]); event.target.value = ""; } }));
-  return h("div", { key: "pickers", class: "row" }, pick("photo", "image/*", "environment"), pick("video", "video/*", "environment"), pick("file", "image/*,video/*,audio/*,application/pdf"));
+  return h("div", { key: "pickers", class: "row" }, pick("photo", "image/*", "environment"), pick("video", "video/*", "environment"),
+    s.canRecord ? h("button", { key: "voice", class: "pick", "data-do": "record", onclick: act.record }, t("voice")) : null, pick("file", "image/*,video/*,audio/*,application/pdf"));
 }
 
 function files(s, act) {
@@ -165,7 +185,7 @@ function fileRow(file, act) {
   const failed = file.state === "failed";
   const word = failed ? ruleWord(file.rule) || file.reason : file.state === "uploading" ? t("uploading_at", { percent: Math.floor(file.share * 100) }) : t(file.state);
   return h("li", { key: file.id, class: file.state, "data-state": file.state },
-    file.picture ? h("img", { src: file.picture, alt: "" }) : h("span", { class: "kind" }, file.type.startsWith("video/") ? "▶" : "▤"),
+    file.picture ? h("img", { src: file.picture, alt: "" }) : h("span", { class: "kind" }, file.type.startsWith("video/") ? "▶" : file.type.startsWith("audio/") ? "♪" : "▤"),
     h("span", { class: "name" }, file.name, h("i", {}, bytes(file.blob.size))),
     h("span", { class: "state" }, word),
     failed && ruleWord(file.rule) ? h("span", { class: "detail" }, file.reason) : null,

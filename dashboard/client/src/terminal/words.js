@@ -12,12 +12,20 @@ export const WORDS = {
     eta: "预计", arriving: "即将到达", promised: "派警时预计", away: "路程", no_place: "地点待定位", called: "报警", caller: "报警人", way: "行车路线",
     recalled: "派警已撤回", over: "本次任务已结束", number: "警情 {n}", reason: "原因：{text}", not_accepted: "“{what}”未被接受",
     sound_off: "点一下，允许铃声和振动", sound_on: "铃声与振动已开", position_off: "正在取得定位…", position_denied: "定位被拒绝：请在浏览器设置里允许本网站定位", position_on: "定位正常",
+    checklist: "处置规范", check_count: "已做 {n}/{m}", required: "必做", lacking: "必做项还有 {n} 项未做；确未做到的，照实提交",
+    voice: "录音", recording: "正在录音", keep_recording: "停止并保存", drop_recording: "不要了", no_recording: "不能录音", microphone_refused: "请在浏览器设置里允许本网站使用麦克风",
+    crews: "同警情：", responsible: "主责", you_responsible: "本组主责", repushed: "你未及时签收，已另派 {who}；你仍在本警情上", sent_because: "因 {who} 未及时签收，另派本组", and: "、",
+    panic: "求援", panic_label: "紧急求援：按住 1.5 秒", panic_hold: "继续按住，发出紧急求援", panic_release: "松开即取消", panic_short: "没有发出", panic_again: "要按住 1.5 秒",
+    panic_queued: "{at} 的求援尚未发出，一有网络立即发出", panic_radio: "请同时用电台呼叫", panic_sent: "{at} 的求援已发出，等待指挥室确认", panic_received: "指挥室已收到 {at} 的求援：警情 {n}", panic_refused: "求援未被接受，请用电台呼叫",
+    unknown_stage: "指挥室说进度为“{stage}”，本页不认识。请刷新本页；仍不认识，请用电台联系", unknown_status: "本页不认识状态“{status}”，请刷新本页", reload: "刷新本页", over_as: "结束方式：{stage}", grade_other: "{grade} 级", ended_otherwise: "服务器结束了连接：{reason}",
+    install: "安装到手机桌面",
     insecure: "本页需要 https 连接，否则不能定位、响铃和离线使用",
     no_unit: "此账号没有对应的警力，不能接警。请联系管理员。", not_permitted: "此账号不能使用警员终端。", replaced: "已在本机另一页面打开，此页不再接收派警", use_here: "在此页使用",
     me: "我的状态", status_fixed: "执行警情期间，状态随进度变化", language: "语言", theme: "外观", theme_auto: "自动", theme_light: "浅色", theme_dark: "深色", logout: "退出登录",
     logout_waits: "{n} 条尚未发送，会留在本机，下次登录后继续发送", logout_failed: "没有网络，不能退出登录", keep_failed: "本机存储不可用，关闭页面会丢失未发送的内容",
     set_unit_status: "改变状态", upload: "上传",
     status_available: "待命", status_committed_deployable: "有任务可调派", status_committed: "有任务", status_out_of_service: "离岗", status_dispatched: "已派", status_en_route: "出警途中", status_on_scene: "现场处置",
+    stage_pushed: "已派", stage_acknowledged: "已签收", stage_en_route: "出警途中", stage_on_scene: "到场", stage_feedback: "已反馈", stage_released: "已离开", stage_recalled: "已撤回", stage_refused: "已拒绝",
     minutes: "分", seconds: "秒", metres: "米", km: "公里",
     quick_refuse: ["正在处置其他警情", "车辆故障", "距离太远"],
   },
@@ -33,12 +41,20 @@ export const WORDS = {
     eta: "ETA", arriving: "arriving", promised: "ETA at push", away: "by road", no_place: "Place not known yet", called: "called", caller: "Caller", way: "Way by road",
     recalled: "The push was taken back", over: "This task is over", number: "Incident {n}", reason: "Reason: {text}", not_accepted: "“{what}” was not accepted",
     sound_off: "Tap to allow sound and vibration", sound_on: "Sound and vibration on", position_off: "Getting a position…", position_denied: "Position refused: allow it for this site in the browser's settings", position_on: "Position known",
+    checklist: "Check-list", check_count: "{n} of {m} done", required: "required", lacking: "{n} required not done; if that is so, send it as it is",
+    voice: "Voice", recording: "Recording", keep_recording: "Stop and keep", drop_recording: "Discard", no_recording: "Can't record", microphone_refused: "Allow the microphone for this site in the browser's settings",
+    crews: "Also on it:", responsible: "responsible", you_responsible: "You are responsible", repushed: "Not acknowledged in time: {who} was sent as well. You stay on it", sent_because: "Sent because {who} had not acknowledged in time", and: ", ",
+    panic: "SOS", panic_label: "Officer emergency: hold for 1.5 s", panic_hold: "Keep holding to call for help", panic_release: "Let go to cancel", panic_short: "Not sent", panic_again: "Hold it for 1.5 s",
+    panic_queued: "Your call for help of {at} is not sent yet; it goes out as soon as there is a network", panic_radio: "Call by radio as well", panic_sent: "Your call for help of {at} is sent; waiting for the command room", panic_received: "The command room has your call for help of {at}: incident {n}", panic_refused: "Your call for help was not accepted; call by radio",
+    unknown_stage: "The command room says “{stage}”, a stage this page does not know. Reload it; if that does not help, call by radio", unknown_status: "This page does not know the status “{status}”; reload it", reload: "Reload", over_as: "How it ended: {stage}", grade_other: "Grade {grade}", ended_otherwise: "The server ended the connection: {reason}",
+    install: "Install on this phone",
     insecure: "This page needs https; without it there is no position, no sound and no offline use",
     no_unit: "This account belongs to no unit and can't take incidents. Ask an administrator.", not_permitted: "This account can't use the officer's terminal.", replaced: "Opened in another page of this device; this one takes no more pushes", use_here: "Use this page",
     me: "My status", status_fixed: "While you are on an incident your status follows its stages", language: "Language", theme: "Theme", theme_auto: "Auto", theme_light: "Light", theme_dark: "Dark", logout: "Log out",
     logout_waits: "{n} not sent yet; they stay on this device and are sent after the next log-in", logout_failed: "No network: can't log out now", keep_failed: "This device can't store anything: closing the page loses what is not sent",
     set_unit_status: "Change of status", upload: "Upload",
     status_available: "Available", status_committed_deployable: "Busy, deployable", status_committed: "Busy", status_out_of_service: "Off duty", status_dispatched: "Dispatched", status_en_route: "En route", status_on_scene: "On scene",
+    stage_pushed: "pushed", stage_acknowledged: "acknowledged", stage_en_route: "en route", stage_on_scene: "on scene", stage_feedback: "feedback given", stage_released: "has left", stage_recalled: "recalled", stage_refused: "refused",
     minutes: "min", seconds: "s", metres: "m", km: "km",
     quick_refuse: ["Busy with another incident", "Vehicle out of order", "Too far away"],
   },
@@ -80,7 +96,11 @@ export function t(key, values = {}) {
 }
 
 export const ruleWord = (rule) => RULES[language][rule] ?? "";
-export const gradeWord = (grade) => GRADES[language][grade];
+export const gradeWord = (grade) => GRADES[language][grade] ?? t("grade_other", { grade });
+// A newer server may know stages and statuses that this page does not: they show under their own name, not as another or as nothing.
+const named = (prefix, name) => WORDS[language][`${prefix}_${name}`] ?? name.replaceAll("_", " ");
+export const stageWord = (stage) => named("stage", stage);
+export const statusWord = (status) => named("status", status);
 // A row of a code table ({id, zh, en}).
 export const codeName = (row) => (language === "en" ? row.en : row.zh);
 
