@@ -58,7 +58,7 @@ def router(services: Services) -> APIRouter:
         "/codes", responses=answers({"incident_type": [{"id": "theft", "zh": "盗窃", "en": "Theft", "grade": 3}], "disposition": []})
     )
     async def codes(request: Request) -> Response:
-        """The city's code tables: incident types and dispositions."""
+        """The city's code tables: incident types, dispositions and check-lists."""
         services.authority.authorise(actor_of(request), Action.SEE_PLACES)
         return answer(services.codes)
 
