@@ -185,7 +185,8 @@ def test_what_has_no_word_shows_under_its_own_name() -> None:
     said = evaluated(
         f"const w = await import('{(SOURCES / 'words.js').as_uri()}');"
         "globalThis.document = { documentElement: {} }; w.chooseLanguage('en');"
-        "console.log(JSON.stringify([w.stageWord('on_scene'), w.stageWord('standing_off'), w.statusWord('in_court'), w.gradeWord(1), w.gradeWord(7)]))"
+        "const stages = ['on_scene', 'standing_off'].map(w.stageWord);"
+        "console.log(JSON.stringify([...stages, w.statusWord('in_court'), w.gradeWord(1), w.gradeWord(7)]))"
     )
     assert said == ["on scene", "standing off", "in court", "Major", "Grade 7"]
 
