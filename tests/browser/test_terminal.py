@@ -389,21 +389,22 @@ def test_chromium_finds_nothing_that_keeps_it_from_being_installed(phone: Phone,
 
 def test_the_page_offers_to_be_installed_when_the_browser_does(phone: Phone) -> None:
     page = phone.ready()
-    expect(page.locator("[data-mend=install]")).to_have_count(0)
+    offer = page.locator(".checks [data-do=install]")
+    expect(offer).to_have_count(0)
     page.evaluate("""() => {
       const offer = new Event('beforeinstallprompt', { cancelable: true });
       offer.prompt = async () => { window.wasAsked = (window.wasAsked ?? 0) + 1; };
       dispatchEvent(offer);
       window.ownBanner = !offer.defaultPrevented;
     }""")
-    expect(page.locator("[data-mend=install]")).to_have_text("安装到手机桌面")
+    expect(offer).to_have_text("安装到手机桌面")
     shows_well(page)
     page.click("[data-open=me]")
-    expect(page.locator("[data-do=install]")).to_be_visible()
+    expect(page.locator(".sheet [data-do=install]")).to_be_visible()
     shows_well(page)
     page.click("[data-do=close]")
-    page.click("[data-mend=install]")
-    expect(page.locator("[data-mend=install]")).to_have_count(0)
+    offer.click()
+    expect(offer).to_have_count(0)
     assert page.evaluate("[wasAsked, ownBanner]") == [1, False]
 
 

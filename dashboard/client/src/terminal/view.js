@@ -13,7 +13,7 @@ const SQUARE = "M2 2h20v20H2z";
 const SHAPES = {
   1: "M7 1h10l6 6v10l-6 6H7l-6-6V7z", 2: "M12 1.5 23.5 22H.5z", 3: "M12 .5 23.5 12 12 23.5.5 12z", 4: "M12 1a11 11 0 1 1 0 22 11 11 0 0 1 0-22z",
 };
-const TICK = "M5 12.5l4.5 4.5L19 7.5", WARN = "M12 3 22 20H2zM12 9v5M12 17v.5", BARS = "M4 7h16M4 12h16M4 17h16";
+const TICK = "M5 12.5l4.5 4.5L19 7.5", WARN = "M12 3 22 20H2zM12 9v5M12 17v.5", BARS = "M4 7h16M4 12h16M4 17h16", DOWN = "M12 4v11M7 10l5 5 5-5M5 20h14";
 // Statuses in which no push comes.
 const BUSY = ["committed", "dispatched", "en_route", "on_scene"];
 
@@ -72,9 +72,9 @@ function standing(s, act) {
       s.unit ? h("p", {}, hint(s.status)) : null),
     files(s, act),
     h("ul", { class: "checks" },
-      check(s.sound, s.sound ? t("sound_on") : t("sound_off"), s.sound ? null : act.allowSound, "sound"),
-      s.install ? check(false, t("install"), act.install, "install") : null,
-      check(s.position !== null, t(s.position ? "position_on" : s.positionDenied ? "position_denied" : "position_off"), null)));
+      check(s.sound, s.sound ? t("sound_on") : t("sound_off"), s.sound ? null : act.allowSound),
+      check(s.position !== null, t(s.position ? "position_on" : s.positionDenied ? "position_denied" : "position_off"), null),
+      s.install ? h("li", {}, h("button", { onclick: act.install, "data-do": "install" }, icon(DOWN, "down"), t("install"))) : null));
 }
 
 function hint(status) {
@@ -84,9 +84,9 @@ function hint(status) {
 }
 
 // What must be in order to hear of a push; what is not can be pressed where that helps.
-function check(good, words, mendIt, what) {
+function check(good, words, mendIt) {
   const mark = good ? icon(TICK, "tick") : icon(WARN, "warn");
-  return h("li", { class: good ? "good" : "lacking" }, mendIt ? h("button", { onclick: mendIt, "data-mend": what }, mark, words) : h("span", {}, mark, words));
+  return h("li", { class: good ? "good" : "lacking" }, mendIt ? h("button", { onclick: mendIt, "data-mend": "sound" }, mark, words) : h("span", {}, mark, words));
 }
 
 function rings(kind) {
