@@ -172,7 +172,7 @@ def _after(told: Miss, deadline: Deadline, seconds: float) -> datetime:
 
 
 def is_done(incident: Incident, step: Step, assignment_id: str, round_: int) -> bool:
-    """Whether the step needs no watching any more: done, or its crew is off the incident, or it belongs to an earlier round."""
+    """Whether the step needs no watching any more: done, its crew off the incident (as all are when it ends), or of an earlier round."""
     if step == Step.REVIEW:
         return incident.stage != Stage.FEEDBACK or round_ != incident.review_round
     assignment = next((a for a in incident.assignments if a.assignment_id == assignment_id), None)
@@ -190,7 +190,7 @@ def supervised(incident: Incident) -> list[Miss]:
 
 
 def _is_still_late(incident: Incident, miss: Miss) -> bool:
-    return incident.is_open and not is_done(incident, miss.step, miss.assignment_id, miss.round)
+    return not is_done(incident, miss.step, miss.assignment_id, miss.round)
 
 
 def _running(incident: Incident, targets: Targets) -> Iterator[Deadline]:
