@@ -1,4 +1,4 @@
-"""Takes every picture of this folder from a running demo: `make screenshots`. Two minutes; needs Chromium."""
+"""Takes every picture of this folder from a running demo: `make screenshots`. Five minutes; needs Chromium."""
 
 from __future__ import annotations
 
@@ -78,10 +78,13 @@ def take(camera: Camera, server: RunningServer) -> None:
     camera.keep(camera.page("/terminal", "officer", PHONE), "terminal-standby-zh")
     operator = server.client("operator")
     call = {"incident_type": "assault", "grade": 2, "text": "酒后互殴，有人头部流血", "address": "鼓楼步行街", **SCENE}
-    incident_id = operator.post("/api/v1/incidents", json=call).json()["incident_id"]
+    received = operator.post("/api/v1/incidents", json=call).json()
+    incident_id = received["incident_id"]
     for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
         selected = f"/%3Fincident%3D{incident_id}%26theme%3D{scheme}%26lon%3D{SCENE['lon']}%26lat%3D{SCENE['lat']}%26zoom%3D13.6"
         camera.keep(camera.page(selected, "operator", DESK, language, scheme), f"desk-{scheme}-{word}")
+        station = f"/station/{received['org_code']}%3Ftheme%3D{scheme}"
+        camera.keep(camera.page(station, "operator", DESK, language, scheme), f"station-{scheme}-{word}")
         for screen in ("all", "map", "queue"):
             camera.keep(
                 camera.page(f"/wall%3Fscreen%3D{screen}%26theme%3D{scheme}", "operator", WALL, language, scheme), f"wall-{screen}-{word}"
@@ -99,8 +102,21 @@ def take(camera: Camera, server: RunningServer) -> None:
         phone.click("[data-step=acknowledge]")
         phone.click("[data-step=depart]")
         phone.wait_for_timeout(2500)
-        camera.keep(phone, "terminal-en-route-zh")
+        camera.keep(phone, "terminal-en-route-zh", close=False)
+        operator.post(f"/api/v1/incidents/{incident_id}/commands", json={"command": "recall", "unit_ids": [CREW]})
+        phone.context.close()
+    alarm(camera, operator)
     camera.keep(camera.page("/admin", "admin", DESK), "health-zh")
+
+
+def alarm(camera: Camera, operator: Any) -> None:
+    """A push that no terminal takes: undelivered, then overdue, then the countdown to the next nearest."""
+    call = {"incident_type": "robbery", "grade": 1, "text": "持刀抢夺，嫌疑人向东逃跑", "address": "天一广场", **SCENE}
+    incident_id = operator.post("/api/v1/incidents", json=call).json()["incident_id"]
+    desk = camera.page(f"/%3Fincident%3D{incident_id}%26theme%3Ddark", "operator", DESK)
+    operator.post(f"/api/v1/incidents/{incident_id}/commands", json={"command": "push", "unit_ids": [CREW]})
+    desk.wait_for_selector(".due-line.repush", timeout=60_000)
+    camera.keep(desk, "desk-alarm-zh")
 
 
 if __name__ == "__main__":
