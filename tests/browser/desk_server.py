@@ -81,6 +81,7 @@ class DeskServer:
             self.services = services
             for role in ("operator", "commander", "viewer"):
                 services.accounts.add_user(role, PASSWORD, role, CITY)
+            services.accounts.add_user("west", PASSWORD, "operator", WEST)
             await asyncio.to_thread(services.travel.rings, *degrees(500, 500))  # compiled before anyone waits for it
             app = create_app(services, [], lambda server, services: None)
             self._server = uvicorn.Server(server_config(app))
