@@ -17,7 +17,7 @@ import structlog
 from dispatch.clock import Clock
 from dispatch.commands import Command, MissDeadline, Repush
 from dispatch.deadlines import Notice, OnMiss, SendOthers, Targets, alarms, deadlines, notices, others_to_send, supervised
-from dispatch.errors import DispatchError
+from dispatch.errors import Conflict, DispatchError
 from dispatch.model import Actor, Incident
 from dispatch.organisations import OrganisationTree
 from operations.handle import Handler
@@ -70,11 +70,11 @@ class DeadlineWatch:
     async def tick(self) -> None:
         """Tell everything that is due by now."""
         now = self._clock.now()
-        for incident in self._due(now):
-            chain = (incident.org_code, *self._organisations.ancestors(incident.org_code))
-            for notice in notices(incident, self._targets, len(chain)):
-                if notice.at <= now:
-                    await self._handler.handle(_miss(incident, notice, chain[notice.level]), self._actor)
+        for incident_id in self._due(now):
+            while miss := self._next_miss(incident_id, now):
+                if not await self._tell(miss):
+                    break
+            incident = self._handler.picture.incidents[incident_id]
             for sending in others_to_send(incident, self._targets):
                 if sending.at <= now:
                     await self._send_others(incident, sending, now)
@@ -92,8 +92,8 @@ class DeadlineWatch:
                 log.exception("deadline_watch_failed")
             await asyncio.sleep(TICK_S)
 
-    def _due(self, now: datetime) -> list[Incident]:
-        """Open incidents about which something is to be done now."""
+    def _due(self, now: datetime) -> list[str]:
+        """Ids of open incidents about which something is to be done now."""
         known, self._next, due = self._next, {}, []
         for incident in self._handler.picture.incidents.values():
             if not incident.is_open:
@@ -103,7 +103,7 @@ class DeadlineWatch:
                 at = self._look(incident)
             self._next[incident.incident_id] = (incident, at)
             if at is not None and at <= now:
-                due.append(incident)
+                due.append(incident.incident_id)
         return due
 
     def _look(self, incident: Incident) -> datetime | None:
@@ -112,6 +112,20 @@ class DeadlineWatch:
         instants = [notice.at for notice in notices(incident, self._targets, levels)]
         instants += [sending.at for sending in others_to_send(incident, self._targets)]
         return min(instants, default=None)
+
+    def _next_miss(self, incident_id: str, now: datetime) -> MissDeadline | None:
+        """What is to be told of the incident as it is now, one at a time: each changes it."""
+        incident = self._handler.picture.incidents[incident_id]
+        chain = (incident.org_code, *self._organisations.ancestors(incident.org_code))
+        notice = next((notice for notice in notices(incident, self._targets, len(chain)) if notice.at <= now), None)
+        return None if notice is None else _miss(incident, notice, chain[notice.level])
+
+    async def _tell(self, miss: MissDeadline) -> bool:
+        """Whether it is on record now. An incident that has changed meanwhile is looked at again with the next tick."""
+        try:
+            return bool((await self._handler.handle(miss, self._actor)).events)
+        except Conflict:
+            return False
 
     async def _send_others(self, incident: Incident, sending: SendOthers, now: datetime) -> None:
         assignment_id = sending.deadline.assignment_id
@@ -146,6 +160,7 @@ def _miss(incident: Incident, notice: Notice, org_code: str) -> MissDeadline:
     deadline = notice.deadline
     return MissDeadline(
         incident_id=incident.incident_id,
+        expected_version=incident.version,
         step=deadline.step,
         round=deadline.round,
         level=notice.level,

@@ -29,10 +29,10 @@ class HasCode(Protocol):
     def code(self) -> str: ...
 
 
-class Jurisdictions(Protocol):
-    """Who answers for a point; `geodata.jurisdictions.Jurisdictions`."""
+class Responsibility(Protocol):
+    """Who is responsible for a type of incident at a point; `geodata.responsibility.Responsibility`."""
 
-    def locate(self, lon: float, lat: float) -> HasCode: ...
+    def of(self, incident_type: str, lon: float, lat: float) -> HasCode: ...
 
 
 class Areas(Protocol):
@@ -65,14 +65,14 @@ class Enricher:
 
     def __init__(
         self,
-        jurisdictions: Jurisdictions,
+        responsibility: Responsibility,
         areas: Areas,
         organisations: OrganisationTree,
         codes: Codes,
         road_times: RoadTimes,
         positions: UnitPositions,
     ) -> None:
-        self._jurisdictions = jurisdictions
+        self._responsibility = responsibility
         self._areas = areas
         self._organisations = organisations
         self._codes = codes
@@ -82,14 +82,13 @@ class Enricher:
     async def enrich(self, command: Command, picture: OperatingPicture, incident: Incident | None) -> Command:
         """`incident` is the one the command names. Raises RuleViolation for an unknown datum or code, NotFound for an organisation."""
         if isinstance(command, ReceiveIncident | Locate | Split):
-            command = self._placed(command)  # ten microseconds: not worth a thread
+            command = self._placed(command, incident)  # twenty microseconds: not worth a thread
         match command:
             case Close(disposition=disposition) if disposition.strip():
                 self._require_disposition(disposition)
-            case Escalate(to_org_code=None) if incident is not None:
-                above = self._organisations.ancestors(incident.org_code)
-                return msgspec.structs.replace(command, to_org_code=above[0] if above else None)
-            case Escalate(to_org_code=str(code)) | OfferHandover(to_org_code=code) if code.strip():
+            case Escalate() if incident is not None:
+                return msgspec.structs.replace(command, to_org_code=self._above(incident, command.to_org_code))
+            case OfferHandover(to_org_code=code) if code.strip():
                 return msgspec.structs.replace(command, to_org_code=self._organisation(code))
         if isinstance(command, Locate) and incident is not None:
             on_the_way = [a.unit_id for a in incident.assignments if a.stage in ON_THE_WAY]
@@ -105,13 +104,24 @@ class Enricher:
         if disposition not in known:
             raise RuleViolation("unknown-disposition", f"There is no disposition {disposition!r}; name one of {', '.join(known)}.")
 
+    def _above(self, incident: Incident, code: str | None) -> str | None:
+        """The organisation named, which must stand above the owner; the nearest one above when none is named."""
+        above = self._organisations.ancestors(incident.org_code)
+        if code is None or not code.strip():
+            return above[0] if above else None
+        named = self._organisation(code)
+        if named not in above:
+            detail = f"{named} is not above {incident.org_code}; escalate to {' or '.join(above) or 'nobody'}, or offer a hand-over."
+            raise RuleViolation("escalation-target", detail)
+        return named
+
     def _organisation(self, code: str) -> str:
         try:
             return self._organisations.expand(code)
         except ValueError as error:
             raise NotFound("unknown-organisation", f"There is no such organisation: {error}.") from None
 
-    def _placed(self, command: ReceiveIncident | Locate | Split) -> ReceiveIncident | Locate | Split:
+    def _placed(self, command: ReceiveIncident | Locate | Split, incident: Incident | None) -> ReceiveIncident | Locate | Split:
         lon, lat = command.lon, command.lat
         if lon is None or lat is None or not (abs(lon) <= 180 and abs(lat) <= 90):
             return command  # no point, or one that decide refuses
@@ -120,7 +130,7 @@ class Enricher:
         except UnknownDatum as error:
             raise RuleViolation("unknown-datum", str(error)) from None
         lon, lat = float(lons), float(lats)
-        org_code = command.org_code or self._jurisdictions.locate(lon, lat).code
+        org_code = command.org_code or self._responsibility.of(_type_of(command, incident), lon, lat).code
         return msgspec.structs.replace(command, lon=lon, lat=lat, datum="wgs84", org_code=org_code, area=Area(self._areas.of(lon, lat)))
 
     async def _promises(
@@ -141,6 +151,12 @@ class Enricher:
             return {}
         found = await asyncio.to_thread(self._road_times.promises, lon, lat, lons, lats, kinds)
         return {unit_id: promise for unit_id, promise in zip(ids, found, strict=True) if promise is not None}
+
+
+def _type_of(command: ReceiveIncident | Locate | Split, incident: Incident | None) -> str:
+    """Of the incident that the command makes or moves. Empty when there is none: the command is refused anyhow."""
+    named = None if isinstance(command, Locate) else command.incident_type
+    return named if named is not None else incident.incident_type if incident is not None else ""
 
 
 class Unenriched:

@@ -11,7 +11,7 @@ import pytest
 from dispatch import commands as c
 from dispatch.codes import load_codes
 from dispatch.commands import Promise
-from dispatch.errors import RuleViolation
+from dispatch.errors import NotFound, RuleViolation
 from dispatch.model import Grade, UnitKind, UnitStatus
 from operations.enrich import Enricher
 from operations.positions import PositionTable
@@ -20,14 +20,18 @@ from tests.dispatch.driver import COUNTY, STATION, Node, crew
 from tests.operations import access_world
 from tests.operations.handling import DESK, received, registered, running
 
-EAST, WEST = "330200000001", "330200000002"
+EAST, WEST, TRAFFIC = "330200000001", "330200000002", "330200910000"
+
+
+class ByHalf:
+    """East and west of a meridian have one organisation each, accidents one everywhere."""
+
+    def of(self, incident_type: str, lon: float, lat: float) -> SimpleNamespace:
+        return SimpleNamespace(code=TRAFFIC if incident_type == "traffic_accident" else EAST if lon > 121.55 else WEST)
 
 
 class Halves:
-    """East and west of a meridian."""
-
-    def locate(self, lon: float, lat: float) -> SimpleNamespace:
-        return SimpleNamespace(code=EAST if lon > 121.55 else WEST)
+    """How built-up both are."""
 
     def of(self, lon: float, lat: float) -> str:
         return "town" if lon > 121.55 else "country"
@@ -47,7 +51,7 @@ def enricher(**where: tuple[float, float]) -> Enricher:
     for unit_id, (lon, lat) in where.items():
         index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
         table.lon[index], table.lat[index] = lon, lat
-    return Enricher(Halves(), Halves(), access_world.organisations(), load_codes(), Flat(), table)
+    return Enricher(ByHalf(), Halves(), access_world.organisations(), load_codes(), Flat(), table)
 
 
 @pytest.mark.parametrize(("lon", "org_code"), [(121.6, EAST), (121.5, WEST)])
@@ -55,6 +59,32 @@ async def test_the_place_says_who_is_responsible(lon: float, org_code: str) -> N
     async with running(MemoryJournal(), enricher=enricher()) as handler:
         incident_id = await received(handler, lon=lon, org_code=None)
         assert handler.picture.incidents[incident_id].org_code == org_code
+
+
+async def test_so_does_the_type_also_when_the_point_comes_later_or_moves() -> None:
+    async with running(MemoryJournal(), enricher=enricher()) as handler:
+        at_once = await received(handler, lon=121.6, org_code=None, incident_type="traffic_accident")
+        later = await received(handler, lon=None, lat=None, org_code=None, incident_type="traffic_accident")
+        turned_out = await received(handler, lon=121.6, org_code=None, incident_type="theft")
+
+        def owners() -> list[str]:
+            return [handler.picture.incidents[one].org_code for one in (at_once, later, turned_out)]
+
+        assert owners() == [TRAFFIC, COUNTY, EAST]
+        await handler.handle(c.Locate(incident_id=later, lon=121.6, lat=29.87), DESK)
+        await handler.handle(c.Classify(incident_id=turned_out, incident_type="traffic_accident"), DESK)
+        assert owners() == [TRAFFIC, TRAFFIC, EAST], "another type does not change the owner by itself"
+        await handler.handle(c.Locate(incident_id=turned_out, lon=121.5, lat=29.87), DESK)
+        assert owners() == [TRAFFIC, TRAFFIC, TRAFFIC], "a moved point settles it anew"
+
+
+async def test_the_part_of_an_incident_is_its_own_types() -> None:
+    async with running(MemoryJournal(), enricher=enricher()) as handler:
+        whole = await received(handler, lon=121.6, org_code=None, incident_type="theft")
+        await handler.handle(c.Split(incident_id=whole, text="and a crash", incident_type="traffic_accident", lon=121.5, lat=29.87), DESK)
+        await handler.handle(c.Split(incident_id=whole, text="and another theft", lon=121.5, lat=29.87), DESK)
+        parts = {one.text: one.org_code for one in handler.picture.incidents.values() if one.split_from == whole}
+        assert parts == {"and a crash": TRAFFIC, "and another theft": WEST}
 
 
 async def test_who_names_an_organisation_or_no_place_keeps_it() -> None:
@@ -103,3 +133,25 @@ async def test_moving_the_point_promises_again_to_those_on_their_way() -> None:
 async def test_a_point_that_is_none_is_left_to_the_rules() -> None:
     command = c.ReceiveIncident(incident_type="theft", grade=Grade.URGENT, lon=math.nan, lat=29.0)
     assert await enricher().enrich(command, Node().picture, None) is command
+
+
+async def test_an_incident_goes_up_to_whoever_stands_above_its_owner() -> None:
+    async with running(MemoryJournal(), enricher=enricher()) as handler:
+        incident_id = await received(handler, org_code=access_world.STATION)
+        await handler.handle(c.Escalate(incident_id=incident_id, text="看一下"), DESK)
+        assert handler.picture.incidents[incident_id].escalated_to == access_world.COUNTY
+        await handler.handle(c.Escalate(incident_id=incident_id, text="再看", to_org_code="3302"), DESK)
+        assert handler.picture.incidents[incident_id].escalated_to == access_world.CITY
+        with pytest.raises(RuleViolation, match=f"{access_world.OTHER} is not above {access_world.STATION}; escalate to"):
+            await handler.handle(c.Escalate(incident_id=incident_id, text="x", to_org_code=access_world.OTHER), DESK)
+        with pytest.raises(NotFound, match="nowhere"):
+            await handler.handle(c.OfferHandover(incident_id=incident_id, to_org_code="nowhere"), DESK)
+
+
+async def test_a_disposition_must_be_in_the_table() -> None:
+    async with running(MemoryJournal(), enricher=enricher()) as handler:
+        incident_id = await received(handler)
+        with pytest.raises(RuleViolation, match="There is no disposition 'mediated'; name one of settled, "):
+            await handler.handle(c.Close(incident_id=incident_id, disposition="mediated"), DESK)
+        await handler.handle(c.Close(incident_id=incident_id, disposition="settled"), DESK)
+        assert not handler.picture.incidents[incident_id].is_open
