@@ -39,6 +39,7 @@ from geodata.basemap import BaseMap
 from geodata.city import City, open_city
 from geodata.jurisdictions import Jurisdictions
 from geodata.places import load_places
+from geodata.responsibility import Responsibility
 from geodata.snapping import OffNetwork
 from geodata.travel import TravelTimes
 from operations.accounts import AccountError, Accounts
@@ -155,7 +156,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     targets = load_targets(city.folder / "targets.toml")
     authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])
     jurisdictions = Jurisdictions.of(city)
-    enricher = Enricher(jurisdictions, Areas(city.graph), organisations, codes, RoadPromises(travel), positions)
+    responsibility = Responsibility.of_city(city, jurisdictions, codes.type_by_id)
+    enricher = Enricher(responsibility, Areas(city.graph), organisations, codes, RoadPromises(travel), positions)
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history = History(journal)
     tracks = TrackStore(settings.data / "tracks")
@@ -203,6 +205,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         travel=travel,
         places=load_places(city.folder / "places.npz"),
         targets=targets,
+        responsibility=responsibility,
         handler=handler,
         personal=PersonalData(history, authority, AuditLog(engine), clock),
         history=history,

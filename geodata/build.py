@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import shapely
 from shapely.geometry import box, mapping
@@ -22,6 +23,7 @@ from geodata.components import component_figures
 from geodata.graph_build import build_graph
 from geodata.places import save_places
 from geodata.places_build import build_places
+from geodata.responsibility import FILE_NAME
 from geodata.source import CitySource
 from geodata.street_layout import lay_out_streets
 from geodata.streets import StreetGraph, save_graph
@@ -94,6 +96,7 @@ def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, b
     bounds = _bounds(source, graph)
     boundary = source.boundary if source.boundary is not None else box(*bounds)
     _write_organisations(source, work)
+    _write_responsibility(source, work)
     elements = _write_elements(source, work)
     _write_json(work / "boundary.geojson", {"type": "Feature", "properties": {"name": source.name}, "geometry": mapping(boundary)})
     figures = {
@@ -165,6 +168,15 @@ def _write_organisations(source: CitySource, work: Path) -> None:
         if o.jurisdiction is not None and not o.jurisdiction.is_empty
     ]
     _write_json(work / "jurisdictions.geojson", {"type": "FeatureCollection", "features": areas})
+
+
+def _write_responsibility(source: CitySource, work: Path) -> None:
+    """No file where the territory alone decides: a city adds its own."""
+    rules = [msgspec.to_builtins(rule) for rule in source.responsibility]
+    # A JSON string, or a list of strings or numbers, is the same in TOML.
+    texts = ["[[rule]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in rule.items() if value) for rule in rules]
+    if texts:
+        (work / FILE_NAME).write_text("\n".join(texts), encoding="utf-8")
 
 
 def _write_elements(source: CitySource, work: Path) -> dict[str, int]:

@@ -4,6 +4,7 @@ city.toml            name, code, time zone, datum, extent, whether the streets a
 graph/*.npy          the street graph (`geodata.streets`), memory-mapped
 base.pmtiles         vector base map, zoom 6–14
 organisations.json   the organisation tree;  jurisdictions.geojson  their areas
+responsibility.toml  exceptions from the areas (`geodata.responsibility`), where the source has any
 elements/*.geojson   catalogue elements the source knew, one file an element
 places.npz           the place index (`geodata.places`)
 boundary.geojson     outline

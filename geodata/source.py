@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from geodata.responsibility import Rule
+
 
 @dataclass(frozen=True)
 class SourceWay:
@@ -100,6 +102,8 @@ class CitySource:
     organisations: list[SourceOrganisation]
     # (Multi)Polygon of the city; None: the extent of the streets is used.
     boundary: BaseGeometry | None = None
+    # Exceptions from the territory's responsibility.
+    responsibility: list[Rule] = field(default_factory=list)
     # Tags of the few nodes that matter to a street: barriers (`barrier=…`) and named crossings (`junction=yes`).
     node_tags: dict[int, dict[str, str]] = field(default_factory=dict)
     # What was met while reading, by reason: `way_with_missing_nodes`, `restriction_with_missing_way`, …

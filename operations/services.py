@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from geodata.basemap import BaseMap
     from geodata.city import City
     from geodata.places import PlaceIndex
+    from geodata.responsibility import Responsibility
     from geodata.travel import TravelTimes
     from operations.accounts import Accounts
     from operations.authority import Authority
@@ -50,6 +51,7 @@ class Services:
     travel: TravelTimes
     places: PlaceIndex
     targets: Targets  # how long each step of the loop may take
+    responsibility: Responsibility  # who is responsible for which type where
     handler: Handler  # commands in, events out; owns the live picture (`handler.picture`)
     personal: PersonalData  # callers and uploads, as an actor may see them; every look is written down
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past

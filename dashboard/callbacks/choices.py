@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from dashboard.callbacks.selection import responsible_for
 from dashboard.i18n import SERVICES
 from dashboard.layouts.facts import Facts
 from dispatch.model import Actor, Incident
@@ -84,14 +85,16 @@ def _incident_label(incident: Incident, other: Incident, facts: Facts) -> str:
 
 
 def _organisations(services: Services, actor: Actor, incident: Incident, facts: Facts) -> Options:
-    """Who could own it: the reader's own organisation, which takes it over at once; the owner's neighbours in the tree; the rest."""
+    """Who could own it: whom type and place make responsible; the reader's own organisation, which takes it over at once; the owner's
+    neighbours in the tree; the rest."""
     tree, today, owner = services.organisations, services.clock.now().date(), incident.org_code
     codes = [one.code for one in tree.all() if tree.get(one.code, today) is not None]
     parent = next(iter(tree.ancestors(owner, today)), None)
     above = [] if parent is None else [parent]
     siblings = [code for code in codes if parent is not None and tree.ancestors(code, today)[:1] == (parent,)]
     below = [code for code in codes if tree.ancestors(code, today)[:1] == (owner,)]
-    ordered = dict.fromkeys([actor.org_code, *above, *siblings, *below, *codes])
+    responsible = responsible_for(services, incident)
+    ordered = dict.fromkeys([*([responsible.code] if responsible else []), actor.org_code, *above, *siblings, *below, *codes])
     return [
         {"label": _organisation_label(code, actor, facts), "value": code}
         for code in ordered

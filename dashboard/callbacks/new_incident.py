@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, words_of
 from dashboard.callbacks.place import register_place
 from dispatch.commands import Caller, ReceiveIncident
-from dispatch.errors import DispatchError
-from dispatch.model import Grade
+from dispatch.errors import DispatchError, NotPermitted
+from dispatch.model import Actor, Grade
 
 if TYPE_CHECKING:
+    from operations.handle import Outcome
     from operations.services import Services
 
 
@@ -78,8 +80,20 @@ def register(app: Dash, services: Services) -> None:
             channel="desk",
         )
         try:
-            outcome = await services.handler.handle(command, actor_of_callback(app, page), f"{key}:{clicks}" if key else None)
+            outcome = await receive(services, actor_of_callback(app, page), command, f"{key}:{clicks}" if key else None)
         except DispatchError as refused:
             return (words.refusal(refused), *(no_update,) * 6)
         said = {"kind": "good", "text": words("Recorded.")}
         return "", True, said, {"kind": "incident", "incident_id": outcome.incident_id}, "", None, None
+
+
+async def receive(services: Services, actor: Actor, command: ReceiveIncident, key: str | None) -> Outcome:
+    """Record the call. Where type and place make an organisation responsible that the actor doesn't command for, the first receiver
+    acts all the same: the incident is its own until it is handed over. Raises DispatchError.
+    """
+    try:
+        return await services.handler.handle(command, actor, key)
+    except NotPermitted as refused:
+        if refused.rule != "outside-scope":
+            raise
+    return await services.handler.handle(msgspec.structs.replace(command, org_code=actor.org_code), actor, key)

@@ -13,6 +13,7 @@ from dashboard.layouts.due import what_is_due
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.parts import empty
+from dashboard.layouts.responsibility import belongs_elsewhere
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
 from dashboard.layouts.unit import unit_card
@@ -20,6 +21,7 @@ from dispatch.errors import Unavailable
 from dispatch.model import Actor, Incident
 
 if TYPE_CHECKING:
+    from geodata.responsibility import Answer
     from operations.services import Services
 
 Panel = tuple[Any, Any, dict[str, Any]]  # children above the scene, below it, and what is shown
@@ -83,9 +85,22 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
         caller = " ".join(part for part in (known.name, known.number) if part) if known else ""
     except Unavailable as refused:
         caller = facts.words.refusal(refused)
-    above = [incident_head(incident, facts, caller), what_is_due(incident, facts), actions(incident, facts), assignments(incident, facts)]
+    above = [
+        incident_head(incident, facts, caller),
+        what_is_due(incident, facts),
+        *belongs_elsewhere(incident, responsible_for(services, incident), facts),
+        actions(incident, facts),
+        assignments(incident, facts),
+    ]
     below = [uploads(recorded, facts), timeline(recorded, facts)]
     return above, below, {"incident": incident_id, "version": incident.version}
+
+
+def responsible_for(services: Services, incident: Incident) -> Answer | None:
+    """Whom type and place make responsible; None while the place is unknown."""
+    if incident.lon is None or incident.lat is None:
+        return None
+    return services.responsibility.of(incident.incident_type, incident.lon, incident.lat)
 
 
 def _unit(services: Services, actor: Actor, unit_id: str, facts: Facts) -> Any:

@@ -23,6 +23,7 @@ from geodata.demo.features import make_features
 from geodata.demo.ground import PROJECTION, read_ground
 from geodata.demo.kerbs import make_beats, make_kerbs
 from geodata.demo.network import make_network
+from geodata.demo.responsibility import make_responsibility
 from geodata.demo.skeleton import make_skeleton
 from geodata.demo.stations import CITY_CODE, make_organisations
 from geodata.source import CitySource, SourceElement
@@ -81,6 +82,7 @@ def demo_source(seed: int = DEMO_SEED, *, block_scale: float = 1.0) -> CitySourc
         elements=_elements(around),
         organisations=organisations,
         boundary=ground.city_outline,
+        responsibility=make_responsibility(organisations, skeleton.expressways),
         read=Counter(nodes=len(lon), ways=len(network.ways), restrictions=len(network.restrictions)),
     )
 

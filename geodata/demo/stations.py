@@ -9,9 +9,10 @@ from geodata.osm_organisations import nearest_cells
 from geodata.source import SourceOrganisation
 
 CITY_CODE = "330200000000"
+TRAFFIC_DIGITS = "910000"
 _BRIGADES = (
     # last six digits of the code, Chinese, English, metres east and north of the seat
-    ("910000", "交警", "Traffic Police", -420.0, 260.0),
+    (TRAFFIC_DIGITS, "交警", "Traffic Police", -420.0, 260.0),
     ("920000", "特警", "Special Police", 380.0, -310.0),
 )
 

@@ -16,6 +16,7 @@ from geodata.city import CityError, open_city
 from geodata.city_info import city_info
 from geodata.osm import read_osm
 from geodata.places import load_places
+from geodata.responsibility import FILE_NAME, Kind, Rule, load_rules
 from geodata.source import CitySource, SourceElement, SourceOrganisation
 from tests.geodata.sources import ban, city_source, way
 
@@ -62,6 +63,19 @@ def test_a_built_city_opens_with_all_its_parts(tmp_path: Path) -> None:
     shares = [share for _, share in heard]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
+
+
+def test_rules_of_responsibility_are_written_as_they_are_read(tmp_path: Path) -> None:
+    outline, hole = ((121.54, 29.86), (121.56, 29.86), (121.56, 29.88)), ((121.55, 29.861), (121.555, 29.861), (121.555, 29.863))
+    rules = [
+        Rule(Kind.PORT, areas=((outline, hole),), within=("330203000100",), organisations=("330200000000",)),
+        Rule(Kind.TERRITORY, types=("theft", "fire")),
+    ]
+    build_city(source(responsibility=rules), tmp_path / "city")
+    build_city(source(), tmp_path / "without")
+    parents = {o["code"]: o["parent"] for o in open_city(tmp_path / "city").organisations()}
+    assert load_rules(tmp_path / "city" / FILE_NAME, parents, {"theft", "fire"}) == tuple(rules)
+    assert not (tmp_path / "without" / FILE_NAME).exists()
 
 
 def test_graph_is_mapped_as_it_was_built(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 import shutil
@@ -21,8 +22,12 @@ from shapely.geometry import Point
 
 import geodata.demo
 from dispatch.catalogue import load_catalogue
+from dispatch.codes import load_codes
+from geodata.build import _write_organisations, _write_responsibility
 from geodata.demo import _version_of, demo_source, demo_version
-from geodata.demo.ground import DATA, Ground, read_features, read_ground, to_metres
+from geodata.demo.ground import DATA, PROJECTION, Ground, read_features, read_ground, to_metres
+from geodata.jurisdictions import Jurisdictions
+from geodata.responsibility import FILE_NAME, Answer, Kind, Responsibility, load_rules
 from geodata.source import CitySource, SourceWay
 
 NOT_FOR_CARS = {"pedestrian", "footway"}
@@ -63,6 +68,7 @@ def fingerprint(source: CitySource) -> str:
         digest.update(repr((feature.layer, feature.kind, feature.name, feature.rank)).encode() + feature.geometry.wkb)
     for o in source.organisations:
         digest.update(repr((o.code, o.name, o.lon, o.lat)).encode() + (o.jurisdiction.wkb if o.jurisdiction else b""))
+    digest.update(repr(source.responsibility).encode())
     return digest.hexdigest()
 
 
@@ -293,3 +299,44 @@ def test_districts_share_their_borders(ground: Ground) -> None:
     outlines = np.array([district.outline for district in ground.districts])
     assert len(outlines) == 10
     assert shapely.coverage_is_valid(outlines)
+
+
+@pytest.fixture(scope="module")
+def responsibility(source: CitySource, tmp_path_factory: pytest.TempPathFactory) -> Responsibility:
+    """By the table as it stands in the built folder."""
+    folder = tmp_path_factory.mktemp("demo")
+    _write_organisations(source, folder)
+    _write_responsibility(source, folder)
+    rows, areas = (json.loads((folder / name).read_text()) for name in ("organisations.json", "jurisdictions.geojson"))
+    parents = {row["code"]: row["parent"] for row in rows}
+    rules = load_rules(folder / FILE_NAME, parents, {kind.id for kind in load_codes().incident_type})
+    return Responsibility(Jurisdictions(rows, areas, PROJECTION), rules, parents)
+
+
+@pytest.mark.parametrize(
+    ("incident_type", "point", "code", "kind"),
+    [
+        ("traffic_accident", (121.5437, 29.8706), "330203910000", Kind.TRAFFIC),  # 海曙
+        ("traffic_injury", (121.5800, 29.8800), "330212910000", Kind.TRAFFIC),  # 鄞州
+        ("drunk_driving", (121.4060, 29.6600), "330213910000", Kind.TRAFFIC),  # 奉化
+    ],
+)
+def test_accidents_are_the_traffic_brigades(
+    responsibility: Responsibility, incident_type: str, point: tuple[float, float], code: str, kind: Kind
+) -> None:
+    assert responsibility.of(incident_type, *point) == Answer(code, kind)
+    assert responsibility.of("theft", *point).kind == Kind.TERRITORY
+
+
+def test_accidents_on_motorways_are_the_citys_traffic_division(source: CitySource, responsibility: Responsibility) -> None:
+    on_motorways = {node for way in source.ways if way.tags["highway"] == "motorway" for node in way.nodes}
+    beside = {node for way in source.ways if way.tags["highway"] == "residential" for node in way.nodes} - on_motorways
+
+    def answers(nodes: set[int], incident_type: str) -> Counter[Answer | Kind]:
+        points = [(float(source.node_lon[n - 1]), float(source.node_lat[n - 1])) for n in sorted(nodes)[::20]]
+        return Counter(responsibility.of(incident_type, *point).kind for point in points)
+
+    assert set(answers(on_motorways, "traffic_accident")) == {Kind.EXPRESSWAY}
+    assert set(answers(on_motorways, "theft")) == {Kind.TERRITORY}
+    of_streets = answers(beside, "traffic_accident")
+    assert of_streets[Kind.TRAFFIC] > 0.99 * of_streets.total()
