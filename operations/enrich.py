@@ -155,8 +155,9 @@ class Enricher:
 
 def _type_of(command: ReceiveIncident | Locate | Split, incident: Incident | None) -> str:
     """Of the incident that the command makes or moves. Empty when there is none: the command is refused anyhow."""
-    named = None if isinstance(command, Locate) else command.incident_type
-    return named if named is not None else incident.incident_type if incident is not None else ""
+    if not isinstance(command, Locate) and command.incident_type is not None:
+        return command.incident_type
+    return incident.incident_type if incident is not None else ""
 
 
 class Unenriched:
