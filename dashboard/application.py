@@ -22,6 +22,7 @@ from dashboard.style import add_style
 from dashboard.theme import THEMES, css_variables
 from dashboard.tiles import add_tiles
 from geodata.jurisdictions import Bounds, area_bounds
+from operations.authority import within
 
 if TYPE_CHECKING:
     from dispatch.model import Actor
@@ -90,14 +91,16 @@ def _page_of_request(app: Dash, services: Services, areas: Mapping[str, Bounds])
     request = app.backend.request_adapter()
     actor = request.context.visitor.actor
     language, theme = request.cookies.get(LANGUAGE_COOKIE, "en"), request.cookies.get(THEME_COOKIE, "dark")
+    # The layout is asked for by a request of its own; the page it is for stands in the referrer.
+    desk = _desk(services, actor, request.headers.get("referer", ""), areas)
     return Page(
         words=words_in(language if language in LANGUAGES else "en"),
         theme=theme if theme in THEMES else "dark",
         actor_name=actor.name,
         role=actor.role,
         demo=services.demo,
-        # The layout is asked for by a request of its own; the page it is for stands in the referrer.
-        desk=_desk(services, actor, request.headers.get("referer", ""), areas),
+        desk=desk,
+        own=services.authority.visible_orgs(within(actor, desk.code) if desk else actor),
     )
 
 

@@ -27,3 +27,4 @@ class Page:
     role: str
     demo: bool
     desk: Desk | None = None  # None: the account's own scope
+    own: frozenset[str] = frozenset()  # organisations whose incidents are the reader's own; others' are seen when shared or offered

@@ -85,6 +85,7 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
     return {
         "lang": words.language,
         "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
+        "own": sorted(page.own),
         "words": client_words(words.language),
         "time_zone": services.city.time_zone,
         "marks": client_marks(),

@@ -88,6 +88,20 @@ def test_the_other_stations_incidents_and_plain_clothes_are_not_there(station: V
     expect(city.page.locator("[data-grade-count='3']").first).to_have_text("2")
 
 
+def test_ones_own_come_before_what_is_shared(station: Visitor, desk: DeskServer) -> None:
+    desk.handle(RegisterUnit(unit_id="west-lent", callsign="west-lent", kind=UnitKind.PATROL_CAR, org_code=WEST))
+    lent = call(desk, "east", "suspicious_person", grade=2)
+    desk.handle(Push(incident_id=lent, unit_ids=("west-lent",)))
+    own = call(desk, "west", "assault", grade=2)
+    minor = call(desk, "west", "help", grade=4)
+    rows = "[...document.querySelectorAll('#queue .ag-center-cols-container .ag-row')]"
+    in_order = f"{rows}.sort((a, b) => a.getAttribute('row-index') - b.getAttribute('row-index'))"
+    named = f"{in_order}.map((row) => row.querySelector('.card strong').innerText)"
+    wanted = "Assault,Suspicious person,Call for help"  # the shared one is older, and as urgent as the first
+    station.until(f"{named}.filter((name) => '{wanted}'.includes(name)).join() === '{wanted}'")
+    assert station.knows(f"[{', '.join(map(stage_of, (lent, own, minor)))}]") == ["pushed", "received", "received"]
+
+
 def test_the_address_is_the_state_also_in_the_other_language(station: Visitor, desk: DeskServer) -> None:
     station.page.locator(".card:has-text('Theft')").click()
     station.page.wait_for_selector("#panel-body h2:has-text('Theft')")

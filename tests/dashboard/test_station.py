@@ -157,6 +157,13 @@ def test_a_desk_without_an_area_looks_at_that_of_the_level_above(city: ApiCity) 
     assert nowhere.bounds == city.services.city.bounds
 
 
+def test_the_page_knows_whose_incidents_are_its_own(browser: Browser) -> None:
+    """Those of others are seen when a crew of its own is on them: the queue puts them after."""
+    assert set(stores(browser.layout())["config"]["own"]) == {CITY, COUNTY, WEST, EAST}
+    assert stores(browser.layout(f"http://city.test/station/{WEST}"))["config"]["own"] == [WEST]
+    assert stores(browser.layout("", WEST))["config"]["own"] == [WEST]
+
+
 def test_a_short_code_stands_for_the_full_one(browser: Browser) -> None:
     assert stores(browser.layout("http://city.test/station/330203"))["config"]["desk"] == COUNTY
 

@@ -10,14 +10,19 @@ let filter = "open";
 
 const seconds = (iso) => Date.parse(iso) / 1000;
 
-// Most urgent first, oldest first within a grade: the same order as everywhere.
+// Most urgent first; within a grade one's own before those that are shared or offered; then the oldest.
+function rank(incident) {
+  const isOwn = state.config.own.includes(incident.org_code);
+  return incident.grade * 1e11 + (isOwn ? 0 : 5e10) + seconds(incident.received_at);
+}
+
 function row(incident) {
   const active = incident.assignments.filter((one) => !["released", "recalled", "refused"].includes(one.stage));
   const selected = state.selection?.kind === "incident" && state.selection.incident_id === incident.incident_id;
   return {
     face: `${incident.version}:${selected}`,
     incident_id: incident.incident_id,
-    order: incident.grade * 1e11 + seconds(incident.received_at),
+    order: rank(incident),
     grade: incident.grade,
     number: incident.number,
     type: state.config.types[incident.incident_type] || incident.incident_type,
