@@ -91,6 +91,7 @@ CHANNELS = {
     "desk": pgettext("channel", "desk"),
     "api": pgettext("channel", "API"),
     "feed": pgettext("channel", "feed"),
+    "system": pgettext("channel", "system"),
 }
 # Other services that a desk calls or diverts to, by the name they have in the journal.
 SERVICES = {
@@ -120,6 +121,7 @@ REFUSALS = {
     "assignment-ended": pgettext("refusal", "The unit is no longer on this incident"),
     "before-push": pgettext("refusal", "The time is before the push"),
     "disposition-missing": pgettext("refusal", "An outcome is missing"),
+    "escalation-target": pgettext("refusal", "It does not stand above the owner"),
     "handover-target": pgettext("refusal", "It belongs to that organisation already"),
     "implausible-time": pgettext("refusal", "The time can't be right"),
     "incident-ended": pgettext("refusal", "The incident is over"),

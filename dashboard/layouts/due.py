@@ -56,7 +56,7 @@ def _to_be_called(one: Assignment, facts: Facts) -> html.Span:
         [
             html.B(facts.callsign(one.unit_id)),
             html.Span(words("radio group {group}", group=group) if group else words("no radio group on record")),
-            html.Span([words("pushed "), age_of(one.pushed_at), words(" ago")]),
+            html.Span([words("for "), age_of(one.pushed_at)]),
         ],
         className="to-be-called",
         hidden=facts.now < since,
@@ -103,8 +103,7 @@ def _alarm(incident: Incident, facts: Facts) -> list[html.Div]:
     words = facts.words
     told = dict.fromkeys(facts.organisation_name(miss.org_code) for miss in late)
     said = [
-        html.Strong(words("Alarm")),
-        html.Span(_late(late, incident, facts)),
+        html.Span([html.Strong(words("Alarm")), _late(late, incident, facts)]),
         html.Span(words("told: {names}", names=", ".join(told)), className="muted"),
     ]
     take = press_button(
@@ -117,7 +116,7 @@ def _supervised(incident: Incident, facts: Facts) -> list[html.Div]:
     late = supervised(incident)
     if not late:
         return []
-    said = [html.Strong(facts.words("Supervision")), html.Span(_late(late, incident, facts))]
+    said = html.Span([html.Strong(facts.words("Supervision")), _late(late, incident, facts)])
     return [_line("supervise", said, [], "supervised")]
 
 

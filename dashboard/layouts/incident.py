@@ -187,7 +187,7 @@ def _badges(incident: Incident, one: Assignment, facts: Facts) -> list[html.Span
     words = facts.words
     badges = []
     if incident.lead is one:
-        badges.append(html.Span(words("Responsible crew"), className="pill lead", title=words("Only its feedback can lead to closing")))
+        badges.append(html.Span(words("Lead"), className="pill lead", title=words("The responsible crew: only its feedback can lead to closing")))
     if one.auxiliary:
         badges.append(
             html.Span(words("Auxiliary"), className="pill", title=words("Auxiliary officers alone: may begin, is never responsible"))

@@ -64,7 +64,7 @@ def _of_sending(body: e.AnyEvent, unit: str, crews: dict[str, str], facts: Facts
         case e.UnitReleased():
             return _with(words("{unit} released", unit=unit), body.reason)
         case e.LeadNamed():
-            return _with(words("{unit} made responsible", unit=unit), body.text)
+            return _with(words("{unit} made the lead", unit=unit), body.text)
         case e.ServiceCalled():
             return _with(words("{service} called", service=unit), body.text)
         case e.RepushStopped():

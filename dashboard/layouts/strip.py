@@ -20,12 +20,13 @@ def strip(city: City, page: Page) -> html.Header:
     """The whole strip."""
     words = page.words
     shown = page.desk or city
+    name = words.pick(shown.name, shown.name_en)
     return html.Header(
         [
             html.Div([html.Span(className="logo"), html.Strong("联动" if words.language == "zh" else "Liandong")], className="brand"),
             html.Div(
-                [html.Strong(words.pick(shown.name, shown.name_en)), html.Span(id=ids.CLOCK_DATE, className="muted")],
-                className="city",
+                [html.Strong(name, title=name), html.Span(id=ids.CLOCK_DATE, className="muted")],
+                className="city desk" if page.desk else "city",
             ),
             html.Div(html.Time(id=ids.CLOCK_TIME), id=ids.CLOCK, title=words("City time, {zone}", zone=city.time_zone)),
             _grades(page),
@@ -87,7 +88,7 @@ def _units(page: Page) -> html.Div:
         )
     counts.append(
         html.Span(
-            [html.Span("/", className="name"), html.B("0", **{"data-unit-total": ""})],
+            [html.Span("/", className="of"), html.B("0", **{"data-unit-total": ""})],
             className="figure total",
             title=words("Units in all"),
         )

@@ -63,7 +63,7 @@ def test_a_push_that_has_not_arrived_names_the_radio_group(city: ApiCity) -> Non
     early, after = (what_is_due(incident, facts_at(city, incident, UNDELIVERED_AFTER + timedelta(seconds=s))) for s in (-1, 1))
     crews = [named(due, "to-be-called") for due in (early, after)]
     assert [[crew.hidden for crew in two] for two in crews] == [[True, True], [False, False]]
-    assert words_in(crews[1][0]).startswith("radio 1 radio group West 1 pushed")
+    assert words_in(crews[1][0]).startswith("radio 1 radio group West 1 for")
     instant = float(getattr(crews[1][0], "data-from"))
     assert instant == (incident.assignments[0].pushed_at + UNDELIVERED_AFTER).timestamp()
 

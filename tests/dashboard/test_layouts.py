@@ -139,8 +139,8 @@ def test_crews_are_told_apart(city: ApiCity) -> None:
         assignments(msgspec.structs.replace(found, assignments=because), facts_for(city.services, COMMANDER, PAGE)).children[1:], "Div"
     )
     said = {name: words_in(next(row for row in rows if name in words_in(row))) for name in ("HELPER", "LEAD", "LATE", "Ambulance 120")}
-    assert ["Responsible crew" in said[name] for name in said] == [False, True, False, False]
-    assert ["Make responsible" in said[name] for name in said] == [False, False, True, False]
+    assert ["Lead" in said[name] for name in said] == [False, True, False, False]
+    assert ["Make lead" in said[name] for name in said] == [False, False, True, False]
     assert "Auxiliary" in said["HELPER"]
     assert "because LEAD did not answer" in said["LATE"]
     assert "By telephone" in said["Ambulance 120"]

@@ -30,7 +30,10 @@ export function startAlarm() {
   const button = document.getElementById("sound-switch");
   button.addEventListener("click", () => {
     localStorage.setItem(ALLOWED, allowed() ? "off" : "on");
-    if (allowed()) play(TONES[4]); // so that one knows it can be heard
+    if (allowed()) {
+      wake(button);
+      play(TONES[4]); // so that one knows it can be heard
+    }
     draw(button);
     look();
   });
