@@ -157,7 +157,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])
     jurisdictions = Jurisdictions.of(city)
     responsibility = Responsibility.of_city(city, jurisdictions, codes.type_by_id)
-    enricher = Enricher(responsibility, Areas(city.graph), organisations, codes, RoadPromises(travel), positions)
+    enricher = Enricher(responsibility, Areas(city.graph), organisations, codes, RoadPromises(travel), positions, authority.in_scope)
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history = History(journal)
     tracks = TrackStore(settings.data / "tracks")

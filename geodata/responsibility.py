@@ -78,6 +78,10 @@ class Responsibility:
         parents: dict[str, str | None] = {row["code"]: row["parent"] for row in rows}
         return cls(jurisdictions, load_rules(city.folder / FILE_NAME, parents, incident_types), parents)
 
+    def territory(self, lon: float, lat: float) -> str:
+        """Code of whoever's area the point lies in, whatever happens there."""
+        return self._jurisdictions.locate(lon, lat).code
+
     def of(self, incident_type: str, lon: float, lat: float) -> Answer:
         """Who is responsible for an incident of this type at this point."""
         territory = self._jurisdictions.locate(lon, lat)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -14,7 +14,7 @@ from dispatch.codes import Codes
 from dispatch.commands import Close, Command, Escalate, Locate, OfferHandover, Push, Reassign, ReceiveIncident, Reinforce, Repush, Split
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.events import Promise
-from dispatch.model import Area, AssignmentStage, Incident, UnitKind
+from dispatch.model import Actor, Area, AssignmentStage, Incident, UnitKind
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from geodata.datum import UnknownDatum, to_wgs84
@@ -33,6 +33,8 @@ class Responsibility(Protocol):
     """Who is responsible for a type of incident at a point; `geodata.responsibility.Responsibility`."""
 
     def of(self, incident_type: str, lon: float, lat: float) -> HasCode: ...
+
+    def territory(self, lon: float, lat: float) -> str: ...
 
 
 class Areas(Protocol):
@@ -71,18 +73,21 @@ class Enricher:
         codes: Codes,
         road_times: RoadTimes,
         positions: UnitPositions,
+        in_scope: Callable[[Actor, str], bool],
     ) -> None:
+        """`in_scope`: whether the actor commands for an organisation."""
         self._responsibility = responsibility
         self._areas = areas
         self._organisations = organisations
         self._codes = codes
         self._road_times = road_times
         self._positions = positions
+        self._in_scope = in_scope
 
-    async def enrich(self, command: Command, picture: OperatingPicture, incident: Incident | None) -> Command:
+    async def enrich(self, command: Command, actor: Actor, picture: OperatingPicture, incident: Incident | None) -> Command:
         """`incident` is the one the command names. Raises RuleViolation for an unknown datum or code, NotFound for an organisation."""
         if isinstance(command, ReceiveIncident | Locate | Split):
-            command = self._placed(command, incident)  # a tenth of a millisecond at most: not worth a thread
+            command = self._placed(command, actor, incident)  # a tenth of a millisecond at most: not worth a thread
         match command:
             case Close(disposition=disposition) if disposition.strip():
                 self._require_disposition(disposition)
@@ -121,7 +126,9 @@ class Enricher:
         except ValueError as error:
             raise NotFound("unknown-organisation", f"There is no such organisation: {error}.") from None
 
-    def _placed(self, command: ReceiveIncident | Locate | Split, incident: Incident | None) -> ReceiveIncident | Locate | Split:
+    def _placed(
+        self, command: ReceiveIncident | Locate | Split, actor: Actor, incident: Incident | None
+    ) -> ReceiveIncident | Locate | Split:
         lon, lat = command.lon, command.lat
         if lon is None or lat is None or not (abs(lon) <= 180 and abs(lat) <= 90):
             return command  # no point, or one that decide refuses
@@ -131,6 +138,10 @@ class Enricher:
             raise RuleViolation("unknown-datum", str(error)) from None
         lon, lat = float(lons), float(lats)
         org_code = command.org_code or self._responsibility.of(_type_of(command, incident), lon, lat).code
+        if isinstance(command, ReceiveIncident) and command.org_code is None and not self._in_scope(actor, org_code):
+            # The first receiver acts: whoever may take calls of a place takes all of them, and hands over what another answers for.
+            territory = self._responsibility.territory(lon, lat)
+            org_code = territory if self._in_scope(actor, territory) else org_code
         return msgspec.structs.replace(command, lon=lon, lat=lat, datum="wgs84", org_code=org_code, area=Area(self._areas.of(lon, lat)))
 
     async def _promises(
@@ -163,5 +174,5 @@ def _type_of(command: ReceiveIncident | Locate | Split, incident: Incident | Non
 class Unenriched:
     """Leaves commands as they are: for a journal without a city."""
 
-    async def enrich(self, command: Command, picture: OperatingPicture, incident: Incident | None) -> Command:
+    async def enrich(self, command: Command, actor: Actor, picture: OperatingPicture, incident: Incident | None) -> Command:
         return command

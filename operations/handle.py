@@ -44,7 +44,7 @@ class Authority(Protocol):
 class Enricher(Protocol):
     """Completes a command; `operations.enrich.Enricher`."""
 
-    async def enrich(self, command: Command, picture: OperatingPicture, incident: Incident | None) -> Command: ...
+    async def enrich(self, command: Command, actor: Actor, picture: OperatingPicture, incident: Incident | None) -> Command: ...
 
 
 class Handler:
@@ -105,7 +105,7 @@ class Handler:
         digest = command_digest(command)
         incident = await self._incident(command)
         self._authority.authorise_command(actor, command, self._picture, incident)
-        complete = await self._enricher.enrich(command, self._picture, incident)
+        complete = await self._enricher.enrich(command, actor, self._picture, incident)
         if complete is not command:
             self._authority.authorise_command(actor, complete, self._picture, incident)
         salt = None

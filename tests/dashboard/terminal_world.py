@@ -32,7 +32,7 @@ DESK = world.actor("operator", world.CITY)
 
 
 class NoEnricher:
-    async def enrich(self, command: Command, picture: Any, incident: Any) -> Command:
+    async def enrich(self, command: Command, actor: Any, picture: Any, incident: Any) -> Command:
         return command
 
 

@@ -12,7 +12,7 @@ from dispatch import commands as c
 from dispatch.codes import load_codes
 from dispatch.commands import Promise
 from dispatch.errors import NotFound, RuleViolation
-from dispatch.model import Grade, UnitKind, UnitStatus
+from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from operations.enrich import Enricher
 from operations.positions import PositionTable
 from storage.memory_journal import MemoryJournal
@@ -21,13 +21,17 @@ from tests.operations import access_world
 from tests.operations.handling import DESK, received, registered, running
 
 EAST, WEST, TRAFFIC = "330200000001", "330200000002", "330200910000"
+EASTERNER = Actor("east", "operator", EAST)
 
 
 class ByHalf:
     """East and west of a meridian have one organisation each, accidents one everywhere."""
 
     def of(self, incident_type: str, lon: float, lat: float) -> SimpleNamespace:
-        return SimpleNamespace(code=TRAFFIC if incident_type == "traffic_accident" else EAST if lon > 121.55 else WEST)
+        return SimpleNamespace(code=TRAFFIC if incident_type == "traffic_accident" else self.territory(lon, lat))
+
+    def territory(self, lon: float, lat: float) -> str:
+        return EAST if lon > 121.55 else WEST
 
 
 class Halves:
@@ -51,7 +55,12 @@ def enricher(**where: tuple[float, float]) -> Enricher:
     for unit_id, (lon, lat) in where.items():
         index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
         table.lon[index], table.lat[index] = lon, lat
-    return Enricher(ByHalf(), Halves(), access_world.organisations(), load_codes(), Flat(), table)
+    return Enricher(ByHalf(), Halves(), access_world.organisations(), load_codes(), Flat(), table, in_scope)
+
+
+def in_scope(actor: Actor, org_code: str) -> bool:
+    """Everybody commands everywhere, but whoever belongs to the eastern half only there."""
+    return actor.org_code != EAST or org_code == EAST
 
 
 @pytest.mark.parametrize(("lon", "org_code"), [(121.6, EAST), (121.5, WEST)])
@@ -132,7 +141,7 @@ async def test_moving_the_point_promises_again_to_those_on_their_way() -> None:
 
 async def test_a_point_that_is_none_is_left_to_the_rules() -> None:
     command = c.ReceiveIncident(incident_type="theft", grade=Grade.URGENT, lon=math.nan, lat=29.0)
-    assert await enricher().enrich(command, Node().picture, None) is command
+    assert await enricher().enrich(command, DESK, Node().picture, None) is command
 
 
 async def test_an_incident_goes_up_to_whoever_stands_above_its_owner() -> None:
@@ -155,3 +164,11 @@ async def test_a_disposition_must_be_in_the_table() -> None:
             await handler.handle(c.Close(incident_id=incident_id, disposition="mediated"), DESK)
         await handler.handle(c.Close(incident_id=incident_id, disposition="settled"), DESK)
         assert not handler.picture.incidents[incident_id].is_open
+
+
+async def test_whoever_takes_calls_of_a_place_takes_those_that_another_answers_for() -> None:
+    async with running(MemoryJournal(), enricher=enricher()) as handler:
+        for actor, lon, owner in ((DESK, 121.6, TRAFFIC), (EASTERNER, 121.6, EAST), (EASTERNER, 121.5, TRAFFIC)):
+            accident = c.ReceiveIncident(incident_type="traffic_accident", grade=Grade.ORDINARY, lon=lon, lat=29.87)
+            outcome = await handler.handle(accident, actor)
+            assert handler.picture.incidents[outcome.incident_id or ""].org_code == owner
