@@ -30,6 +30,7 @@ JUDGED = frozenset({"review", "return", "close", "divert", "mark_invalid", "canc
 ON_THE_RADIO = frozenset({"acknowledge", "depart", "arrive", "feedback", "refuse", "clear"})
 # The field that a choice fills.
 CHOSEN_FIELD = {"close": "disposition", "divert": "to", "call_service": "service", "merge": "into", "offer_handover": "to_org_code"}
+UNFORESEEN = frozenset({"offer_handover"})  # choices of which none is so likely that it may stand there by itself
 LONG_LIST = 10  # options that are searched rather than read
 
 Said = dict[str, str]  # {"kind": "good" | "bad", "text": …}
@@ -65,7 +66,7 @@ def register(app: Dash, services: Services) -> None:
         options = choices(services, actor, pressed["command"], incident, facts)
         if options == []:
             return ({"kind": "bad", "text": facts.words("There is nothing to choose from.")}, *(no_update,) * 9)
-        first = options[0]["value"] if options else None
+        first = options[0]["value"] if options and pressed["command"] not in UNFORESEEN else None
         is_long = len(options or ()) > LONG_LIST
         asked = question(pending, facts), options or [], first, is_long, options is None, hint(pressed["command"], facts)
         return no_update, False, *asked, "", pending

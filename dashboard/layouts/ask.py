@@ -18,7 +18,14 @@ def ask(page: Page) -> html.Div:
                 html.H2(id=ids.ASK_TITLE),
                 html.P(id=ids.ASK_HINT, className="muted"),
                 html.Div(
-                    dcc.Dropdown(id=ids.ASK_CHOICE, options=[], clearable=False, searchable=False, labels=dropdown_words(words)),
+                    dcc.Dropdown(
+                        id=ids.ASK_CHOICE,
+                        options=[],
+                        clearable=False,
+                        searchable=False,
+                        labels=dropdown_words(words),
+                        placeholder=words("Choose"),
+                    ),
                     id=ids.ASK_CHOICE_BOX,
                 ),
                 dcc.Textarea(id=ids.ASK_TEXT, rows=3, maxLength=4000, placeholder=words("In words")),

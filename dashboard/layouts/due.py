@@ -101,10 +101,11 @@ def _alarm(incident: Incident, facts: Facts) -> list[html.Div]:
     if not late:
         return []
     words = facts.words
-    told = dict.fromkeys(facts.organisation_name(miss.org_code) for miss in late)
+    highest = max(miss.level for miss in late)
+    told = dict.fromkeys(facts.organisation_name(miss.org_code) for miss in late if miss.level == highest)
     said = [
         html.Span([html.Strong(words("Alarm")), _late(late, incident, facts)]),
-        html.Span(words("told: {names}", names=", ".join(told)), className="muted"),
+        html.Span(words("told up to {names}", names=", ".join(told)), className="muted"),
     ]
     take = press_button(
         [command_label("take_alarm", facts), html.Kbd("A")], "take_alarm", incident.incident_id, className="primary take-alarm"

@@ -187,7 +187,9 @@ def _badges(incident: Incident, one: Assignment, facts: Facts) -> list[html.Span
     words = facts.words
     badges = []
     if incident.lead is one:
-        badges.append(html.Span(words("Lead"), className="pill lead", title=words("The responsible crew: only its feedback can lead to closing")))
+        badges.append(
+            html.Span(words("Lead"), className="pill lead", title=words("The responsible crew: only its feedback can lead to closing"))
+        )
     if one.auxiliary:
         badges.append(
             html.Span(words("Auxiliary"), className="pill", title=words("Auxiliary officers alone: may begin, is never responsible"))
@@ -215,7 +217,7 @@ def _entries(incident: Incident, one: Assignment, facts: Facts) -> list[html.Div
     ]
     if not buttons and not others:
         return []
-    label = [html.Span(words("By telephone") if by_phone else words("By radio"), className="label")] if buttons else []
+    label = [html.Span(icon("phone" if by_phone else "radio"), className="label", title=title)] if buttons else []
     return [html.Div([*label, *buttons, *others], className="radio")]
 
 

@@ -107,7 +107,7 @@ def test_alarms_of_an_incident_are_one_line(city: ApiCity) -> None:
     misses = (late(incident, 0), late(incident, 1), late(incident, 0, 1, COUNTY))
     missed = msgspec.structs.replace(incident, misses=misses)
     due = what_is_due(missed, facts_at(city, incident, A_WHILE))
-    assert words_in(named(due, "alarm")).startswith("Alarm Acknowledge overdue (alarm 1, alarm 2) told: 西门派出所, Haishu")
+    assert words_in(named(due, "alarm")).startswith("Alarm Acknowledge overdue (alarm 1, alarm 2) told up to Haishu")
     assert commands_in(named(due, "alarm")) == [("take_alarm", "")]
     taken = msgspec.structs.replace(missed, alarm_taken=3)
     assert "Alarm" not in words_in(what_is_due(taken, facts_at(city, incident, A_WHILE)))

@@ -143,8 +143,10 @@ def test_crews_are_told_apart(city: ApiCity) -> None:
     assert ["Make lead" in said[name] for name in said] == [False, False, True, False]
     assert "Auxiliary" in said["HELPER"]
     assert "because LEAD did not answer" in said["LATE"]
-    assert "By telephone" in said["Ambulance 120"]
     assert "called" in said["Ambulance 120"]
+    told = [json.loads(getattr(button, "data-press")) for button in parts_of(rows, "Button")]
+    assert {one["channel"] for one in told if one["unit"] == "120"} == {"phone"}
+    assert {one["channel"] for one in told if one["unit"] == "lead" and one["command"] != "name_lead"} == {"radio"}
 
 
 def test_relations_to_other_incidents_are_said_in_the_head(city: ApiCity) -> None:

@@ -10,7 +10,7 @@ const unixS = (iso) => Date.parse(iso) / 1000;
 // What a card says about the time left: others who are about to be sent, else the soonest step; null when nothing is due.
 export function dueOf(incident) {
   const resend = incident.repush[0];
-  if (resend) return { at: unixS(resend.at), before: t("sent too in"), late: t("looking for another"), name: "due resend" };
+  if (resend) return { at: unixS(resend.at), before: t("next in"), late: t("looking for the next"), name: "due resend" };
   const deadline = incident.deadlines[0];
   return deadline ? { at: unixS(deadline.due_at), before: state.config.steps[deadline.step], late: t("overdue"), name: "due" } : null;
 }
