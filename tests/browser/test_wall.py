@@ -91,6 +91,7 @@ def test_a_click_selects_nothing(wall: Visitor) -> None:
 
 @pytest.mark.parametrize(("screen", "seen", "unseen"), [("map", "#map-panel", "#queue-panel"), ("queue", "#queue-panel", "#map-panel")])
 def test_each_screen_shows_its_part(wall: Visitor, screen: str, seen: str, unseen: str) -> None:
+    wall.until("liandong.basemap.map.loaded()", 60)  # a map that is left half loaded calls that an error
     wall.open(f"/wall?screen={screen}&lang=en")
     assert wall.page.locator(seen).is_visible()
     assert not wall.page.locator(unseen).is_visible()
