@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -187,7 +186,7 @@ def test_phrases_decide_how_a_character_is_read() -> None:
     assert fold("Ｇ１５ 沈海-高速") == "g15沈海高速"
 
 
-def test_a_big_city_is_searched_in_five_milliseconds() -> None:
+def test_in_a_big_city_a_name_finds_its_place_first_and_nonsense_finds_nothing() -> None:
     side = 120
     places = {r * side + c: (c * 2.0, r * 2.0) for r in range(side) for c in range(side)}
     text = "中山解放人民环城江东海曙鄞州百丈灵桥药行开明镇明车轿战船柳汀翠柏西湾通途"
@@ -199,11 +198,10 @@ def test_a_big_city_is_searched_in_five_milliseconds() -> None:
     ]
     big = index_of(city_source(places, [*rows, *columns], elements=cameras))
     assert len(big) > 30_000
-    for q in ("路", "z", "zs", "zhongshan", f"{name[3]}路{name[140]}街", "口1", "x" * 64, "没有的路名123号"):
-        took_s = []
-        for _ in range(5):
-            begin = time.perf_counter()
-            big.search(q, near=ORIGIN)
-            took_s.append(time.perf_counter() - begin)
-        # Twice the promise: the machine is shared; the best of five is what the code needs.
-        assert min(took_s) < 0.010, q
+    road, street = name[3] + "路", name[side + 20] + "街"
+    assert big.search(road, near=ORIGIN)[0].name == road
+    crossing = big.search(road + street, near=ORIGIN)[0]
+    assert (crossing.kind, road in crossing.name, street in crossing.name) == ("crossing", True, True)
+    assert f"{name[7]}口7" in {place.name for place in big.search(f"{name[7]}口7", near=ORIGIN)}
+    assert all(big.search(q, near=ORIGIN) for q in ("路", "z"))
+    assert not any(big.search(q, near=ORIGIN) for q in ("x" * 64, "没有的路名123号"))
