@@ -39,7 +39,7 @@ def positions(bench_city: BenchCity, count: int, rng: np.random.Generator) -> Po
 
 
 def moved(at: Positions, rng: np.random.Generator) -> Positions:
-    """Every unit some 12 m further, in any direction."""
+    """Every unit some 12 m off its place, in any direction: it stays beside its street, as vehicles do."""
     return at[0] + rng.normal(0, 1e-4, len(at[0])), at[1] + rng.normal(0, 1e-4, len(at[1]))
 
 
@@ -48,13 +48,13 @@ def questions(travel: TravelTimes, at: Positions, asked: list[Incident], rng: np
     units = travel.place(*at, rng.random(len(at[0])) < ON_FOOT)
     taken: dict[str, list[float]] = {"snap": [], "nearest": [], "both": []}
     for incident in asked:
-        at = moved(at, rng)
+        now = moved(at, rng)
 
         def snap(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> None:
             nonlocal units
             units = travel.move(units, lon, lat)
 
-        snap_s = harness.timed(lambda a=at: snap(*a))  # type: ignore[misc]
+        snap_s = harness.timed(lambda a=now: snap(*a))  # type: ignore[misc]
         nearest_s = harness.timed(lambda i=incident: travel.nearest(i.lon, i.lat, units, K))  # type: ignore[misc]
         taken["snap"].append(snap_s)
         taken["nearest"].append(nearest_s)
