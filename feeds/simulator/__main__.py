@@ -86,8 +86,9 @@ async def _hear_pushes(town: Town, clock: SystemClock, gateway: Socket, message:
         town.released(message["unit_id"], message["incident_id"], clock.unix_s())
     else:
         return
-    about = {key: message[key] for key in ("unit_id", "incident_id", "assignment_id")}
-    await gateway.send({"type": "delivered", **about})
+    if town.answers_for(message["unit_id"]):
+        about = {key: message[key] for key in ("unit_id", "incident_id", "assignment_id")}
+        await gateway.send({"type": "delivered", **about})
 
 
 async def _hear_incidents(town: Town, clock: SystemClock, message: dict[str, Any]) -> None:

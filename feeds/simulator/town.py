@@ -73,6 +73,11 @@ class Town:
             if not crew.hand_driven:
                 yield crew.plan.unit_id, crew.plan.registration()
 
+    def answers_for(self, unit_id: str) -> bool:
+        """Whether the crew's terminal is here. A person's phone speaks for itself: what it has not taken is not delivered."""
+        crew = self.crews.get(unit_id)
+        return crew is not None and not crew.hand_driven
+
     def pushed(self, unit_id: str, view: dict[str, Any], now_s: float) -> None:
         """A terminal shows a push; unknown units are somebody else's."""
         if unit_id in self.crews:

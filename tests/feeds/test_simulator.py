@@ -138,6 +138,7 @@ def test_a_hand_driven_crew_answers_nothing_and_drives_when_its_person_sets_out(
     run(subject, 120)
     assert crew.place(START_S + 120) == home
     assert "phone" not in dict(subject.registrations())
+    assert [subject.answers_for(unit_id) for unit_id in (next(iter(subject.crews)), "phone", "stranger")] == [True, False, False]
     subject.watch(view("en_route", unit_id="phone", stage="en_route"), START_S + 121)
     run(subject, 600, START_S + 121)
     arrived = crew.place(START_S + 721)
