@@ -12,6 +12,7 @@ function privateMap(graph) {
 
 // Resolves when plotly's map is there. Plotly draws its graph once the layout is known, so this is asked for now and then.
 export function findMap() {
+  addEventListener("unhandledrejection", forgiveMissingTile);
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
     const look = () => {
@@ -26,10 +27,15 @@ export function findMap() {
   });
 }
 
+// Plotly rejects its own promises when a tile does not come, also when the page is left while tiles are on their way. Nobody waits for
+// these promises, and a missing tile is no error here.
+function forgiveMissingTile(event) {
+  if ((event.reason?.message ?? event.reason) === "Map error.") event.preventDefault();
+}
+
 function attach(graph, map) {
   basemap.graph = graph;
   basemap.map = map;
-  // "Map error." events reject plotly's own promises and say nothing to a person; a missing tile is no error here.
   map.on("error", () => {});
   map.getCanvas().setAttribute("aria-label", "map");
   for (const name of USER_MOVES)
