@@ -143,8 +143,7 @@ class Visitor:
         self.errors: list[str] = []
         self.outside: list[str] = []
         self.requests: list[str] = []
-        # A page that is left while tiles are on their way can no longer forgive plotly the promises it rejects then.
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)) if str(error) != "Map error." else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self._note)
         answer = self.context.request.post(
             f"{server.url}/login", form={"name": name, "password": PASSWORD, "next": "/"}, headers={"Origin": server.url}, max_redirects=0
