@@ -40,11 +40,14 @@ def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts) -> html.Li:
 
 
 def uploads(recorded: list[e.Recorded], facts: Facts) -> Any:
-    """Photos are shown, videos can be played, other files fetched."""
+    """Photos are shown, videos can be played, other files fetched; who may not see evidence learns how many there are."""
     words = facts.words
     found = [one.body for one in recorded if isinstance(one.body, e.UploadAdded)]
     if not found:
         return section(words("Uploads"), empty(words("No photo, video or file yet.")), name="uploads")
+    if not facts.may("see_evidence"):
+        withheld = empty(words("Photos, videos and files are not shown to your role."))
+        return section(words("Uploads"), withheld, note=str(len(found)), name="uploads")
     return section(words("Uploads"), html.Div([_upload(body) for body in found], className="gallery"), note=str(len(found)), name="uploads")
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.i18n import PLACE_KINDS, REFUSALS, client_words, read_catalogue, words_in
+from dashboard.i18n import LANGUAGES, PLACE_KINDS, REFUSALS, client_words, read_catalogue, words_in
 from dashboard.locale.extract import missing_words, used_words
 from dispatch.catalogue import load_catalogue
 from dispatch.errors import RuleViolation
-from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
+from dispatch.model import AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_chinese_lacks_no_word() -> None:
     assert len(set(used_words())) > 150
-    assert missing_words("zh") == []
+    assert [(language, missing) for language in set(LANGUAGES) - {"en"} for missing in missing_words(language)] == []
 
 
 def test_translations_keep_the_fields() -> None:
@@ -36,7 +36,7 @@ def test_the_catalogue_has_no_word_that_is_not_used() -> None:
 def test_every_state_of_the_domain_has_a_word(language: str) -> None:
     words = words_in(language)
     said = [words.stage(s) for s in (*Stage, *AssignmentStage)] + [words.grade(g) for g in Grade]
-    said += [words.status(s) for s in UnitStatus] + [words.kind(k) for k in UnitKind]
+    said += [words.status(s) for s in UnitStatus] + [words.kind(k) for k in UnitKind] + [words.step(s) for s in Step]
     assert all(said)
     assert words.stage("en_route") != words.status("en_route") or language == "en"
 
@@ -48,6 +48,16 @@ def test_every_thing_of_the_city_that_can_be_found_has_a_word(language: str) -> 
     said = [words_in(language).place_kind(kind) for kind in (*kinds, "road", "crossing", "place", "poi", "organisation")]
     assert len(set(said)) == len(said), "two kinds have one word"
     assert [kind for kind in kinds if kind not in PLACE_KINDS] == []
+
+
+def test_every_reason_against_a_unit_is_said_in_the_readers_language() -> None:
+    source = (ROOT / "operations" / "candidates.py").read_text(encoding="utf-8")
+    against = set(re.findall(r'_reason\("(\w+)", False', source))
+    assert len(against) > 5
+    assert (
+        against - set(re.findall(r'^        "(\w+)": ', (ROOT / "dashboard" / "layouts" / "scene.py").read_text(encoding="utf-8"), re.M))
+        == set()
+    )
 
 
 def rules_of_commands() -> set[str]:

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
 import msgspec
@@ -22,7 +23,7 @@ from dashboard.layouts.login import login_page
 from dashboard.layouts.page import Page
 from dashboard.layouts.said import said
 from dashboard.layouts.shell import shell
-from dashboard.layouts.timeline import _upload
+from dashboard.layouts.timeline import _upload, uploads
 from dispatch import events
 from dispatch.decide import decide
 from dispatch.events import UploadAdded
@@ -221,6 +222,17 @@ def test_every_kind_of_upload_can_be_shown(media_type: str) -> None:
     body = UploadAdded(incident_id="i", upload_id="a" * 32, filename="<b>.x", media_type=media_type, size_bytes=2048, sha256="b" * 64)
     figure = _upload(body).to_plotly_json()
     assert "a" * 32 in json.dumps(figure, default=lambda part: part.to_plotly_json())
+
+
+def test_files_are_offered_to_nobody_who_may_not_open_them(city: ApiCity) -> None:
+    body = UploadAdded(incident_id="i", upload_id="a" * 32, filename="door.jpg", media_type="image/jpeg", size_bytes=2048, sha256="b" * 64)
+    shown = {}
+    for actor in (COMMANDER, VIEWER):
+        found = uploads([SimpleNamespace(body=body)], facts_for(city.services, actor, PAGE))  # type: ignore[list-item]
+        shown[actor.role] = json.dumps(found.to_plotly_json(), default=lambda part: part.to_plotly_json())
+    assert ["door.jpg" in text for text in shown.values()] == [True, False]
+    assert ["a" * 32 in text for text in shown.values()] == [True, False]
+    assert all('"1"' in text for text in shown.values())
 
 
 def example(kind: type[Any]) -> Any:

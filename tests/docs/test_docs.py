@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from dispatch.catalogue import load_catalogue
+from geodata.datum import DATUMS
 from operations.quality import CHECKS
+from operations.webhook_worker import DISABLED_AFTER_S
 from settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +60,17 @@ def test_every_element_of_the_catalogue_is_documented() -> None:
     catalogue = text("docs/catalogue.md")
     missing = [kind.id for kind in load_catalogue().kinds.values() if f"`{kind.id}`" not in catalogue]
     assert not missing
+
+
+def test_every_datum_is_named_wherever_they_are_listed() -> None:
+    for file in ("docs/api.md", "docs/feeds.md", "docs/glossary.md", "dashboard/api/describe.py"):
+        page = text(file).lower().replace("-", "")
+        assert [datum for datum in DATUMS if datum not in page] == [], file
+
+
+def test_the_documents_say_when_a_webhook_is_given_up() -> None:
+    assert DISABLED_AFTER_S == 3 * 86_400
+    assert "After three days of nothing but failures" in text("docs/api.md")
 
 
 def test_every_quality_check_is_documented() -> None:
