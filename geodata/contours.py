@@ -74,13 +74,13 @@ class Outline:
 
 
 def outline(
-    grid: Floats, level: float, west: float, south: float, cell_m: float, projection: LocalProjection, least_hole_m2: float
+    grid: Floats, level: float, ceiling: float, west: float, south: float, cell_m: float, projection: LocalProjection, least_hole_m2: float
 ) -> Outline:
     """What lies at or below `level` in a raster of cell centres from west, south (metres); its rim must lie above.
 
-    Simplified by half a cell at most. Holes below `least_hole_m2` are filled.
+    Cells above `ceiling` count as that much. Simplified by half a cell at most. Holes below `least_hole_m2` are filled.
     """
-    traced = trace(grid, level, _CASES)
+    traced = trace(grid, level, ceiling, _CASES)
     per_lon, per_lat = projection.metres_per_degree
     place = (west / per_lon + projection.origin_lon, south / per_lat + projection.origin_lat, cell_m / per_lon, cell_m / per_lat)
     # Simplified rings cross once in twenty times; less simplified ones hardly ever.
@@ -95,27 +95,28 @@ def outline(
 
 
 @njit(cache=True, nogil=True)
-def trace(grid: Floats, level: float, cases: NDArray[np.int8]) -> tuple[Floats, Floats, NDArray[np.int64], Ints]:
+def trace(grid: Floats, level: float, ceiling: float, cases: NDArray[np.int8]) -> tuple[Floats, Floats, NDArray[np.int64], Ints]:
     """Rings of the contour at `level` in units of cells, inside on their left: x, y, first corner of each ring, its outer ring."""
     rows, columns = grid.shape
     sides = rows * columns
     # The side from r, c to the east is number r * columns + c, to the north the same plus `sides`.
-    # Where the contour crosses a side: the one it goes on to, then -2 - the ring it belongs to.
-    onward = np.full(2 * sides, -1, np.int32)
-    crossings = link_sides(grid, level, cases, onward)
+    # Where the contour crosses a side: the one it goes on to, then -2 - the ring it belongs to. Elsewhere never written nor read.
+    onward = np.empty(2 * sides, np.int32)
+    crossed = link_sides(grid, level, cases, onward)
+    crossings = len(crossed)
     x, y = np.empty(crossings), np.empty(crossings)
     start, outer = np.empty(crossings // 4 + 2, np.int64), np.empty(crossings // 4 + 1, np.int32)
     west = np.empty(crossings // 4 + 1, np.int64)  # of each ring, its westernmost crossing whose eastern end is outside
     rings, used = 0, 0
     start[0] = 0
-    for first in range(2 * sides):
+    for first in crossed:
         at = first
         west_c = columns
         while onward[at] >= 0:
             cell = at % sides
             r, c = cell // columns, cell % columns
             east = at < sides
-            here, there = grid[r, c], grid[r, c + 1] if east else grid[r + 1, c]
+            here, there = min(ceiling, grid[r, c]), min(ceiling, grid[r, c + 1] if east else grid[r + 1, c])
             # Kept off the cells' corners, where rounding would let outlines touch.
             share = min(1.0 - CORNER, max(CORNER, (level - here) / (there - here)))
             x[used], y[used] = (c + share, r) if east else (c, r + share)
@@ -143,12 +144,12 @@ def trace(grid: Floats, level: float, cases: NDArray[np.int8]) -> tuple[Floats, 
 
 
 @njit(cache=True, nogil=True)
-def link_sides(grid: Floats, level: float, cases: NDArray[np.int8], onward: Ints) -> int:
-    """Fill `onward` cell by cell; return how many sides the contour crosses."""
+def link_sides(grid: Floats, level: float, cases: NDArray[np.int8], onward: Ints) -> Ints:
+    """Fill `onward` cell by cell; return the sides the contour crosses."""
     rows, columns = grid.shape
     sides = rows * columns
     side = np.empty(4, np.int32)
-    crossings = 0
+    crossed, crossings = np.empty(1024, np.int32), 0
     for r in range(rows - 1):
         west = int(grid[r, 0] <= level) | int(grid[r + 1, 0] <= level) << 3
         for c in range(columns - 1):
@@ -159,12 +160,14 @@ def link_sides(grid: Floats, level: float, cases: NDArray[np.int8], onward: Ints
                 continue
             here = r * columns + c
             side[0], side[1], side[2], side[3] = here, sides + here + 1, here + columns, sides + here
-            onward[side[cases[pattern, 0]]] = side[cases[pattern, 1]]
-            crossings += 1
-            if cases[pattern, 2] >= 0:
-                onward[side[cases[pattern, 2]]] = side[cases[pattern, 3]]
-                crossings += 1
-    return crossings
+            if crossings + 2 > len(crossed):
+                crossed = np.concatenate((crossed, np.empty_like(crossed)))
+            for k in range(0, 4, 2):
+                if cases[pattern, k] >= 0:
+                    crossed[crossings] = side[cases[pattern, k]]
+                    onward[crossed[crossings]] = side[cases[pattern, k + 1]]
+                    crossings += 1
+    return crossed[:crossings]
 
 
 @njit(cache=True, nogil=True)

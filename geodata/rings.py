@@ -51,9 +51,9 @@ def areas(pieces: StreetPieces) -> list[Outline]:
             west, south, grid = raster(pieces, group[-1], fill)
             for k in group:
                 level_s = pieces.levels_s[k] + SLACK_S + SLACK_CELLS * fill.cell_m / OFF_STREET_MPS
-                # The shorter ring's outline must not depend on how far away the longer one lies.
-                near = np.minimum(grid, level_s + OUTSIDE_S)
-                found.append(outline(near, level_s, west, south, fill.cell_m, pieces.projection, LEAST_HOLE_CELLS * fill.cell_m**2))
+                # Up to a ceiling, for the shorter ring's outline must not depend on how far away the longer one lies.
+                ceiling_s, least_hole_m2 = level_s + OUTSIDE_S, LEAST_HOLE_CELLS * fill.cell_m**2
+                found.append(outline(grid, level_s, ceiling_s, west, south, fill.cell_m, pieces.projection, least_hole_m2))
     return found
 
 
@@ -85,7 +85,7 @@ def stamp(
     grid: Floats, west: float, south: float, cell_m: float, reach_m: float, off_street_mps: float,
 ) -> None:  # fmt: skip
     """Lower each cell within `reach_m` of a piece to the time on the street plus the time off it."""
-    step = 0.5 * cell_m
+    step = 0.75 * cell_m
     for piece in range(len(inside)):
         if not inside[piece]:
             continue

@@ -28,7 +28,7 @@ def random_raster(seed: int) -> np.ndarray:
 
 def exact(grid: np.ndarray, level: float) -> Outline:
     """The contour itself in units of cells, nothing simplified, no hole filled."""
-    return Outline(*polygons(*trace(grid, level, _CASES), 0.0, 0.0, 0.0, 0.0, 1.0, 1.0))
+    return Outline(*polygons(*trace(grid, level, np.inf, _CASES), 0.0, 0.0, 0.0, 0.0, 1.0, 1.0))
 
 
 @given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.05, 1.05))
@@ -47,7 +47,7 @@ def test_cells_inside_are_inside_and_cells_outside_are_not(seed: int, level: flo
 @settings(max_examples=60, deadline=None)
 def test_simplified_outlines_are_sound_and_near(seed: int, level: float) -> None:
     grid = random_raster(seed)
-    found = outline(grid, level, 0.0, 0.0, CELL_M, PROJECTION, 0.0)
+    found = outline(grid, level, np.inf, 0.0, 0.0, CELL_M, PROJECTION, 0.0)
     assert found.shape.is_valid
     np.testing.assert_array_equal(found.corner, np.round(found.corner, 6))
     contour = exact(grid, level).shape
@@ -75,19 +75,28 @@ def test_holes_smaller_than_asked_are_filled() -> None:
     grid[1:11, 1:11] = 0.0
     grid[3:5, 3:5] = 1.0
     grid[6:9, 6:9] = 1.0
-    kept = outline(grid, 0.5, 0.0, 0.0, CELL_M, PROJECTION, 5 * CELL_M**2)
+    kept = outline(grid, 0.5, np.inf, 0.0, 0.0, CELL_M, PROJECTION, 5 * CELL_M**2)
     assert [len(p.interiors) for p in kept.shape.geoms] == [1]
-    assert [len(p.interiors) for p in outline(grid, 0.5, 0.0, 0.0, CELL_M, PROJECTION, 0.0).shape.geoms] == [2]
+    assert [len(p.interiors) for p in outline(grid, 0.5, np.inf, 0.0, 0.0, CELL_M, PROJECTION, 0.0).shape.geoms] == [2]
+
+
+@given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.05, 1.05))
+@settings(max_examples=20, deadline=None)
+def test_what_lies_above_the_ceiling_counts_as_the_ceiling(seed: int, level: float) -> None:
+    grid, ceiling = random_raster(seed), level + 0.2
+    found = outline(grid, level, ceiling, 0.0, 0.0, CELL_M, PROJECTION, 0.0)
+    lowered = outline(np.minimum(grid, ceiling), level, np.inf, 0.0, 0.0, CELL_M, PROJECTION, 0.0)
+    assert found.coordinates() == lowered.coordinates()
 
 
 def test_coordinates_are_those_of_the_shape() -> None:
-    found = outline(random_raster(3), 0.5, 0.0, 0.0, CELL_M, PROJECTION, 0.0)
+    found = outline(random_raster(3), 0.5, np.inf, 0.0, 0.0, CELL_M, PROJECTION, 0.0)
     assert len(found.coordinates()) > 1
     again = shapely.geometry.shape({"type": "MultiPolygon", "coordinates": found.coordinates()})
     assert again.equals_exact(found.shape, 0)
 
 
 def test_nothing_inside_is_an_empty_outline() -> None:
-    found = outline(np.ones((4, 4)), 0.5, 0.0, 0.0, CELL_M, PROJECTION, 0.0)
+    found = outline(np.ones((4, 4)), 0.5, np.inf, 0.0, 0.0, CELL_M, PROJECTION, 0.0)
     assert found.coordinates() == []
     assert found.shape.is_empty
