@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dashboard.i18n import Words
+from dashboard.layouts.health_words import COUNTERS, FIGURES, PARTS, REASONS, said
 from dashboard.theme import THEMES, css_variables
 from dispatch.catalogue import Catalogue
 from geodata.city import City
@@ -14,6 +17,7 @@ from geodata.city import City
 _RENEW_S = 5
 _STATE_CLASS = {
     "ok": "good",
+    "failing": "bad",
     "live": "good",
     "static": "good",
     "late": "warn",
@@ -24,17 +28,21 @@ _STATE_CLASS = {
 }
 
 
+class Html(str):
+    """Text that is HTML already; every other string is escaped."""
+
+
 def admin_page(
     health: dict[str, Any], counts: dict[str, Any], report: dict[str, Any], city: City, catalogue: Catalogue, words: Words, theme: str
 ) -> str:
     """The page. `health` is `Health.snapshot()`, `counts` is `ElementStore.counts()`."""
-    lag = health["loop_lag_p99_ms"]
+    lag, zone = health["loop_lag_p99_ms"], ZoneInfo(city.time_zone)
     sections = [
         _feeds(health["feeds"], words),
         _rejections(health["feeds"], words),
-        _table(words("Parts"), (words("Part"), words("State")), [(name, _flat(state)) for name, state in health["parts"].items()], words),
-        _elements(counts, catalogue, words),
-        _table(words("City"), (words("What"), words("Value")), _city_rows(city, report, words), words),
+        _table(words("Parts"), (words("Part"), words("State"), words("Counters")), _part_rows(health["parts"], words), words),
+        _elements(counts, catalogue, zone, words),
+        _table(words("City"), (words("What"), words("Value")), _city_rows(city, report, catalogue, zone, words), words),
     ]
     loop = words("Event loop, p99: {lag} ms", lag=lag) if lag is not None else words("Event loop: not measured yet")
     title, back = words("Health"), words("To the desk")
@@ -71,37 +79,78 @@ def _feeds(feeds: dict[str, Any], words: Words) -> str:
 
 
 def _rejections(feeds: dict[str, Any], words: Words) -> str:
-    rows = [(name, reason, f"{count:,}") for name, feed in feeds.items() for reason, count in feed["rejected"].items()]
-    rows += [(name, warning, "–") for name, feed in feeds.items() for warning in feed["warnings"]]
-    return _table(words("Quality checks: what was rejected and why"), (words("Feed"), words("Reason"), words("Count")), rows, words)
+    rows = [
+        (name, said(REASONS, reason, words), reason, f"{count:,}")
+        for name, feed in feeds.items()
+        for reason, count in feed["rejected"].items()
+    ]
+    rows += [(name, said(REASONS, warning, words), warning, "–") for name, feed in feeds.items() for warning in feed["warnings"]]
+    return _table(
+        words("Quality checks: what was rejected and why"), (words("Feed"), words("Reason"), words("Code"), words("Count")), rows, words
+    )
 
 
-def _elements(counts: dict[str, Any], catalogue: Catalogue, words: Words) -> str:
+def _part_rows(parts: dict[str, dict[str, Any]], words: Words) -> Sequence[tuple[str, ...]]:
+    """Name, state, counters; what failed in full."""
+    states = {"ok": words("ok"), "failing": words("failing"), "stopped": words("stopped")}
+    rows = []
+    for name, part in parts.items():
+        counters = {key: value for key, value in part.items() if key not in ("state", "failure")}
+        failure = Html(f'<p class="failure">{escape(part["failure"])}</p>') if part.get("failure") else Html()
+        state = _badge(part["state"], states.get(part["state"], part["state"]))
+        rows.append((said(PARTS, name, words), state, Html(failure + _facts(counters, COUNTERS, words))))
+    return rows
+
+
+def _elements(counts: dict[str, Any], catalogue: Catalogue, zone: ZoneInfo, words: Words) -> str:
     states = {"live": words("live"), "static": words("static"), "stale": words("old"), "no_feed": words("no feed")}
     rows = []
     for name, kind in catalogue.kinds.items():
         count = counts[name]
         state = _badge(count["state"], states.get(count["state"], count["state"]))
-        rows.append((words.pick(kind.zh, kind.en), state, f"{count['count']:,}", str(count["newest_at"] or "–")))
+        rows.append((words.pick(kind.zh, kind.en), state, f"{count['count']:,}", _instant(count["newest_at"], zone)))
     return _table(words("Elements"), (words("Element"), words("State"), words("Count"), words("Newest")), rows, words)
 
 
-def _city_rows(city: City, report: dict[str, Any], words: Words) -> Sequence[tuple[str, ...]]:
-    rows = [(words("Code"), city.code), (words("Built"), city.built_at or "–"), (words("Attribution"), city.attribution)]
-    return rows + [(str(key), _flat(value)) for key, value in report.items()]
+def _city_rows(city: City, report: dict[str, Any], catalogue: Catalogue, zone: ZoneInfo, words: Words) -> Sequence[tuple[str, ...]]:
+    """What was read and what was made of it; a group of figures a row, what is empty left out."""
+    rows: list[tuple[str, ...]] = [
+        (words("Code"), city.code),
+        (words("Built"), _instant(city.built_at, zone)),
+        (words("Attribution"), city.attribution),
+    ]
+    nested = {key: value for key, value in report.get("figures", {}).items() if isinstance(value, dict)}
+    for name, group in (report | nested).items():
+        figures = {key: value for key, value in group.items() if not isinstance(value, dict)}
+        if name == "elements":
+            figures = {words.pick(catalogue.kinds[key].zh, catalogue.kinds[key].en): value for key, value in group.items()}
+        elif name == "components":
+            figures = {
+                f"{said(FIGURES, by, words)}: {said(FIGURES, key, words)}": n for by, part in group.items() for key, n in part.items()
+            }
+        if figures:
+            rows.append((said(FIGURES, name, words), _facts(figures, FIGURES, words)))
+    return rows
 
 
-def _badge(state: str, text: str) -> str:
-    return f'<span class="badge {_STATE_CLASS.get(state, "off")}"><span class="mark"></span>{escape(text)}</span>'
+def _badge(state: str, text: str) -> Html:
+    return Html(f'<span class="badge {_STATE_CLASS.get(state, "off")}"><span class="mark"></span>{escape(text)}</span>')
 
 
-def _flat(value: Any) -> str:
-    """A nested value in one line."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_flat(inner)}" for key, inner in value.items())
-    if isinstance(value, list):
-        return ", ".join(_flat(inner) for inner in value)
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+def _facts(figures: Mapping[str, Any], table: dict[str, tuple[str, str]], words: Words) -> Html:
+    """Each value with its word."""
+    return Html(
+        "".join(f'<span class="fact"><b>{escape(_text(n))}</b> {escape(said(table, name, words))}</span>' for name, n in figures.items())
+    )
+
+
+def _text(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _instant(at: str | None, zone: ZoneInfo) -> str:
+    """An ISO 8601 instant on the city's clock."""
+    return datetime.fromisoformat(at).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else "–"
 
 
 def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], words: Words) -> str:
@@ -114,4 +163,4 @@ def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], 
 
 
 def _cell(value: str) -> str:
-    return value if value.startswith('<span class="badge') else escape(value)
+    return value if isinstance(value, Html) else escape(value)

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from dashboard.i18n import LANGUAGES, PLACE_KINDS, REFUSALS, client_words, read_catalogue, words_in
+from dashboard.layouts.health_words import REASONS
 from dashboard.locale.extract import missing_words, used_words
 from dispatch.catalogue import load_catalogue
 from dispatch.errors import RuleViolation
 from dispatch.model import AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
+from operations.datum_watch import WARNING
+from operations.quality import CHECKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +61,10 @@ def test_every_reason_against_a_unit_is_said_in_the_readers_language() -> None:
         against - set(re.findall(r'^        "(\w+)": ', (ROOT / "dashboard" / "layouts" / "scene.py").read_text(encoding="utf-8"), re.M))
         == set()
     )
+
+
+def test_every_quality_check_has_a_word_on_the_health_page() -> None:
+    assert {check.__name__ for check in CHECKS} | {WARNING} <= set(REASONS)
 
 
 def rules_of_commands() -> set[str]:
