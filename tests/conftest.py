@@ -1,4 +1,4 @@
-"""Fixtures shared by every test: real inputs beside the repository, a manual clock."""
+"""What every test shares: real inputs beside the repository, a PostgreSQL, and how tests are shared out among workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import pytest
 
 from tests.postgres import postgres_server, working_folder
 
+TESTS = Path(__file__).resolve().parent
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For several workers: whatever drives a Chromium is one group, so that no two share the cores; other files stay whole."""
+    for item in items:
+        name = "browser" if item.get_closest_marker("browser") else item.path.relative_to(TESTS).as_posix()
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
