@@ -100,6 +100,7 @@ def _page_of_request(app: Dash, services: Services, areas: Mapping[str, Bounds])
         role=actor.role,
         demo=services.demo,
         desk=desk,
+        desks=tuple(one for one in services.organisations.all() if services.authority.in_scope(actor, one.code)),
         own=services.authority.visible_orgs(within(actor, desk.code) if desk else actor),
     )
 

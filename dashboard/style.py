@@ -1,6 +1,7 @@
-"""`/style.json?theme=dark|light&lang=zh|en`: how the base map is drawn, a MapLibre style without any outside address.
+"""`/style.json?theme=dark|light&lang=zh|en&labels=0|1`: how the base map is drawn, a MapLibre style without any outside address.
 
-There is no `glyphs` key on purpose: MapLibre then draws every glyph in the browser from the page's own fonts.
+There is no `glyphs` key on purpose: MapLibre then draws every glyph in the browser from the page's own fonts. It draws each once and
+keeps it, also one that a font had no time to come for: a page asks for the labels when it has its fonts.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ def add_style(server: FastAPI, services: Services) -> None:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/style.json")
-    async def style(request: Request, theme: str = "dark", scale: float = 1.0) -> JSONResponse:
+    async def style(request: Request, theme: str = "dark", scale: float = 1.0, labels: bool = True) -> JSONResponse:
         known_theme = theme if theme in MAP_COLOURS else "dark"
-        document = build_style(known_theme, str(request.base_url), services.city.built_at, min(4.0, max(1.0, scale)))
+        document = build_style(known_theme, str(request.base_url), services.city.built_at, min(4.0, max(1.0, scale)), labels)
         document["sources"][_SOURCE]["bounds"] = list(services.city.bounds)
         document["sources"][_SOURCE]["attribution"] = services.city.attribution
         return JSONResponse(document, headers={"Cache-Control": "private, max-age=3600"})
@@ -50,8 +51,8 @@ def add_style(server: FastAPI, services: Services) -> None:
     server.include_router(router)
 
 
-def build_style(theme: str, base_url: str, built_at: str, scale: float = 1.0) -> dict[str, Any]:
-    """The style document; `scale` enlarges lines and type for a wall that is read from far.
+def build_style(theme: str, base_url: str, built_at: str, scale: float = 1.0, labels: bool = True) -> dict[str, Any]:
+    """The style document; `scale` enlarges lines and type for a wall that is read from far; `labels`: with names.
 
     Tile addresses are absolute: MapLibre fetches them in a worker that has no address of its own.
     """
@@ -72,7 +73,7 @@ def build_style(theme: str, base_url: str, built_at: str, scale: float = 1.0) ->
             *_ground(colours),
             *_streets(colours, scale),
             *_lines(colours),
-            *_labels(colours, scale),
+            *(_labels(colours, scale) if labels else ()),
         ],
     }
 

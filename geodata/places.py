@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,11 @@ class PlaceIndex:
     def __len__(self) -> int:
         """Entries and crossings."""
         return len(self.table.entry_kind) + len(self.table.crossing_a)
+
+    @cached_property
+    def letters(self) -> str:
+        """Every character beyond ASCII that a name is written with, each once."""
+        return "".join(sorted({letter for name in self.table.names for letter in name if not letter.isascii()}))
 
     def search(self, q: str, near: tuple[float, float] | None = None, limit: int = 20) -> list[Place]:
         """Best first: whole names, then beginnings, then parts; among equals near `near` (lon, lat) first.

@@ -1,5 +1,6 @@
 """The figure behind the map: an empty plotly map over the city's own style. What moves or changes on a click is drawn by the
-overlay in the browser (docs/decisions/0040-rings-in-the-overlay.md), so this figure is made once and never replaced."""
+overlay in the browser (docs/decisions/0040-rings-in-the-overlay.md), so this figure is made once and never replaced. It begins
+without names: the page adds them when its fonts are there (`dashboard/style.py`)."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ def city_map(centre: tuple[float, float], zoom: float, theme: str, language: str
             {"type": "scattermap", "lon": [lon], "lat": [lat], "mode": "markers", "marker": {"size": 0, "opacity": 0}, "hoverinfo": "skip"}
         ],
         "layout": {
-            "map": {"style": f"/style.json?theme={theme}&lang={language}", "center": {"lon": lon, "lat": lat}, "zoom": zoom},
+            "map": {"style": f"/style.json?theme={theme}&lang={language}&labels=0", "center": {"lon": lon, "lat": lat}, "zoom": zoom},
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "showlegend": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboard.i18n import Words
+from dispatch.organisations import Organisation
 
 
 @dataclass(frozen=True)
@@ -27,4 +28,5 @@ class Page:
     role: str
     demo: bool
     desk: Desk | None = None  # None: the account's own scope
+    desks: tuple[Organisation, ...] = ()  # that the reader may open, the own first, then by the tree's levels
     own: frozenset[str] = frozenset()  # organisations whose incidents are the reader's own; others' are seen when shared or offered

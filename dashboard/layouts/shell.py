@@ -87,6 +87,7 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
         "own": sorted(page.own),
         "words": client_words(words.language),
+        "letters": services.places.letters,  # of the names on the map: their fonts are fetched before it is written on
         "time_zone": services.city.time_zone,
         "marks": client_marks(),
         "stages": words.table(STAGES),

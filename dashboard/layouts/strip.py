@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 
 from dashboard import ids
+from dashboard.layouts.desks import desk_name
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
 from dispatch.model import Grade, UnitStatus
@@ -24,10 +25,7 @@ def strip(city: City, page: Page) -> html.Header:
     return html.Header(
         [
             html.Div([html.Span(className="logo"), html.Strong("联动" if words.language == "zh" else "Liandong")], className="brand"),
-            html.Div(
-                [html.Strong(name, title=name), html.Span(id=ids.CLOCK_DATE, className="muted")],
-                className="city desk" if page.desk else "city",
-            ),
+            desk_name(name, page),
             html.Div(html.Time(id=ids.CLOCK_TIME), id=ids.CLOCK, title=words("City time, {zone}", zone=city.time_zone)),
             _grades(page),
             _units(page),

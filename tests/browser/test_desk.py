@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.desk_server import DeskServer, Visitor
+from tests.browser.desk_server import READY_WITHIN_MS, DeskServer, Visitor
 from tests.cities import WEST, degrees
 
 pytestmark = pytest.mark.browser
@@ -22,6 +22,24 @@ def operator(browser: Browser, desk: DeskServer) -> Iterator[Visitor]:
     yield visitor
     assert visitor.errors == []
     assert visitor.outside == []
+    visitor.context.close()
+
+
+def test_nothing_is_written_on_the_map_before_its_fonts_are_there(browser: Browser, desk: DeskServer) -> None:
+    """A map keeps a glyph as it was first drawn: a box for a letter whose font came later would stay a box."""
+    visitor, held = Visitor(browser, desk, "operator"), []
+    visitor.page.route("**/fonts/*", lambda route: held.append(route))
+    visitor.page.goto(f"{desk.url}/?lang=zh", wait_until="commit")  # the page is only loaded when its fonts are
+    visitor.page.wait_for_selector("html.ready", timeout=READY_WITHIN_MS)
+    names = "liandong.basemap.map.getStyle().layers.filter((layer) => layer.id.startsWith('label-')).length"
+    assert visitor.knows(names) == 0
+    assert visitor.knows("liandong.state.config.letters.length") > 0
+    for route in held:
+        route.continue_()
+    visitor.page.unroute("**/fonts/*")
+    assert visitor.until(names) > 0
+    assert visitor.knows("document.fonts.check('16px \"Noto Sans SC Variable\"', liandong.state.config.letters)")
+    assert visitor.errors == []
     visitor.context.close()
 
 

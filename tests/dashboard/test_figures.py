@@ -32,7 +32,7 @@ def test_the_camera_is_explicit() -> None:
     layout = city_map((121.55, 29.87), 11.5, "dark", "zh")["layout"]
     assert layout["map"]["center"] == {"lon": 121.55, "lat": 29.87}
     assert layout["map"]["zoom"] == 11.5
-    assert layout["map"]["style"] == "/style.json?theme=dark&lang=zh"
+    assert layout["map"]["style"] == "/style.json?theme=dark&lang=zh&labels=0"
 
 
 @given(st.floats(-170, 170), st.floats(-60, 60), st.floats(0.001, 8), st.floats(0.001, 8))
@@ -55,6 +55,12 @@ def test_the_style_asks_nothing_from_outside(theme: str) -> None:
     assert "sprite" not in style
     assert style["sources"]
     assert {layer.get("source-layer") for layer in style["layers"][1:]} <= BASE_MAP_LAYERS
+
+
+def test_a_map_without_names_is_the_same_map() -> None:
+    named, plain = (build_style("dark", "/", "1", labels=labels)["layers"] for labels in (True, False))
+    assert plain == [layer for layer in named if layer["type"] != "symbol"]
+    assert len(plain) < len(named)
 
 
 def test_a_wall_gets_larger_type_and_wider_streets() -> None:

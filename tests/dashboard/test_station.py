@@ -107,6 +107,23 @@ def test_what_is_no_address_of_a_desk_is_no_page(browser: Browser, path: str) ->
     assert browser.get(path).status_code == 404
 
 
+def menu(layout: Any) -> list[tuple[str, str, bool]]:
+    """Name, address and whether it is the one shown, of every desk offered in the strip."""
+    nav = next(
+        (part for part in parts_of_json(layout) if part.get("type") == "Nav" and part["props"].get("className") == "desk-menu"), None
+    )
+    links = [part["props"] for part in parts_of_json(nav) if part.get("type") == "A"]
+    return [(link["children"], link["href"], link.get("aria-current") == "page") for link in links]
+
+
+def test_the_strip_leads_to_every_desk_of_the_scope(browser: Browser) -> None:
+    offered = menu(browser.layout(f"http://testserver/station/{WEST}"))
+    assert [address for _, address, _ in offered] == ["/", f"/station/{COUNTY}", f"/station/{WEST}", f"/station/{EAST}"]
+    assert [name for name, _, shown in offered if shown] == ["西门派出所"]
+    assert [address for _, address, _ in menu(browser.layout(scope=COUNTY))] == ["/", f"/station/{WEST}", f"/station/{EAST}"]
+    assert menu(browser.layout(scope=WEST)) == []
+
+
 def test_programs_get_the_refusal_as_a_problem(browser: Browser) -> None:
     refused = browser.get(f"/station/{EAST}", WEST, headers={"Accept": "*/*"})
     unknown = browser.get("/station/330299", headers={"Accept": "application/json"})

@@ -138,6 +138,11 @@ def test_things_of_every_kind(index: PlaceIndex) -> None:
     assert found(index, "海曙")[0] == ("place", "海曙区")
 
 
+def test_the_letters_are_those_of_the_names(index: PlaceIndex) -> None:
+    assert set(index.letters) == {letter for name in index.table.names for letter in name if letter > "\x7f"}
+    assert len(index.letters) == len(set(index.letters)) > 10
+
+
 def test_the_limit_holds(index: PlaceIndex) -> None:
     assert len(index.search("中", limit=2)) == 2
     assert index.search("中", limit=0) == []

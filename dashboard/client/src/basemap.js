@@ -124,10 +124,16 @@ function padding() {
   return { left: 0, top: 0, bottom: 0, right: open ? panel.offsetWidth : 0 };
 }
 
-// The base map of a theme; on a wall with larger type and wider streets.
-export function setStyle(theme, lang, scale) {
-  const url = `/style.json?theme=${theme}&lang=${lang}${scale > 1 ? `&scale=${scale.toFixed(2)}` : ""}`;
+// The base map of a theme; on a wall with larger type and wider streets. Without names until the page has its fonts.
+export async function setStyle(theme, lang, scale) {
+  const url = `/style.json?theme=${theme}&lang=${lang}${state.lettered ? "" : "&labels=0"}${scale > 1 ? `&scale=${scale.toFixed(2)}` : ""}`;
+  await drawn();
   return window.Plotly.relayout(basemap.graph, { "map.style": url }).catch(() => {});
+}
+
+// Plotly adds its traces to a style as soon as it hears of one, and throws where another takes its place before it is drawn.
+function drawn() {
+  return basemap.map.loaded() ? Promise.resolve() : new Promise((resolve) => basemap.map.once("idle", resolve));
 }
 
 // Metres one screen pixel stands for at the map's centre.

@@ -43,7 +43,16 @@ export function toggleHelp(open) {
   help.hidden = open === undefined ? !help.hidden : !open;
 }
 
+// The list of desks is closed by whatever is done outside it; answers whether it was open.
+function closeDesks(target) {
+  const open = document.querySelector(".desks[open]");
+  if (!open || open.contains(target)) return false;
+  open.open = false;
+  return true;
+}
+
 function escape() {
+  if (closeDesks()) return;
   if (state.picking) tell("picking", false);
   else if (!hidden("help")) toggleHelp(false);
   else if (!hidden("ask")) press("ask-cancel");
@@ -55,6 +64,7 @@ function escape() {
 }
 
 export function startKeyboard() {
+  addEventListener("pointerdown", (event) => closeDesks(event.target), true);
   const elementByKey = new Map(state.config.catalogue.flatMap((category) => category.elements.map((element) => [element.key, element.id])));
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") {

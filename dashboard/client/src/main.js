@@ -81,7 +81,7 @@ async function start(config) {
   await findMap();
   if (asked.view) moveCamera(asked.view, true);
   basemap.overlay.setProps({ onClick: clicked, getCursor: ({ isHovering }) => (state.picking ? "crosshair" : isHovering ? "pointer" : "grab") });
-  if (magnified() > 1) await setStyle(document.documentElement.dataset.theme, config.lang, magnified());
+  letter(config);
   await startOverlay();
   startElements();
   startAddress();
@@ -108,6 +108,13 @@ async function start(config) {
   if (asked.selection) select(asked.selection);
   document.documentElement.classList.add("ready");
 
+}
+
+// A map keeps each glyph as it was first drawn, so nothing is written on it before the fonts have come.
+async function letter(config) {
+  await document.fonts.load('16px "Noto Sans SC Variable"', config.letters).catch((error) => console.warn(error));
+  state.lettered = true;
+  await setStyle(document.documentElement.dataset.theme, config.lang, magnified());
 }
 
 let pending = 0;

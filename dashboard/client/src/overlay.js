@@ -228,7 +228,7 @@ let labelFrame = 0;
 
 function labelLayers(relist) {
   const zoom = basemap.map.getZoom();
-  if (zoom < LABELS_FROM_ZOOM) return [];
+  if (zoom < LABELS_FROM_ZOOM || !state.lettered) return [];
   const now = serverNow();
   if (relist || !labelled.length) labelled = unitsInView(now);
   labelFrame += 1;
