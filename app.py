@@ -14,9 +14,11 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 
 from dispatch.clock import SystemClock
@@ -172,6 +174,32 @@ def user_add(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def user_sessions(options: argparse.Namespace, settings: Settings) -> int:
+    """Where an account is signed in; ends one of its sessions, or all."""
+    from composition import administrator, open_sessions
+    from dispatch.errors import DispatchError
+    from operations.sessions import COMMAND_LINE
+
+    folder = _city_folder(settings)
+    # Whoever has this machine's files needs no scope: accounts of organisations that have ended are reached too.
+    sessions, actor = open_sessions(settings, folder), msgspec.structs.replace(administrator(folder), kind="system")
+
+    async def carry_out() -> None:
+        if options.end:
+            await sessions.end(actor, options.end, options.name, COMMAND_LINE)
+        if options.end_all:
+            await sessions.end_all(actor, options.name, channel=COMMAND_LINE)
+        for s in (await sessions.of(actor, options.name)).sessions:
+            since, used = (datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ") for at in (s.created_at, s.last_seen_at))
+            print(f"{s.session_id}  since {since}  used {used}  {s.how}{' wall' if s.is_wall else ''}  {s.address}  {s.agent}")
+
+    try:
+        asyncio.run(carry_out())
+    except DispatchError as refused:
+        raise WrongUse(refused.detail) from None
+    return 0
+
+
 def _accounts(settings: Settings) -> Any:
     from composition import open_accounts
 
@@ -244,10 +272,15 @@ def _parser() -> argparse.ArgumentParser:
     _account_options(p)
     p.add_argument("--name", help="who uses it; appears in the journal")
     p.add_argument("--datum", default="wgs84", help="of the positions this token's program sends")
-    p = _add(commands.add_parser("user", help="accounts").add_subparsers(required=True, metavar="WHAT"), "add", user_add)
+    users = commands.add_parser("user", help="accounts").add_subparsers(required=True, metavar="WHAT")
+    p = _add(users, "add", user_add)
     _account_options(p)
     p.add_argument("name")
     p.add_argument("--unit", help="unit_id of the crew an officer belongs to")
+    p = _add(users, "sessions", user_sessions)
+    _one_account_options(p)
+    p.add_argument("--end", metavar="ID", help="end this one; the first column names it")
+    p.add_argument("--end-all", dest="end_all", action="store_true")
 
     _database_options(_add(commands, "verify", verify))
     p = _add(commands, "bench", bench)
@@ -264,6 +297,12 @@ def _add(commands: Any, name: str, does: Callable[[argparse.Namespace, Settings]
 def _database_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of journal, tracks and evidence")
     parser.add_argument("--database", help="SQLAlchemy URL of the journal")
+
+
+def _one_account_options(parser: argparse.ArgumentParser) -> None:
+    _database_options(parser)
+    parser.add_argument("--city", type=Path)
+    parser.add_argument("name")
 
 
 def _account_options(parser: argparse.ArgumentParser) -> None:

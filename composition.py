@@ -61,6 +61,7 @@ from operations.reports import FeedSession
 from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
+from operations.sessions import Sessions
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
 from settings import Settings, SettingsError
@@ -191,6 +192,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     deadlines = DeadlineWatch(handler, clock, organisations, targets, scene.next_nearest)
     health.watch("deadlines", deadlines.state)
     accounts = Accounts(AccountStore(engine), organisations, clock, settings.session_idle_s)
+    audit = AuditLog(engine)
     hosts = settings.hosts_for_webhooks | LOOPBACK if settings.demo else settings.hosts_for_webhooks
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
@@ -207,7 +209,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         targets=targets,
         responsibility=responsibility,
         handler=handler,
-        personal=PersonalData(history, authority, AuditLog(engine), clock),
+        personal=PersonalData(history, authority, audit, clock),
         history=history,
         bus=bus,
         positions=positions,
@@ -217,6 +219,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         scene=scene,
         authority=authority,
         accounts=accounts,
+        sessions=Sessions(accounts, authority, audit, clock),
         evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes),
         health=health,
         screens=Screens(authority, clock),
@@ -392,6 +395,13 @@ def open_accounts(settings: Settings, city_folder: Path) -> Accounts:
     return Accounts(AccountStore(open_database(settings.database_url)), tree, SystemClock(), settings.session_idle_s)
 
 
+def open_sessions(settings: Settings, city_folder: Path) -> Sessions:
+    """Sessions of a node that may be running meanwhile."""
+    clock = SystemClock()
+    authority = Authority(OrganisationTree(open_city(city_folder).organisations()), clock)
+    return Sessions(open_accounts(settings, city_folder), authority, AuditLog(open_database(settings.database_url)), clock)
+
+
 def administrator(city_folder: Path) -> Actor:
     """In whose name a command of the command line is recorded."""
     return Actor("command-line", "admin", open_city(city_folder).code)
@@ -423,7 +433,7 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
     evidence = EvidenceFiles(settings.data / "evidence")
     checked = [
         f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
-        f"audit: {looks} looks at personal data",
+        f"audit: {looks} entries",
         f"tracks: {tracks.slices} slices, {tracks.fixes} fixes",
         f"evidence: {sum(1 for _ in evidence.kept())} files",
     ]

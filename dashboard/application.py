@@ -11,6 +11,7 @@ from dash import ClientsideFunction, Dash, Input, ctx, set_props
 from fastapi import FastAPI
 
 from dashboard import ids
+from dashboard.account import add_account
 from dashboard.admin import add_admin
 from dashboard.callbacks import classify, commands, locate, new_incident, scene, selection, split
 from dashboard.i18n import LANGUAGES, words_in
@@ -32,7 +33,7 @@ log = structlog.get_logger()
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
-_NOT_BY_DASH = r"boot\.js|(login|admin)\.(js|css)"
+_NOT_BY_DASH = r"boot\.js|(login|admin|account)\.(js|css)"
 
 _INDEX = """<!doctype html>
 <html>
@@ -48,6 +49,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     """Mount log-in, health page, base map and the Dash application of desk and wall."""
     add_login(server, services, demo_accounts)
     add_admin(server, services)
+    add_account(server, services)
     add_tiles(server, services)
     add_style(server, services)
     app = Dash(

@@ -8,7 +8,7 @@ return a page for them, and sets the security headers. What an actor may do is d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.open_sockets import UNAUTHENTICATED, OpenSockets, Recheck
 from dashboard.problems import problem
 from dashboard.rate_limit import RateLimit
 from dispatch.clock import Clock
@@ -25,7 +26,7 @@ from dispatch.errors import NotPermitted
 from dispatch.model import Actor
 from operations.accounts import SESSION_COOKIE, Accounts
 
-UNAUTHENTICATED, FOREIGN_ORIGIN = 4401, 4403  # WebSocket close codes
+FOREIGN_ORIGIN = 4403  # WebSocket close code
 BODY_LIMIT = 1024 * 1024  # bytes; uploads have a limit of their own
 BODY_WITHIN_S = 30.0  # a body that drips in slower than this is given up
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -40,8 +41,6 @@ TERMINAL, TERMINAL_SOCKET = "/terminal", "/terminal/socket"
 # Below these an unknown path is an error, never a page.
 GUARDED = ("/api", "/tiles", "/assets", "/terminal", "/uploads", "/feeds", "/live", "/metrics", "/video")
 DASH_PREFIXES = ("/_dash-", "/_reload-hash", "/_favicon.ico")  # routes that Dash adds by itself at its start
-
-Recheck = Callable[[], Awaitable[bool]]
 
 
 class Visitor(NamedTuple):
@@ -123,6 +122,8 @@ class Edge:
         # Measured against a desk's page load of some 60 calls and 700 terminals behind one gateway token.
         self._known_limit = RateLimit(clock, per_s=300.0, burst=3000)
         self._unknown_limit = RateLimit(clock, per_s=10.0, burst=100)
+        self._sockets = OpenSockets()
+        accounts.when_sessions_end(self._sockets.look)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -160,7 +161,8 @@ class Edge:
             await send({"type": "websocket.close", "code": UNAUTHENTICATED, "reason": "log in or send a token"})
             return
         _remember(scope, visitor)
-        await self._app(scope, receive, send)
+        with self._sockets.holding(scope, visitor.recheck, send) as sending:
+            await self._app(scope, receive, sending)
 
     async def _identify(self, scope: Scope) -> Visitor | None:
         """Bearer token if one is sent, else the session cookie. A bad token is not made good by a cookie."""

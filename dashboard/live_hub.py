@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import structlog
 
-from dashboard.edge import UNAUTHENTICATED, Recheck
+from dashboard.open_sockets import UNAUTHENTICATED, Recheck
 from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
 from dashboard.ticker import Ticker
 from dispatch.events import Recorded

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from dashboard.edge import clear_session, client_address, safe_next, set_session
+from dashboard.forms import fields_of
 from dashboard.i18n import Words, words_in
 from dashboard.layouts.login import login_page
 from operations.accounts import SESSION_COOKIE, TooManyAttempts
@@ -46,12 +46,13 @@ def add_login(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     @router.post("/login")
     async def enter(request: Request) -> Response:
         """Check name and password; on success go where the visitor wanted to."""
-        form = {key: values[0] for key, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()}
+        form = await fields_of(request)
         name, next_path = form.get("name", ""), form.get("next", "/")
         spoken = words_in(language_of(request))
         is_wall = safe_next(next_path).startswith("/wall")
         try:
-            secret = await services.accounts.login(name, form.get("password", ""), client_address(request), wall=is_wall)
+            agent = request.headers.get("user-agent", "")
+            secret = await services.accounts.login(name, form.get("password", ""), client_address(request), is_wall, agent)
         except TooManyAttempts as refused:
             return page(
                 request, next_path, spoken("Too many failed log-ins. Try again in {n} s.", n=round(refused.retry_after_s)), name, 429

@@ -15,7 +15,8 @@ import structlog
 from fastapi import FastAPI, WebSocket
 from msgspec import Meta
 
-from dashboard.edge import UNAUTHENTICATED, Recheck, actor_of, datum_of, still_authenticated
+from dashboard.edge import actor_of, datum_of, still_authenticated
+from dashboard.open_sockets import UNAUTHENTICATED, Recheck
 from dashboard.server import TEXT, Outlet, bye, websocket_message
 from dispatch import commands as c
 from dispatch.errors import DispatchError

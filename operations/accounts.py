@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import secrets
 from collections import deque
+from collections.abc import Callable
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -23,6 +24,7 @@ from operations.permissions import ROLES
 from storage.accounts import AccountStore, NameTaken, Session, Token, User
 
 SESSION_COOKIE = "liandong_session"
+PASSWORD = "password"  # how a session was signed in
 TOKEN_PREFIX = "ld_"  # lets a leaked token be recognised in logs and code
 SESSION_ABSOLUTE_S = 7 * 86_400.0
 WALL_ABSOLUTE_S = 365 * 86_400.0  # a wall has nobody to log in again
@@ -36,6 +38,7 @@ PASSWORD_LENGTH = (10, 128)
 COMMON_PASSWORDS = frozenset(
     {"1234567890", "0123456789", "12345678910", "password123", "password1234", "qwertyuiop", "1q2w3e4r5t", "abcd1234567"}
 )
+MOST_LISTED = 500  # sessions of one account that are shown
 DEMO_PASSWORD = "liandong-demo"  # well known: such accounts exist only in demo mode, which binds to loopback
 
 
@@ -74,11 +77,16 @@ class Accounts:
         self._failures: dict[str, deque[float]] = {}
         self._sessions: dict[str, tuple[float, Session, Actor]] = {}  # by SHA-256: believed until, session, actor
         self._tokens: dict[str, tuple[float, Actor, str]] = {}  # by SHA-256: believed until, actor, datum
+        self._told_of_ends: list[Callable[[], None]] = []
+        self._ends = 0  # how often sessions have been ended here
 
     # Log-in -----------------------------------------------------------------------------------------------------------
 
-    async def login(self, name: str, password: str, address: str, wall: bool = False) -> str | None:
-        """A new session's cookie value, or None when name and password don't belong together. Raises TooManyAttempts."""
+    async def login(self, name: str, password: str, address: str, wall: bool = False, agent: str = "") -> str | None:
+        """A new session's cookie value, or None when name and password don't belong together. Raises TooManyAttempts.
+
+        `agent` is what the browser calls itself, kept so that people can tell their sessions apart.
+        """
         now_s = self._clock.unix_s()
         keys = (f"{address}|{name}", address)
         self._refuse_too_many(keys, now_s)
@@ -89,21 +97,22 @@ class Accounts:
             return None
         self._failures.pop(keys[0], None)
         secret = secrets.token_urlsafe(32)
-        session = Session(_sha256(secret), user.name, wall, now_s, now_s)
+        session = Session(sha256_of(secret), user.name, wall, now_s, now_s, PASSWORD, address[:64], _printable(agent)[:200])
         await asyncio.to_thread(self._add_session, session)
         return secret
 
     async def logout(self, cookie: str) -> None:
         """End the session; an unknown cookie is no error."""
-        self._sessions.pop(_sha256(cookie), None)
-        await asyncio.to_thread(self._store.end_session, _sha256(cookie))
+        await self.end_session(sha256_of(cookie))
 
     async def actor_of_session(self, cookie: str) -> Actor | None:
         """Who the cookie's session belongs to; None when it is unknown, has ended, or its account is disabled."""
-        key, now_s = _sha256(cookie), self._clock.unix_s()
+        key, now_s = sha256_of(cookie), self._clock.unix_s()
         believed_until, session, actor = self._sessions.get(key, (0.0, None, None))
         if session is None or now_s >= believed_until:
-            found = await asyncio.to_thread(self._find_session, key, now_s)
+            found, ends = None, -1
+            while ends != self._ends:  # what was read while sessions were being ended may no longer be so
+                ends, found = self._ends, await asyncio.to_thread(self._find_session, key, now_s)
             if found is None:
                 self._sessions.pop(key, None)
                 return None
@@ -112,9 +121,43 @@ class Accounts:
             self._sessions[key] = (now_s + BELIEVED_S, session, actor)
         return actor
 
+    # Sessions; who may see and end whose is decided in `operations.sessions` -------------------------------------------
+
+    async def sessions_of(self, name: str) -> list[Session]:
+        """Those of an account that no rule has ended, used last first."""
+        found, now_s = await asyncio.to_thread(self._store.sessions_of, name, MOST_LISTED), self._clock.unix_s()
+        return [session for session in found if not self._is_over(session, now_s)]
+
+    async def end_session(self, session_sha256: str) -> None:
+        """One that is not there is no error."""
+        await asyncio.to_thread(self._store.end_session, session_sha256)
+        self._forget_sessions(session_sha256)
+
+    async def end_sessions_of(self, name: str, but_sha256: str = "") -> int:
+        """End every session of an account but one; their number."""
+        ended = await asyncio.to_thread(self._store.end_sessions_of, name, but_sha256)
+        self._forget_sessions()
+        return ended
+
+    def when_sessions_end(self, look: Callable[[], None]) -> None:
+        """Have `look` called on the event loop when sessions were ended here, so that what outlives a request can end too."""
+        self._told_of_ends.append(look)
+
+    def _forget_sessions(self, session_sha256: str | None = None) -> None:
+        """Believe this one, or none of them, any more without asking the database."""
+        self._ends += 1
+        if session_sha256 is None:
+            self._sessions.clear()
+        else:
+            self._sessions.pop(session_sha256, None)
+        for look in self._told_of_ends:
+            look()
+
+    # Tokens -----------------------------------------------------------------------------------------------------------
+
     async def actor_of_token(self, bearer: str) -> tuple[Actor, str] | None:
         """Whose the token is and the datum its positions come in; None when it is unknown or revoked."""
-        key, now_s = _sha256(bearer), self._clock.unix_s()
+        key, now_s = sha256_of(bearer), self._clock.unix_s()
         known = self._tokens.get(key)
         if known is None or now_s >= known[0]:
             token = await asyncio.to_thread(self._store.token, key)
@@ -168,6 +211,9 @@ class Accounts:
     def users(self) -> list[User]:
         return self._store.users()
 
+    def user(self, name: str) -> User | None:
+        return self._store.user(name) if _is_name(name) else None
+
     def add_token(
         self, role: str, scope: str | None = None, datum: str = "wgs84", name: str | None = None, unit_id: str | None = None
     ) -> str:
@@ -179,7 +225,7 @@ class Accounts:
         name = name or f"{role}-{secrets.token_hex(4)}"
         _refuse_name(name)
         try:
-            self._store.add_token(Token(_sha256(secret), name, role, org_code, datum, self._clock.unix_s(), unit_id))
+            self._store.add_token(Token(sha256_of(secret), name, role, org_code, datum, self._clock.unix_s(), unit_id))
         except NameTaken:
             raise AccountError(f"there is a token {name} already; choose another name or revoke it") from None
         return secret
@@ -257,16 +303,18 @@ class Accounts:
         session = self._store.session(key)
         if session is None:
             return None
-        age_s, idle_s = now_s - session.created_at, now_s - session.last_seen_at
-        is_over = age_s >= WALL_ABSOLUTE_S if session.is_wall else age_s >= SESSION_ABSOLUTE_S or idle_s >= self._session_idle_s
         user = self._store.user(session.user_name)
-        if is_over or user is None or user.disabled_at is not None:
+        if self._is_over(session, now_s) or user is None or user.disabled_at is not None:
             self._store.end_session(key)
             return None
-        if idle_s >= TOUCH_EVERY_S:
+        if now_s - session.last_seen_at >= TOUCH_EVERY_S:
             self._store.touch_session(key, now_s)
         actor = Actor(name=user.name, role=user.role, org_code=user.org_code, unit_id=user.unit_id)
         return session, as_wall(actor) if session.is_wall else actor
+
+    def _is_over(self, session: Session, now_s: float) -> bool:
+        age_s, idle_s = now_s - session.created_at, now_s - session.last_seen_at
+        return age_s >= WALL_ABSOLUTE_S if session.is_wall else age_s >= SESSION_ABSOLUTE_S or idle_s >= self._session_idle_s
 
     def _refuse_too_many(self, keys: tuple[str, str], now_s: float) -> None:
         for key, limit in zip(keys, (ATTEMPTS_PER_NAME, ATTEMPTS_PER_ADDRESS), strict=True):
@@ -323,7 +371,12 @@ def _refuse_name(name: str) -> None:
         raise AccountError(f"name {name!r} can't be used; 1 to 64 printable characters, no spaces around")
 
 
-def _sha256(secret: str) -> str:
+def _printable(text: str) -> str:
+    """What a browser says of itself, without what would upset a screen or a database."""
+    return "".join(character for character in text if character.isprintable())
+
+
+def sha256_of(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -90,11 +90,12 @@ class Action(StrEnum):
     FEED_IN = "feed_in"
     USE_TERMINAL = "use_terminal"
     PANIC = "panic"  # a crew calls for help for itself; makes an incident without the right to receive any
+    OWN_SESSIONS = "own_sessions"  # see and end the log-ins of one's own account
     MANAGE_ACCOUNTS = "manage_accounts"
 
 
 A = Action
-READ = frozenset({A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE_ELEMENTS, A.SEE_HEALTH})
+READ = frozenset({A.OWN_SESSIONS, A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE_ELEMENTS, A.SEE_HEALTH})
 # What a crew does on its terminal; the desk enters the same for a crew on the radio (代签收, 代反馈).
 CREW = frozenset(
     {A.DELIVERED, A.SEEN, A.ACKNOWLEDGE, A.REFUSE, A.DEPART, A.ARRIVE, A.FEEDBACK, A.CLEAR, A.NOTE, A.ADD_UPLOAD, A.SET_UNIT_STATUS}

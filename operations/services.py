@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from operations.positions import PositionTable
     from operations.scene import SceneService
     from operations.screens import Screens
+    from operations.sessions import Sessions
     from operations.webhooks import Webhooks
     from storage.track_reader import TrackReader
 
@@ -63,6 +64,7 @@ class Services:
     scene: SceneService
     authority: Authority
     accounts: Accounts
+    sessions: Sessions  # log-ins of people, to be seen and ended
     evidence: Evidence
     health: Health
     screens: Screens  # what desks push to walls

@@ -50,6 +50,9 @@ sessions_table = Table(
     Column("is_wall", Boolean, nullable=False),
     Column("created_at", Float(53), nullable=False),
     Column("last_seen_at", Float(53), nullable=False),
+    Column("how", String(16), nullable=False, server_default="password"),
+    Column("address", String(64), nullable=False, server_default=""),
+    Column("agent", String(200), nullable=False, server_default=""),
 )
 
 
@@ -91,6 +94,14 @@ class Session(msgspec.Struct, frozen=True):
     is_wall: bool
     created_at: float
     last_seen_at: float
+    how: str = "password"  # it was signed in
+    address: str = ""  # of the browser, or of the proxy before it
+    agent: str = ""  # what the browser calls itself
+
+    @property
+    def session_id(self) -> str:
+        """Names the session; opens nothing, because the cookie can't be found from a piece of its hash."""
+        return self.session_sha256[:16]
 
 
 class AccountStore:
@@ -160,9 +171,22 @@ class AccountStore:
             same = sessions_table.c.session_sha256 == session_sha256
             connection.execute(update(sessions_table).where(same).values(last_seen_at=last_seen_at))
 
+    def sessions_of(self, user_name: str, limit: int) -> list[Session]:
+        """Those that have not been deleted, used last first."""
+        query = select(sessions_table).where(sessions_table.c.user_name == user_name)
+        with self._engine.connect() as connection:
+            found = connection.execute(query.order_by(sessions_table.c.last_seen_at.desc(), sessions_table.c.session_sha256).limit(limit))
+            return [_read(row, Session) for row in found]
+
     def end_session(self, session_sha256: str) -> None:
         with writing(self._engine) as connection:
             connection.execute(delete(sessions_table).where(sessions_table.c.session_sha256 == session_sha256))
+
+    def end_sessions_of(self, user_name: str, but_sha256: str = "") -> int:
+        """End every session of an account but one; their number."""
+        ended = (sessions_table.c.user_name == user_name) & (sessions_table.c.session_sha256 != but_sha256)
+        with writing(self._engine) as connection:
+            return connection.execute(delete(sessions_table).where(ended)).rowcount
 
     def end_old_sessions(self, seen_before: float, wall_created_before: float) -> int:
         """Delete sessions that no rule keeps alive any more; their number."""

@@ -1,4 +1,5 @@
-"""Who looked at personal data: an append-only list whose entries are chained by hash, in the database. Call it from a thread.
+"""Who looked at personal data, and who changed how an account signs in: an append-only list whose entries are chained by hash, in the
+database. Call it from a thread.
 
 It stands apart from the journal: looking changes nothing, and a caller's data may be erased while the fact that it was read stays.
 """
@@ -30,16 +31,16 @@ audit_table = Table(
 
 
 class Look(msgspec.Struct, frozen=True):
-    """One look at personal data."""
+    """One look at personal data, or one act upon an account's sign-in."""
 
     at: datetime
     actor: str
     actor_kind: str  # user | token | system
     actor_role: str
     org_code: str
-    what: str  # caller | caller_masked | upload
-    subject: str  # id of the incident, or of the upload
-    channel: str  # desk | api | terminal
+    what: str  # caller | caller_masked | upload | session_ended | sessions_ended
+    subject: str  # id of the incident, or of the upload; the account, and what of it
+    channel: str  # desk | api | terminal | command-line
 
 
 class AuditLog:

@@ -115,5 +115,6 @@ TAGS = [
     {"name": "units", "description": "Crews: registration, status"},
     {"name": "elements", "description": "The catalogue of things on the map"},
     {"name": "webhooks", "description": "Events sent to other programs, signed, at least once"},
+    {"name": "sessions", "description": "Log-ins of people, to be seen and ended"},
     {"name": "system", "description": "Is it alive, is it ready, how is it doing"},
 ]

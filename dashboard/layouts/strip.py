@@ -103,8 +103,9 @@ def _controls(page: Page) -> html.Div:
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),
             html.Button(icon("theme"), id=ids.THEME, title=words("Dark or light")),
             html.Button("EN" if words.language == "zh" else "中", id=ids.LANGUAGE, title="English" if words.language == "zh" else "中文"),
+            html.A([icon("account"), html.Span(page.actor_name, className="who")], href="/account", title=words("Account and sessions")),
             html.Form(
-                html.Button([html.Span(page.actor_name, className="who"), icon("leave")], type="submit", title=words("Log out")),
+                html.Button(icon("leave"), type="submit", title=words("Log out")),
                 action="/logout",
                 method="POST",
             ),

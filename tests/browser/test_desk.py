@@ -225,3 +225,16 @@ def test_nothing_is_asked_of_the_server_while_nothing_happens(operator: Visitor)
     before = len(operator.requests)
     operator.page.wait_for_timeout(4000)
     assert len(operator.requests) == before
+
+
+def test_a_desk_whose_session_is_ended_elsewhere_is_sent_to_log_in_at_once(browser: Browser, desk: DeskServer) -> None:
+    lost, own = Visitor(browser, desk, "west"), Visitor(browser, desk, "west")
+    lost.open("/?lang=en")
+    own.page.goto(f"{desk.url}/account?lang=en")
+    assert own.page.locator("li:has-text('Chrome')").count() == 2
+    own.page.get_by_role("button", name="End all others").click()
+    lost.page.wait_for_url("**/login?next=**", timeout=5_000)
+    assert own.page.locator("li").count() == 1
+    assert (own.errors, own.outside) == ([], [])
+    for visitor in (lost, own):
+        visitor.context.close()

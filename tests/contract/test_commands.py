@@ -78,6 +78,22 @@ def test_an_account_is_added_once_with_its_password_from_standard_input(tmp_path
     assert (again.code, "wang" in again.err) == (2, True)
 
 
+def test_sessions_of_an_account_are_shown_and_ended(city: City) -> None:
+    """While the server runs, on its data, in another process than its own."""
+    browser, data = city.server.client("reviewer"), ("--data", str(city.server.data))
+    shown = app("user", "sessions", "reviewer", *data)
+    assert shown.code == 0, shown.err
+    [line] = shown.out.splitlines()
+    assert "  password  127.0.0.1  python-httpx/" in line
+    ended = app("user", "sessions", "reviewer", "--end", line.split()[0], *data)
+    assert (ended.code, ended.out) == (0, "")
+    assert browser.get("/account").status_code == 401
+    again = app("user", "sessions", "reviewer", "--end", line.split()[0], *data)
+    assert (again.code, "no session" in again.err) == (2, True)
+    nobody = app("user", "sessions", "nobody", "--end-all", *data)
+    assert (nobody.code, "no account 'nobody'" in nobody.err) == (2, True)
+
+
 def test_one_journal_has_one_writer(city: City, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(CSV)
     done = app("import", "elements", "hydrant", str(tmp_path / "list.csv"), "--data", str(city.server.data))

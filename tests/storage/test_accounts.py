@@ -84,6 +84,21 @@ def test_a_change_ends_the_sessions_of_that_account_only(engine: Engine) -> None
     assert store.session("b") is None
 
 
+def test_sessions_of_an_account_are_listed_and_ended_but_one(engine: Engine) -> None:
+    store = AccountStore(engine)
+    for user in (ZHANG, DEMO):
+        store.add_user(user)
+    told = msgspec.structs.replace(session("b", seen_at=30.0), how="password", address="10.0.0.1", agent="Firefox")
+    for made in (session("a"), told, session("c", seen_at=20.0), session("other", "demo")):
+        store.add_session(made)
+    assert store.sessions_of("zhang", 10) == [told, session("c", seen_at=20.0), session("a")]
+    assert store.sessions_of("zhang", 1) == [told]
+    assert store.end_sessions_of("zhang", "c") == 2
+    assert store.sessions_of("zhang", 10) == [session("c", seen_at=20.0)]
+    assert store.end_sessions_of("zhang") == 1
+    assert store.session("other") is not None
+
+
 def test_old_sessions_go_and_walls_stay(engine: Engine) -> None:
     store = AccountStore(engine)
     store.add_user(ZHANG)

@@ -60,6 +60,7 @@ export function meSheet(s, act) {
     s.install ? h("button", { key: "install", class: "secondary", "data-do": "install", onclick: act.install }, t("install")) : null,
     s.othersWait ? h("p", { class: "quiet" }, t("others_wait", { n: s.othersWait })) : null,
     s.unsent ? h("p", { class: "quiet" }, t("logout_waits", { n: s.unsent })) : null,
+    h("a", { key: "account", class: "secondary", "data-do": "account", href: "/account" }, t("account")),
     h("button", { key: "logout", class: "secondary", "data-do": "logout", onclick: act.logout }, t("logout")));
 }
 
