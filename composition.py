@@ -61,6 +61,8 @@ from operations.reports import FeedSession
 from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
+from operations.stage_watch import StageWatch
+from operations.trails import Trails
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
 from settings import Settings, SettingsError
@@ -113,6 +115,7 @@ class Node:
     services: Services
     settings: Settings
     tracks: TrackStore
+    trails: Trails
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Services]:
@@ -132,6 +135,9 @@ class Node:
             await services.webhooks.start()
             stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
+            stages = StageWatch(self.trails)
+            stages.start()
+            stack.push_async_callback(stages.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -157,7 +163,10 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])
     jurisdictions = Jurisdictions.of(city)
     responsibility = Responsibility.of_city(city, jurisdictions, codes.type_by_id)
-    enricher = Enricher(responsibility, Areas(city.graph), organisations, codes, RoadPromises(travel), positions, authority.in_scope)
+    trails = Trails(lambda: handler.picture, positions)
+    enricher = Enricher(
+        responsibility, Areas(city.graph), organisations, codes, RoadPromises(travel), positions, authority.in_scope, trails, clock
+    )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history = History(journal)
     tracks = TrackStore(settings.data / "tracks")
@@ -223,7 +232,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         webhooks=webhooks,
         deadlines=deadlines,
     )
-    return Node(services, settings, tracks)
+    return Node(services, settings, tracks, trails)
 
 
 # Running ---------------------------------------------------------------------------------------------------------------

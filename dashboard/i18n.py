@@ -276,6 +276,10 @@ class Words:
         whole = math.ceil(left_s) if left_s > 0 else math.floor(-left_s)
         return self.eta(whole) if whole < 3600 else self.duration(whole)
 
+    def listed(self, parts: list[str]) -> str:
+        """Several clauses in a row."""
+        return ("，" if self.language == "zh" else ", ").join(parts)
+
     def distance(self, metres: float | None) -> str:
         """A distance with its unit; two figures are enough to decide by."""
         if metres is None:

@@ -8,8 +8,10 @@ from typing import Any
 from dash import html
 
 from dashboard.layouts.actions import command_label
+from dashboard.layouts.arrival import position_says
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, kind_sign, press_button, section, stage_pill
+from dispatch.arrivals import disagreement_of
 from dispatch.deadlines import deadlines
 from dispatch.model import Assignment, AssignmentStage, Incident, Stage
 
@@ -165,12 +167,20 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
                 **({} if one.service else {"data-select": json.dumps({"kind": "unit", "unit_id": one.unit_id})}),
             ),
             html.Div([*marks, *_due(incident, one, facts)], className="times"),
+            *_position(one, facts),
             *_because_of(incident, one, facts),
             *([html.P(one.reason, className="reason")] if one.reason else []),
             *_entries(incident, one, facts),
         ],
         className=f"assignment {'active' if one.is_active else 'past'}",
     )
+
+
+def _position(one: Assignment, facts: Facts) -> list[html.Div]:
+    """Beside the times only what disagrees; all of it stands in the timeline."""
+    if disagreement_of(one) is None or one.arrived_at is None:
+        return []
+    return [html.Div(position_says(one.arrived_at, one.arrival, facts))]
 
 
 def _due(incident: Incident, one: Assignment, facts: Facts) -> list[html.Span]:
