@@ -28,7 +28,7 @@ from dispatch.codes import load_codes
 from dispatch.commands import Promise, RegisterUnit
 from dispatch.deadlines import load_targets
 from dispatch.errors import NotPermitted
-from dispatch.model import Actor, UnitKind
+from dispatch.model import Actor, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
 from feeds.jt808.server import TerminalListener, listen
 from feeds.native import NativeSession
@@ -115,7 +115,6 @@ class Node:
     services: Services
     settings: Settings
     tracks: TrackStore
-    trails: Trails
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Services]:
@@ -135,9 +134,8 @@ class Node:
             await services.webhooks.start()
             stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
-            stages = StageWatch(self.trails)
-            stages.start()
-            stack.push_async_callback(stages.stop)
+            services.stages.start()
+            stack.push_async_callback(services.stages.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -197,6 +195,10 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         history=history,
         past=PastIncidents(engine),
     )
+
+    def is_home(unit: Unit, lon: float, lat: float) -> bool:
+        return responsibility.territory(lon, lat) in organisations.reach(unit.org_code, clock.now().date())
+
     deadlines = DeadlineWatch(handler, clock, organisations, targets, scene.next_nearest)
     health.watch("deadlines", deadlines.state)
     accounts = Accounts(AccountStore(engine), organisations, clock, settings.session_idle_s)
@@ -231,8 +233,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         screens=Screens(authority, clock),
         webhooks=webhooks,
         deadlines=deadlines,
+        stages=StageWatch(trails, lambda: handler.picture, clock, is_home),
     )
-    return Node(services, settings, tracks, trails)
+    return Node(services, settings, tracks)
 
 
 # Running ---------------------------------------------------------------------------------------------------------------

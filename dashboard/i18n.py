@@ -92,6 +92,7 @@ CHANNELS = {
     "api": pgettext("channel", "API"),
     "feed": pgettext("channel", "feed"),
     "system": pgettext("channel", "system"),
+    "position": pgettext("channel", "position, confirmed"),
 }
 # Other services that a desk calls or diverts to, by the name they have in the journal.
 SERVICES = {

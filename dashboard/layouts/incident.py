@@ -170,6 +170,7 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
             *_position(one, facts),
             *_because_of(incident, one, facts),
             *([html.P(one.reason, className="reason")] if one.reason else []),
+            *_suggested(incident, one, facts),
             *_entries(incident, one, facts),
         ],
         className=f"assignment {'active' if one.is_active else 'past'}",
@@ -236,6 +237,33 @@ def _may_enter(command: str, incident: Incident, one: Assignment, facts: Facts) 
     unit = facts.units.get(one.unit_id)
     is_own_crew = command != "recall" and unit is not None and facts.in_scope(unit.org_code)
     return facts.may(command) and (facts.in_scope(incident.org_code) or is_own_crew)
+
+
+def _suggested(incident: Incident, one: Assignment, facts: Facts) -> list[html.Div]:
+    """What the crew's position suggests, how far and since when, and the one press that enters it for the crew at that instant."""
+    found = next((s for s in facts.suggestions(incident) if s.assignment_id == one.assignment_id), None)
+    if found is None or not _may_enter(found.command, incident, one, facts):
+        return []
+    words = facts.words
+    said = {
+        "depart": words("Seems to have set out"),
+        "arrive": words("Seems to be on scene"),
+        "clear": words("Seems to be back"),
+    }[found.command]
+    how = [words("position"), *([words.distance(found.distance_m)] if found.distance_m is not None else [])]
+    told = {"channel": found.source, "happened_at": found.since_at.isoformat()}
+    title = words("Enter it for the crew as of {time}", time=facts.clock(found.since_at))
+    label = words("Confirm: {what}", what=command_label(found.command, facts))
+    return [
+        html.Div(
+            [
+                icon("pin"),
+                html.Span([html.B(said), html.Span([" · ".join(how), " · ", words("for "), age_of(found.since_at)])], className="said"),
+                press_button(label, found.command, incident.incident_id, one.unit_id, told=told, title=title),
+            ],
+            className="suggested",
+        )
+    ]
 
 
 def _roles(incident: Incident, one: Assignment, facts: Facts) -> list[str]:
