@@ -28,7 +28,7 @@ from dispatch.codes import load_codes
 from dispatch.commands import Promise, RegisterUnit
 from dispatch.deadlines import load_targets
 from dispatch.errors import NotPermitted
-from dispatch.model import Actor, UnitKind
+from dispatch.model import Actor, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
 from feeds.jt808.server import TerminalListener, listen
 from feeds.native import NativeSession
@@ -62,6 +62,8 @@ from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
+from operations.stage_watch import StageWatch
+from operations.trails import Trails
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
 from settings import Settings, SettingsError
@@ -133,6 +135,8 @@ class Node:
             await services.webhooks.start()
             stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
+            services.stages.start()
+            stack.push_async_callback(services.stages.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -158,7 +162,10 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])
     jurisdictions = Jurisdictions.of(city)
     responsibility = Responsibility.of_city(city, jurisdictions, codes.type_by_id)
-    enricher = Enricher(responsibility, Areas(city.graph), organisations, codes, RoadPromises(travel), positions, authority.in_scope)
+    trails = Trails(lambda: handler.picture, positions)
+    enricher = Enricher(
+        responsibility, Areas(city.graph), organisations, codes, RoadPromises(travel), positions, authority.in_scope, trails, clock
+    )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history = History(journal)
     tracks = TrackStore(settings.data / "tracks")
@@ -189,6 +196,10 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         history=history,
         past=PastIncidents(engine),
     )
+
+    def is_home(unit: Unit, lon: float, lat: float) -> bool:
+        return responsibility.territory(lon, lat) in organisations.reach(unit.org_code, clock.now().date())
+
     deadlines = DeadlineWatch(handler, clock, organisations, targets, scene.next_nearest)
     health.watch("deadlines", deadlines.state)
     accounts = Accounts(AccountStore(engine), organisations, clock, settings.session_idle_s)
@@ -225,6 +236,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         screens=Screens(authority, clock),
         webhooks=webhooks,
         deadlines=deadlines,
+        stages=StageWatch(trails, lambda: handler.picture, clock, is_home),
     )
     return Node(services, settings, tracks)
 

@@ -92,6 +92,7 @@ CHANNELS = {
     "api": pgettext("channel", "API"),
     "feed": pgettext("channel", "feed"),
     "system": pgettext("channel", "system"),
+    "position": pgettext("channel", "position, confirmed"),
 }
 # Other services that a desk calls or diverts to, by the name they have in the journal.
 SERVICES = {
@@ -278,6 +279,10 @@ class Words:
         """Time left, or by how much it is late; the word beside it says which. As the client counts it."""
         whole = math.ceil(left_s) if left_s > 0 else math.floor(-left_s)
         return self.eta(whole) if whole < 3600 else self.duration(whole)
+
+    def listed(self, parts: list[str]) -> str:
+        """Several clauses in a row."""
+        return ("，" if self.language == "zh" else ", ").join(parts)
 
     def distance(self, metres: float | None) -> str:
         """A distance with its unit; two figures are enough to decide by."""

@@ -183,6 +183,7 @@ class LiveHub:
     async def _run(self, subscription: Subscription) -> None:
         """Everything that runs while there are clients. A fault ends all connections: they come back, and start it anew."""
         stop_listening = self._services.screens.listen(self._show)
+        stop_suggesting = self._services.stages.listen(self._suggest)
         try:
             async with asyncio.TaskGroup() as group:
                 for part in (self._listen(subscription), self._tick_on(), self._tell_status(), self._look_again()):
@@ -195,6 +196,7 @@ class LiveHub:
         finally:
             subscription.close()
             stop_listening()
+            stop_suggesting()
 
     async def _listen(self, subscription: Subscription) -> None:
         """Tell what the journal records; when too much of it was missed, everyone gets a whole picture."""
@@ -228,6 +230,11 @@ class LiveHub:
             if client.audience is audience:
                 for message in messages:
                     client.tell(message)
+
+    def _suggest(self, incident_ids: frozenset[str]) -> None:
+        """What positions suggest has changed on these incidents."""
+        for audience in self._audiences.values():
+            self._tell(audience, audience.again(incident_ids, self._picture, self._revision))
 
     def _show(self, view: View) -> None:
         message = websocket_message(TEXT, _view_text(view))

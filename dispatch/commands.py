@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dispatch.events import Promise
-from dispatch.model import Area, Grade, Step, UnitKind, UnitStatus
+from dispatch.model import Area, ArrivalFix, Grade, Step, UnitKind, UnitStatus
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
@@ -155,7 +155,7 @@ class Depart(UnitCommand, kw_only=True, frozen=True, tag="depart"):
 
 
 class Arrive(UnitCommand, kw_only=True, frozen=True, tag="arrive"):
-    pass
+    positions: dict[str, ArrivalFix] = {}  # by unit_id: what each crew's own position says; filled in by enrich
 
 
 class Feedback(UnitCommand, kw_only=True, frozen=True, tag="feedback"):

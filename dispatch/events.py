@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from dispatch.model import Area, Grade, Stage, Step, UnitKind, UnitStatus
+from dispatch.model import Area, ArrivalFix, Grade, Stage, Step, UnitKind, UnitStatus
 
 SCHEMA_VERSION = 1
 
@@ -140,8 +140,11 @@ class Departed(IncidentEvent, frozen=True, tag="departed"):
 
 
 class Arrived(IncidentEvent, frozen=True, tag="arrived"):
+    """到场, as it was pressed or entered; `position` is what the crew's own position said about it."""
+
     assignment_id: str
     unit_id: str
+    position: ArrivalFix | None = None
 
 
 class FeedbackGiven(IncidentEvent, frozen=True, tag="feedback_given"):

@@ -217,10 +217,15 @@ def _seen(incident: Incident, body: PushSeen, recorded: Recorded) -> Changes:
 
 
 def _step(stage: AssignmentStage, instant: str) -> Callable[[Incident, Any, Recorded], Changes]:
-    def change(incident: Incident, body: Acknowledged | Departed | Arrived, recorded: Recorded) -> Changes:
+    def change(incident: Incident, body: Acknowledged | Departed, recorded: Recorded) -> Changes:
         return {"assignments": _replaced(incident, body.assignment_id, stage=stage, **{instant: recorded.occurred_at})}
 
     return change
+
+
+def _arrived(incident: Incident, body: Arrived, recorded: Recorded) -> Changes:
+    reached = {"stage": AssignmentStage.ON_SCENE, "arrived_at": recorded.occurred_at, "arrival": body.position}
+    return {"assignments": _replaced(incident, body.assignment_id, **reached)}
 
 
 def _let_go(stage: AssignmentStage) -> Callable[[Incident, Any, Recorded], Changes]:
@@ -334,7 +339,7 @@ _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
     PushSeen: _seen,
     Acknowledged: _step(AssignmentStage.ACKNOWLEDGED, "acknowledged_at"),
     Departed: _step(AssignmentStage.EN_ROUTE, "departed_at"),
-    Arrived: _step(AssignmentStage.ON_SCENE, "arrived_at"),
+    Arrived: _arrived,
     FeedbackGiven: _feedback,
     PushRecalled: _let_go(AssignmentStage.RECALLED),
     PushRefused: _let_go(AssignmentStage.REFUSED),

@@ -102,6 +102,27 @@ class UnitKind(StrEnum):
     ARMED_PATROL = "armed_patrol"
 
 
+class FixState(StrEnum):
+    """Whether a position can say anything about an arrival."""
+
+    NOT_ASKED = ""  # recorded before positions were asked, or there is none to ask: another service
+    SOUND = "sound"
+    NONE = "none"
+    OLD = "old"
+    DOUBTFUL = "doubtful"  # wrong datum suspected, or the crew's trackers disagree
+    NO_POINT = "no_point"  # the incident has none
+
+
+class ArrivalFix(msgspec.Struct, frozen=True, gc=False):
+    """What the crew's own position said about its arrival. Kept beside the button's word, never in its place."""
+
+    state: FixState = FixState.NOT_ASKED
+    distance_m: float | None = None  # straight line to the incident's point; None unless the fix is sound
+    position_at: datetime | None = None  # of the freshest fix at the arrival; also of one that was too old
+    position_arrived_at: datetime | None = None  # since when the position is there; None: it is not, or that was not seen
+    within_m: float = 0.0  # so far counted as there: more than usual where the incident's point is vague
+
+
 class Assignment(msgspec.Struct, frozen=True, gc=False):
     """One unit on one incident with its times; an instant is None until it has happened."""
 
@@ -124,6 +145,7 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     service: str = ""  # 119, 120, 12345 …: another service, which has no terminal here; `unit_id` is its name
     auxiliary: bool = False  # a crew of auxiliary officers (辅警) alone: may begin, is never responsible
     because_of: str = ""  # assignment whose missed acknowledgement led to this one
+    arrival: ArrivalFix | None = None  # what the position said when the arrival was reported; None: not asked
 
     @property
     def is_active(self) -> bool:

@@ -73,7 +73,7 @@ class Audience:
     """One set of rights, and what its clients have been told so far. Not thread-safe, `look` excepted."""
 
     def __init__(self, actor: Actor, sight: Sight, table: UnitIndex, loop_view: Callable[[Incident], Json]) -> None:
-        """`loop_view`: what is shown of an incident's deadlines beside it, as `operations.deadline_watch.loop_view`."""
+        """`loop_view`: what is shown beside an incident, as `operations.services.Services.loop_view`."""
         self.visible: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # by unit index
         self.widened = 0  # how often the view has widened
         self.widened_at: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # by unit index: that count when it came into sight
@@ -155,6 +155,12 @@ class Audience:
             self._incident_ids.discard(incident.incident_id)
             return [_gone_text(incident.incident_id, revision)]
         return []
+
+    def again(self, incident_ids: Iterable[str], picture: OperatingPicture, revision: int) -> list[bytes]:
+        """Texts of incidents of which nothing is on record, but what stands beside them has changed."""
+        self._hello = None
+        known = [picture.incidents[id_] for id_ in sorted(incident_ids) if id_ in self._incident_ids and id_ in picture.incidents]
+        return [text for incident in known for text in self._incident_again(incident, picture, revision)]
 
     def incident_event(self, recorded: Recorded, picture: OperatingPicture) -> list[bytes]:
         """The text that tells of one event of an incident, if this audience may know of it."""

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from dispatch.arrivals import disagreement_of
 from dispatch.clock import Clock
 from dispatch.commands import Command, MissDeadline, Repush
 from dispatch.deadlines import Notice, OnMiss, SendOthers, Targets, alarms, deadlines, notices, others_to_send, supervised
@@ -144,7 +145,8 @@ class DeadlineWatch:
 
 
 def loop_view(incident: Incident, targets: Targets) -> Json:
-    """What screens show of an incident's deadlines beside it: running ones, countdowns to a re-push, alarms, supervision."""
+    """What screens show beside an incident: running deadlines, countdowns to a re-push, alarms, supervision, and arrivals of
+    which button and position say different things."""
     return {
         "deadlines": msgspec.to_builtins(deadlines(incident, targets)),
         "repush": [
@@ -153,6 +155,11 @@ def loop_view(incident: Incident, targets: Targets) -> Json:
         ],
         "alarms": msgspec.to_builtins(alarms(incident)),
         "supervised": msgspec.to_builtins(supervised(incident)),
+        "disagreements": [
+            {"assignment_id": a.assignment_id, "unit_id": a.unit_id, **msgspec.structs.asdict(apart)}
+            for a in incident.assignments
+            if (apart := disagreement_of(a)) is not None
+        ],
     }
 
 

@@ -6,15 +6,30 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
+from dispatch.clock import Clock
 from dispatch.codes import Codes
-from dispatch.commands import Close, Command, Escalate, Locate, OfferHandover, Push, Reassign, ReceiveIncident, Reinforce, Repush, Split
+from dispatch.commands import (
+    Arrive,
+    Close,
+    Command,
+    Escalate,
+    Locate,
+    OfferHandover,
+    Push,
+    Reassign,
+    ReceiveIncident,
+    Reinforce,
+    Repush,
+    Split,
+)
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.events import Promise
-from dispatch.model import Actor, Area, AssignmentStage, Incident, UnitKind
+from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Incident, UnitKind
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from geodata.datum import UnknownDatum, to_wgs84
@@ -62,6 +77,12 @@ class UnitPositions(Protocol):
     def index_of(self, unit_id: str) -> int | None: ...
 
 
+class Witness(Protocol):
+    """What crews' positions say; `operations.trails.Trails`. Asked on the event loop."""
+
+    def arrival(self, unit_id: str, incident: Incident, at: datetime) -> ArrivalFix: ...
+
+
 class Enricher:
     """Makes a command complete. What can't be found is left out: an incident without a point has no promise."""
 
@@ -74,6 +95,8 @@ class Enricher:
         road_times: RoadTimes,
         positions: UnitPositions,
         in_scope: Callable[[Actor, str], bool],
+        witness: Witness,
+        clock: Clock,
     ) -> None:
         """`in_scope`: whether the actor commands for an organisation."""
         self._responsibility = responsibility
@@ -83,6 +106,8 @@ class Enricher:
         self._road_times = road_times
         self._positions = positions
         self._in_scope = in_scope
+        self._witness = witness
+        self._clock = clock
 
     async def enrich(self, command: Command, actor: Actor, picture: OperatingPicture, incident: Incident | None) -> Command:
         """`incident` is the one the command names. Raises RuleViolation for an unknown datum or code, NotFound for an organisation."""
@@ -95,6 +120,8 @@ class Enricher:
                 return msgspec.structs.replace(command, to_org_code=self._above(incident, command.to_org_code))
             case OfferHandover(to_org_code=code) if code.strip():
                 return msgspec.structs.replace(command, to_org_code=self._organisation(code))
+            case Arrive() if incident is not None:
+                return msgspec.structs.replace(command, positions=self._positions_at(command, actor, incident))
         if isinstance(command, Locate) and incident is not None:
             on_the_way = [a.unit_id for a in incident.assignments if a.stage in ON_THE_WAY]
             promises = await self._promises(command.lon, command.lat, on_the_way, picture)
@@ -103,6 +130,15 @@ class Enricher:
             promises = await self._promises(incident.lon, incident.lat, command.unit_ids, picture)
             return msgspec.structs.replace(command, promises=promises)
         return command
+
+    def _positions_at(self, command: Arrive, actor: Actor, incident: Incident) -> dict[str, ArrivalFix]:
+        """What the positions of the crews that say they have arrived say themselves, for the instant they say it of."""
+        now = self._clock.now()
+        said = command.happened_at
+        at = now if said is None or said.tzinfo is None else min(said, now)
+        named = (actor.unit_id,) if actor.unit_id is not None else command.unit_ids
+        asked = [a for a in incident.active_assignments if not a.service and (not named or a.unit_id in named)]
+        return {a.unit_id: self._witness.arrival(a.unit_id, incident, at) for a in asked}
 
     def _require_disposition(self, disposition: str) -> None:
         known = [row.id for row in self._codes.disposition]

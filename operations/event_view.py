@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dispatch.events import Recorded
+from dispatch.arrivals import disagreement
+from dispatch.events import Arrived, Recorded
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
 
@@ -43,6 +44,8 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
         body["promises"] = {u: p for u, p in body["promises"].items() if not authority.hides_unit(actor, u, picture)}
     if "members" in body and not authority.in_scope(actor, body["org_code"]):
         body |= {"members": [], "trackers": [], "radio_group": ""}
+    if isinstance(recorded.body, Arrived):
+        body["disagreement"] = msgspec.to_builtins(disagreement(recorded.occurred_at, recorded.body.position))
     head = {name: getattr(recorded, name) for name in _HEAD}
     return head | body
 

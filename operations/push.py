@@ -109,6 +109,7 @@ class Pushes:
 
     async def _run(self, subscription: Subscription) -> None:
         """A fault ends all links: terminals come back at once, and start it anew."""
+        stop_suggesting = self._services.stages.listen(self._suggest)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(subscription))
@@ -120,6 +121,7 @@ class Pushes:
                 link.bye("server_fault")
         finally:
             subscription.close()
+            stop_suggesting()
 
     def _register(self, unit_id: str, device: str, link: Link) -> None:
         links = self._links.setdefault(unit_id, [])
@@ -206,6 +208,14 @@ class Pushes:
             for link in () if unit is None else self.links_of(unit):
                 link.tell(msgspec.json.encode({"type": "unit", "unit": unit}))
 
+    def _suggest(self, incident_ids: frozenset[str]) -> None:
+        """What positions suggest has changed for crews on these incidents."""
+        for incident in filter(None, map(self._picture.incidents.get, incident_ids)):
+            for assignment in incident.active_assignments:
+                unit = self._picture.units.get(assignment.unit_id)
+                if unit is not None and not assignment.service:
+                    self._send_incident(unit, incident)
+
     def _send_incident(self, unit: Unit, incident: Incident) -> None:
         for link in self.links_of(unit):
             told = self._told(link, incident, self._picture)
@@ -223,7 +233,7 @@ class Pushes:
                 callsign = a.unit_id if unit is None else unit.callsign
                 is_lead = a.assignment_id == lead_id
                 crews.append({"assignment_id": a.assignment_id, "unit_id": a.unit_id, "callsign": callsign, "responsible": is_lead})
-        return {**msgspec.structs.asdict(told), "crews": crews}
+        return {**msgspec.structs.asdict(told), "crews": crews, "suggestions": self._services.stages.of(told)}
 
     async def _send(self, topic: str, unit: Unit, incident: Incident, assignment: Assignment) -> None:
         """A push or its end, to every link of the unit."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from operations.deadline_watch import loop_view
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from operations.scene import SceneService
     from operations.screens import Screens
     from operations.sessions import Sessions
+    from operations.stage_watch import StageWatch
     from operations.webhooks import Webhooks
     from storage.track_reader import TrackReader
 
@@ -70,7 +73,8 @@ class Services:
     screens: Screens  # what desks push to walls
     webhooks: Webhooks  # what is sent to other programs
     deadlines: DeadlineWatch  # puts on record and tells what is late
+    stages: StageWatch  # what positions suggest about crews' stages
 
     def loop_view(self, incident: Incident) -> dict[str, Any]:
-        """What screens show of the incident's deadlines beside it."""
-        return loop_view(incident, self.targets)
+        """What screens show beside the incident: its deadlines, and what positions say of its crews."""
+        return loop_view(incident, self.targets) | {"suggestions": msgspec.to_builtins(self.stages.of(incident))}

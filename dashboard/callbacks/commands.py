@@ -120,6 +120,8 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
         fields["unit_ids"] = (unit_id,)
     if name in ON_THE_RADIO:
         fields |= {"on_behalf_of": unit_id, "channel": pending.get("channel", "radio")}
+    if pending.get("happened_at"):
+        fields["happened_at"] = pending["happened_at"]
     if name == "stop_repush":
         fields["assignment_id"] = pending["assignment"]
     if text or name in ASKED:

@@ -54,6 +54,7 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
         incidents=services.handler.picture.incidents,
         organisations=services.organisations,
         element_kind=element_kind,
+        suggestions=services.stages.of,
         may=lambda action: not is_wall and services.authority.can(actor, action),
         in_scope=lambda org_code: services.authority.in_scope(actor, org_code),
     )

@@ -12,6 +12,7 @@ from dispatch.codes import Codes
 from dispatch.deadlines import Targets
 from dispatch.model import Incident, Unit
 from dispatch.organisations import OrganisationTree
+from operations.stage_signs import Suggestion
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Facts:
     incidents: Mapping[str, Incident]  # all of them: to name one that another speaks of, not to show
     organisations: OrganisationTree
     element_kind: Callable[[str], str]  # name of an element of the catalogue
+    suggestions: Callable[[Incident], list[Suggestion]]  # what positions suggest about the crews on it
     may: Callable[[str], bool]  # whether the reader's role has this action at all
     in_scope: Callable[[str], bool]  # whether the reader commands for this organisation
 

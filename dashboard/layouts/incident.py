@@ -8,8 +8,10 @@ from typing import Any
 from dash import html
 
 from dashboard.layouts.actions import command_label
+from dashboard.layouts.arrival import position_says
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, kind_sign, press_button, section, stage_pill
+from dispatch.arrivals import disagreement_of
 from dispatch.deadlines import deadlines
 from dispatch.model import Assignment, AssignmentStage, Incident, Stage
 
@@ -165,12 +167,21 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
                 **({} if one.service else {"data-select": json.dumps({"kind": "unit", "unit_id": one.unit_id})}),
             ),
             html.Div([*marks, *_due(incident, one, facts)], className="times"),
+            *_position(one, facts),
             *_because_of(incident, one, facts),
             *([html.P(one.reason, className="reason")] if one.reason else []),
+            *_suggested(incident, one, facts),
             *_entries(incident, one, facts),
         ],
         className=f"assignment {'active' if one.is_active else 'past'}",
     )
+
+
+def _position(one: Assignment, facts: Facts) -> list[html.Div]:
+    """Beside the times only what disagrees; all of it stands in the timeline."""
+    if disagreement_of(one) is None or one.arrived_at is None:
+        return []
+    return [html.Div(position_says(one.arrived_at, one.arrival, facts))]
 
 
 def _due(incident: Incident, one: Assignment, facts: Facts) -> list[html.Span]:
@@ -226,6 +237,33 @@ def _may_enter(command: str, incident: Incident, one: Assignment, facts: Facts) 
     unit = facts.units.get(one.unit_id)
     is_own_crew = command != "recall" and unit is not None and facts.in_scope(unit.org_code)
     return facts.may(command) and (facts.in_scope(incident.org_code) or is_own_crew)
+
+
+def _suggested(incident: Incident, one: Assignment, facts: Facts) -> list[html.Div]:
+    """What the crew's position suggests, how far and since when, and the one press that enters it for the crew at that instant."""
+    found = next((s for s in facts.suggestions(incident) if s.assignment_id == one.assignment_id), None)
+    if found is None or not _may_enter(found.command, incident, one, facts):
+        return []
+    words = facts.words
+    said = {
+        "depart": words("Seems to have set out"),
+        "arrive": words("Seems to be on scene"),
+        "clear": words("Seems to be back"),
+    }[found.command]
+    how = [words("position"), *([words.distance(found.distance_m)] if found.distance_m is not None else [])]
+    told = {"channel": found.source, "happened_at": found.since_at.isoformat()}
+    title = words("Enter it for the crew as of {time}", time=facts.clock(found.since_at))
+    label = words("Confirm: {what}", what=command_label(found.command, facts))
+    return [
+        html.Div(
+            [
+                icon("pin"),
+                html.Span([html.B(said), html.Span([" · ".join(how), " · ", words("for "), age_of(found.since_at)])], className="said"),
+                press_button(label, found.command, incident.incident_id, one.unit_id, told=told, title=title),
+            ],
+            className="suggested",
+        )
+    ]
 
 
 def _roles(incident: Incident, one: Assignment, facts: Facts) -> list[str]:

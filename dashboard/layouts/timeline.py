@@ -6,6 +6,7 @@ from typing import Any
 
 from dash import html
 
+from dashboard.layouts.arrival import position_says
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, section
 from dashboard.layouts.said import crews_of, said, size_text
@@ -29,6 +30,8 @@ def timeline(recorded: list[e.Recorded], facts: Facts) -> Any:
 def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts) -> html.Li:
     words = facts.words
     told = [html.Time(facts.clock(one.occurred_at)), html.Span(said(one.body, crews, facts), className="what")]
+    if isinstance(one.body, e.Arrived):
+        told += position_says(one.occurred_at, one.body.position, facts)
     actor = words("deadline watch") if one.actor == DEADLINE_WATCH else one.actor
     by = actor if one.on_behalf_of is None else words("{actor} for {unit}", actor=actor, unit=facts.callsign(one.on_behalf_of))
     channel = words.channel(one.channel)

@@ -178,8 +178,12 @@ def depart(case: Case[Depart]) -> Events:
 
 
 def arrive(case: Case[Arrive]) -> Events:
-    """到场. May come without a departure."""
-    return _step(case, AssignmentStage.ON_SCENE, "arrived_at", Arrived)
+    """到场. May come without a departure, and wherever the crew's position is: button and position are both kept."""
+
+    def arrived(incident_id: str, assignment_id: str, unit_id: str) -> Arrived:
+        return Arrived(incident_id, assignment_id, unit_id, case.command.positions.get(unit_id))
+
+    return _step(case, AssignmentStage.ON_SCENE, "arrived_at", arrived)
 
 
 def _step(

@@ -19,13 +19,15 @@ from dashboard.server import listen_socket, server_config
 from dispatch.deadlines import load_targets
 from dispatch.events import AnyEvent, IncidentReceived, Recorded, UnitPushed, UnitRegistered
 from dispatch.evolve import evolve
-from dispatch.model import Actor, Grade, Incident, UnitKind, UnitStatus
+from dispatch.model import Actor, Grade, Incident, Unit, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.deadline_watch import loop_view
 from operations.positions import PositionTable
 from operations.screens import Screens
+from operations.stage_watch import StageWatch
+from operations.trails import Trails
 from tests.operations import access_world as world
 
 
@@ -52,6 +54,11 @@ class FakeElements:
         return {"hydrant": {"count": self.hydrants, "newest_at": None, "state": "static"}}
 
 
+def nowhere(unit: Unit, lon: float, lat: float) -> bool:
+    """No crew is ever back."""
+    return False
+
+
 class LiveWorld:
     """What the live socket needs of the services, and the means to make things happen."""
 
@@ -66,10 +73,11 @@ class LiveWorld:
         self.elements = FakeElements()
         self.health = SimpleNamespace(snapshot=lambda: {"feeds": {}})
         self.targets = load_targets()
+        self.stages = StageWatch(Trails(lambda: self.handler.picture, self.positions), lambda: self.handler.picture, self.clock, nowhere)
         self.hub: Any = None
 
     def loop_view(self, incident: Incident) -> dict[str, Any]:
-        return loop_view(incident, self.targets)
+        return loop_view(incident, self.targets) | {"suggestions": msgspec.to_builtins(self.stages.of(incident))}
 
     def record(self, *bodies: AnyEvent) -> tuple[Recorded, ...]:
         """Journal, fold and publish events, as the handler does."""

@@ -23,9 +23,11 @@ from operations.handle import Handler, Outcome
 from operations.history import History
 from operations.personal import PersonalData
 from operations.positions import PositionTable
+from operations.stage_watch import StageWatch
+from operations.trails import Trails
 from storage.audit import Look
 from storage.memory_journal import MemoryJournal
-from tests.dashboard.live_world import as_actor, header, serving
+from tests.dashboard.live_world import as_actor, header, nowhere, serving
 from tests.operations import access_world as world
 
 DESK = world.actor("operator", world.CITY)
@@ -59,6 +61,7 @@ class TerminalWorld:
         self.personal = PersonalData(self.history, self.authority, self, self.clock)
         self.intake = FakeIntake()
         self.positions = PositionTable()
+        self.stages = StageWatch(Trails(lambda: self.handler.picture, self.positions), lambda: self.handler.picture, self.clock, nowhere)
         self.pushes: Any = None
 
     def append(self, looks: list[Look]) -> None:

@@ -9,14 +9,17 @@ from types import SimpleNamespace
 import pytest
 
 from dispatch import commands as c
+from dispatch.clock import ManualClock
 from dispatch.codes import load_codes
 from dispatch.commands import Promise
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
+from dispatch.picture import OperatingPicture
 from operations.enrich import Enricher
 from operations.positions import PositionTable
+from operations.trails import Trails
 from storage.memory_journal import MemoryJournal
-from tests.dispatch.driver import COUNTY, STATION, Node, crew
+from tests.dispatch.driver import COUNTY, START, STATION, Node, crew
 from tests.operations import access_world
 from tests.operations.handling import DESK, received, registered, running
 
@@ -55,7 +58,8 @@ def enricher(**where: tuple[float, float]) -> Enricher:
     for unit_id, (lon, lat) in where.items():
         index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
         table.lon[index], table.lat[index] = lon, lat
-    return Enricher(ByHalf(), Halves(), access_world.organisations(), load_codes(), Flat(), table, in_scope)
+    trails = Trails(OperatingPicture, table)
+    return Enricher(ByHalf(), Halves(), access_world.organisations(), load_codes(), Flat(), table, in_scope, trails, ManualClock(START))
 
 
 def in_scope(actor: Actor, org_code: str) -> bool:

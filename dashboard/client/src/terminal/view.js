@@ -7,6 +7,8 @@ import { feedbackSheet, meSheet, refuseSheet, voiceSheet } from "./sheets.js";
 import { bytes, clock, codeName, distance, duration, gradeWord, ruleWord, stageWord, statusWord, t } from "./words.js";
 
 const STEP_AFTER = { pushed: "acknowledge", acknowledged: "depart", en_route: "arrive", on_scene: "feedback", feedback: "clear" };
+// Stages at which a suggestion still makes sense: what was pressed here overtakes it before the server knows.
+const SEEMS = { depart: ["acknowledged"], arrive: ["acknowledged", "en_route"], clear: ["feedback"] };
 const TRACK = [["acknowledge", "acknowledged_at"], ["depart", "departed_at"], ["arrive", "arrived_at"], ["feedback", "feedback_at"]];
 // As on the desk: octagon, triangle, diamond, circle. A grade that is none of these has a square.
 const SQUARE = "M2 2h20v20H2z";
@@ -96,17 +98,37 @@ function rings(kind) {
 }
 
 function working(s, act) {
-  const step = STEP_AFTER[s.assignment.stage];
-  const isDone = s.assignment.stage === "feedback";
+  const suggested = suggestedStep(s);
   return h("main", { key: `working-${s.assignment.assignment_id}` },
     s.incident.returned ? note("returned", "bad", t("returned")) : null,
-    step ? null : note("unknown-stage", "bad", t("unknown_stage", { stage: stageWord(s.assignment.stage) })),
+    STEP_AFTER[s.assignment.stage] ? null : note("unknown-stage", "bad", t("unknown_stage", { stage: stageWord(s.assignment.stage) })),
     incidentCard(s), track(s.assignment), files(s, act),
-    h("div", { class: "actions", key: "actions" }, pickers(s, act),
-      h("div", { key: "steps", class: isDone ? "row narrow" : "row" },
-        isDone ? h("button", { key: "more", class: "secondary", "data-step": "feedback", onclick: () => act.open("feedback") }, t("more_feedback")) : null,
-        step ? h("button", { key: step, class: "primary", "data-step": step, onclick: () => (step === "feedback" ? act.open("feedback") : act.step(step)) }, t(step))
-          : h("button", { key: "reload", class: "primary", "data-do": "reload", onclick: act.reload }, t("reload")))));
+    h("div", { class: "actions", key: "actions" }, pickers(s, act), suggested ? suggestedButton(suggested, act) : null, steps(s, act, suggested)));
+}
+
+// The next step by hand; not the one that is suggested above already.
+function steps(s, act, suggested) {
+  const step = STEP_AFTER[s.assignment.stage];
+  const buttons = [];
+  if (s.assignment.stage === "feedback") buttons.push(h("button", { key: "more", class: "secondary", "data-step": "feedback", onclick: () => act.open("feedback") }, t("more_feedback")));
+  if (!step) buttons.push(h("button", { key: "reload", class: "primary", "data-do": "reload", onclick: act.reload }, t("reload")));
+  else if (step !== suggested?.command) {
+    const look = suggested ? "secondary" : "primary";
+    buttons.push(h("button", { key: step, class: look, "data-step": step, onclick: () => (step === "feedback" ? act.open("feedback") : act.step(step)) }, t(step)));
+  }
+  return buttons.length ? h("div", { key: "steps", class: buttons.length > 1 ? "row narrow" : "row" }, buttons) : null;
+}
+
+function suggestedButton({ command, since_at }, act) {
+  return h("button", { key: "suggested", class: "primary suggested", "data-step": command, "data-suggested": command, onclick: () => act.step(command) },
+    h("span", {}, t(`seems_${command}`)), h("small", {}, t("by_position", { at: clock(since_at) })));
+}
+
+// What the crew's position suggests as its next stage, unless it has been pressed here already. A page that has lost its line
+// has only old suggestions.
+function suggestedStep(s) {
+  const found = (s.incident.suggestions ?? []).find((one) => one.assignment_id === s.assignment.assignment_id);
+  return found && s.connected && found.command in SEEMS && SEEMS[found.command].includes(s.assignment.stage) ? found : null;
 }
 
 function pushScreen(s, act) {
