@@ -68,6 +68,10 @@ NEW_SUBMIT = "new-submit"
 NEW_CANCEL = "new-cancel"
 NEW_ERROR = "new-error"
 NEW_KEY = "new-key"  # idempotency key of the form as it stands open
+NEW_ALIKE = "new-alike"  # what the call may be a further call about
+NEW_TYPED = "new-typed"  # number the client raises when the typing pauses
+NEW_ANSWERED = "new-answered"  # press of "the same" or "not the same" beside one of them
+NEW_ANSWERS = "new-answers"  # {"same": incident_id or None, "apart": [incident_id]}: what was answered so far
 
 # place of an incident that is there already
 LOCATE_DIALOG = "locate-dialog"

@@ -17,6 +17,8 @@ def key_help(page: Page) -> html.Div:
         ("p", words("push to the first recommended unit")),
         ("a", words("take on the alarm of the selected incident")),
         ("s", words("stop the re-push of the selected incident")),
+        ("m", words("merge the selected incident with the one it may be the same as")),
+        ("d", words("say that the two are not the same")),
         ("n", words("new incident")),
         ("/", words("search a place for a new incident")),
         ("e", words("fold the elements")),

@@ -13,7 +13,7 @@ function pushTop() {
   if (!waiting) document.querySelector("#panel-scene .push-top")?.click();
 }
 
-// An answer to what is due on the selected incident: taking on its alarm, stopping the re-push.
+// An answer to what the selected incident's panel asks: taking on its alarm, stopping the re-push, the same incident or not.
 function answer(button) {
   const waiting = document.documentElement.classList.contains("panel-waiting");
   if (!waiting) document.querySelector(`#panel-body ${button}`)?.click();
@@ -28,6 +28,8 @@ const KEYS = {
   p: pushTop,
   a: () => answer(".take-alarm"),
   s: () => answer(".stop-repush"),
+  m: () => answer(".merge-same"),
+  d: () => answer(".tell-apart"),
   n: () => press("new-open"),
   e: () => press("catalogue-fold"),
   w: () => press("push-wall"),

@@ -5,6 +5,7 @@ import { sounding, startAlarm } from "./alarm.js";
 import { startCatalogue } from "./catalogue.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
+import { startFurtherCalls } from "./further.js";
 import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
 import { connect, send, startWatching } from "./live.js";
@@ -102,6 +103,7 @@ async function start(config) {
   if (isWall()) startWall();
   else {
     startKeyboard();
+    startFurtherCalls();
     startAlarm();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
@@ -203,16 +205,13 @@ function wire() {
   });
   document.getElementById("panel").addEventListener("click", (event) => {
     if (event.target.closest(".more")) document.documentElement.classList.toggle("more-open");
-    const button = event.target.closest("[data-press]");
-    if (button) {
-      const { to, ...pressed } = JSON.parse(button.dataset.press);
-      setProps(to, { data: { ...pressed, n: ++presses } });
-    }
+    pressed(event);
     const go = event.target.closest("[data-select]");
     if (go) select(JSON.parse(go.dataset.select));
     const look = event.target.closest("[data-lon]");
     if (look && !event.target.closest("button")) moveCamera({ lon: Number(look.dataset.lon), lat: Number(look.dataset.lat), zoom: Math.max(16, basemap.map.getZoom()) });
   });
+  document.getElementById("new-dialog").addEventListener("click", pressed);
   document.getElementById("panel-close").addEventListener("click", () => select(null));
   for (const form of ["new", "locate"]) {
     document.getElementById(`${form}-pick`).addEventListener("click", () => tell("picking", `${form}-point`));
@@ -226,6 +225,14 @@ function wire() {
   }
   focusDialogs();
   document.getElementById("ask-cancel").addEventListener("click", () => setProps("ask", { hidden: true }));
+}
+
+// A button that stands for a command or an answer: the press goes to the store it names.
+function pressed(event) {
+  const button = event.target.closest("[data-press]");
+  if (!button) return;
+  const { to, ...press } = JSON.parse(button.dataset.press);
+  setProps(to, { data: { ...press, n: ++presses } });
 }
 
 function toast({ kind, text }) {
