@@ -118,6 +118,15 @@ ASK_SEND = "ask-send"
 ASK_CANCEL = "ask-cancel"
 ASK_PENDING = "ask-pending"  # the command that waits for its text
 
+# command line
+LINE = "line"
+LINE_FIELD = "line-field"  # the client puts the input here
+LINE_NOTE = "line-note"
+LINE_LIST = "line-list"
+LINE_TYPED = "line-typed"  # {"text", "selected"}: told by the client when the typing pauses
+LINE_OFFERED = "line-offered"  # what could stand at its end
+LINE_SENT = "line-sent"  # {"text", "selected", "confirmed", "n"}
+LINE_ANSWERED = "line-answered"  # what came of it
 
 # Presses of buttons in the panel, told by the client: {"command", "incident", "unit", "n": number of the press on this page}
 PRESSED = "pressed"

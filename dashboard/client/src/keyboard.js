@@ -1,5 +1,6 @@
 // Keys for everything an operator does often. Elements are switched with Shift and their key, so that no two keys collide.
 import { toggle } from "./catalogue.js";
+import { closeLine, isLineOpen, openLine } from "./line.js";
 import { step } from "./queue.js";
 import { select, state, tell } from "./state.js";
 
@@ -30,13 +31,13 @@ const KEYS = {
   s: () => answer(".stop-repush"),
   m: () => answer(".merge-same"),
   d: () => answer(".tell-apart"),
+  o: () => answer(".actions .primary"),
   n: () => press("new-open"),
   e: () => press("catalogue-fold"),
   w: () => press("push-wall"),
-  "/": () => {
-    press("new-open");
-    setTimeout(() => document.querySelector("#new-place input")?.focus(), 60);
-  },
+  "/": openLine,
+  ":": openLine,
+  "：": openLine,
   "?": () => toggleHelp(),
 };
 
@@ -47,6 +48,7 @@ export function toggleHelp(open) {
 
 function escape() {
   if (state.picking) tell("picking", false);
+  else if (isLineOpen()) closeLine();
   else if (!hidden("help")) toggleHelp(false);
   else if (!hidden("ask")) press("ask-cancel");
   else if (!hidden("classify-dialog")) press("classify-cancel");
@@ -62,6 +64,11 @@ export function startKeyboard() {
     if (event.key === "Escape") {
       document.activeElement?.blur?.();
       escape();
+      return;
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      document.querySelector(".veil:not([hidden]) .dialog-end .primary")?.click();
+      event.preventDefault();
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(document.activeElement)) return;

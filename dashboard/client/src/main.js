@@ -8,6 +8,7 @@ import { fleet, startFleet } from "./fleet.js";
 import { startFurtherCalls } from "./further.js";
 import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
+import { lineAnswered, lineOffered, startLine } from "./line.js";
 import { connect, send, startWatching } from "./live.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
@@ -38,6 +39,8 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     }),
     toast: quietly((said) => said && toast(said)),
     located: quietly((point) => point && moveCamera({ ...point, zoom: Math.max(14, basemap.map.getZoom()) })),
+    lineOffered: quietly(lineOffered),
+    lineAnswered: quietly(lineAnswered),
     choose: quietly((selection) => selection && select(selection)),
   },
 });
@@ -104,6 +107,7 @@ async function start(config) {
   else {
     startKeyboard();
     startFurtherCalls();
+    startLine();
     startAlarm();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
@@ -259,4 +263,5 @@ function openForm() {
   setProps("new-key", { data: newId() });
   setProps("locate-dialog", { hidden: true }); // it would lie over this one
   setProps("new-dialog", { hidden: false });
+  setTimeout(() => document.getElementById("new-type")?.focus(), 60);
 }
