@@ -49,6 +49,7 @@ from operations.deadline_watch import DeadlineWatch
 from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
 from operations.evidence import Evidence
+from operations.further_calls import FurtherCalls
 from operations.ground import Ground
 from operations.handle import Handler
 from operations.health import Health
@@ -207,6 +208,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     hosts = settings.hosts_for_webhooks | LOOPBACK if settings.demo else settings.hosts_for_webhooks
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
+    personal = PersonalData(history, authority, audit, clock)
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -220,7 +222,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         targets=targets,
         responsibility=responsibility,
         handler=handler,
-        personal=PersonalData(history, authority, audit, clock),
+        personal=personal,
+        further_calls=FurtherCalls(authority, personal, codes.family_of),
         history=history,
         bus=bus,
         positions=positions,

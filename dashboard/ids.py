@@ -68,6 +68,10 @@ NEW_SUBMIT = "new-submit"
 NEW_CANCEL = "new-cancel"
 NEW_ERROR = "new-error"
 NEW_KEY = "new-key"  # idempotency key of the form as it stands open
+NEW_ALIKE = "new-alike"  # what the call may be a further call about
+NEW_TYPED = "new-typed"  # number the client raises when the typing pauses
+NEW_ANSWERED = "new-answered"  # press of "the same" or "not the same" beside one of them
+NEW_ANSWERS = "new-answers"  # {"same": incident_id or None, "apart": [incident_id]}: what was answered so far
 
 # place of an incident that is there already
 LOCATE_DIALOG = "locate-dialog"
@@ -114,6 +118,15 @@ ASK_SEND = "ask-send"
 ASK_CANCEL = "ask-cancel"
 ASK_PENDING = "ask-pending"  # the command that waits for its text
 
+# command line
+LINE = "line"
+LINE_FIELD = "line-field"  # the client puts the input here
+LINE_NOTE = "line-note"
+LINE_LIST = "line-list"
+LINE_TYPED = "line-typed"  # {"text", "selected"}: told by the client when the typing pauses
+LINE_OFFERED = "line-offered"  # what could stand at its end
+LINE_SENT = "line-sent"  # {"text", "selected", "confirmed", "n"}
+LINE_ANSWERED = "line-answered"  # what came of it
 
 # Presses of buttons in the panel, told by the client: {"command", "incident", "unit", "n": number of the press on this page}
 PRESSED = "pressed"

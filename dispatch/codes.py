@@ -20,6 +20,7 @@ class IncidentType(msgspec.Struct, frozen=True):
     zh: str
     en: str
     grade: Grade  # offered when the type is chosen; a person may set another
+    family: str = ""  # types of one family may be the same incident in two callers' words; empty: a family of its own
     confidential: bool = False  # seen by supervision and the level above only (投诉)
     share: float = 0.0  # demo feed: per cent of a day's incidents
     peak_hour: int = 12  # demo feed: local hour of day with most of them
@@ -61,6 +62,11 @@ class Codes(msgspec.Struct, frozen=True):
     def type_by_id(self) -> dict[str, IncidentType]:
         """Incident types by id."""
         return {kind.id: kind for kind in self.incident_type}
+
+    def family_of(self, incident_type: str) -> str:
+        """The family of an incident type; one that names none, or is not in the table, is alone."""
+        kind = self.type_by_id.get(incident_type)
+        return (kind.family if kind else "") or incident_type
 
 
 def load_codes(city_file: Path | None = None) -> Codes:

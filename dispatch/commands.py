@@ -210,6 +210,12 @@ class Merge(IncidentCommand, kw_only=True, frozen=True, tag="merge"):
     text: str = ""
 
 
+class TellApart(IncidentCommand, kw_only=True, frozen=True, tag="tell_apart"):
+    """The incident is not the same as the one named in `other`, however alike they look; nobody is asked again."""
+
+    other: str  # incident_id
+
+
 class Split(IncidentCommand, kw_only=True, frozen=True, tag="split"):
     """A part of the incident becomes an incident of its own; what is not given is as in the first."""
 
@@ -334,6 +340,7 @@ AnyIncidentCommand = (
     | Reopen
     | CallBack
     | Merge
+    | TellApart
     | Split
     | Escalate
     | OfferHandover

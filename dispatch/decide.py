@@ -74,6 +74,7 @@ RULES: dict[type[Command], Rule] = {
     commands.Reopen: Rule((*ANY, text_given), incidents.reopen),
     commands.CallBack: Rule((*ANY, text_given), incidents.call_back),
     commands.Merge: Rule(ANY, incidents.merge),
+    commands.TellApart: Rule(OPEN, incidents.tell_apart),
     commands.Split: Rule((*OPEN, point_sound, text_given), incidents.split),
     commands.Escalate: Rule((*OPEN, text_given), incidents.escalate),
     commands.OfferHandover: Rule(OPEN, incidents.offer_handover),

@@ -213,6 +213,13 @@ class CallAdded(IncidentEvent, frozen=True, tag="call_added"):
     from_number: int
 
 
+class IncidentsToldApart(IncidentEvent, frozen=True, tag="incidents_told_apart"):
+    """Somebody said that this is not the same as the incident `other_id`; the two are not suggested to be merged again."""
+
+    other_id: str
+    other_number: int
+
+
 class IncidentSplit(IncidentEvent, frozen=True, tag="incident_split"):
     """拆警: a part of this became the incident `part_id`."""
 
@@ -385,6 +392,7 @@ AnyEvent = (
     | CalledBack
     | IncidentMerged
     | CallAdded
+    | IncidentsToldApart
     | IncidentSplit
     | IncidentEscalated
     | HandoverOffered

@@ -30,6 +30,7 @@ from dispatch.events import (
     IncidentReopened,
     IncidentReturned,
     IncidentReviewed,
+    IncidentsToldApart,
     LeadNamed,
     PushDelivered,
     PushRecalled,
@@ -301,6 +302,10 @@ def _call_added(incident: Incident, body: CallAdded, recorded: Recorded) -> Chan
     return {"merged_from": (*incident.merged_from, body.from_id)}
 
 
+def _told_apart(incident: Incident, body: IncidentsToldApart, recorded: Recorded) -> Changes:
+    return {"told_apart": (*incident.told_apart, body.other_id)}
+
+
 def _escalated(incident: Incident, body: IncidentEscalated, recorded: Recorded) -> Changes:
     return {"escalated_to": body.to_org_code}
 
@@ -355,6 +360,7 @@ _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
     CalledBack: _called_back,
     IncidentMerged: _merged,
     CallAdded: _call_added,
+    IncidentsToldApart: _told_apart,
     IncidentEscalated: _escalated,
     HandoverOffered: _handover_offered,
     HandoverAccepted: _handover_accepted,

@@ -201,6 +201,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     review_round: int = 0  # how often its feedback has come up for review
     merged_from: tuple[str, ...] = ()  # further calls about the same: ids of the incidents they were received as
     merged_into: str = ""  # the incident this was a further call about
+    told_apart: tuple[str, ...] = ()  # ids of incidents that somebody said this is not the same as; not suggested again
     split_from: str = ""  # the incident this was a part of
     escalated_to: str = ""  # 上报: organisation above that was asked to look at it
     handover_to: str = ""  # 移交: organisation that was offered it and has not answered

@@ -254,11 +254,11 @@ class Authority:
             self.authorise(actor, action, org_code=incident.org_code)
             if isinstance(command, c.Push | c.Reinforce | c.Reassign):
                 self._authorise_units(actor, action, command.unit_ids, picture)
-            if isinstance(command, c.Merge):
-                self._authorise_target(actor, action, command.into, picture)
+            if isinstance(command, c.Merge | c.TellApart):
+                self._authorise_target(actor, action, command.into if isinstance(command, c.Merge) else command.other, picture)
 
     def _authorise_target(self, actor: Actor, action: str, incident_id: str, picture: OperatingPicture) -> None:
-        """The other incident of a merger must be the actor's to command as well."""
+        """The other incident of a merger, or of two told apart, must be the actor's to command as well."""
         into = picture.incidents.get(incident_id)
         if into is None or not self.may_see_incident(actor, into, picture):
             raise NotFound("unknown-incident", f"There is no incident {incident_id}; check the id.")

@@ -71,6 +71,10 @@ class History:
         personal = await self._read(lambda: self._journal.caller(incident_id))
         return None if personal is None else personal.caller
 
+    async def incidents_of_number(self, number: str, limit: int) -> list[Incident]:
+        """Incidents whose caller has this number, newest first. Personal data: ask `operations.personal` instead."""
+        return await self._read(lambda: self._journal.incidents_of_number(number, limit))
+
     async def outbox(self, unit_id: str | None = None) -> list[OutboxEntry]:
         """What has yet to reach terminals, of one unit or of all, oldest first."""
         return await self._read(lambda: self._journal.outbox(unit_id))

@@ -13,11 +13,13 @@ from dispatch.clock import Clock
 from dispatch.commands import Caller
 from dispatch.errors import Unavailable
 from dispatch.model import Actor, Incident
+from operations.permissions import Action
 from storage.audit import Look
 
 # A panel asks again with everything that happens to its incident: within this time it is the same look.
 SAME_LOOK = timedelta(minutes=5)
 MOST_REMEMBERED = 10_000
+MOST_CALLS = 50  # of one number, newest first; a person reads fewer
 
 
 class Callers(Protocol):
@@ -25,9 +27,13 @@ class Callers(Protocol):
 
     async def caller(self, incident_id: str) -> Caller | None: ...
 
+    async def incidents_of_number(self, number: str, limit: int) -> list[Incident]: ...
+
 
 class Sight(Protocol):
-    """The question of `operations.authority.Authority` that matters here."""
+    """The questions of `operations.authority.Authority` that matter here."""
+
+    def can(self, actor: Actor, action: str) -> bool: ...
 
     def caller_for(self, actor: Actor, incident: Incident, caller: Caller | None) -> Caller | None: ...
 
@@ -54,6 +60,25 @@ class PersonalData:
         shown = self._sight.caller_for(actor, incident, whole)
         if shown is not None and (shown.name or shown.number):
             await self._write(actor, "caller" if shown == whole else "caller_masked", incident.incident_id, channel)
+        return shown
+
+    async def calls_of_same_number(self, actor: Actor, incident: Incident, channel: str) -> list[Incident]:
+        """Other incidents reported from the number of this one's caller, newest first, where the actor may see both callers whole."""
+        whole = await self._callers.caller(incident.incident_id) if incident.has_caller else None
+        if whole is None or self._sight.caller_for(actor, incident, whole) != whole:
+            return []
+        found = await self.calls_of_number(actor, whole.number, channel)
+        return [one for one in found if one.incident_id != incident.incident_id]
+
+    async def calls_of_number(self, actor: Actor, number: str, channel: str) -> list[Incident]:
+        """Incidents reported from a number, newest first, of those whose caller the actor may see whole. Raises Unavailable."""
+        if not self._sight.can(actor, Action.SEE_CALLER):
+            return []
+        whole = Caller(number=number)
+        found = await self._callers.incidents_of_number(number, MOST_CALLS)
+        shown = [one for one in found if self._sight.caller_for(actor, one, whole) == whole]
+        if shown:
+            await self._write(actor, "calls_of_number", shown[0].incident_id, channel)
         return shown
 
     async def upload(self, actor: Actor, upload_id: str) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from operations.deadline_watch import DeadlineWatch
     from operations.elements import ElementStore
     from operations.evidence import Evidence
+    from operations.further_calls import FurtherCalls
     from operations.handle import Handler
     from operations.health import Health
     from operations.history import History
@@ -58,6 +59,7 @@ class Services:
     responsibility: Responsibility  # who is responsible for which type where
     handler: Handler  # commands in, events out; owns the live picture (`handler.picture`)
     personal: PersonalData  # callers and uploads, as an actor may see them; every look is written down
+    further_calls: FurtherCalls  # what a call may be a further call about
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable

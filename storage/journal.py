@@ -7,6 +7,7 @@ Two of them pass one conformance suite: `storage.sql_journal.SqlJournal` (SQLite
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
@@ -165,6 +166,10 @@ class Journal(Protocol):
 
     def caller(self, incident_id: str) -> Personal | None: ...
 
+    def incidents_of_number(self, number: str, limit: int) -> list[Incident]:
+        """Incidents whose caller has this number, however it is written, newest received first; none for less than a number."""
+        ...
+
     def erase_caller(self, incident_id: str) -> bool:
         """Erase name, number and salt; whether there were any. The digest in the journal then proves nothing any more."""
         ...
@@ -178,6 +183,12 @@ class Journal(Protocol):
     def snapshot(self, revision: int | None = None) -> OperatingPicture | None:
         """The newest snapshot at or before `revision`; None without one that this version can read."""
         ...
+
+
+def dialled(number: str) -> str:
+    """The digits of a number as calls are compared by, without the country code of a Chinese mobile; empty for less than a number."""
+    digits = re.sub(r"^(?:00)?86(?=1\d{10}$)", "", re.sub(r"\D", "", number, flags=re.ASCII))
+    return digits if 5 <= len(digits) <= 40 else ""
 
 
 def pages(journal: Journal, after_revision: int, to_revision: int | None = None, size: int = 2_000) -> Iterator[Recorded]:

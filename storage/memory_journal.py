@@ -10,7 +10,19 @@ from datetime import datetime
 from dispatch.events import Recorded
 from dispatch.model import Incident
 from dispatch.picture import OperatingPicture
-from storage.journal import MAX_PAGE, Answer, Commit, IncidentQuery, JournalBusy, JournalError, OutboxEntry, Page, Personal, Tip
+from storage.journal import (
+    MAX_PAGE,
+    Answer,
+    Commit,
+    IncidentQuery,
+    JournalBusy,
+    JournalError,
+    OutboxEntry,
+    Page,
+    Personal,
+    Tip,
+    dialled,
+)
 from storage.read_models import cursor_after, incident_of_event, matches, picture_bytes, picture_of_bytes, read_cursor
 
 
@@ -110,6 +122,13 @@ class MemoryJournal:
     def caller(self, incident_id: str) -> Personal | None:
         with self._lock:
             return self._personal.get(incident_id)
+
+    def incidents_of_number(self, number: str, limit: int) -> list[Incident]:
+        wanted = dialled(number)
+        with self._lock:
+            ids = [one.incident_id for one in self._personal.values() if wanted and dialled(one.caller.number) == wanted]
+            found = [self._incidents[incident_id] for incident_id in ids if incident_id in self._incidents]
+        return sorted(found, key=lambda one: (one.received_at, one.incident_id), reverse=True)[:limit]
 
     def erase_caller(self, incident_id: str) -> bool:
         with self._lock:

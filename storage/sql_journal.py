@@ -20,7 +20,7 @@ from dispatch.model import Incident
 from dispatch.picture import OperatingPicture
 from storage import tables as t
 from storage.database import writer_connection
-from storage.journal import MAX_PAGE, Answer, Commit, IncidentQuery, JournalError, OutboxEntry, Page, Personal, Tip
+from storage.journal import MAX_PAGE, Answer, Commit, IncidentQuery, JournalError, OutboxEntry, Page, Personal, Tip, dialled
 from storage.read_models import (
     SNAPSHOT_SCHEMA,
     answer_json,
@@ -195,6 +195,14 @@ class SqlJournal:
             return None
         return Personal(incident_id, rows[0].salt, Caller(rows[0].name, rows[0].number), instant(rows[0].recorded_at))
 
+    def incidents_of_number(self, number: str, limit: int) -> list[Incident]:
+        wanted = dialled(number)
+        if not wanted:
+            return []
+        c = t.incidents.c
+        statement = select(c.body).join(t.personal, t.personal.c.incident_id == c.incident_id).where(t.personal.c.dialled == wanted)
+        return [incident_of(row.body) for row in self._rows(statement.order_by(c.received_at.desc(), c.incident_id.desc()).limit(limit))]
+
     def outbox(self, unit_id: str | None = None) -> list[OutboxEntry]:
         statement = select(t.outbox).order_by(t.outbox.c.revision, t.outbox.c.assignment_id)
         if unit_id is not None:
@@ -291,6 +299,7 @@ def _personal_row(personal: Personal) -> dict[str, Any]:
         "name": personal.caller.name,
         "number": personal.caller.number,
         "recorded_at": unix_s(personal.recorded_at),
+        "dialled": dialled(personal.caller.number),
     }
 
 

@@ -74,6 +74,7 @@ personal = Table(
     Column("name", String(200), nullable=False),
     Column("number", String(200), nullable=False),
     Column("recorded_at", Float(53), nullable=False),
+    Column("dialled", String(40), nullable=False, server_default="", index=True),  # the number's digits; empty: none to search by
 )
 
 # The picture at a revision, so that a start or a look into the past reads a short tail only.

@@ -51,6 +51,7 @@ class CommandBody(Body):
     service: Name | None = Field(None, description="another service to call: 119, 120, 12345, a utility")
     assignment_id: Id | None = Field(None, description="whose missed acknowledgement shall send nobody else")
     into: Id | None = Field(None, description="incident_id of the incident this is a further call about")
+    other: Id | None = Field(None, description="incident_id of the incident this is not the same as")
     to_org_code: Name | None = Field(None, description="the organisation it is handed or escalated to")
     satisfied: bool | None = Field(None, description="what the caller said afterwards")
 

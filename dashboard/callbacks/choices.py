@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from dashboard.callbacks.selection import responsible_for
 from dashboard.i18n import SERVICES
 from dashboard.layouts.facts import Facts
+from dispatch.duplicates import metres_between
 from dispatch.model import Actor, Incident
 
 if TYPE_CHECKING:
@@ -57,16 +57,12 @@ def _incidents(services: Services, actor: Actor, incident: Incident, facts: Fact
         and authority.in_scope(actor, other.org_code)
         and authority.may_see_incident(actor, other, picture)
     ]
-    others.sort(key=lambda other: (_metres(incident, other) or _UNKNOWN_M) + abs(_seconds(incident, other)))
+    others.sort(key=lambda other: (_apart_m(incident, other) or _UNKNOWN_M) + abs(_seconds(incident, other)))
     return [{"label": _incident_label(incident, other, facts), "value": other.incident_id} for other in others[:_MOST_INCIDENTS]]
 
 
-def _metres(one: Incident, other: Incident) -> float | None:
-    """Straight between the two points; None while one of them is unknown."""
-    if one.lon is None or one.lat is None or other.lon is None or other.lat is None:
-        return None
-    east = math.radians(other.lon - one.lon) * math.cos(math.radians(one.lat))
-    return math.hypot(east, math.radians(other.lat - one.lat)) * 6_371_000
+def _apart_m(one: Incident, other: Incident) -> float | None:
+    return metres_between(one.lon, one.lat, other.lon, other.lat)
 
 
 def _seconds(one: Incident, other: Incident) -> float:
@@ -76,7 +72,7 @@ def _seconds(one: Incident, other: Incident) -> float:
 
 def _incident_label(incident: Incident, other: Incident, facts: Facts) -> str:
     """ "#117 Assault · 240 m away · 3:05 earlier · 中山东路 128 号" """
-    words, metres, seconds = facts.words, _metres(incident, other), _seconds(incident, other)
+    words, metres, seconds = facts.words, _apart_m(incident, other), _seconds(incident, other)
     where = words("not located yet") if metres is None else words("{distance} away", distance=words.distance(metres))
     apart = words.duration(abs(seconds))
     when = words("{time} earlier", time=apart) if seconds >= 0 else words("{time} later", time=apart)

@@ -60,7 +60,7 @@ def register(app: Dash, services: Services) -> None:
         facts = facts_for(services, actor, page)
         key = f"{page['id']}:{pressed['command']}:{pressed['incident']}:{pressed['unit']}:{pressed['n']}"
         pending = {**pressed, "key": key, "shown": shown}
-        if pressed["command"] not in ASKED:
+        if pressed["command"] not in ASKED or "into" in pressed:
             return (await send(services, actor, pending, "", None, facts), *(no_update,) * 9)
         incident = await visible_incident(services, actor, pressed["incident"])
         options = choices(services, actor, pressed["command"], incident, facts)
@@ -127,7 +127,9 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
     if text or name in ASKED:
         fields["text"] = text
     if name in CHOSEN_FIELD:
-        fields[CHOSEN_FIELD[name]] = choice or ""
+        fields[CHOSEN_FIELD[name]] = choice or pending.get("into", "")
+    if name == "tell_apart":
+        fields["other"] = pending["other"]
     if name == "call_back":
         fields["satisfied"] = SATISFIED[choice or "unknown"]
     if name in JUDGED:

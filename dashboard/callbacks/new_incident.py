@@ -9,6 +9,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, words_of
+from dashboard.callbacks.further_calls import Answers, carry_out
 from dashboard.callbacks.place import register_place
 from dispatch.commands import Caller, ReceiveIncident
 from dispatch.errors import DispatchError, NotPermitted
@@ -49,6 +50,7 @@ def register(app: Dash, services: Services) -> None:
         State(ids.NEW_CALLER_NAME, "value"),
         State(ids.NEW_CALLER_NUMBER, "value"),
         State(ids.NEW_KEY, "data"),
+        State(ids.NEW_ANSWERS, "data"),
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
@@ -61,6 +63,7 @@ def register(app: Dash, services: Services) -> None:
         caller_name: str | None,
         caller_number: str | None,
         key: str | None,
+        answers: Answers | None,
         page: dict[str, Any],
     ) -> tuple[Any, ...]:
         words = words_of(page)
@@ -79,12 +82,18 @@ def register(app: Dash, services: Services) -> None:
             caller=caller,
             channel="desk",
         )
+        actor, key = actor_of_callback(app, page), f"{key}:{clicks}" if key else None
         try:
-            outcome = await receive(services, actor_of_callback(app, page), command, f"{key}:{clicks}" if key else None)
+            outcome = await receive(services, actor, command, key)
         except DispatchError as refused:
             return (words.refusal(refused), *(no_update,) * 6)
+        recorded = chosen = str(outcome.incident_id)
         said = {"kind": "good", "text": words("Recorded.")}
-        return "", True, said, {"kind": "incident", "incident_id": outcome.incident_id}, "", None, None
+        try:
+            chosen = await carry_out(services, actor, recorded, answers or {}, key)
+        except DispatchError as refused:  # the call is on record all the same
+            said = {"kind": "bad", "text": words.refusal(refused)}
+        return "", True, said, {"kind": "incident", "incident_id": chosen}, "", None, None
 
 
 async def receive(services: Services, actor: Actor, command: ReceiveIncident, key: str | None) -> Outcome:

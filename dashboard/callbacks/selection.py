@@ -11,6 +11,7 @@ from dashboard.callbacks.context import actor_of_callback, facts_for
 from dashboard.layouts.actions import actions
 from dashboard.layouts.due import what_is_due
 from dashboard.layouts.facts import Facts
+from dashboard.layouts.further_calls import may_be_the_same
 from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.parts import empty
 from dashboard.layouts.responsibility import belongs_elsewhere
@@ -88,12 +89,21 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
     above = [
         incident_head(incident, facts, caller),
         what_is_due(incident, facts),
+        *await _may_be_the_same(services, actor, incident, facts),
         *belongs_elsewhere(incident, responsible_for(services, incident), facts),
         actions(incident, facts),
         assignments(incident, facts),
     ]
     below = [uploads(recorded, facts), timeline(recorded, facts)]
     return above, below, {"incident": incident_id, "version": incident.version}
+
+
+async def _may_be_the_same(services: Services, actor: Actor, incident: Incident, facts: Facts) -> list[Any]:
+    try:
+        found = await services.further_calls.of_incident(actor, incident, services.handler.picture, "desk")
+    except Unavailable as refused:
+        return [empty(facts.words.refusal(refused))]
+    return may_be_the_same(incident, found, facts)
 
 
 def responsible_for(services: Services, incident: Incident) -> Answer | None:

@@ -134,6 +134,7 @@ def command_label(command: str, facts: Facts) -> str:
         "locate": words("Locate"),
         "classify": words("Classify"),
         "merge": words("Merge"),
+        "tell_apart": words("Not the same"),
         "split": words("Split"),
         "escalate": words("Escalate"),
         "offer_handover": words("Hand over"),

@@ -37,6 +37,7 @@ def new_incident(codes: Codes, page: Page) -> html.Div:
                     ],
                     className="pair",
                 ),
+                html.Div(id=ids.NEW_ALIKE, className="due-lines"),
                 html.P(id=ids.NEW_ERROR, className="error", role="alert"),
                 html.Div(
                     [
@@ -46,6 +47,9 @@ def new_incident(codes: Codes, page: Page) -> html.Div:
                     className="dialog-end",
                 ),
                 dcc.Store(id=ids.NEW_KEY),
+                dcc.Store(id=ids.NEW_TYPED),
+                dcc.Store(id=ids.NEW_ANSWERED),
+                dcc.Store(id=ids.NEW_ANSWERS),
             ],
             className="dialog",
             role="dialog",

@@ -143,6 +143,8 @@ def _between(body: e.AnyEvent, facts: Facts) -> str | None:
             return _with(words("Merged into #{number}", number=body.into_number), body.text)
         case e.CallAdded():
             return words("Further call #{number} merged into this", number=body.from_number)
+        case e.IncidentsToldApart():
+            return words("Not the same as #{number}", number=body.other_number)
         case e.IncidentSplit():
             return words("#{number} split off", number=body.part_number)
         case e.IncidentEscalated():

@@ -12,6 +12,7 @@ from dashboard.i18n import GRADES, KINDS, SERVICES, STAGES, STATUSES, STEPS, cli
 from dashboard.layouts.ask import ask
 from dashboard.layouts.catalogue import catalogue_panel
 from dashboard.layouts.classify import classify
+from dashboard.layouts.command_line import command_line
 from dashboard.layouts.help import key_help
 from dashboard.layouts.locate import locate
 from dashboard.layouts.map import city_map_panel
@@ -41,6 +42,10 @@ STORES = (
     ids.LOCATE_ASKED,
     ids.CLASSIFY_ASKED,
     ids.SPLIT_ASKED,
+    ids.LINE_TYPED,
+    ids.LINE_OFFERED,
+    ids.LINE_SENT,
+    ids.LINE_ANSWERED,
 )
 
 
@@ -69,6 +74,7 @@ def shell(services: Services, page: Page) -> html.Div:
             classify(services.codes, page),
             split(services.codes, page),
             ask(page),
+            command_line(page),
             key_help(page),
             html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
             dcc.Store(id=ids.CONFIG, data=client_config(services, page)),

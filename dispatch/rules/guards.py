@@ -35,6 +35,7 @@ NAMES = (
     "source",
     "service",
     "into",
+    "other",
     "to_org_code",
 )
 

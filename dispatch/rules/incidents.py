@@ -26,6 +26,7 @@ from dispatch.commands import (
     Review,
     Split,
     TakeAlarm,
+    TellApart,
 )
 from dispatch.deadlines import is_done
 from dispatch.errors import NotFound, RuleViolation
@@ -49,6 +50,7 @@ from dispatch.events import (
     IncidentReturned,
     IncidentReviewed,
     IncidentSplit,
+    IncidentsToldApart,
     NoteAdded,
     UploadAdded,
 )
@@ -217,6 +219,19 @@ def merge(case: Case[Merge]) -> Events:
         IncidentMerged(incident.incident_id, into.incident_id, into.number, case.command.text),
         CallAdded(into.incident_id, incident.incident_id, incident.number),
     )
+
+
+def tell_apart(case: Case[TellApart]) -> Events:
+    """Not the same: the two incidents are not suggested to be merged again."""
+    incident, other_id = case.incident, case.command.other
+    other = case.picture.incidents.get(other_id)
+    if other is None:
+        raise NotFound("unknown-incident", f"There is no incident {other_id} to tell this one apart from; check the id.")
+    if other_id == incident.incident_id:
+        raise RuleViolation("merge-target", f"{case.name} can't be told apart from itself; name another incident.")
+    if other_id in incident.told_apart or incident.incident_id in other.told_apart:
+        return ()
+    return (IncidentsToldApart(incident.incident_id, other_id, other.number),)
 
 
 def split(case: Case[Split]) -> Events:

@@ -183,6 +183,24 @@ def test_callers_lie_apart_and_can_be_erased(journal: Journal) -> None:
     assert not journal.erase_caller("i1")
 
 
+def test_incidents_are_found_by_the_number_of_their_caller_however_it_is_written(journal: Journal) -> None:
+    node = Node()
+    written = {"+86 138-0000-0000": True, "13800000000": True, "0086 13800000000": True, "13900000000": False, "110": False, "": False}
+    expected = []
+    for number, is_same in written.items():
+        node.pass_time(60)
+        incident_id = node.incident()
+        expected += [incident_id] if is_same else []
+        personal = (Personal(incident_id, "00ff", Caller("李", number), T0),)
+        journal.append(Commit(tuple(node.journal[-1:]), (node.picture.incidents[incident_id],), personal=personal))
+    found = [one.incident_id for one in journal.incidents_of_number("138 0000 0000", 10)]
+    assert found == expected[::-1]
+    assert [one.incident_id for one in journal.incidents_of_number("13800000000", 2)] == found[:2]
+    assert journal.incidents_of_number("110", 10) == []
+    assert journal.erase_caller(found[0])
+    assert [one.incident_id for one in journal.incidents_of_number("13800000000", 10)] == found[1:]
+
+
 def test_the_outbox_holds_what_has_not_arrived(journal: Journal) -> None:
     entries = [OutboxEntry(f"a{n}", topic, n, f"U{n % 2}", "i", T0) for n in (1, 2, 3) for topic in ("ended", "push")]
     keep = (Answer("a", "k", "d", T0),)

@@ -17,6 +17,7 @@ from dispatch.events import (
     IncidentMerged,
     IncidentReceived,
     IncidentSplit,
+    IncidentsToldApart,
     LeadNamed,
     PushRecalled,
     ServiceCalled,
@@ -314,6 +315,24 @@ def test_the_incident_with_units_takes_the_other_in(node: Node) -> None:
     further, with_unit = node.incident(), node.pushed("A")
     node.give(c.Merge(incident_id=further, into=with_unit))
     assert (seen(node, with_unit).stage, node.picture.units["A"].incident_id) == (Stage.PUSHED, with_unit)
+
+
+def test_two_that_are_not_the_same_are_told_apart_once_from_either_side(node: Node) -> None:
+    one, two = node.incident(), node.incident()
+    records = node.give(c.TellApart(incident_id=two, other=one))
+    assert [recorded.body for recorded in records] == [IncidentsToldApart(two, one, seen(node, one).number)]
+    assert seen(node, two).told_apart == (one,)
+    assert node.give(c.TellApart(incident_id=two, other=one)) == ()
+    assert node.give(c.TellApart(incident_id=one, other=two)) == ()
+    assert node.give(c.Merge(incident_id=two, into=one))  # a person may still say otherwise
+
+
+def test_what_can_not_be_told_apart(node: Node) -> None:
+    one = node.incident()
+    assert "merge-target: Incident 1 can't be told apart from itself" in refusal(node, c.TellApart(incident_id=one, other=one))
+    assert "There is no incident nothing" in refusal(node, c.TellApart(incident_id=one, other="nothing"), NotFound)
+    ended = closed(node)
+    assert "incident-ended" in refusal(node, c.TellApart(incident_id=ended, other=one))
 
 
 def test_a_merged_incident_goes_on_in_the_other_one_only(node: Node) -> None:

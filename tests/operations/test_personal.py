@@ -18,6 +18,9 @@ from tests.operations import access_world as world
 WANG = Caller("王先生", "13800001234")
 CALLED = world.incident("i1", world.STATION, world.assignment("car"), has_caller=True)
 
+EARLIER = world.incident("i0", world.STATION, has_caller=True)
+ELSEWHERE = world.incident("i9", world.FAR, has_caller=True)
+
 
 class Memory:
     """Callers and the list of looks, in memory; the list can be out of order."""
@@ -28,6 +31,10 @@ class Memory:
 
     async def caller(self, incident_id: str) -> Caller | None:
         return WANG
+
+    async def incidents_of_number(self, number: str, limit: int) -> list[Incident]:
+        known = [CALLED, EARLIER, ELSEWHERE]
+        return known[:limit] if number == WANG.number else []
 
     def append(self, looks: list[Look]) -> None:
         if self.is_broken:
@@ -88,3 +95,27 @@ async def test_what_cannot_be_written_down_is_not_shown() -> None:
     room.memory.is_broken = False
     assert await room.look(desk) == WANG
     assert room.written() == [(desk.name, "caller")]
+
+
+async def test_earlier_calls_of_a_number_are_for_whoever_may_see_both_callers_and_are_written_down() -> None:
+    room, county, city = Room(), world.actor("operator", world.COUNTY), world.actor("operator", world.CITY)
+    assert await room.personal.calls_of_same_number(county, CALLED, "desk") == [EARLIER]
+    assert await room.personal.calls_of_same_number(city, CALLED, "desk") == [EARLIER, ELSEWHERE]
+    assert await room.personal.calls_of_number(city, "110", "desk") == []
+    assert room.written() == [(county.name, "calls_of_number"), (city.name, "calls_of_number")]
+
+
+@pytest.mark.parametrize("role", ["viewer", "officer", "reviewer", "admin"])
+async def test_who_may_see_no_caller_learns_of_no_earlier_call(role: str) -> None:
+    room, reader = Room(), world.actor(role, world.CITY, "car" if role == "officer" else None)
+    assert await room.personal.calls_of_same_number(reader, CALLED, "desk") == []
+    assert await room.personal.calls_of_number(reader, WANG.number, "desk") == []
+    assert await room.personal.calls_of_number(as_wall(world.actor("commander", world.CITY)), WANG.number, "desk") == []
+    assert room.memory.looks == []
+
+
+async def test_earlier_calls_that_can_not_be_written_down_are_not_shown() -> None:
+    room = Room()
+    room.memory.is_broken = True
+    with pytest.raises(Unavailable, match="can't be written down"):
+        await room.personal.calls_of_number(world.actor("operator", world.CITY), WANG.number, "desk")

@@ -1,5 +1,6 @@
 // Keys for everything an operator does often. Elements are switched with Shift and their key, so that no two keys collide.
 import { toggle } from "./catalogue.js";
+import { closeLine, isLineOpen, openLine } from "./line.js";
 import { step } from "./queue.js";
 import { select, state, tell } from "./state.js";
 
@@ -13,7 +14,7 @@ function pushTop() {
   if (!waiting) document.querySelector("#panel-scene .push-top")?.click();
 }
 
-// An answer to what is due on the selected incident: taking on its alarm, stopping the re-push.
+// An answer to what the selected incident's panel asks: taking on its alarm, stopping the re-push, the same incident or not.
 function answer(button) {
   const waiting = document.documentElement.classList.contains("panel-waiting");
   if (!waiting) document.querySelector(`#panel-body ${button}`)?.click();
@@ -28,13 +29,15 @@ const KEYS = {
   p: pushTop,
   a: () => answer(".take-alarm"),
   s: () => answer(".stop-repush"),
+  m: () => answer(".merge-same"),
+  d: () => answer(".tell-apart"),
+  o: () => answer(".actions .primary"),
   n: () => press("new-open"),
   e: () => press("catalogue-fold"),
   w: () => press("push-wall"),
-  "/": () => {
-    press("new-open");
-    setTimeout(() => document.querySelector("#new-place input")?.focus(), 60);
-  },
+  "/": openLine,
+  ":": openLine,
+  "：": openLine,
   "?": () => toggleHelp(),
 };
 
@@ -54,6 +57,7 @@ function closeDesks(target) {
 function escape() {
   if (closeDesks()) return;
   if (state.picking) tell("picking", false);
+  else if (isLineOpen()) closeLine();
   else if (!hidden("help")) toggleHelp(false);
   else if (!hidden("ask")) press("ask-cancel");
   else if (!hidden("classify-dialog")) press("classify-cancel");
@@ -70,6 +74,11 @@ export function startKeyboard() {
     if (event.key === "Escape") {
       document.activeElement?.blur?.();
       escape();
+      return;
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      document.querySelector(".veil:not([hidden]) .dialog-end .primary")?.click();
+      event.preventDefault();
       return;
     }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(document.activeElement)) return;

@@ -5,8 +5,10 @@ import { sounding, startAlarm } from "./alarm.js";
 import { startCatalogue } from "./catalogue.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
+import { startFurtherCalls } from "./further.js";
 import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
+import { lineAnswered, lineOffered, startLine } from "./line.js";
 import { connect, send, startWatching } from "./live.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
@@ -37,6 +39,8 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     }),
     toast: quietly((said) => said && toast(said)),
     located: quietly((point) => point && moveCamera({ ...point, zoom: Math.max(14, basemap.map.getZoom()) })),
+    lineOffered: quietly(lineOffered),
+    lineAnswered: quietly(lineAnswered),
     choose: quietly((selection) => selection && select(selection)),
   },
 });
@@ -102,6 +106,8 @@ async function start(config) {
   if (isWall()) startWall();
   else {
     startKeyboard();
+    startFurtherCalls();
+    startLine();
     startAlarm();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
@@ -210,16 +216,13 @@ function wire() {
   });
   document.getElementById("panel").addEventListener("click", (event) => {
     if (event.target.closest(".more")) document.documentElement.classList.toggle("more-open");
-    const button = event.target.closest("[data-press]");
-    if (button) {
-      const { to, ...pressed } = JSON.parse(button.dataset.press);
-      setProps(to, { data: { ...pressed, n: ++presses } });
-    }
+    pressed(event);
     const go = event.target.closest("[data-select]");
     if (go) select(JSON.parse(go.dataset.select));
     const look = event.target.closest("[data-lon]");
     if (look && !event.target.closest("button")) moveCamera({ lon: Number(look.dataset.lon), lat: Number(look.dataset.lat), zoom: Math.max(16, basemap.map.getZoom()) });
   });
+  document.getElementById("new-dialog").addEventListener("click", pressed);
   document.getElementById("panel-close").addEventListener("click", () => select(null));
   for (const form of ["new", "locate"]) {
     document.getElementById(`${form}-pick`).addEventListener("click", () => tell("picking", `${form}-point`));
@@ -233,6 +236,14 @@ function wire() {
   }
   focusDialogs();
   document.getElementById("ask-cancel").addEventListener("click", () => setProps("ask", { hidden: true }));
+}
+
+// A button that stands for a command or an answer: the press goes to the store it names.
+function pressed(event) {
+  const button = event.target.closest("[data-press]");
+  if (!button) return;
+  const { to, ...press } = JSON.parse(button.dataset.press);
+  setProps(to, { data: { ...press, n: ++presses } });
 }
 
 function toast({ kind, text }) {
@@ -259,4 +270,5 @@ function openForm() {
   setProps("new-key", { data: newId() });
   setProps("locate-dialog", { hidden: true }); // it would lie over this one
   setProps("new-dialog", { hidden: false });
+  setTimeout(() => document.getElementById("new-type")?.focus(), 60);
 }

@@ -1,0 +1,96 @@
+"""While a call is being taken, the form says what it may be a further call about, and takes the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dash import Dash, Input, Output, State, ctx
+
+from dashboard import ids
+from dashboard.callbacks.context import actor_of_callback, facts_for
+from dashboard.layouts.further_calls import form_lines
+from dispatch.commands import Merge, TellApart
+from dispatch.duplicates import Call
+from dispatch.errors import Unavailable
+from dispatch.model import Actor
+
+if TYPE_CHECKING:
+    from dashboard.layouts.facts import Facts
+    from operations.services import Services
+
+Answers = dict[str, Any]  # {"same": incident_id or None, "apart": [incident_id]}
+MOST_SAID = 20  # answers of one form; more is no form any more
+
+
+def register(app: Dash, services: Services) -> None:
+    """Bind the conversation."""
+
+    @app.callback(
+        Output(ids.NEW_ALIKE, "children"),
+        Output(ids.NEW_ANSWERS, "data"),
+        Input(ids.NEW_KEY, "data"),
+        Input(ids.NEW_TYPED, "data"),
+        Input(ids.NEW_TYPE, "value"),
+        Input(ids.NEW_PICKER.point, "data"),
+        Input(ids.NEW_ANSWERED, "data"),
+        State(ids.NEW_ANSWERS, "data"),
+        State(ids.NEW_TEXT, "value"),
+        State(ids.NEW_CALLER_NUMBER, "value"),
+        State(ids.PAGE, "data"),
+        prevent_initial_call=True,
+    )
+    async def on_typed(
+        _key: str | None,
+        _typed: Any,
+        incident_type: str | None,
+        point: dict[str, Any] | None,
+        answered: dict[str, Any] | None,
+        answers: Answers | None,
+        text: str | None,
+        number: str | None,
+        page: dict[str, Any],
+    ) -> tuple[Any, Answers]:
+        if ctx.triggered_id == ids.NEW_KEY:  # the form opens anew
+            answers = None
+        elif ctx.triggered_id == ids.NEW_ANSWERED and answered:
+            answers = with_answer(answers or {}, answered)
+        point = point or {}
+        call = Call(
+            incident_type=incident_type or "",
+            text=text or "",
+            address=point.get("address") or "",
+            called_at=services.clock.now(),
+            lon=point.get("lon"),
+            lat=point.get("lat"),
+        )
+        actor = actor_of_callback(app, page)
+        return await lines_of(services, actor, call, number or "", answers or {}, facts_for(services, actor, page)), answers or {}
+
+
+def with_answer(answers: Answers, answered: dict[str, Any]) -> Answers:
+    """The answers so far and one more; whoever says "not the same" of the one he took for the same takes that back."""
+    incident_id, same = answered["incident"], answers.get("same")
+    if answered["command"] == "same":
+        return {"same": incident_id, "apart": answers.get("apart", [])}
+    apart = [*answers.get("apart", []), incident_id][-MOST_SAID:]
+    return {"same": None if same == incident_id else same, "apart": apart}
+
+
+async def lines_of(services: Services, actor: Actor, call: Call, number: str, answers: Answers, facts: Facts) -> Any:
+    """What stands in the form."""
+    try:
+        found = await services.further_calls.of_call(actor, call, number, services.handler.picture, "desk")
+    except Unavailable as refused:
+        return facts.words.refusal(refused)
+    return form_lines(found, answers, facts)
+
+
+async def carry_out(services: Services, actor: Actor, incident_id: str, answers: Answers, key: str | None) -> str:
+    """Do with the call just recorded what was answered while it was taken; the incident to go on with. Raises DispatchError."""
+    for at, other in enumerate(answers.get("apart", [])):
+        await services.handler.handle(TellApart(incident_id=incident_id, other=other), actor, key and f"{key}:apart:{at}")
+    same = answers.get("same")
+    if not same:
+        return incident_id
+    await services.handler.handle(Merge(incident_id=incident_id, into=same), actor, key and f"{key}:same")
+    return str(same)
