@@ -16,24 +16,21 @@ from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 
 from bench import harness
-from bench.fleet import Fleet
+from bench.crews import HOST, crew_tokens, register
+from bench.fleet import Fleet, street_near
 from bench.http import Http
 from bench.processes import Server, cpu_s
 from bench.websocket import TEXT, WebSocket, open_websocket
-from composition import open_accounts
 from geodata.city import open_city
 from geodata.streets import StreetGraph
-from settings import Settings
 from tests.postgres import postgres_server, working_folder
 
 PORT = 18355
 TERMINALS = 700
 HELD = 100  # crews that are on an incident at a time: two seconds from a push to its recall
-AWAY_DEG = 0.01  # an incident lies about a kilometre from its crew
 RATE_PER_S = 50
 ROUNDS, WINDOW_S, PEER_WINDOW_S = 5, 8, 4
 SETTLE_S = 1.0
@@ -96,11 +93,9 @@ class Window:
 def run() -> dict[str, Any]:
     """The benchmark; about three minutes."""
     with Server("command-server", PORT, {"feed": "feed", "desk": "operator"}) as server:
-        accounts = open_accounts(Settings(data=server.data, demo=False), server.city)
         city = open_city(server.city)
         fleet = Fleet(city, TERMINALS, "t")
-        tokens = [accounts.add_token("officer", name=f"terminal-{unit_id}", unit_id=unit_id) for unit_id in fleet.unit_ids]
-        return asyncio.run(_measure(server, fleet, city.graph, tokens))
+        return asyncio.run(_measure(server, fleet, city.graph, crew_tokens(server, fleet.unit_ids)))
 
 
 async def _measure(server: Server, fleet: Fleet, graph: StreetGraph, tokens: list[str]) -> dict[str, Any]:
@@ -134,19 +129,11 @@ async def _measure(server: Server, fleet: Fleet, graph: StreetGraph, tokens: lis
 @asynccontextmanager
 async def _desk(server: Server, fleet: Fleet, graph: StreetGraph, tokens: list[str]) -> AsyncIterator[Station]:
     """Units registered, terminals connected, incidents received."""
-    host = "127.0.0.1"
-    answers: list[Any] = []
-    gateway = await open_websocket(host, PORT, "/feeds/v1", server.headers("feed"), lambda _, text, __: answers.append(json.loads(text)))
-    for group in range(fleet.groups):
-        gateway.send(b"[" + b",".join(fleet.reports(0, group, time.time())) + b"]")
-    while len(answers) < fleet.groups:  # noqa: ASYNC110 answers are counted as they come
-        await asyncio.sleep(0.05)
-    if rejected := [answer["rejected"] for answer in answers if answer["rejected"]]:
-        raise RuntimeError(f"the server refused positions of the benchmark: {rejected[0][:3]}")
-    http = Http(host, PORT, server.headers("desk"))
+    await register(server, fleet)
+    http = Http(HOST, PORT, server.headers("desk"))
     incident_ids = []
     for number in range(TERMINALS):
-        lon, lat = _street_near(graph, *fleet.place(0, number))
+        lon, lat = street_near(graph, *fleet.place(0, number))
         call = {"incident_type": "theft", "grade": 3, "text": f"call {number}", "lon": lon, "lat": lat}
         incident_ids.append((await http.post("/api/v1/incidents", call))["incident_id"])
     station = Station(http, fleet.unit_ids, incident_ids)
@@ -154,7 +141,7 @@ async def _desk(server: Server, fleet: Fleet, graph: StreetGraph, tokens: list[s
     for unit_id, token in zip(fleet.unit_ids, tokens, strict=True):
         terminal = Terminal(unit_id, station.arrivals)
         headers = {"Authorization": f"Bearer {token}"}
-        terminal.socket = await open_websocket(host, PORT, "/terminal/socket", headers, terminal.on_message)
+        terminal.socket = await open_websocket(HOST, PORT, "/terminal/socket", headers, terminal.on_message)
         terminals.append(terminal)
     await asyncio.sleep(SETTLE_S)
     try:
@@ -163,15 +150,7 @@ async def _desk(server: Server, fleet: Fleet, graph: StreetGraph, tokens: list[s
         for terminal in terminals:
             if terminal.socket is not None:
                 terminal.socket.close()
-        gateway.close()
         http.close()
-
-
-def _street_near(graph: StreetGraph, lon: float, lat: float) -> tuple[float, float]:
-    """A crossing about AWAY_DEG from a place."""
-    apart_deg = np.hypot(graph.node_lon - lon, graph.node_lat - lat)
-    node = int(np.argmin(np.abs(apart_deg - AWAY_DEG)))
-    return float(graph.node_lon[node]), float(graph.node_lat[node])
 
 
 async def _window(server: Server, station: Station) -> Window:

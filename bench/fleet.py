@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodata.city import City
+from geodata.streets import StreetGraph
 
 GROUP = 50  # units of one message
 SWING = 60  # fixes until a unit turns round
 STEP_MICRO = 100  # 11 m a second to the north and back
+AWAY_DEG = 0.01  # an incident lies about a kilometre from its crew
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -85,3 +87,10 @@ class Receipts:
         """Drop what was received so far; repeats of it still count nothing."""
         self.due.clear()
         self.latency_s.clear()
+
+
+def street_near(graph: StreetGraph, lon: float, lat: float) -> tuple[float, float]:
+    """A crossing about AWAY_DEG from a place."""
+    apart_deg = np.hypot(graph.node_lon - lon, graph.node_lat - lat)
+    node = int(np.argmin(np.abs(apart_deg - AWAY_DEG)))
+    return float(graph.node_lon[node]), float(graph.node_lat[node])

@@ -8,6 +8,14 @@ import socket
 from typing import Any
 
 
+class Refused(RuntimeError):
+    """An answer that is none of success."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 class _Connection(asyncio.Protocol):
     """One request at a time."""
 
@@ -32,7 +40,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head_end = self._buffer.find(b"\r\n\r\n")
-        if head_end < 0 or self._answer is None:
+        if head_end < 0 or self._answer is None or self._answer.done():
             return
         head = bytes(self._buffer[:head_end]).decode("latin-1").lower()
         length = next(int(line.split(":")[1]) for line in head.split("\r\n") if line.startswith("content-length:"))
@@ -57,7 +65,7 @@ class Http:
         self._free: list[_Connection] = []
 
     async def post(self, path: str, body: dict[str, Any], key: str | None = None) -> Any:
-        """The decoded answer. Raises RuntimeError with the answer when it is none of success."""
+        """The decoded answer. Raises Refused when it is none of success, ConnectionError when the server is gone."""
         # The server closes connections that have rested for a while.
         self._free = [connection for connection in self._free if not connection.is_closed]
         connection = self._free.pop() if self._free else await self._connect()
@@ -69,7 +77,7 @@ class Http:
         status, answer = await connection.ask(lines.encode() + b"\r\n" + content)
         self._free.append(connection)
         if not 200 <= status < 300:
-            raise RuntimeError(f"POST {path} was answered with {status}: {answer[:300].decode()}")
+            raise Refused(status, f"POST {path} was answered with {status}: {answer[:300].decode()}")
         return json.loads(answer)
 
     async def _connect(self) -> _Connection:

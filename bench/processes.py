@@ -74,9 +74,13 @@ class Child:
     def __init__(self, name: str, command: list[str | Path], cwd: Path = harness.ROOT) -> None:
         harness.WORK.mkdir(parents=True, exist_ok=True)
         self._log = (harness.WORK / f"{name}.log").open("w", encoding="utf-8")
-        self._process = subprocess.Popen(command, cwd=cwd, stdout=self._log, stderr=self._log, start_new_session=True)
+        self._command, self._cwd = command, cwd
+        self._process = self._begin()
         self.pid = self._process.pid
         self.name = name
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self._command, cwd=self._cwd, stdout=self._log, stderr=self._log, start_new_session=True)
 
     def wait_until(self, ready: Any) -> None:
         """Wait until `ready()` is true. Raises PeerError when the server ends before or takes too long."""
@@ -103,11 +107,11 @@ class Child:
 class Server(Child):
     """The real server, `app.py run --no-demo`, on a fresh data folder and the demo city."""
 
-    def __init__(self, name: str, port: int, roles: dict[str, str]) -> None:
-        """`roles`: one token each, by its name."""
+    def __init__(self, name: str, port: int, roles: dict[str, str], city: Path | None = None) -> None:
+        """`roles`: one token each, by its name. `city`: another one than the demo city."""
         if _listens(port):
             raise harness.PeerError(f"port {port} is in use; end the program that listens there (an earlier benchmark that was cut off?)")
-        self.city = ensure_demo_city(harness.ROOT / "var" / "city")
+        self.city = city or ensure_demo_city(harness.ROOT / "var" / "city")
         self.data = harness.WORK / f"{name}-data"
         shutil.rmtree(self.data, ignore_errors=True)
         options = ["--data", str(self.data), "--city", str(self.city)]
@@ -123,6 +127,17 @@ class Server(Child):
             self.__exit__(None, None, None)
             raise
         return self
+
+    def kill(self) -> None:
+        """SIGKILL to it and everything it started, as a power cut would."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """After a kill, on the same data; returns when it answers."""
+        self._process = self._begin()
+        self.pid = self._process.pid
+        self.wait_until(lambda: self._is_up())
 
     def _is_up(self) -> bool:
         try:

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import Any
 
 from bench import harness
+from bench.crews import HOST, crew_tokens, register
 from bench.fleet import Fleet
 from bench.http import Http
 from bench.processes import Server, cpu_s
 from bench.websocket import TEXT, WebSocket, open_websocket
-from composition import open_accounts
 from geodata.city import open_city
-from settings import Settings
 
 PORT = 18356
-HOST = "127.0.0.1"
 TERMINALS = 1_000
 PUSHED = 500  # crews whose push waits for their terminal
 STORM_S = 1.0
@@ -60,14 +57,12 @@ class Terminal:
 def run() -> dict[str, Any]:
     """The benchmark; about a minute."""
     with Server("storm-server", PORT, {"feed": "feed", "desk": "operator"}) as server:
-        accounts = open_accounts(Settings(data=server.data, demo=False), server.city)
         fleet = Fleet(open_city(server.city), TERMINALS, "t")
-        tokens = [accounts.add_token("officer", name=f"terminal-{unit_id}", unit_id=unit_id) for unit_id in fleet.unit_ids]
-        return asyncio.run(_measure(server, fleet, tokens))
+        return asyncio.run(_measure(server, fleet, crew_tokens(server, fleet.unit_ids)))
 
 
 async def _measure(server: Server, fleet: Fleet, tokens: list[str]) -> dict[str, Any]:
-    await _register(server, fleet)
+    await register(server, fleet)
     await _push(server, fleet)
     terminals = [Terminal(unit, token, number < PUSHED) for number, (unit, token) in enumerate(zip(fleet.unit_ids, tokens, strict=True))]
     rounds: list[dict[str, float]] = []
@@ -92,19 +87,6 @@ async def _measure(server: Server, fleet: Fleet, tokens: list[str]) -> dict[str,
         "samples": str(harness.keep_samples("storm", rounds).relative_to(harness.ROOT)),
     }
     return harness.result("storm", figures, {}, notes)
-
-
-async def _register(server: Server, fleet: Fleet) -> None:
-    """Every crew is known by its first position."""
-    answers: list[Any] = []
-    feed = await open_websocket(HOST, PORT, "/feeds/v1", server.headers("feed"), lambda _, text, __: answers.append(json.loads(text)))
-    for group in range(fleet.groups):
-        feed.send(b"[" + b",".join(fleet.reports(0, group, time.time())) + b"]")
-    while len(answers) < fleet.groups:  # noqa: ASYNC110 answers are counted as they come
-        await asyncio.sleep(0.05)
-    feed.close()
-    if rejected := [answer["rejected"] for answer in answers if answer["rejected"]]:
-        raise RuntimeError(f"the server refused positions of the benchmark: {rejected[0][:3]}")
 
 
 async def _push(server: Server, fleet: Fleet) -> None:

@@ -14,11 +14,12 @@ OnMessage = Callable[[int, bytes, float], None]  # opcode, payload, loop time of
 
 
 class WebSocket(asyncio.Protocol):
-    """One connection; `on_message` is called for every text and binary message."""
+    """One connection; `on_message` is called for every text and binary message, `on_end` once when it has ended."""
 
-    def __init__(self, path: str, host: str, headers: dict[str, str], on_message: OnMessage) -> None:
+    def __init__(self, path: str, host: str, headers: dict[str, str], on_message: OnMessage, on_end: Callable[[], None]) -> None:
         self._path, self._host, self._headers = path, host, headers
         self._on_message = on_message
+        self._on_end = on_end
         self._buffer = bytearray()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -56,6 +57,7 @@ class WebSocket(asyncio.Protocol):
         self.closed = True
         if not self.opened.done():
             self.opened.set_exception(ConnectionError("The server ended the connection before the handshake."))
+        self._on_end()
 
     def send(self, payload: bytes, opcode: int = TEXT) -> None:
         """One message. The mask is zero: allowed, and nothing to compute."""
@@ -98,10 +100,12 @@ class WebSocket(asyncio.Protocol):
         return (buffer[at] & 0x0F, first, first + length) if size >= first + length and size >= first else None
 
 
-async def open_websocket(host: str, port: int, path: str, headers: dict[str, str], on_message: OnMessage) -> WebSocket:
+async def open_websocket(
+    host: str, port: int, path: str, headers: dict[str, str], on_message: OnMessage, on_end: Callable[[], None] = lambda: None
+) -> WebSocket:
     """A connection after its handshake. Raises ConnectionError."""
     _, protocol = await asyncio.get_running_loop().create_connection(
-        lambda: WebSocket(path, f"{host}:{port}", headers, on_message), host, port
+        lambda: WebSocket(path, f"{host}:{port}", headers, on_message, on_end), host, port
     )
     await protocol.opened
     return protocol
