@@ -7,6 +7,8 @@ import json
 import socket
 from typing import Any
 
+RESTS_AT_MOST_S = 2.5
+
 
 class Refused(RuntimeError):
     """An answer that is none of success."""
@@ -24,6 +26,7 @@ class _Connection(asyncio.Protocol):
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self.transport: asyncio.Transport | None = None
         self.is_closed = False
+        self.rests_since = 0.0  # loop time of the last answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -48,6 +51,7 @@ class _Connection(asyncio.Protocol):
         if len(self._buffer) >= end:
             answer = int(head.split(" ", 2)[1]), bytes(self._buffer[head_end + 4 : end])
             del self._buffer[:end]
+            self.rests_since = asyncio.get_running_loop().time()
             self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -66,8 +70,7 @@ class Http:
 
     async def post(self, path: str, body: dict[str, Any], key: str | None = None) -> Any:
         """The decoded answer. Raises Refused when it is none of success, ConnectionError when the server is gone."""
-        # The server closes connections that have rested for a while.
-        self._free = [connection for connection in self._free if not connection.is_closed]
+        self._forget_rested()
         connection = self._free.pop() if self._free else await self._connect()
         content = json.dumps(body).encode()
         lines = f"POST {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Type: application/json\r\n"
@@ -82,6 +85,15 @@ class Http:
 
     async def _connect(self) -> _Connection:
         return (await asyncio.get_running_loop().create_connection(_Connection, self._host, self._port))[1]
+
+    def _forget_rested(self) -> None:
+        """The server closes connections that have rested for five seconds, and may be doing it while a request is on its way."""
+        now = asyncio.get_running_loop().time()
+        for connection in self._free:
+            if now - connection.rests_since > RESTS_AT_MOST_S and connection.transport is not None:
+                connection.transport.abort()
+                connection.is_closed = True
+        self._free = [connection for connection in self._free if not connection.is_closed]
 
     def close(self) -> None:
         for connection in self._free:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from dashboard.open_sockets import UNAUTHENTICATED, Recheck
 from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
@@ -21,11 +22,12 @@ from dispatch.events import Recorded
 from dispatch.model import Actor
 from operations.audience import Audience, Rights
 from operations.authority import Action, as_wall
-from operations.frames import FrameKind, Sent, encode, select
+from operations.frames import Changed, FrameKind, Sent, encode, select
 from operations.screens import View
 
 if TYPE_CHECKING:
     from operations.bus import Subscription
+    from operations.positions import PositionTable
     from operations.services import Services
 
 HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
@@ -37,8 +39,7 @@ MOST_TEXTS = 1_000
 MOST_RESUMED = 1_000  # events that are sent after; beyond, a whole picture is smaller
 
 NOTHING = Sent()
-Frames = dict[tuple[int, Sent], bytes | None]  # of one tick: by audience and what its clients were sent before
-
+NO_UNITS: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
 log = structlog.get_logger(__name__)
 
 
@@ -225,6 +226,8 @@ class LiveHub:
             self._tell(audience, audience.hear(fresh, self._picture))
 
     def _tell(self, audience: Audience, texts: list[bytes]) -> None:
+        if not texts:
+            return  # most of what happens is outside most scopes
         messages = [websocket_message(TEXT, text) for text in texts]
         for client in self._clients:
             if client.audience is audience:
@@ -276,7 +279,7 @@ class LiveHub:
 
     def _tick(self, now: float) -> None:
         """Give every client whose connection is free what it lacks; cut off those that have stopped reading."""
-        frames: Frames = {}
+        frames = Frames(self._services.positions, self._revision, self._services.clock.unix_s())
         for client in tuple(self._clients):
             # Most have taken everything and wait for nothing but the frame: no more than this is asked of them.
             is_free = not client.outlet.waiting_bytes and not client.texts and not client.needs_hello
@@ -298,38 +301,61 @@ class LiveHub:
         return not client.needs_hello and not client.texts and outlet.waiting_bytes < READY_BELOW
 
     def _send_frame(self, client: LiveClient, now: float, frames: Frames) -> None:
-        """The newest frame, made once for all clients that were sent the same before. `frames`: those of this tick."""
+        """The newest frame, or a heartbeat when one is due. `frames`: those of this tick."""
         reached = Sent(self._services.positions.seq, client.audience.widened)
         heartbeat_due = now - client.framed_at >= HEARTBEAT_S
         full_round = int(now // FULL_EVERY_S)
         since = client.sent if full_round == client.full_round else NOTHING
         if since == reached and not heartbeat_due:
             return
-        key = id(client.audience), since
-        if key not in frames:
-            frames[key] = self._frame(client.audience, since)
-        message = frames[key]
+        message = None if since == reached else frames.of(client.audience, since)
         if message is None and heartbeat_due:
-            message = self._heartbeat()
+            message = frames.heartbeat()
         client.sent = reached
         if message is not None:
             client.outlet.write(message)
             client.framed_at = now
             client.full_round = full_round
 
-    def _frame(self, audience: Audience, since: Sent) -> bytes | None:
-        """A full frame (since NOTHING) or one of changes, None when nothing visible changed."""
-        positions = self._services.positions
-        indices = select(positions, audience.visible, audience.widened_at, since)
-        kind = FrameKind.FULL if since == NOTHING else FrameKind.CHANGES
-        if kind is FrameKind.CHANGES and not len(indices):
-            return None
-        return websocket_message(BINARY, encode(positions, indices, kind, self._revision, self._services.clock.unix_s()))
 
-    def _heartbeat(self) -> bytes:
-        nothing = np.zeros(0, dtype=np.intp)
-        frame = encode(self._services.positions, nothing, FrameKind.CHANGES, self._revision, self._services.clock.unix_s())
-        return websocket_message(BINARY, frame)
+class Frames:
+    """The frames of one tick: those of one audience made once for all its clients that were sent the same before, and what they are
+    made of once for all audiences."""
+
+    def __init__(self, positions: PositionTable, revision: int, picture_at: float) -> None:
+        self._positions = positions
+        self._revision = revision
+        self._picture_at = picture_at  # Unix s
+        self._frames: dict[tuple[int, Sent], bytes | None] = {}  # by audience and what its clients were sent before
+        self._changed: dict[int, Changed] = {}  # by the `seq` since which
+
+    def of(self, audience: Audience, since: Sent) -> bytes | None:
+        """A full frame (since NOTHING) or one of changes, None when nothing visible changed."""
+        key = id(audience), since
+        if key not in self._frames:
+            frame = self._make(audience, since)
+            self._frames[key] = None if frame is None else websocket_message(BINARY, frame)
+        return self._frames[key]
+
+    def heartbeat(self) -> bytes:
+        return websocket_message(BINARY, self._encode(NO_UNITS, FrameKind.CHANGES))
+
+    def _make(self, audience: Audience, since: Sent) -> bytes | None:
+        if since == NOTHING:
+            full = self._changed_since(since.seq).frame(audience.visible, FrameKind.FULL, self._revision)
+            return full or self._encode(NO_UNITS, FrameKind.FULL)
+        if since.widened == audience.widened:
+            return self._changed_since(since.seq).frame(audience.visible, FrameKind.CHANGES, self._revision)
+        indices = select(self._positions, audience.visible, audience.widened_at, since)
+        return self._encode(indices, FrameKind.CHANGES) if len(indices) else None
+
+    def _changed_since(self, seq: int) -> Changed:
+        if seq not in self._changed:
+            self._changed[seq] = Changed(self._positions, seq, self._picture_at)
+        return self._changed[seq]
+
+    def _encode(self, indices: NDArray[np.intp], kind: FrameKind) -> bytes:
+        return encode(self._positions, indices, kind, self._revision, self._picture_at)
 
 
 def _view_text(view: View) -> bytes:

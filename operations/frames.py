@@ -5,6 +5,7 @@ A frame is a pure function of the position table, who may see what, and what the
 
 from __future__ import annotations
 
+import struct
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -13,9 +14,7 @@ from numpy.typing import NDArray
 
 MAGIC = 0x444C  # the bytes "LD"
 VERSION = 1
-HEADER = np.dtype(
-    [("magic", "<u2"), ("version", "u1"), ("kind", "u1"), ("count", "<u4"), ("revision", "<u8"), ("picture_at", "<f8"), ("reserved", "<u8")]
-)
+_HEADER = struct.Struct("<HBBIQd8x")  # magic, version, kind, count, revision, picture_at
 RECORD = np.dtype(
     [
         ("index", "<u4"),
@@ -76,20 +75,41 @@ def select(positions: Positions, visible: NDArray[np.bool_], widened: NDArray[np
 
 def encode(positions: Positions, indices: NDArray[np.intp], kind: FrameKind, revision: int, picture_at: float) -> bytes:
     """The frame that tells of `indices` as of `picture_at` (Unix s); each must have a position."""
-    buffer = bytearray(HEADER.itemsize + RECORD.itemsize * len(indices))
-    np.frombuffer(buffer, HEADER, 1)[0] = (MAGIC, VERSION, kind, len(indices), revision, picture_at, 0)
-    if len(indices):
-        records = np.frombuffer(buffer, RECORD, len(indices), HEADER.itemsize)
-        records["index"] = indices
-        records["lon"] = np.rint(positions.lon[indices] * 1e6)
-        records["lat"] = np.rint(positions.lat[indices] * 1e6)
-        records["heading"] = _byte(np.rint(positions.heading_deg[indices] / 2) % 180, 179)
-        records["speed"] = _byte(np.rint(positions.speed_mps[indices] * 3.6), FASTEST_KMH)
-        records["status"] = positions.status[indices]
-        records["flags"] = positions.flags[indices]
-        records["heard_age"] = _age(picture_at, positions.received_at[indices])
-        records["fix_age"] = _age(picture_at, positions.position_at[indices])
-    return bytes(buffer)
+    return _frame(_records(positions, indices, picture_at), kind, revision, picture_at)
+
+
+class Changed:
+    """Everything that changed after one `seq`, written down once; each of many audiences is given the part it sees."""
+
+    def __init__(self, positions: Positions, since_seq: int, picture_at: float) -> None:
+        newer = np.flatnonzero(positions.changed_seq[: positions.count] > since_seq)
+        self._indices = newer[np.isfinite(positions.lon[newer])]
+        self._records = _records(positions, self._indices, picture_at)
+        self._picture_at = picture_at  # Unix s
+
+    def frame(self, visible: NDArray[np.bool_], kind: FrameKind, revision: int) -> bytes | None:
+        """As `encode` of what `select` finds when the view has not widened; None when there is nothing to see."""
+        count = int(np.searchsorted(self._indices, len(visible)))
+        seen = self._records[:count][visible[self._indices[:count]]]
+        return _frame(seen, kind, revision, self._picture_at) if len(seen) else None
+
+
+def _frame(records: NDArray[np.void], kind: FrameKind, revision: int, picture_at: float) -> bytes:
+    return _HEADER.pack(MAGIC, VERSION, kind, len(records), revision, picture_at) + records.tobytes()
+
+
+def _records(positions: Positions, indices: NDArray[np.intp], picture_at: float) -> NDArray[np.void]:
+    records = np.empty(len(indices), RECORD)
+    records["index"] = indices
+    records["lon"] = np.rint(positions.lon[indices] * 1e6)
+    records["lat"] = np.rint(positions.lat[indices] * 1e6)
+    records["heading"] = _byte(np.rint(positions.heading_deg[indices] / 2) % 180, 179)
+    records["speed"] = _byte(np.rint(positions.speed_mps[indices] * 3.6), FASTEST_KMH)
+    records["status"] = positions.status[indices]
+    records["flags"] = positions.flags[indices]
+    records["heard_age"] = _age(picture_at, positions.received_at[indices])
+    records["fix_age"] = _age(picture_at, positions.position_at[indices])
+    return records
 
 
 def _byte(values: NDArray[np.float32], largest: int) -> NDArray[np.float32]:

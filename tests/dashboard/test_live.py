@@ -327,7 +327,7 @@ async def test_the_hub_rests_without_clients_and_wakes_for_the_next(live: LiveWo
 async def test_a_fault_ends_the_connections_and_the_next_client_is_served(live: LiveWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     async with live_city(live) as url, LiveClient(url, header(DESK)) as client:
         await client.until(lambda: client.frames)
-        monkeypatch.setattr(live_hub, "select", None)
+        monkeypatch.setattr(live_hub, "Changed", None)
         live.move(121.6, 29.9, "near")
         await client.until(lambda: client.close_code is not None)
         monkeypatch.undo()

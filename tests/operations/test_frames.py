@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.model import UnitKind, UnitStatus
-from operations.frames import FrameKind, Sent, encode, select
+from operations.frames import Changed, FrameKind, Sent, encode, select
 from operations.positions import PositionTable
 
 NOW = 1_767_225_600.0
@@ -106,3 +106,20 @@ def test_full_then_changes_leave_a_client_with_exactly_what_it_may_see(before: l
         if visible[index] and np.isfinite(positions.lon[index])
     }
     assert client == expected
+
+
+@given(before=moves, after=moves, sight=st.lists(st.booleans(), max_size=6), kind=st.sampled_from(FrameKind))
+def test_what_is_written_once_for_all_audiences_says_to_each_what_a_frame_of_its_own_would(
+    before: list, after: list, sight: list[bool], kind: FrameKind
+) -> None:
+    positions, visible, at = table(6), np.array(sight, dtype=bool), NOW
+    sent = EVERYTHING
+    for batch in (before, after):
+        sent = Sent(positions.seq, 0)
+        for index, lon, lat in batch:
+            at += 1.0
+            write(positions, index, float(lon), float(lat), at)
+    for since in (sent, EVERYTHING):
+        indices = select(positions, visible, np.zeros(len(sight), dtype=np.int64), Sent(since.seq, 0))
+        own = encode(positions, indices, kind, 7, at) if len(indices) else None
+        assert Changed(positions, since.seq, at).frame(visible, kind, 7) == own
