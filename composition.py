@@ -6,6 +6,7 @@ import asyncio
 import gc
 import math
 import os
+import resource
 import signal
 import ssl
 import sys
@@ -87,6 +88,8 @@ log = structlog.get_logger()
 DEMO_CREW = "demo-officer"
 SYSTEM = "system"
 NOT_PERMITTED = 4403  # WebSocket close code
+# Open files of the process. The usual soft limit of 1,024 would turn terminals away after a cut: a thousand of them come back at once.
+MOST_FILES, ENOUGH_FILES = 65_536, 4_096
 
 
 class RoadPromises:
@@ -258,9 +261,24 @@ class _Server(uvicorn.Server):
         yield
 
 
+def allow_many_connections() -> int:
+    """Let this process open as many files as the system lets it, at most MOST_FILES; how many. Every connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
+
+
 async def serve(settings: Settings, city_folder: Path) -> int:
     """Run the server until it is told to stop. Raises SettingsError, CityError, DatabaseUnusable or JournalBusy when it can't."""
     _require_certificate(settings)
+    if (files := allow_many_connections()) < ENOUGH_FILES:
+        log.warning(
+            "few connections possible",
+            open_files=files,
+            remedy=f"raise the hard limit: ulimit -n {ENOUGH_FILES}, or LimitNOFILE= of the unit",
+        )
     try:
         listening = listen_socket(settings.host, settings.port)
     except OSError as error:

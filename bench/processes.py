@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench import harness
+from composition import allow_many_connections
 from geodata.demo_city import ensure_demo_city
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -111,6 +112,7 @@ class Server(Child):
         """`roles`: one token each, by its name. `city`: another one than the demo city."""
         if _listens(port):
             raise harness.PeerError(f"port {port} is in use; end the program that listens there (an earlier benchmark that was cut off?)")
+        allow_many_connections()  # of the clients
         self.city = city or ensure_demo_city(harness.ROOT / "var" / "city")
         self.data = harness.WORK / f"{name}-data"
         shutil.rmtree(self.data, ignore_errors=True)
