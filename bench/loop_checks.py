@@ -66,21 +66,34 @@ def check_journal(server: Server, acknowledged: Sequence[Acknowledged], down: Se
     engine = open_database(settings.database_url)
     events = list(pages(SqlJournal(engine), 0))
     engine.dispose()
+    city = open_city(server.city)
+    check_events(events, acknowledged, load_targets(city.folder / "targets.toml"), OrganisationTree(city.organisations()), down, found)
+
+
+def check_events(
+    events: Sequence[Recorded],
+    acknowledged: Iterable[Acknowledged],
+    targets: Targets,
+    tree: OrganisationTree,
+    down: Sequence[Down],
+    found: Kills,
+) -> None:
+    """Note in `found` what is wrong with a whole journal, revision 1 first."""
     found.lost = list(_lost(events, acknowledged))
     found.doubled = list(_doubled(events))
-    city = open_city(server.city)
-    _check_deadlines(events, load_targets(city.folder / "targets.toml"), OrganisationTree(city.organisations()), down, found)
+    _check_deadlines(events, targets, tree, down, found)
 
 
 def _lost(events: Sequence[Recorded], acknowledged: Iterable[Acknowledged]) -> Iterable[str]:
     by_step = {(event.incident_id, event_name(event)): event for event in events}
+    about = {event.revision: event.incident_id for event in events}
     for one in acknowledged:
         event = by_step.get((one.incident_id, EVENTS[one.command]))
         if event is None:
             yield f"{one.command} of incident {one.incident_id} was acknowledged and is not in the journal"
         elif (event.incident_version or 0) > one.version or event.revision > (one.revision or event.revision):
             yield f"{one} was acknowledged before its event of revision {event.revision}, version {event.incident_version}"
-        elif one.revision is not None and events[one.revision - 1].incident_id != one.incident_id:
+        elif one.revision is not None and about.get(one.revision) != one.incident_id:
             yield f"{one} was acknowledged with a revision of another incident"
 
 
