@@ -18,7 +18,7 @@ from bench.processes import Server
 from composition import compose, find_damage
 from dispatch.clock import SystemClock
 from dispatch.deadlines import Targets, load_targets, notices
-from dispatch.events import DeadlineMissed, Recorded
+from dispatch.events import DeadlineMissed, IncidentReceived, Recorded
 from dispatch.evolve_incident import evolve_incident
 from dispatch.model import OPEN_STAGES, Actor, Incident
 from dispatch.organisations import OrganisationTree
@@ -99,7 +99,7 @@ def _lost(events: Sequence[Recorded], acknowledged: Iterable[Acknowledged]) -> I
 
 def _doubled(events: Iterable[Recorded]) -> Iterable[str]:
     steps = Counter((event.incident_id, event_name(event)) for event in events if event_name(event) in EVENTS.values())
-    calls = Counter(event.body.text for event in events if event_name(event) == EVENTS["receive"])  # type: ignore[attr-defined]
+    calls = Counter(event.body.text for event in events if isinstance(event.body, IncidentReceived))
     yield from (f"{name} of incident {incident_id} is recorded {count} times" for (incident_id, name), count in steps.items() if count > 1)
     yield from (f"{text!r} was received {count} times" for text, count in calls.items() if count > 1)
 

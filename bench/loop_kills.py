@@ -188,12 +188,7 @@ class _Evening:
         await self._at_desk("push", incident_id, f"{name}-push", 1, {"unit_ids": [phone.unit_id]})
         for step in STEPS[2 : -2 if stays_open else -1]:
             await self._pause()
-            fields = {"text": "done"} if step == "feedback" else {}
-            key = f"{name}-{step}"
-            result = await self._answered(lambda step=step, key=key, fields=fields: phone.order(step, incident_id, key, **fields))
-            if not result["ok"]:
-                raise RuntimeError(f"{step} of call {name} was refused: {result}")
-            self._note(step, incident_id, result["version"], result["revision"])
+            await self._at_terminal(phone, step, incident_id, f"{name}-{step}")
         if not stays_open:
             await self._close(incident_id, name)
 
@@ -215,6 +210,13 @@ class _Evening:
         body = {"command": command, "expected_version": version, **fields}
         outcome = await self._answered(lambda: self._http.post(f"/api/v1/incidents/{incident_id}/commands", body, key))
         self._note(command, incident_id, outcome["version"], outcome["revision"])
+
+    async def _at_terminal(self, phone: Terminal, command: str, incident_id: str, key: str) -> None:
+        fields = {"text": "done"} if command == "feedback" else {}
+        result = await self._answered(lambda: phone.order(command, incident_id, key, **fields))
+        if not result["ok"]:
+            raise RuntimeError(f"{key} was refused: {result}")
+        self._note(command, incident_id, result["version"], result["revision"])
 
     async def _answered(self, send: Callable[[], Awaitable[T]]) -> T:
         """Send until there is an answer."""
