@@ -44,7 +44,7 @@ class StationDesks:
         try:
             self._services.authority.at_desk_of(actor_of(request), code)
         except (NotFound, NotPermitted) as error:
-            await _refused(request, error)(scope, receive, send)
+            await refused(request, error)(scope, receive, send)
             return
         await self._app({**scope, "path": "/", "raw_path": b"/"}, receive, send)
 
@@ -66,7 +66,7 @@ def organisation_of(services: Services, actor: Actor, address: str) -> Organisat
         return None
 
 
-def _refused(request: Request, error: DispatchError) -> Response:
+def refused(request: Request, error: DispatchError) -> Response:
     """A page for people, a problem for programs."""
     answer = refusal(error)
     if "text/html" not in request.headers.get("accept", ""):

@@ -152,9 +152,9 @@ class Uploads:
 
     async def download(self, request: Request, upload_id: str) -> Response:
         """The bytes of a complete upload, to whoever may see its incident; ranges are answered."""
-        manifest, _ = await self._evidence.find(upload_id)
         actor, services = actor_of(request), self._services
         services.authority.authorise(actor, Action.SEE_EVIDENCE)
+        manifest, _ = await self._evidence.find(upload_id)
         incident = await self._incident(manifest.incident_id)
         if incident is None or not services.authority.may_see_incident(actor, incident, services.handler.picture):
             raise NotFound("no-such-upload", f"There is no upload {upload_id!r}; check the id.")

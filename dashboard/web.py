@@ -14,6 +14,7 @@ from dashboard.application import add_pages
 from dashboard.edge import Edge
 from dashboard.live import add_live
 from dashboard.login import DemoAccounts
+from dashboard.readers import ForReaders
 from dashboard.terminal_socket import add_terminal_socket
 
 if TYPE_CHECKING:
@@ -36,5 +37,5 @@ def create_app(services: Services, demo_accounts: DemoAccounts, mount_feeds: Cal
     mount_feeds(server, services)
     pages = add_pages(server, services, demo_accounts)
     hosts = LOOPBACK_NAMES if services.demo else ()
-    desks = station.StationDesks(server, services)
-    return Edge(desks, services.accounts, services.clock, server.routes, pages.csp_hashes(), PAGES, hosts)
+    inner = ForReaders(station.StationDesks(server, services), services)
+    return Edge(inner, services.accounts, services.clock, server.routes, pages.csp_hashes(), PAGES, hosts)

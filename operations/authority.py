@@ -136,6 +136,16 @@ class Authority:
         incident = picture.incidents.get(unit.incident_id) if unit.incident_id is not None else None
         return incident is not None and self.may_see_incident(actor, incident, picture)
 
+    def may_see_crew(self, actor: Actor, unit: Unit) -> bool:
+        """Of a unit that may be seen: also its members, trackers and radio group. Own scope, and the crew itself."""
+        return self.can(actor, Action.SEE_PICTURE) and (unit.unit_id == actor.unit_id or self.in_scope(actor, unit.org_code))
+
+    def speaks_for(self, actor: Actor, unit: Unit, picture: OperatingPicture) -> bool:
+        """Whether a terminal's link is the unit's: its own, or that of a gateway whose scope it is in and which may know of it."""
+        if actor.unit_id is not None:
+            return actor.unit_id == unit.unit_id
+        return self.in_scope(actor, unit.org_code) and self.may_see_unit(actor, unit, picture)
+
     def visible_units(self, actor: Actor, picture: OperatingPicture) -> frozenset[str]:
         """Ids of all units the actor may see."""
         return frozenset(unit.unit_id for unit in picture.units.values() if self.may_see_unit(actor, unit, picture))

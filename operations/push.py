@@ -136,21 +136,21 @@ class Pushes:
         if own:
             return [link for _, link in own]
         authority = self._services.authority
-        return [link for link in self._gateways if authority.in_scope(link.actor, unit.org_code)]
+        picture = self._services.handler.picture
+        return [link for link in self._gateways if authority.speaks_for(link.actor, unit, picture)]
 
     def units_of(self, actor: Actor, picture: OperatingPicture) -> list[Unit]:
         """The units that a link speaks for."""
         if actor.unit_id is not None:
             unit = picture.units.get(actor.unit_id)
             return [] if unit is None else [unit]
-        return [unit for unit in picture.units.values() if self._services.authority.in_scope(actor, unit.org_code)]
+        return [unit for unit in picture.units.values() if self._services.authority.speaks_for(actor, unit, picture)]
 
     def unit_of(self, actor: Actor, unit_id: str | None) -> Unit:
         """The unit a message is about. Raises NotFound where the link may not speak for it."""
-        unit = self._services.handler.picture.units.get(actor.unit_id or unit_id or "")
-        if unit is None or (actor.unit_id is not None and unit_id not in (None, actor.unit_id)):
-            raise NotFound("unknown-unit", f"This terminal does not speak for unit {unit_id}; check unit_id.")
-        if actor.unit_id is None and not self._services.authority.in_scope(actor, unit.org_code):
+        picture = self._services.handler.picture
+        unit = picture.units.get(unit_id or actor.unit_id or "")
+        if unit is None or not self._services.authority.speaks_for(actor, unit, picture):
             raise NotFound("unknown-unit", f"This terminal does not speak for unit {unit_id}; check unit_id.")
         return unit
 

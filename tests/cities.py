@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,8 +24,11 @@ def degrees(east_m: float, north_m: float) -> tuple[float, float]:
     return float(lon), float(lat)
 
 
-def build_test_city(folder: Path) -> City:
-    """Build it below `folder` and open it; 1.2 km on a side, residential streets with one primary road through the middle."""
+def build_test_city(folder: Path, more_organisations: Iterable[SourceOrganisation] = ()) -> City:
+    """Build it below `folder` and open it; 1.2 km on a side, residential streets with one primary road through the middle.
+
+    `more_organisations` stand in the tree beside the city, its county and its two stations.
+    """
     places = {y * SIDE + x: (float(x), float(y)) for y in range(SIDE) for x in range(SIDE)}
     rows = [
         way(1 + y, *(y * SIDE + x for x in range(SIDE)), highway="primary" if y == 6 else "residential", name=f"横{y}路")
@@ -45,6 +49,7 @@ def build_test_city(folder: Path) -> City:
         SourceOrganisation(COUNTY, "海曙分局", "Haishu", "county", CITY, lon, lat, True, box(west, south, east, north)),
         station(WEST, "西门派出所", 250, (west, south, middle, north)),
         station(EAST, "东门派出所", 850, (middle, south, east, north)),
+        *more_organisations,
     ]
     elements = [
         SourceElement("key_place", "kp-1", *degrees(300, 300), {"name": "第一医院", "kind": "hospital"}),

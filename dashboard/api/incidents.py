@@ -181,6 +181,9 @@ async def _received(services: Services, actor: Actor, outcome: Outcome) -> Respo
     known = picture.incidents.get(outcome.incident_id or "") or await services.history.incident(outcome.incident_id or "")
     if known is None:
         raise NotFound("unknown-incident", f"There is no incident {outcome.incident_id}; check the id.")
+    if not services.authority.may_see_incident(actor, known, picture):
+        # It was this actor's call, as a feed's is; what became of it is not its to read.
+        return answer({"incident_id": known.incident_id, "number": known.number, "received_at": known.received_at}, 200)
     return answer(views.incident_view(services, actor, known, picture), 200)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,7 +12,7 @@ from dashboard.api.shapes import Id, IdempotencyKey, StatusBody, UnitBody, answe
 from dashboard.edge import actor_of
 from dispatch.commands import RegisterUnit, SetUnitStatus
 from dispatch.errors import NotFound
-from dispatch.model import UnitStatus
+from dispatch.model import Actor, UnitStatus
 from operations.authority import Action
 
 if TYPE_CHECKING:
@@ -72,9 +72,7 @@ def router(services: Services) -> APIRouter:
         )
         is_new = unit_id not in services.handler.picture.units
         await services.handler.handle(command, actor, idempotency_key)
-        picture = services.handler.picture
-        shown = views.unit_view(services, actor, picture.units[unit_id], picture, views.live_fixes(services))
-        return answer(shown, 201 if is_new else 200)
+        return answer(_shown_back(services, actor, unit_id), 201 if is_new else 200)
 
     @routes.put("/{unit_id}/status", responses=answers(_UNIT, problems=(400, 404, 413, 422)))
     async def set_status(request: Request, unit_id: Id, body: StatusBody, idempotency_key: IdempotencyKey = None) -> Response:
@@ -82,7 +80,15 @@ def router(services: Services) -> APIRouter:
         actor = actor_of(request)
         command = SetUnitStatus(unit_id=unit_id, status=UnitStatus(body.status), text=body.text)
         await services.handler.handle(command, actor, idempotency_key)
-        picture = services.handler.picture
-        return answer(views.unit_view(services, actor, picture.units[unit_id], picture, views.live_fixes(services)))
+        return answer(_shown_back(services, actor, unit_id))
 
     return routes
+
+
+def _shown_back(services: Services, actor: Actor, unit_id: str) -> dict[str, Any]:
+    """The unit just written; of one that its writer may not see, as a feed sees none, no more than that it is written."""
+    picture = services.handler.picture
+    unit = picture.units[unit_id]
+    if services.authority.may_see_unit(actor, unit, picture):
+        return views.unit_view(services, actor, unit, picture, views.live_fixes(services))
+    return {"unit_id": unit_id, "status": unit.status}

@@ -99,7 +99,7 @@ def unit_view(services: Services, actor: Actor, unit: Unit, picture: OperatingPi
         "registered": unit.registered,
         "incident_id": unit.incident_id if sees_incident else None,
     }
-    if services.authority.in_scope(actor, unit.org_code) or unit.unit_id == actor.unit_id:
+    if services.authority.may_see_crew(actor, unit):
         row |= {"trackers": unit.trackers, "members": unit.members, "radio_group": unit.radio_group}
     return row | fixes.of(unit.unit_id)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from dash import Dash, Input, Output, State, ctx, no_update
 
 from dashboard import ids
-from dashboard.callbacks.context import words_of
+from dashboard.callbacks.context import actor_of_callback, words_of
 from dashboard.i18n import Words
 from dashboard.ids import PlacePicker
 from dashboard.layouts.place import point_label
+from operations.authority import Action
 
 if TYPE_CHECKING:
     from geodata.places import Place
@@ -30,7 +31,7 @@ def register_place(app: Dash, services: Services, picker: PlacePicker) -> None:
         prevent_initial_call=True,
     )
     async def on_search(typed: str | None, page: dict[str, Any]) -> Any:
-        if not typed or not typed.strip():
+        if not typed or not typed.strip() or not services.authority.can(actor_of_callback(app, page), Action.SEE_PLACES):
             return no_update
         found = await asyncio.to_thread(services.places.search, typed, None, _MOST_PLACES)
         return place_options(found, typed, words_of(page))

@@ -14,6 +14,7 @@ from dashboard.layouts.scene import scene_panel
 from dashboard.layouts.unlocated import unlocated_panel
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Incident, Unit, UnitStatus
+from operations.authority import Action
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -50,7 +51,7 @@ async def scene_of(services: Services, actor: Actor, selection: dict[str, Any] |
     """
     nothing: dict[str, Any] = {"rings": None, "at": None, "point": None, "selection": selection}
     kind = (selection or {}).get("kind")
-    if selection is None or kind not in ("incident", "point"):
+    if selection is None or kind not in ("incident", "point") or not services.authority.can(actor, Action.SEE_SCENE):
         return [], nothing
     facts = facts_for(services, actor, page)
     incident: Incident | None = None

@@ -121,4 +121,4 @@ def _unit(services: Services, actor: Actor, unit_id: str, facts: Facts) -> Any:
     incident = picture.incidents.get(unit.incident_id) if unit.incident_id else None
     if incident is not None and not services.authority.may_see_incident(actor, incident, picture):
         incident = None
-    return unit_card(unit, incident, facts)
+    return unit_card(unit, incident, facts, with_crew=services.authority.may_see_crew(actor, unit))

@@ -12,8 +12,8 @@ from dashboard.layouts.parts import age_of, empty, grade_sign, kind_sign, sectio
 from dispatch.model import Incident, Unit
 
 
-def unit_card(unit: Unit, incident: Incident | None, facts: Facts) -> list[Any]:
-    """Callsign, kind, organisation, status, live values, crew, present incident."""
+def unit_card(unit: Unit, incident: Incident | None, facts: Facts, with_crew: bool) -> list[Any]:
+    """Callsign, kind, organisation, status, live values, present incident; `with_crew`: who is in it and what they carry."""
     words = facts.words
 
     def live(name: str) -> html.Span:
@@ -26,10 +26,13 @@ def unit_card(unit: Unit, incident: Incident | None, facts: Facts) -> list[Any]:
         (words("Position"), live("place")),
         (words("Position true"), [live("fix"), words(" ago")]),
         (words("Last heard"), [live("heard"), words(" ago")]),
-        (words("Crew"), ", ".join(unit.members) or "–"),
-        (words("Trackers"), ", ".join(unit.trackers) or "–"),
-        (words("Radio group"), unit.radio_group or "–"),
     ]
+    if with_crew:
+        rows += [
+            (words("Crew"), ", ".join(unit.members) or "–"),
+            (words("Trackers"), ", ".join(unit.trackers) or "–"),
+            (words("Radio group"), unit.radio_group or "–"),
+        ]
     notices = []
     if not unit.registered:
         notices.append(

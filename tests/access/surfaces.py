@@ -1,0 +1,369 @@
+"""Every way in, declared: what it takes, what it is about, and a request that would be granted. The walk fails when one is missing.
+
+In paths `{incident}`, `{unit}` … stand for what is known at WEST, `{who}` for the asker. `about` names what the answer depends on beside
+the role; `otherwise` is the status where the role would do but the asker stands elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from operations.permissions import Action as A
+from tests.access.expected import EVERYBODY, NOBODY, PUBLIC
+from tests.access.world import TEXT, metadata
+from tests.cities import WEST, degrees
+
+LON, LAT = degrees(500, 500)
+AT = f"lon={LON}&lat={LAT}"
+TUS = (("tus-resumable", "1.0.0"),)
+PIECE = (*TUS, ("upload-offset", "0"), ("content-type", "application/offset+octet-stream"))
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path."""
+
+    takes: str
+    url: str
+    about: str = ""
+    good: frozenset[int] = frozenset({200})
+    otherwise: int = 404
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+    variant: str = ""  # where one route is asked for several things
+
+
+def api(takes: str, url: str, about: str = "", good: tuple[int, ...] = (200,), body: Any = None, **more: Any) -> Route:
+    return Route(takes, f"/api/v1{url}", about, frozenset(good), body=body, **more)
+
+
+INCIDENT = {"incident_type": "theft", "grade": 3, "text": "x", "lon": LON, "lat": LAT}
+UNIT = {
+    "callsign": "CAR-WEST",
+    "kind": "patrol_car",
+    "org_code": WEST,
+    "members": ["badge-022117"],
+    "trackers": ["tracker-west"],
+    "radio_group": "radio-west",
+}
+WEBHOOK = {"url": "http://127.0.0.1:9/", "events": ["incident_closed"]}
+ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
+NEW_UPLOAD = (*TUS, ("upload-length", "20"))
+
+
+def _things(method: str, path: str, takes: str, names: tuple[str, ...], suffix: str = "") -> dict[tuple[str, str, str], Route]:
+    """One route asked for several things: what is seen of it depends on the thing."""
+    return {(method, path, name): api(takes, f"/{path.split('/')[3]}/{{{name}}}{suffix}", name, variant=name) for name in names}
+
+
+def _uploads(prefix: str) -> dict[tuple[str, str, str], Route]:
+    """Resumable uploads: opened by who may add one, gone on with by who opened it, read by who may see evidence."""
+    one, path = f"{prefix}/uploads/{{upload_id}}", f"{prefix}/uploads"
+    mine = f"{path}/{{own_upload}}"
+    done = frozenset({200, 204})
+    override = (*PIECE[:1], ("upload-offset", "2"), PIECE[2], ("x-http-method-override", "PATCH"))
+    return {
+        ("OPTIONS", path, ""): Route(EVERYBODY, path, good=frozenset({204})),
+        ("OPTIONS", one, ""): Route(EVERYBODY, f"{path}/{{upload}}", good=frozenset({204})),
+        ("POST", path, ""): Route(A.ADD_UPLOAD, path, "new upload", frozenset({201}), headers=NEW_UPLOAD),
+        ("HEAD", one, ""): Route(A.ADD_UPLOAD, mine, "own upload", done, headers=TUS),
+        ("PATCH", one, ""): Route(A.ADD_UPLOAD, mine, "own upload", done, headers=PIECE, body=b"\xff\xd8"),
+        ("POST", one, ""): Route(A.ADD_UPLOAD, mine, "own upload", done, headers=override, body=b"\xff\xe0"),
+        ("DELETE", one, ""): Route(A.ADD_UPLOAD, mine, "own upload", done, headers=TUS),
+        ("GET", one, ""): Route(A.SEE_EVIDENCE, f"{path}/{{upload}}", "upload"),
+    }
+
+
+_ONE = "/api/v1/incidents/{incident_id}"
+_TERMINAL = (
+    "terminal.css",
+    "terminal.js",
+    "sw.js",
+    "icon.svg",
+    "icon-192.png",
+    "icon-512.png",
+    "icon-full-512.png",
+    "manifest.webmanifest",
+)
+
+# (method, path as registered, variant) → the route.
+ROUTES: dict[tuple[str, str, str], Route] = {
+    # Pages and their files
+    ("GET", "/login", ""): Route(PUBLIC, "/login"),
+    ("POST", "/login", ""): Route(PUBLIC, "/login", good=frozenset({401})),  # without a password nobody comes in
+    ("POST", "/logout", ""): Route(PUBLIC, "/logout", good=frozenset({303})),
+    ("GET", "/", ""): Route(A.SEE_PICTURE, "/"),
+    ("GET", "{path:path}", ""): Route(A.SEE_PICTURE, "/wall?screen=all", variant="/wall"),
+    ("GET", "/", "station"): Route(A.SEE_PICTURE, f"/station/{WEST}", "desk of WEST", otherwise=403, variant="/station/{code}"),
+    ("GET", "/admin", ""): Route(A.SEE_HEALTH, "/admin"),
+    ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
+    ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
+    ("GET", "/assets", ""): Route(PUBLIC, "/assets/favicon.svg"),
+    ("GET", "/terminal", ""): Route(PUBLIC, "/terminal"),
+    **{("GET", f"/terminal/{name}", ""): Route(PUBLIC, f"/terminal/{name}") for name in _TERMINAL},
+    ("GET", "/_dash-component-suites/{package_name}/{fingerprinted_path:path}", ""): Route(EVERYBODY, "{dash_file}"),
+    ("GET", "/_dash-layout", ""): Route(A.SEE_PICTURE, "/_dash-layout"),
+    ("GET", "/_dash-dependencies", ""): Route(A.SEE_PICTURE, "/_dash-dependencies"),
+    ("GET", "/_reload-hash", ""): Route(A.SEE_PICTURE, "/_reload-hash"),
+    ("GET", "/_favicon.ico", ""): Route(PUBLIC, "/_favicon.ico"),
+    # API
+    ("GET", "/api/docs", ""): Route(PUBLIC, "/api/docs"),
+    ("GET", "/api/docs/docs.css", ""): Route(PUBLIC, "/api/docs/docs.css"),
+    ("GET", "/api/docs/docs.js", ""): Route(PUBLIC, "/api/docs/docs.js"),
+    ("GET", "/api/v1/openapi.json", ""): api(PUBLIC, "/openapi.json"),
+    ("GET", "/api/v1/health", ""): api(PUBLIC, "/health"),
+    ("GET", "/api/v1/ready", ""): api(A.SEE_HEALTH, "/ready"),
+    ("GET", "/api/v1/me", ""): api(EVERYBODY, "/me"),
+    ("GET", "/api/v1/organisations", ""): api(A.SEE_PLACES, "/organisations"),
+    ("GET", "/api/v1/codes", ""): api(A.SEE_PLACES, "/codes"),
+    ("GET", "/api/v1/metrics", ""): api(A.SEE_METRICS, "/metrics"),
+    ("GET", "/metrics", ""): Route(A.SEE_METRICS, "/metrics"),
+    ("GET", "/api/v1/picture", ""): api(A.SEE_PICTURE, "/picture"),
+    ("GET", "/api/v1/picture", "past"): api(A.SEE_HISTORY, "/picture?at={now}", variant="?at="),
+    ("GET", "/api/v1/changes", ""): api(A.SEE_HISTORY, "/changes?since=0&limit=1000"),
+    ("POST", "/api/v1/incidents", ""): api(A.RECEIVE, "/incidents", "place in WEST", (200, 201), INCIDENT, otherwise=403),
+    ("GET", "/api/v1/incidents", ""): api(A.SEE_PICTURE, "/incidents?limit=500"),
+    **_things("GET", _ONE, A.SEE_PICTURE, ("incident", "complaint", "far")),
+    **_things("GET", _ONE + "/timeline", A.SEE_HISTORY, ("incident", "complaint", "far"), "/timeline"),
+    **_things("GET", _ONE + "/scene", A.SEE_SCENE, ("incident", "complaint"), "/scene"),
+    ("GET", "/api/v1/rings", ""): api(A.SEE_SCENE, f"/rings?{AT}&minutes=1"),
+    ("GET", "/api/v1/nearest", ""): api(A.SEE_SCENE, f"/nearest?{AT}&k=50"),
+    ("GET", "/api/v1/eta", ""): api(A.SEE_SCENE, f"/eta?from_lon={LON}&from_lat={LAT}&to_lon={LON}&to_lat={LAT}"),
+    ("GET", "/api/v1/scene", ""): api(A.SEE_SCENE, f"/scene?{AT}"),
+    ("GET", "/api/v1/places", ""): api(A.SEE_PLACES, "/places?q=x"),
+    ("GET", "/api/v1/units", ""): api(A.SEE_PICTURE, "/units"),
+    **_things("GET", "/api/v1/units/{unit_id}", A.SEE_PICTURE, ("unit", "plain")),
+    ("PUT", "/api/v1/units/{unit_id}", ""): api(A.REGISTER_UNIT, "/units/{unit}", "unit's organisation", (200, 201), UNIT, otherwise=403),
+    ("PUT", "/api/v1/units/{unit_id}/status", ""): api(
+        A.SET_UNIT_STATUS, "/units/{own_unit}/status", "own unit's status", (200, 422), {"status": "available"}, variant="own"
+    ),
+    ("PUT", "/api/v1/units/{unit_id}/status", "other"): api(
+        A.SET_UNIT_STATUS, "/units/{idle}/status", "unit's status", body={"status": "available"}, variant="another"
+    ),
+    ("GET", "/api/v1/elements", ""): api(A.SEE_ELEMENTS, "/elements"),
+    ("GET", "/api/v1/elements/{element}", ""): api(A.SEE_ELEMENTS, "/elements/street_camera"),
+    ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),
+    ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
+    ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
+    ("GET", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks"),
+    ("POST", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks", good=(201,), body=WEBHOOK),
+    ("GET", "/api/v1/webhooks/{webhook_id}/deliveries", ""): api(A.MANAGE_WEBHOOKS, "/webhooks/{webhook}/deliveries", "webhook"),
+    ("POST", "/api/v1/webhooks/{webhook_id}/redeliver", ""): api(A.MANAGE_WEBHOOKS, "/webhooks/{webhook}/redeliver", "webhook", body={}),
+    ("DELETE", "/api/v1/webhooks/{webhook_id}", ""): api(A.MANAGE_WEBHOOKS, "/webhooks/{own_webhook}", "webhook", (204,)),
+    **_uploads(""),
+    **_uploads("/api/v1"),
+}
+# Walked one command, and one conversation, at a time.
+WALKED_APART = {
+    ("POST", "/api/v1/incidents/{incident_id}/commands"): "commands",
+    ("POST", "/_dash-update-component"): "conversations",
+}
+
+
+def upload_metadata(incident_id: str) -> tuple[str, str]:
+    return ("upload-metadata", metadata(incident_id=incident_id, filename="x.jpg", filetype="image/jpeg"))
+
+
+# Commands: the fields each takes. `ITSELF` stands for the incident.
+ITSELF = "the incident itself"
+CREW: dict[str, Any] = {"unit_ids": ["car-west"]}
+COMMANDS: dict[str, dict[str, Any]] = {
+    "classify": {"grade": 2},
+    "locate": {"lon": LON, "lat": LAT},
+    "push": CREW,
+    "reinforce": CREW,
+    "reassign": CREW,
+    "recall": {},
+    "delivered": CREW,
+    "seen": CREW,
+    "acknowledge": CREW,
+    "refuse": CREW | {"text": "x"},
+    "depart": CREW,
+    "arrive": CREW,
+    "feedback": CREW | {"text": "x"},
+    "clear": CREW,
+    "review": {},
+    "return": {"text": "x"},
+    "close": {"disposition": "settled"},
+    "divert": {"to": "119"},
+    "mark_invalid": {},
+    "cancel": {},
+    "reopen": {"text": "x"},
+    "note": {"text": "x"},
+    "call_service": {"service": "119"},
+    "name_lead": CREW,
+    "stop_repush": {"assignment_id": "x"},
+    "take_alarm": {},
+    "call_back": {"text": "x"},
+    "merge": {"into": ITSELF},
+    "split": {"text": "x"},
+    "escalate": {"text": "x"},
+    "offer_handover": {"to_org_code": "330200000000"},
+    "accept_handover": {},
+    "refuse_handover": {"text": "x"},
+}
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One Dash callback: values of its inputs and states by id, and whether what came back is what was asked for."""
+
+    takes: str
+    about: str
+    values: dict[str, Any]
+    served: str  # occurs in the answer exactly when it was granted
+    words: str = ""
+
+
+def _pressed(command: str) -> dict[str, Any]:
+    return {"command": command, "incident": "{incident}", "unit": "", "n": 1}
+
+
+def _pending(command: str) -> dict[str, Any]:
+    return {"incident": "{incident}", "version": None, "key": f"{{who}}-{command}"}
+
+
+_GOOD = '"kind":"good"'
+_POINT = {"lon": LON, "lat": LAT, "address": "here"}
+# module.function → what is asked of it.
+CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
+    "selection.on_select": (
+        Conversation(A.SEE_PICTURE, "incident", {"selection": {"kind": "incident", "incident_id": "{incident}"}}, TEXT, "an incident"),
+        Conversation(
+            A.SEE_PICTURE, "complaint", {"selection": {"kind": "incident", "incident_id": "{complaint}"}}, '"version":', "a complaint"
+        ),
+        Conversation(A.SEE_PICTURE, "far", {"selection": {"kind": "incident", "incident_id": "{far}"}}, '"version":', "another county's"),
+        Conversation(A.SEE_PICTURE, "unit", {"selection": {"kind": "unit", "unit_id": "{unit}"}}, "CAR-WEST", "a crew"),
+        Conversation(A.SEE_PICTURE, "plain", {"selection": {"kind": "unit", "unit_id": "{plain}"}}, "PLAIN-X7", "a plain-clothes crew"),
+        Conversation(A.SEE_PICTURE, "", {"selection": {"kind": "point", "lon": LON, "lat": LAT}}, '"selection":', "a point"),
+    ),
+    "scene.on_scene": (
+        Conversation(A.SEE_SCENE, "incident", {"selection": {"kind": "incident", "incident_id": "{incident}"}}, '"rings":{', "an incident"),
+        Conversation(
+            A.SEE_SCENE, "complaint", {"selection": {"kind": "incident", "incident_id": "{complaint}"}}, '"rings":{', "a complaint"
+        ),
+        Conversation(A.SEE_SCENE, "", {"selection": {"kind": "point", "lon": LON, "lat": LAT}}, '"rings":{', "a point"),
+    ),
+    "commands.on_act": (
+        Conversation(A.SEE_PICTURE, "", {"pressed": _pressed("note")}, '"ask":', "a note's dialog"),
+        Conversation(A.SEE_PICTURE, "incident", {"pressed": _pressed("merge")}, '"ask-choice":', "what to merge with"),
+        Conversation(A.SEE_PICTURE, "incident", {"pressed": _pressed("offer_handover")}, '"ask-choice":', "whom to hand over to"),
+    ),
+    "commands.on_answer": (
+        Conversation(
+            A.NOTE,
+            "incident's command",
+            {"ask-send": 1, "ask-pending": _pressed("note") | _pending("note"), "ask-text": "x"},
+            _GOOD,
+            "a note",
+        ),
+    ),
+    "place.on_search": (Conversation(A.SEE_PLACES, "", {"new-place": "横", "locate-place": "横"}, '"options":', "a name"),),
+    "place.on_place": (
+        Conversation(A.SEE_PICTURE, "", {"new-place": f"{LON},{LAT},x", "locate-place": f"{LON},{LAT},x"}, '"address":', "a place"),
+    ),
+    "place.on_point": (Conversation(A.SEE_PICTURE, "", {"new-point": _POINT, "locate-point": _POINT}, '"children":', "a point"),),
+    "new_incident.on_type": (Conversation(A.SEE_PICTURE, "", {"new-type": "theft"}, '"value":', "a type"),),
+    "new_incident.on_submit": (
+        Conversation(
+            A.RECEIVE,
+            "",
+            {"new-submit": 1, "new-type": "theft", "new-grade": 3, "new-text": "x", "new-key": "{who}-new"},
+            _GOOD,
+            "a new incident",
+        ),
+    ),
+    "locate.on_open": (Conversation(A.SEE_PICTURE, "incident", {"locate-asked": _pressed("locate")}, '"locate-title":', "an incident"),),
+    "locate.on_send": (
+        Conversation(
+            A.LOCATE,
+            "incident's command",
+            {"locate-send": 1, "locate-point": _POINT, "locate-pending": _pending("locate")},
+            _GOOD,
+            "an incident",
+        ),
+    ),
+    "classify.on_open": (Conversation(A.SEE_PICTURE, "incident", {"classify-asked": _pressed("classify")}, TEXT, "an incident"),),
+    "classify.on_send": (
+        Conversation(
+            A.CLASSIFY,
+            "incident's command",
+            {
+                "classify-send": 1,
+                "classify-pending": _pending("classify") | {"before": {"incident_type": "assault", "grade": 9, "text": TEXT}},
+                "classify-type": "assault",
+                "classify-grade": 2,
+                "classify-text": TEXT,
+            },
+            _GOOD,
+            "an incident",
+        ),
+    ),
+    "split.on_open": (Conversation(A.SEE_PICTURE, "incident", {"split-asked": _pressed("split")}, '"split-title":', "an incident"),),
+    "split.on_send": (
+        Conversation(
+            A.SPLIT,
+            "incident's command",
+            {"split-send": 1, "split-pending": _pending("split"), "split-type": "theft", "split-grade": 3, "split-text": "x"},
+            _GOOD,
+            "an incident",
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One kind of message on one socket. `about` as for routes."""
+
+    takes: str
+    about: str
+    message: dict[str, Any] = field(default_factory=dict)
+
+
+# Socket → the action it takes to be let in, and every kind of message it understands.
+SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
+    "/live": (
+        A.SEE_PICTURE,
+        {
+            "ping": Said(A.SEE_PICTURE, "", {"t": 1.0}),
+            "show": Said(A.PUSH_VIEW, "", {"screen": "map", "view": {"zoom": 12}}),
+            "resync": Said(A.SEE_PICTURE, ""),
+        },
+    ),
+    "/feeds/v1": (
+        A.FEED_IN,
+        {
+            "position": Said(A.FEED_IN, "unit in scope", {"unit_id": "{unit}", "lon": LON, "lat": LAT, "position_at": "{moment}"}),
+            "incident": Said(
+                A.RECEIVE, "place in WEST", {"incident_type": "theft", "grade": 3, "source_id": "{who}", "lon": LON, "lat": LAT}
+            ),
+            "status": Said(A.SET_UNIT_STATUS, "another unit", {"unit_id": "{idle}", "status": "committed"}),
+            "element": Said(A.WRITE_ELEMENT, "", {"element": "duty_post", "id": "{who}", "lon": LON, "lat": LAT, "at": "{now}"}),
+            "camera": Said(A.WRITE_ELEMENT, "", {"camera_id": "{who}", "lon": LON, "lat": LAT, "url": "rtsp://10.0.0.1/x"}),
+        },
+    ),
+    "/terminal/socket": (
+        A.USE_TERMINAL,
+        {
+            "ping": Said(A.USE_TERMINAL, "", {"t": 1.0}),
+            "resync": Said(A.USE_TERMINAL, ""),
+            "delivered": Said(A.DELIVERED, "the crew", {"incident_id": "{incident}"}),
+            "seen": Said(A.SEEN, "the crew", {"incident_id": "{incident}"}),
+            "command": Said(A.ACKNOWLEDGE, "the crew", {"command": "acknowledge", "incident_id": "{incident}"}),
+            "position": Said(A.USE_TERMINAL, "the crew", {"lon": LON, "lat": LAT, "position_at": "{moment}"}),
+            "panic": Said(A.PANIC, "the crew", {"happened_at": "{now}"}),
+        },
+    ),
+    "/_dash-ws-callback": (NOBODY, {}),
+}
+
+
+def filled(value: Any, names: dict[str, str]) -> Any:
+    """The same with `{name}` replaced in every text."""
+    text = json.dumps(value)
+    for name, known in names.items():
+        text = text.replace("{" + name + "}", known)
+    return json.loads(text)
