@@ -149,6 +149,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "take_alarm": {},
     "call_back": {"text": "x"},
     "merge": {"into": ITSELF},
+    "tell_apart": {"other": ITSELF},
     "split": {"text": "x"},
     "escalate": {"text": "x"},
     "offer_handover": {"to_org_code": CITY},
