@@ -94,18 +94,6 @@ CHANNELS = {
     "system": pgettext("channel", "system"),
     "position": pgettext("channel", "position, confirmed"),
 }
-# Other services that a desk calls or diverts to, by the name they have in the journal.
-SERVICES = {
-    "119": pgettext("service", "Fire and rescue 119"),
-    "120": pgettext("service", "Ambulance 120"),
-    "122": pgettext("service", "Traffic accidents 122"),
-    "12345": pgettext("service", "City hotline 12345"),
-    "water": pgettext("service", "Water supply"),
-    "power": pgettext("service", "Electricity"),
-    "gas": pgettext("service", "Gas supply"),
-    "drains": pgettext("service", "Drains"),
-    "telecom": pgettext("service", "Telecommunications"),
-}
 ROLES = {
     "viewer": pgettext("role", "Viewer"),
     "officer": pgettext("role", "Officer"),
@@ -123,6 +111,7 @@ REFUSALS = {
     "before-push": pgettext("refusal", "The time is before the push"),
     "disposition-missing": pgettext("refusal", "An outcome is missing"),
     "escalation-target": pgettext("refusal", "It does not stand above the owner"),
+    "handover-own": pgettext("refusal", "That is your own organisation: take it over at your own desk"),
     "handover-target": pgettext("refusal", "It belongs to that organisation already"),
     "implausible-time": pgettext("refusal", "The time can't be right"),
     "incident-ended": pgettext("refusal", "The incident is over"),
@@ -146,6 +135,7 @@ REFUSALS = {
     "not-own-unit": pgettext("refusal", "Not your unit"),
     "not-running": pgettext("refusal", "The system is starting or stopping; try again"),
     "nothing-to-change": pgettext("refusal", "Nothing would change"),
+    "not-reviewed": pgettext("refusal", "What the crew did has to be reviewed first"),
     "outside-scope": pgettext("refusal", "Outside your scope"),
     "role-not-permitted": pgettext("refusal", "This account may not do that"),
     "stage-backwards": pgettext("refusal", "Stages go forward only"),
@@ -227,11 +217,6 @@ class Words:
 
     def step(self, step: str) -> str:
         return self.entry(STEPS[Step(step)])
-
-    def service(self, service: str) -> str:
-        """Another service; one that is not in the table keeps its own name."""
-        pair = SERVICES.get(service)
-        return self.entry(pair) if pair else service
 
     def kind(self, kind: str) -> str:
         return self.entry(KINDS[UnitKind(kind)])

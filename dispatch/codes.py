@@ -1,4 +1,7 @@
-"""Loadable code tables: incident types, dispositions, check-lists. A city replaces them with a codes.toml in its folder."""
+"""Loadable code tables: incident types, dispositions, check-lists, other services, where a review is needed.
+
+A city replaces them with a codes.toml in its folder.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,22 @@ class Disposition(msgspec.Struct, frozen=True):
     en: str
 
 
+class Service(msgspec.Struct, frozen=True):
+    """Another service that a desk calls, by the name it has in the journal."""
+
+    id: str
+    zh: str
+    en: str
+    takes_over: bool = False  # an incident can be diverted to it (分流)
+
+
+class ReviewRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where what a crew did must be reviewed (审核) before the incident is closed."""
+
+    grades: tuple[Grade, ...]
+    incident_types: tuple[str, ...] = ()  # empty: all
+
+
 class ChecklistItem(msgspec.Struct, frozen=True):
     """One thing a crew sees to on the scene."""
 
@@ -57,6 +76,15 @@ class Codes(msgspec.Struct, frozen=True):
     incident_type: tuple[IncidentType, ...]
     disposition: tuple[Disposition, ...]
     checklist: tuple[Checklist, ...] = ()
+    service: tuple[Service, ...] = ()
+    review_before_closing: tuple[ReviewRule, ...] = ()
+
+    def is_reviewed_before_closing(self, incident_type: str, grade: Grade) -> bool:
+        """Whether incidents of this type and grade are closed only after a review, where a crew was on the scene."""
+        return any(
+            grade in rule.grades and (not rule.incident_types or incident_type in rule.incident_types)
+            for rule in self.review_before_closing
+        )
 
     @property
     def type_by_id(self) -> dict[str, IncidentType]:
@@ -76,10 +104,14 @@ def load_codes(city_file: Path | None = None) -> Codes:
         codes = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Codes)
     except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"code tables {path} can't be read: {error}") from None
-    twice = _named_twice([kind.id for kind in codes.incident_type])
-    if twice:
-        raise ValueError(f"code tables {path}: incident type {twice} is declared twice")
+    for what, rows in (("incident type", codes.incident_type), ("service", codes.service)):
+        twice = _named_twice([row.id for row in rows])
+        if twice:
+            raise ValueError(f"code tables {path}: {what} {twice} is declared twice")
     _check_checklists(codes, path)
+    _check_reviews(codes, path)
+    if not codes.service and path != BUILT_IN:  # a file that is older than this table, or sees no need of its own
+        codes = msgspec.structs.replace(codes, service=load_codes().service)
     if OFFICER_EMERGENCY in codes.type_by_id:
         return codes
     # A city's file without the type that the system itself makes: it comes with its name all the same.
@@ -100,6 +132,15 @@ def _check_checklists(codes: Codes, path: Path) -> None:
         twice = _named_twice([item.id for item in checklist.item])
         if twice:
             raise ValueError(f"code tables {path}: check-list item {twice} stands twice in one list")
+
+
+def _check_reviews(codes: Codes, path: Path) -> None:
+    for rule in codes.review_before_closing:
+        unknown = [kind for kind in rule.incident_types if kind not in codes.type_by_id]
+        if unknown:
+            raise ValueError(f"code tables {path}: review_before_closing names incident type {unknown[0]}, which is not declared")
+        if not rule.grades:
+            raise ValueError(f"code tables {path}: review_before_closing has no grades; name some of 1 to 4")
 
 
 def _named_twice(names: list[str]) -> str | None:

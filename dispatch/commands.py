@@ -123,7 +123,7 @@ class NameLead(IncidentCommand, kw_only=True, frozen=True, tag="name_lead"):
 
 
 class Recall(IncidentCommand, kw_only=True, frozen=True, tag="recall"):
-    unit_ids: tuple[str, ...] = ()  # empty: every active one
+    unit_ids: tuple[str, ...] = ()  # empty: every crew on it; other services are called off by name
     text: str = ""
 
 
@@ -177,6 +177,7 @@ class Return(IncidentCommand, kw_only=True, frozen=True, tag="return"):
 class Close(IncidentCommand, kw_only=True, frozen=True, tag="close"):
     disposition: str = ""  # needed where nobody has given feedback
     text: str = ""
+    reviewed_first: bool = False  # filled in by enrich: the city's table wants what a crew did reviewed before
 
 
 class Divert(IncidentCommand, kw_only=True, frozen=True, tag="divert"):

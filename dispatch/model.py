@@ -231,6 +231,12 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
         return self.lead is not None and self.lead.feedback_at is not None
 
     @property
+    def awaits_review(self) -> bool:
+        """A crew has been on the scene, or has given feedback, since it was received or last reopened, and nobody has reviewed that."""
+        crews = (a for a in self.assignments[self.round_start :] if not a.service)
+        return self.stage != Stage.REVIEWED and any(a.arrived_at is not None or a.feedback_at is not None for a in crews)
+
+    @property
     def active_assignments(self) -> tuple[Assignment, ...]:
         return tuple(a for a in self.assignments if a.is_active)
 

@@ -114,8 +114,11 @@ class Enricher:
         if isinstance(command, ReceiveIncident | Locate | Split):
             command = self._placed(command, actor, incident)  # a tenth of a millisecond at most: not worth a thread
         match command:
-            case Close(disposition=disposition) if disposition.strip():
-                self._require_disposition(disposition)
+            case Close(disposition=disposition):
+                if disposition.strip():
+                    self._require_disposition(disposition)
+                if incident is not None and self._codes.is_reviewed_before_closing(incident.incident_type, incident.grade):
+                    return msgspec.structs.replace(command, reviewed_first=True)
             case Escalate() if incident is not None:
                 return msgspec.structs.replace(command, to_org_code=self._above(incident, command.to_org_code))
             case OfferHandover(to_org_code=code) if code.strip():

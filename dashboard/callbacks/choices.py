@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.callbacks.selection import responsible_for
-from dashboard.i18n import SERVICES
 from dashboard.layouts.facts import Facts
 from dispatch.duplicates import metres_between
 from dispatch.model import Actor, Incident
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
 Options = list[dict[str, str]]  # {"label", "value"}
 
-SERVICES_TO_DIVERT_TO = ("119", "120", "122", "12345")
 # What the caller said afterwards, as the command has it.
 SATISFIED: dict[str, bool | None] = {"yes": True, "no": False, "unknown": None}
 # A choice of incidents: so many of the nearest. One without a point counts as this far away; a second apart as one metre.
@@ -32,10 +30,10 @@ def choices(services: Services, actor: Actor, command: str, incident: Incident |
         case "close":
             return [{"label": facts.disposition_name(one.id), "value": one.id} for one in facts.codes.disposition]
         case "divert":
-            return [{"label": facts.words.service(service), "value": service} for service in SERVICES_TO_DIVERT_TO]
+            return [_service(one.id, facts) for one in facts.codes.service if one.takes_over]
         case "call_service":
             called = {a.service for a in incident.active_assignments} if incident else set()
-            return [{"label": facts.words.service(service), "value": service} for service in SERVICES if service not in called]
+            return [_service(one.id, facts) for one in facts.codes.service if one.id not in called]
         case "call_back":
             words = facts.words
             labels = {"yes": words("satisfied"), "no": words("not satisfied"), "unknown": words("no judgement")}
@@ -45,6 +43,10 @@ def choices(services: Services, actor: Actor, command: str, incident: Incident |
         case "offer_handover":
             return [] if incident is None else _organisations(services, actor, incident, facts)
     return None
+
+
+def _service(service: str, facts: Facts) -> dict[str, str]:
+    return {"label": facts.service_name(service), "value": service}
 
 
 def _incidents(services: Services, actor: Actor, incident: Incident, facts: Facts) -> Options:
@@ -94,7 +96,7 @@ def _organisations(services: Services, actor: Actor, incident: Incident, facts: 
     return [
         {"label": _organisation_label(code, actor, facts), "value": code}
         for code in ordered
-        if code in codes and code not in (owner, incident.handover_to)
+        if code in codes and code not in (owner, incident.handover_to, actor.own_org_code)
     ]
 
 

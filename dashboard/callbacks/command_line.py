@@ -12,10 +12,8 @@ import msgspec
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
-from dashboard.callbacks.choices import SERVICES_TO_DIVERT_TO
 from dashboard.callbacks.context import actor_of_callback, facts_for
 from dashboard.callbacks.new_incident import receive
-from dashboard.i18n import SERVICES
 from dashboard.layouts.actions import command_label
 from dashboard.layouts.command_line import offer_view, trouble_text
 from dashboard.layouts.facts import Facts
@@ -157,8 +155,8 @@ def _known(services: Services, actor: Actor, selected: str | None, facts: Facts)
         Kind.TYPE: [_coded(kind.id, facts.type_name(kind.id), facts) for kind in services.codes.incident_type],
         Kind.GRADE: [Choice(int(grade), (str(int(grade)), facts.words.grade(grade)), name=facts.words.grade(grade)) for grade in Grade],
         Kind.DISPOSITION: [_coded(one.id, facts.disposition_name(one.id), facts) for one in services.codes.disposition],
-        Kind.SERVICE: [_coded(service, facts.words.service(service), facts) for service in SERVICES],
-        Kind.DIVERSION: [_coded(service, facts.words.service(service), facts) for service in SERVICES_TO_DIVERT_TO],
+        Kind.SERVICE: [_coded(one.id, facts.service_name(one.id), facts) for one in facts.codes.service],
+        Kind.DIVERSION: [_coded(one.id, facts.service_name(one.id), facts) for one in facts.codes.service if one.takes_over],
         Kind.ORGANISATION: [_coded(one.code, facts.organisation_name(one.code), facts) for one in services.organisations.all()],
     }
 

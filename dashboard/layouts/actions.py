@@ -82,7 +82,10 @@ def _is_possible(command: str, incident: Incident, facts: Facts) -> bool:
     """What depends on more than the stage."""
     match command:
         case "recall":
-            return bool(incident.active_assignments)
+            return any(not one.service for one in incident.active_assignments)
+        case "close":
+            forced = facts.codes.is_reviewed_before_closing(incident.incident_type, incident.grade)
+            return not (forced and incident.awaits_review)
         case "merge":
             return not incident.active_assignments
         case "escalate":

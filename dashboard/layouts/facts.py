@@ -35,7 +35,7 @@ class Facts:
     def callsign(self, unit_id: str) -> str:
         """Of a crew; of another service, which stands in a unit's place, its name."""
         unit = self.units.get(unit_id)
-        return unit.callsign if unit else self.words.service(unit_id)
+        return unit.callsign if unit else self.service_name(unit_id)
 
     def organisation_name(self, code: str) -> str:
         known = self.organisations.get(code)
@@ -44,6 +44,11 @@ class Facts:
     def type_name(self, incident_type: str) -> str:
         kind = self.codes.type_by_id.get(incident_type)
         return self.words.pick(kind.zh, kind.en) if kind else incident_type
+
+    def service_name(self, service: str) -> str:
+        """Another service; one that is not in the city's table keeps its own name."""
+        found = next((one for one in self.codes.service if one.id == service), None)
+        return self.words.pick(found.zh, found.en) if found else service
 
     def disposition_name(self, disposition: str) -> str:
         found = next((one for one in self.codes.disposition if one.id == disposition), None)

@@ -126,7 +126,7 @@ def _of_the_end(body: e.AnyEvent, facts: Facts) -> str | None:
         case e.IncidentClosed():
             return _with(words("Closed: {disposition}", disposition=facts.disposition_name(body.disposition)), body.text)
         case e.IncidentEnded():
-            return _with(words.stage(body.stage), " ".join(part for part in (words.service(body.to), body.text) if part))
+            return _with(words.stage(body.stage), " ".join(part for part in (facts.service_name(body.to), body.text) if part))
         case e.IncidentReopened():
             return _with(words("Reopened"), body.text)
         case e.CalledBack():

@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from dashboard import ids
 from dashboard.figures.city_map import city_map, first_view
-from dashboard.i18n import GRADES, KINDS, SERVICES, STAGES, STATUSES, STEPS, client_words
+from dashboard.i18n import GRADES, KINDS, STAGES, STATUSES, STEPS, client_words
 from dashboard.layouts.ask import ask
 from dashboard.layouts.catalogue import catalogue_panel
 from dashboard.layouts.classify import classify
@@ -98,7 +98,7 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "marks": client_marks(),
         "stages": words.table(STAGES),
         "steps": words.table(STEPS),
-        "services": words.table(SERVICES),
+        "services": {one.id: words.pick(one.zh, one.en) for one in services.codes.service},
         "grades": words.table(GRADES),
         "statuses": words.table(STATUSES),
         "kinds": words.table(KINDS),

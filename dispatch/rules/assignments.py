@@ -142,10 +142,12 @@ def name_lead(case: Case[NameLead]) -> Events:
 
 
 def recall(case: Case[Recall]) -> Events:
-    """撤回: takes pushes back; a unit that has arrived is released instead. Without `unit_ids`: every unit on it."""
-    named = case.command.unit_ids or tuple(a.unit_id for a in case.incident.active_assignments)
+    """撤回: takes pushes back; a unit that has arrived is released instead. Without `unit_ids`: every crew; a service only by name."""
+    named = case.command.unit_ids or tuple(a.unit_id for a in case.incident.active_assignments if not a.service)
     if not named:
-        raise RuleViolation("no-unit-on-incident", f"{case.name} has no unit to recall.")
+        raise RuleViolation(
+            "no-unit-on-incident", f"{case.name} has no unit to recall; name a service that is to be called off in unit_ids."
+        )
     assignments = [_assignment(case, unit_id) for unit_id in named]
     return tuple(_let_go(case, a, case.command.text) for a in assignments if a.is_active)
 

@@ -116,6 +116,13 @@ def incident_open(case: Case[Any]) -> None:
         raise RuleViolation("incident-ended", f"{case.name} is {case.incident.stage}; reopen it first.")
 
 
+def reviewed_first(case: Case[Any]) -> None:
+    """Where the city's table wants it (`review_before_closing`), what a crew did on the scene has been reviewed (审核)."""
+    if case.command.reviewed_first and case.incident.is_open and case.incident.awaits_review:
+        why = f"at grade {int(case.incident.grade)}, type {case.incident.incident_type}, it is reviewed first"
+        raise RuleViolation("not-reviewed", f"{case.name} can't be closed: {why}; ask the responsible leader to review its feedback.")
+
+
 def text_given(case: Case[Any]) -> None:
     """A reason or a note is not blank."""
     if not case.command.text.strip():

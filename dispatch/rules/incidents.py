@@ -274,6 +274,12 @@ def escalate(case: Case[Escalate]) -> Events:
 def offer_handover(case: Case[OfferHandover]) -> Events:
     """移交: offers it to another organisation. Whoever offers it to its own takes it over at once."""
     to, incident = case.command.to_org_code, case.incident
+    if to == case.actor.own_org_code:
+        desk = case.actor.org_code
+        detail = (
+            f"{case.name} can't be offered to {to} at the desk of {desk}: that is your own organisation; take it over at your own desk."
+        )
+        raise RuleViolation("handover-own", detail)
     offered = HandoverOffered(incident.incident_id, to, case.command.text)
     if to == case.actor.org_code:
         is_so = to == incident.org_code and not incident.handover_to

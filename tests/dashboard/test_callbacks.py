@@ -447,3 +447,53 @@ def test_the_health_page_needs_the_right(city: ApiCity) -> None:
     bearer = {"Authorization": f"Bearer {city.token('operator')}"}
     assert ask(city, edge, "GET", "/admin?lang=en", headers=bearer).status_code == 200
     assert ask(city, edge, "GET", "/admin").status_code in (303, 401)
+
+
+def test_closing_waits_for_the_review_where_the_table_forces_it_and_nowhere_else(city: ApiCity) -> None:
+    city.unit("forced")
+    city.unit("free")
+    offered: dict[str, list[str]] = {}
+    for unit_id, kind in (("forced", "officer_emergency"), ("free", "assault")):
+        incident_id = city.incident("commander", incident_type=kind)["incident_id"]
+        for step in ({"command": "push"}, {"command": "arrive"}, {"command": "feedback", "text": "done"}):
+            fields = {name: value for name, value in step.items() if name != "command"}
+            assert city.command(incident_id, step["command"], "commander", unit_ids=[unit_id], **fields).status_code == 200
+        above, _, _ = panel(city, {"kind": "incident", "incident_id": incident_id})
+        actions = [part for part in above if getattr(part, "className", "") == "actions"]
+        offered[unit_id] = [command for command, _ in commands_in(actions)]
+        answer = city.command(incident_id, "close", "operator", disposition="settled")
+        if unit_id == "free":
+            assert answer.status_code == 200
+            continue
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:liandong:problem:not-reviewed")
+        assert city.command(incident_id, "review", "commander").status_code == 200
+        assert city.command(incident_id, "close", "operator", disposition="settled").status_code == 200
+    assert "close" in offered["free"]
+    assert "close" not in offered["forced"]
+    assert offered["forced"][0] == "review"
+
+
+def test_services_come_from_the_citys_table(city: ApiCity) -> None:
+    incident_id = city.incident("commander")["incident_id"]
+    incident = city.services.handler.picture.incidents[incident_id]
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    called = choices(city.services, COMMANDER, "call_service", incident, facts)
+    diverted = choices(city.services, COMMANDER, "divert", incident, facts)
+    assert [one["value"] for one in called or []] == [one.id for one in city.services.codes.service]
+    assert [one["label"] for one in diverted or []] == [
+        "Fire and rescue 119",
+        "Ambulance 120",
+        "Traffic accidents 122",
+        "City hotline 12345",
+    ]
+    assert facts.callsign("coast guard") == "coast guard"
+
+
+def test_the_desk_of_a_station_does_not_offer_its_account_to_itself(city: ApiCity) -> None:
+    incident_id = city.incident("commander")["incident_id"]
+    incident = city.services.handler.picture.incidents[incident_id]
+    at_station = Actor("chief", "commander", WEST, own_org_code=CITY)
+    offered = choices(city.services, at_station, "offer_handover", incident, facts_for(city.services, at_station, PAGE)) or []
+    assert CITY not in [one["value"] for one in offered]
+    assert COUNTY in [one["value"] for one in offered]
+    assert not [one["label"] for one in offered if "take it over" in one["label"]], "it is the station's own already"

@@ -60,3 +60,38 @@ def test_what_is_wrong_with_a_table_is_named(tmp_path: Path, more: list[str], sa
     with pytest.raises(ValueError, match="code tables") as refused:
         load_codes(city_file(tmp_path, *more))
     assert said in str(refused.value)
+
+
+REVIEW = "[[review_before_closing]]\ngrades = {grades}\nincident_types = {types}\n"
+
+
+def test_services_are_the_citys_own_or_the_built_in_ones(tmp_path: Path) -> None:
+    built_in = load_codes()
+    assert [one.id for one in built_in.service if one.takes_over] == ["119", "120", "122", "12345"]
+    assert all(one.zh and one.en for one in built_in.service)
+    assert load_codes(city_file(tmp_path)).service == built_in.service
+    own = load_codes(city_file(tmp_path, '[[service]]\nid = "coast"\nzh = "海警"\nen = "Coast guard"\n'))
+    assert [one.id for one in own.service] == ["coast"]
+
+
+def test_a_review_is_forced_where_the_table_says_and_nowhere_else(tmp_path: Path) -> None:
+    built_in = load_codes()
+    forced = [(kind, grade) for kind in built_in.type_by_id for grade in Grade if built_in.is_reviewed_before_closing(kind, grade)]
+    assert forced == [(OFFICER_EMERGENCY, grade) for grade in Grade]
+    own = load_codes(city_file(tmp_path, REVIEW.format(grades="[1, 2]", types="[]")))
+    assert [own.is_reviewed_before_closing("theft", grade) for grade in Grade] == [True, True, False, False]
+    assert not load_codes(city_file(tmp_path)).is_reviewed_before_closing(OFFICER_EMERGENCY, Grade.MAJOR)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (REVIEW.format(grades="[1]", types='["flying"]'), "names incident type flying, which is not declared"),
+        (REVIEW.format(grades="[]", types="[]"), "has no grades"),
+        (REVIEW.format(grades="[7]", types="[]"), "Invalid enum value 7"),
+        ('[[service]]\nid = "119"\nzh = "a"\nen = "b"\n' * 2, "service 119 is declared twice"),
+    ],
+)
+def test_what_is_wrong_with_services_and_reviews_is_named(tmp_path: Path, more: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        load_codes(city_file(tmp_path, more))

@@ -735,3 +735,53 @@ def test_side_paths_of_no_incident_are_named(node: Node, make: Make) -> None:
 def test_a_side_path_says_why(node: Node, make: Callable[..., Command]) -> None:
     words = refusal(node, make(incident_id=node.incident(), text="\n"), RuleViolation)
     assert words == f"text-missing: {make.__name__} needs a text that says why; text is empty."  # type: ignore[attr-defined]
+
+
+# Review before closing, services, one's own organisation
+
+
+def test_what_a_crew_did_is_reviewed_before_closing_where_the_table_wants_it(node: Node) -> None:
+    incident_id = node.pushed("A")
+    close = c.Close(incident_id=incident_id, disposition="settled", reviewed_first=True)
+    node.give(c.Arrive(incident_id=incident_id), crew("A"))
+    assert "not-reviewed: Incident 1 can't be closed: at grade" in refusal(node, close)
+    node.give(c.Feedback(incident_id=incident_id, text="settled"), crew("A"))
+    assert "ask the responsible leader to review its feedback" in refusal(node, close)
+    node.give(c.Review(incident_id=incident_id), CITY_DESK)
+    node.give(c.Feedback(incident_id=incident_id, text="more"), crew("A"))
+    assert "not-reviewed" in refusal(node, close), "what came after the review was not reviewed"
+    node.give(c.Review(incident_id=incident_id), CITY_DESK)
+    assert node.give(close)
+    assert node.give(close) == ()
+    node.give(c.Reopen(incident_id=incident_id, text="again"), CITY_DESK)
+    assert node.give(close), "nobody has been there since it was reopened"
+
+
+def test_a_review_is_not_wanted_of_what_nobody_did(node: Node) -> None:
+    incident_id = node.pushed("A")
+    node.give(c.CallService(incident_id=incident_id, service="119"))
+    node.give(c.Arrive(incident_id=incident_id, unit_ids=("119",)))
+    assert node.give(c.Close(incident_id=incident_id, disposition="settled", reviewed_first=True))
+    for end in (c.Cancel, c.MarkInvalid):
+        other = node.incident()
+        assert node.give(end(incident_id=other))
+
+
+def test_all_crews_are_recalled_but_a_service_only_by_name(node: Node) -> None:
+    incident_id = node.pushed("A", "B")
+    node.give(c.CallService(incident_id=incident_id, service="120"))
+    assert kinds(node.give(c.Recall(incident_id=incident_id))) == [PushRecalled, PushRecalled]
+    assert [a.unit_id for a in seen(node, incident_id).active_assignments] == ["120"]
+    assert "no-unit-on-incident" in refusal(node, c.Recall(incident_id=incident_id))
+    assert kinds(node.give(c.Recall(incident_id=incident_id, unit_ids=("120",)))) == [PushRecalled]
+
+
+def test_an_account_does_not_offer_to_itself_at_the_desk_of_a_station(node: Node) -> None:
+    incident_id = node.incident()
+    at_station = Actor("chen", "commander", STATION, own_org_code=CITY)
+    said = refusal(node, c.OfferHandover(incident_id=incident_id, to_org_code=CITY), actor=at_station)
+    assert said.startswith(f"handover-own: Incident 1 can't be offered to {CITY} at the desk of {STATION}")
+    assert "take it over at your own desk" in said
+    assert kinds(node.give(c.OfferHandover(incident_id=incident_id, to_org_code=CITY), CITY_DESK)) == [HandoverOffered, HandoverAccepted]
+    other = node.incident()
+    assert kinds(node.give(c.OfferHandover(incident_id=other, to_org_code=COUNTY), at_station)) == [HandoverOffered]
