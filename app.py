@@ -200,6 +200,21 @@ def user_sessions(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def user_reset_totp(options: argparse.Namespace, settings: Settings) -> int:
+    """Take the second factor of an account away, because its phone is lost; ends its sessions."""
+    from composition import administrator, open_enrolment
+    from dispatch.errors import DispatchError
+    from operations.sessions import COMMAND_LINE
+
+    folder = _city_folder(settings)
+    actor = msgspec.structs.replace(administrator(folder), kind="system")
+    try:
+        asyncio.run(open_enrolment(settings, folder).reset(actor, options.name, COMMAND_LINE))
+    except DispatchError as refused:
+        raise WrongUse(refused.detail) from None
+    return 0
+
+
 def _accounts(settings: Settings) -> Any:
     from composition import open_accounts
 
@@ -277,6 +292,7 @@ def _parser() -> argparse.ArgumentParser:
     _account_options(p)
     p.add_argument("name")
     p.add_argument("--unit", help="unit_id of the crew an officer belongs to")
+    _one_account_options(_add(users, "reset-totp", user_reset_totp))
     p = _add(users, "sessions", user_sessions)
     _one_account_options(p)
     p.add_argument("--end", metavar="ID", help="end this one; the first column names it")

@@ -49,6 +49,7 @@ from operations.bus import Bus
 from operations.deadline_watch import DeadlineWatch
 from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
+from operations.enrolment import Enrolment
 from operations.evidence import Evidence
 from operations.further_calls import FurtherCalls
 from operations.ground import Ground
@@ -206,8 +207,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
 
     deadlines = DeadlineWatch(handler, clock, organisations, targets, scene.next_nearest)
     health.watch("deadlines", deadlines.state)
-    accounts = Accounts(AccountStore(engine), organisations, clock, settings.session_idle_s)
-    audit = AuditLog(engine)
+    account_store, audit = AccountStore(engine), AuditLog(engine)
+    needs_second = settings.admin_second_factor and not settings.demo
+    accounts = Accounts(account_store, organisations, clock, settings.session_idle_s, admins_need_second_factor=needs_second)
     hosts = settings.hosts_for_webhooks | LOOPBACK if settings.demo else settings.hosts_for_webhooks
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
@@ -236,6 +238,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         scene=scene,
         authority=authority,
         accounts=accounts,
+        enrolment=Enrolment(account_store, accounts, audit, clock),
         sessions=Sessions(accounts, authority, audit, clock),
         evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes),
         health=health,
@@ -433,6 +436,12 @@ def open_sessions(settings: Settings, city_folder: Path) -> Sessions:
     clock = SystemClock()
     authority = Authority(OrganisationTree(open_city(city_folder).organisations()), clock)
     return Sessions(open_accounts(settings, city_folder), authority, AuditLog(open_database(settings.database_url)), clock)
+
+
+def open_enrolment(settings: Settings, city_folder: Path) -> Enrolment:
+    """Second factors of a node that may be running meanwhile."""
+    engine = open_database(settings.database_url)
+    return Enrolment(AccountStore(engine), open_accounts(settings, city_folder), AuditLog(engine), SystemClock())
 
 
 def administrator(city_folder: Path) -> Actor:

@@ -39,6 +39,7 @@ class Settings:
     tls_cert: Path | None = _setting(None, "certificate chain (PEM); phones need https")
     tls_key: Path | None = _setting(None, "private key (PEM) of the certificate")
     session_idle_s: int = _setting(12 * 3600, "a log-in ends after this long without a request", "s")
+    admin_second_factor: bool = _setting(True, "administrators need a second factor to do anything; demo mode asks for none")
     upload_max_bytes: int = _setting(2 * 1024**3, "largest photo, video or file an officer may upload", "B")
     webhook_hosts: str = _setting("", "hosts that webhooks may be sent to, with commas between: name, address, or either with :port")
     log_level: str = _setting("info", "debug, info, warning or error")

@@ -16,7 +16,7 @@ from dashboard.login import THEME_COOKIE, language_of
 from dispatch.errors import NotFound
 from dispatch.model import Actor
 from operations.accounts import SESSION_COOKIE
-from operations.authority import Action, Role
+from operations.authority import ENROLLING, Action, Role
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -24,39 +24,56 @@ if TYPE_CHECKING:
 MOST_NAMES = 1_000  # account names that the page offers
 
 
-def add_account(server: FastAPI, services: Services) -> None:
-    """Mount the page and its forms."""
-    router = APIRouter(include_in_schema=False)
-    sessions = services.sessions
+class AccountPage:
+    """The page as of now. `account` is another one that an administrator asks for; `said` is what went wrong."""
 
-    async def page(request: Request, account: str | None, refused: NotFound | None = None) -> HTMLResponse:
-        actor, words = actor_of(request), words_in(language_of(request))
-        organisation = services.organisations.get(actor.org_code)
-        names = None
-        if services.authority.can(actor, Action.MANAGE_ACCOUNTS):
-            names = [user.name for user in await sessions.accounts(actor)][:MOST_NAMES]
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def show(self, request: Request, account: str | None = None, said: str = "", status: int = 200) -> Response:
+        services, actor, words = self._services, actor_of(request), words_in(language_of(request))
+        cookie, listed = cookie_of(request), None
         try:
-            listed = await sessions.of(actor, account, _cookie(request))
+            if actor.kind != ENROLLING:
+                listed = await services.sessions.of(actor, account, cookie)
         except NotFound as missing:
-            listed, refused = None, refused or missing
+            said, status = words.refusal(missing), 404
+        organisation = services.organisations.get(actor.org_code)
         view = AccountView(
             name=actor.name,
-            role=actor.role,
+            role=Role.ADMIN if actor.kind == ENROLLING else actor.role,
             organisation=words.pick(organisation.name, organisation.name_en) if organisation else actor.org_code,
             listed=listed,
             back="/terminal" if actor.role == Role.OFFICER else "/",
             now_s=services.clock.unix_s(),
             time_zone=services.city.time_zone,
-            error=words.refusal(refused) if refused is not None else "",
-            accounts=names,
+            factor=await services.enrolment.state(actor),
+            error=said,
+            accounts=await self._names(actor),
+            begun=services.enrolment.begun(cookie),
         )
         html = account_page(view, words, request.cookies.get(THEME_COOKIE, "dark"))
-        return HTMLResponse(html, 200 if refused is None else 404, {"Cache-Control": "no-store"})
+        return HTMLResponse(html, status, {"Cache-Control": "no-store"})
+
+    async def refused(self, request: Request, refused: NotFound) -> Response:
+        """One's own page, with what was not there."""
+        return await self.show(request, None, words_in(language_of(request)).refusal(refused), 404)
+
+    async def _names(self, actor: Actor) -> list[str] | None:
+        if not self._services.authority.can(actor, Action.MANAGE_ACCOUNTS):
+            return None
+        return [user.name for user in await self._services.sessions.accounts(actor)][:MOST_NAMES]
+
+
+def add_account(server: FastAPI, services: Services, page: AccountPage) -> None:
+    """Mount the page and the forms that end sessions."""
+    router = APIRouter(include_in_schema=False)
+    sessions = services.sessions
 
     @router.get("/account")
     async def show(request: Request) -> Response:
-        """The page as of now."""
-        return await page(request, request.query_params.get("account") or None)
+        """The page."""
+        return await page.show(request, request.query_params.get("account") or None)
 
     @router.post("/account/sessions/end")
     async def end(request: Request) -> Response:
@@ -65,8 +82,8 @@ def add_account(server: FastAPI, services: Services) -> None:
         account = form.get("account") or None
         try:
             await sessions.end(actor_of(request), form.get("session_id", ""), account)
-        except NotFound as refused:  # it has ended meanwhile
-            return await page(request, None, refused)
+        except NotFound as missing:  # it has ended meanwhile
+            return await page.refused(request, missing)
         return _back(actor_of(request), account)
 
     @router.post("/account/sessions/end-all")
@@ -74,15 +91,15 @@ def add_account(server: FastAPI, services: Services) -> None:
         """End all sessions of the account but the one that asks."""
         account = (await fields_of(request)).get("account") or None
         try:
-            await sessions.end_all(actor_of(request), account, _cookie(request))
-        except NotFound as refused:
-            return await page(request, None, refused)
+            await sessions.end_all(actor_of(request), account, cookie_of(request))
+        except NotFound as missing:
+            return await page.refused(request, missing)
         return _back(actor_of(request), account)
 
     server.include_router(router)
 
 
-def _cookie(request: Request) -> str:
+def cookie_of(request: Request) -> str:
     return request.cookies.get(SESSION_COOKIE, "")
 
 

@@ -11,13 +11,14 @@ from dash import ClientsideFunction, Dash, Input, ctx, set_props
 from fastapi import FastAPI
 
 from dashboard import ids
-from dashboard.account import add_account
+from dashboard.account import AccountPage, add_account
 from dashboard.admin import add_admin
 from dashboard.callbacks import classify, command_line, commands, further_calls, locate, new_incident, scene, selection, split
 from dashboard.i18n import LANGUAGES, words_in
 from dashboard.layouts.page import Desk, Page
 from dashboard.layouts.shell import shell
-from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, add_login
+from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, LoginPages, add_login
+from dashboard.second_factor import add_second_factor
 from dashboard.station import organisation_of
 from dashboard.style import add_style
 from dashboard.theme import THEMES, css_variables
@@ -47,9 +48,11 @@ _INDEX = """<!doctype html>
 
 def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) -> Dash:
     """Mount log-in, health page, base map and the Dash application of desk and wall."""
-    add_login(server, services, demo_accounts)
+    login, account = LoginPages(services, demo_accounts), AccountPage(services)
+    add_login(server, services, login)
+    add_account(server, services, account)
+    add_second_factor(server, services, login, account)
     add_admin(server, services)
-    add_account(server, services)
     add_tiles(server, services)
     add_style(server, services)
     app = Dash(

@@ -25,15 +25,20 @@ from dispatch.clock import Clock
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor
 from operations.accounts import SESSION_COOKIE, Accounts
+from operations.authority import ENROLLING
 
-FOREIGN_ORIGIN = 4403  # WebSocket close code
+FOREIGN_ORIGIN = NOT_PERMITTED = 4403  # WebSocket close code
 BODY_LIMIT = 1024 * 1024  # bytes; uploads have a limit of their own
 BODY_WITHIN_S = 30.0  # a body that drips in slower than this is given up
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 # What needs no log-in. Exact paths, and prefixes of static files.
-PUBLIC_PATHS = frozenset({"/login", "/logout", "/api/v1/health", "/api/v1/openapi.json", "/api/docs", "/_favicon.ico", "/favicon.ico"})
+PUBLIC_PATHS = frozenset(
+    {"/login", "/login/code", "/logout", "/api/v1/health", "/api/v1/openapi.json", "/api/docs", "/_favicon.ico", "/favicon.ico"}
+)
+# All that is open to somebody who must set up a second factor first.
+ENROLMENT_PATHS = frozenset({"/account", "/account/second-factor", "/account/second-factor/confirm"})
 PUBLIC_PREFIXES = ("/assets/", "/api/docs/")
 # The terminal's shell is static and must open without a network; what it shows comes over its socket, which is not public.
 TERMINAL, TERMINAL_SOCKET = "/terminal", "/terminal/socket"
@@ -137,7 +142,8 @@ class Edge:
         refusal = self._refuse_host(scope) or self._refuse_origin(scope)
         visitor = None if refusal is not None else await self._identify(scope)
         if refusal is None:
-            refusal = self._refuse_rate(scope, visitor) or self._refuse_stranger(scope, visitor) or self._refuse_unknown_path(scope)
+            refusal = self._refuse_rate(scope, visitor) or self._refuse_stranger(scope, visitor)
+            refusal = refusal or _refuse_enrolling(scope, visitor) or self._refuse_unknown_path(scope)
         if refusal is None and _has_small_body(scope):
             body = await _read_body(scope, receive)
             refusal = body if isinstance(body, Response) else None
@@ -159,6 +165,10 @@ class Edge:
             await receive()
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.close", "code": UNAUTHENTICATED, "reason": "log in or send a token"})
+            return
+        if visitor.actor.kind == ENROLLING:
+            await receive()
+            await send({"type": "websocket.close", "code": NOT_PERMITTED, "reason": "second factor missing"})
             return
         _remember(scope, visitor)
         with self._sockets.holding(scope, visitor.recheck, send) as sending:
@@ -296,6 +306,16 @@ def content_security_policy(script_hashes: Iterable[str]) -> str:
         "frame-ancestors": "'none'",
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _refuse_enrolling(scope: Scope, visitor: Visitor | None) -> Response | None:
+    """Nothing but setting it up, for somebody who lacks a second factor and must have one."""
+    path: str = scope["path"]
+    if visitor is None or visitor.actor.kind != ENROLLING or path in ENROLMENT_PATHS or _is_public(path, scope["method"]):
+        return None
+    if scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", ""):
+        return RedirectResponse("/account", 303)
+    return problem(403, "second-factor-missing", f"{visitor.actor.name} must set up a second factor first; do it at /account.")
 
 
 def _is_public(path: str, method: str) -> bool:

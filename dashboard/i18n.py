@@ -134,6 +134,7 @@ REFUSALS = {
     "not-on-record": pgettext("refusal", "It could not be put on record; try again"),
     "not-own-unit": pgettext("refusal", "Not your unit"),
     "not-running": pgettext("refusal", "The system is starting or stopping; try again"),
+    "nothing-begun": pgettext("refusal", "The setting up was not begun; begin again"),
     "nothing-to-change": pgettext("refusal", "Nothing would change"),
     "not-reviewed": pgettext("refusal", "What the crew did has to be reviewed first"),
     "outside-scope": pgettext("refusal", "Outside your scope"),

@@ -10,8 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from dashboard.edge import clear_session, client_address, safe_next, set_session
 from dashboard.forms import fields_of
 from dashboard.i18n import Words, words_in
-from dashboard.layouts.login import login_page
-from operations.accounts import SESSION_COOKIE, TooManyAttempts
+from dashboard.layouts.login import code_page, login_page
+from operations.accounts import SESSION_COOKIE
+from operations.attempts import TooManyAttempts
+from operations.second_factor import CodeNeeded
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -28,40 +30,57 @@ def language_of(request: Request) -> str:
     return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
 
 
-def add_login(server: FastAPI, services: Services, demo_accounts: DemoAccounts) -> None:
-    """Mount the routes. `demo_accounts` is empty outside demo mode."""
-    router = APIRouter(include_in_schema=False)
+class LoginPages:
+    """The forms of the way in. `demo_accounts` is empty outside demo mode."""
 
-    def page(request: Request, next_path: str, error: str = "", name: str = "", status: int = 200) -> HTMLResponse:
+    def __init__(self, services: Services, demo_accounts: DemoAccounts) -> None:
+        self._services = services
+        self._demo_accounts = demo_accounts
+
+    def form(self, request: Request, next_path: str, error: str = "", name: str = "", status: int = 200) -> Response:
+        """Name and password."""
         spoken = words_in(language_of(request))
-        city = spoken.pick(services.city.name, services.city.name_en)
-        listed = [(account, password, role, _where(services, code, spoken)) for account, password, role, code in demo_accounts]
-        return HTMLResponse(login_page(city, spoken, safe_next(next_path), error, listed, name), status, {"Cache-Control": "no-store"})
+        listed = [(account, password, role, self._where(code, spoken)) for account, password, role, code in self._demo_accounts]
+        return _html(login_page(self._city(spoken), spoken, safe_next(next_path), error, listed, name), status)
+
+    def code_form(self, request: Request, next_path: str, ticket: str, error: str = "", status: int = 200) -> Response:
+        """The second factor of a log-in whose first was right."""
+        spoken = words_in(language_of(request))
+        return _html(code_page(self._city(spoken), spoken, safe_next(next_path), ticket, error), status)
+
+    def _city(self, spoken: Words) -> str:
+        return spoken.pick(self._services.city.name, self._services.city.name_en)
+
+    def _where(self, code: str, spoken: Words) -> str:
+        known = self._services.organisations.get(code)
+        return spoken.pick(known.name, known.name_en) if known else code
+
+
+def add_login(server: FastAPI, services: Services, pages: LoginPages) -> None:
+    """Mount the routes."""
+    router = APIRouter(include_in_schema=False)
 
     @router.get("/login")
     async def show(request: Request) -> Response:
         """The form."""
-        return page(request, request.query_params.get("next", "/"))
+        return pages.form(request, request.query_params.get("next", "/"))
 
     @router.post("/login")
     async def enter(request: Request) -> Response:
-        """Check name and password; on success go where the visitor wanted to."""
+        """Check name and password; on success go where the visitor wanted to, or ask for the second factor."""
         form = await fields_of(request)
         name, next_path = form.get("name", ""), form.get("next", "/")
-        spoken = words_in(language_of(request))
-        is_wall = safe_next(next_path).startswith("/wall")
+        spoken, agent = words_in(language_of(request)), request.headers.get("user-agent", "")
         try:
-            agent = request.headers.get("user-agent", "")
-            secret = await services.accounts.login(name, form.get("password", ""), client_address(request), is_wall, agent)
+            wall, address = wants_wall(next_path), client_address(request)
+            secret = await services.accounts.login(name, form.get("password", ""), address, wall, agent)
         except TooManyAttempts as refused:
-            return page(
-                request, next_path, spoken("Too many failed log-ins. Try again in {n} s.", n=round(refused.retry_after_s)), name, 429
-            )
+            return pages.form(request, next_path, too_many(refused, spoken), name, 429)
+        except CodeNeeded as needed:
+            return pages.code_form(request, next_path, needed.ticket)
         if secret is None:
-            return page(request, next_path, spoken("Account or password is wrong."), name, 401)
-        answer = RedirectResponse(safe_next(next_path), 303)
-        set_session(answer, secret, request)
-        return answer
+            return pages.form(request, next_path, spoken("Account or password is wrong."), name, 401)
+        return enter_with(secret, next_path, request)
 
     @router.post("/logout")
     async def leave(request: Request) -> Response:
@@ -76,6 +95,21 @@ def add_login(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     server.include_router(router)
 
 
-def _where(services: Services, code: str, spoken: Words) -> str:
-    known = services.organisations.get(code)
-    return spoken.pick(known.name, known.name_en) if known else code
+def wants_wall(next_path: str) -> bool:
+    """Whether a log-in is for a wall, a screen nobody sits at."""
+    return safe_next(next_path).startswith("/wall")
+
+
+def enter_with(secret: str, next_path: str, request: Request) -> Response:
+    """Go where the visitor wanted to, with the new session."""
+    answer = RedirectResponse(safe_next(next_path), 303)
+    set_session(answer, secret, request)
+    return answer
+
+
+def too_many(refused: TooManyAttempts, spoken: Words) -> str:
+    return spoken("Too many failed log-ins. Try again in {n} s.", n=round(refused.retry_after_s))
+
+
+def _html(page: str, status: int) -> Response:
+    return HTMLResponse(page, status, {"Cache-Control": "no-store"})

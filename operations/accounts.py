@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections import deque
 from collections.abc import Callable
 
 from argon2 import PasswordHasher
@@ -19,8 +18,10 @@ from dispatch.clock import Clock
 from dispatch.model import Actor
 from dispatch.organisations import OrganisationTree
 from geodata.datum import DATUMS
-from operations.authority import as_wall
-from operations.permissions import ROLES
+from operations.attempts import Attempts, by_code, by_name
+from operations.authority import as_enrolling, as_wall
+from operations.permissions import ROLES, Role
+from operations.second_factor import SecondFactor
 from storage.accounts import AccountStore, NameTaken, Session, Token, User
 
 SESSION_COOKIE = "liandong_session"
@@ -31,9 +32,6 @@ WALL_ABSOLUTE_S = 365 * 86_400.0  # a wall has nobody to log in again
 # How long a session or token found valid is believed without asking the database: what another process revokes is felt after this.
 BELIEVED_S = 5.0
 TOUCH_EVERY_S = 60.0  # last_seen_at is written no more often than this
-ATTEMPTS_WINDOW_S = 300.0
-ATTEMPTS_PER_NAME = 5  # from one address
-ATTEMPTS_PER_ADDRESS = 20
 PASSWORD_LENGTH = (10, 128)
 COMMON_PASSWORDS = frozenset(
     {"1234567890", "0123456789", "12345678910", "password123", "password1234", "qwertyuiop", "1q2w3e4r5t", "abcd1234567"}
@@ -46,12 +44,8 @@ class AccountError(Exception):
     """An account or token can't be made or changed; the message names the value and the remedy."""
 
 
-class TooManyAttempts(Exception):
-    """Too many failed log-ins of this name or address."""
-
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__(f"Too many failed log-ins; try again in {retry_after_s:.0f} s.")
-        self.retry_after_s = retry_after_s
+class WaitedTooLong(Exception):
+    """A log-in did not get its second factor in time."""
 
 
 class Accounts:
@@ -64,17 +58,20 @@ class Accounts:
         clock: Clock,
         session_idle_s: float = 12 * 3600.0,
         hasher: PasswordHasher | None = None,
+        admins_need_second_factor: bool = False,
     ) -> None:
         self._store = store
         self._organisations = organisations
         self._clock = clock
         self._session_idle_s = session_idle_s
         self._hasher = hasher or PasswordHasher()
+        self._admins_need_second_factor = admins_need_second_factor
+        self.attempts = Attempts(clock)
+        self.second_factor = SecondFactor(store, clock)
         # Hash that an unknown name is checked against, so that it takes as long as a wrong password; made at the first log-in.
         self._decoy = ""
         # Each Argon2 run takes 64 MiB: a flood of log-ins must queue, not eat the memory.
         self._hashing = asyncio.Semaphore(2)
-        self._failures: dict[str, deque[float]] = {}
         self._sessions: dict[str, tuple[float, Session, Actor]] = {}  # by SHA-256: believed until, session, actor
         self._tokens: dict[str, tuple[float, Actor, str]] = {}  # by SHA-256: believed until, actor, datum
         self._told_of_ends: list[Callable[[], None]] = []
@@ -83,23 +80,56 @@ class Accounts:
     # Log-in -----------------------------------------------------------------------------------------------------------
 
     async def login(self, name: str, password: str, address: str, wall: bool = False, agent: str = "") -> str | None:
-        """A new session's cookie value, or None when name and password don't belong together. Raises TooManyAttempts.
+        """A new session's cookie value, or None when name and password don't belong together. Raises TooManyAttempts and CodeNeeded.
 
         `agent` is what the browser calls itself, kept so that people can tell their sessions apart.
         """
-        now_s = self._clock.unix_s()
-        keys = (f"{address}|{name}", address)
-        self._refuse_too_many(keys, now_s)
-        user = await asyncio.to_thread(self._store.user, name) if _is_name(name) else None
-        matches = await self._verify(user.password_hash if user is not None else None, password)
-        if user is None or not matches or user.disabled_at is not None:
-            self._count_failure(keys, now_s)
+        limits = by_name(name, address)
+        self.attempts.refuse_too_many(limits)
+        user = await asyncio.to_thread(self.user, name)
+        async with self._hashing:
+            self.attempts.refuse_too_many(limits)  # those that failed while this one queued count too
+            matches = await self._verify(user.password_hash if user is not None else None, password)
+            if user is None or not matches or user.disabled_at is not None:
+                self.attempts.count(limits)
+                return None
+        return await self._first_factor_passed(user, PASSWORD, address, wall, agent)
+
+    async def login_with_code(self, ticket: str, code: str, address: str, agent: str = "") -> str | None:
+        """Finish a log-in that waits for its second factor: the session's cookie value, None when the code is wrong or used.
+
+        Raises WaitedTooLong and TooManyAttempts.
+        """
+        waiting = self.second_factor.waiting(ticket)
+        if waiting is None:
+            raise WaitedTooLong("The log-in has waited or tried too long for its code; begin again.")
+        limits = by_code(waiting.user_name, address)
+        self.attempts.refuse_too_many(limits)
+        self.attempts.count(limits)  # before it is looked at: many at once must not be tried for one
+        user = await asyncio.to_thread(self.user, waiting.user_name)
+        if user is None or user.disabled_at is not None:
             return None
-        self._failures.pop(keys[0], None)
-        secret = secrets.token_urlsafe(32)
-        session = Session(sha256_of(secret), user.name, wall, now_s, now_s, PASSWORD, address[:64], _printable(agent)[:200])
+        accepted = await asyncio.to_thread(self.second_factor.accept, user, code)
+        if accepted is None:
+            return None
+        self.attempts.take_back(limits)
+        self.attempts.forget(next(iter(limits)))
+        self.second_factor.done(ticket)
+        return await self.open_session(user.name, f"{waiting.how}+{accepted}", waiting.wall, address, agent)
+
+    async def open_session(self, name: str, how: str, wall: bool, address: str, agent: str) -> str:
+        """A new session of somebody who has shown who it is; its cookie value."""
+        secret, now_s = secrets.token_urlsafe(32), self._clock.unix_s()
+        session = Session(sha256_of(secret), name, wall, now_s, now_s, how, address[:64], _printable(agent)[:200])
         await asyncio.to_thread(self._add_session, session)
         return secret
+
+    async def _first_factor_passed(self, user: User, how: str, address: str, wall: bool, agent: str) -> str:
+        """A session, unless the account has a second factor. Raises CodeNeeded."""
+        if user.totp_secret is not None:
+            raise self.second_factor.wait(user.name, how, wall)
+        self.attempts.forget(next(iter(by_name(user.name, address))))
+        return await self.open_session(user.name, how, wall, address, agent)
 
     async def logout(self, cookie: str) -> None:
         """End the session; an unknown cookie is no error."""
@@ -120,6 +150,15 @@ class Accounts:
             _forget_old(self._sessions, now_s)
             self._sessions[key] = (now_s + BELIEVED_S, session, actor)
         return actor
+
+    async def session(self, cookie: str) -> Session | None:
+        """The session of a cookie; None when it is over."""
+        found = await asyncio.to_thread(self._store.session, sha256_of(cookie))
+        return None if found is None or self._is_over(found, self._clock.unix_s()) else found
+
+    def needs_second_factor(self, user: User) -> bool:
+        """Whether the account may do nothing but set one up until it has one."""
+        return self._admins_need_second_factor and user.role == Role.ADMIN
 
     # Sessions; who may see and end whose is decided in `operations.sessions` -------------------------------------------
 
@@ -282,8 +321,7 @@ class Accounts:
         return accounts
 
     async def _verify(self, password_hash: str | None, password: str) -> bool:
-        async with self._hashing:
-            return await asyncio.to_thread(self._verify_now, password_hash, password[: PASSWORD_LENGTH[1] + 1])
+        return await asyncio.to_thread(self._verify_now, password_hash, password[: PASSWORD_LENGTH[1] + 1])
 
     def _verify_now(self, password_hash: str | None, password: str) -> bool:
         if not self._decoy:
@@ -310,28 +348,13 @@ class Accounts:
         if now_s - session.last_seen_at >= TOUCH_EVERY_S:
             self._store.touch_session(key, now_s)
         actor = Actor(name=user.name, role=user.role, org_code=user.org_code, unit_id=user.unit_id)
+        if user.totp_secret is None and self.needs_second_factor(user):
+            return session, as_enrolling(actor)
         return session, as_wall(actor) if session.is_wall else actor
 
     def _is_over(self, session: Session, now_s: float) -> bool:
         age_s, idle_s = now_s - session.created_at, now_s - session.last_seen_at
         return age_s >= WALL_ABSOLUTE_S if session.is_wall else age_s >= SESSION_ABSOLUTE_S or idle_s >= self._session_idle_s
-
-    def _refuse_too_many(self, keys: tuple[str, str], now_s: float) -> None:
-        for key, limit in zip(keys, (ATTEMPTS_PER_NAME, ATTEMPTS_PER_ADDRESS), strict=True):
-            failures = self._failures.get(key, deque())
-            while failures and failures[0] <= now_s - ATTEMPTS_WINDOW_S:
-                failures.popleft()
-            if not failures:
-                self._failures.pop(key, None)
-            elif len(failures) >= limit:
-                raise TooManyAttempts(failures[0] + ATTEMPTS_WINDOW_S - now_s)
-
-    def _count_failure(self, keys: tuple[str, str], now_s: float) -> None:
-        if len(self._failures) > 10_000:  # a flood from many addresses must not eat the memory
-            recent = now_s - ATTEMPTS_WINDOW_S
-            self._failures = {key: times for key, times in self._failures.items() if times[-1] > recent}
-        for key in keys:
-            self._failures.setdefault(key, deque()).append(now_s)
 
     def _change(self, name: str, **changes: object) -> None:
         if not self._store.change_user(name, **changes):

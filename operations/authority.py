@@ -23,10 +23,11 @@ from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from operations.permissions import GRANTS, ON_BEHALF_ROLES, ROLES, Action, Role, is_granted
 
-__all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_wall", "within"]
+__all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_enrolling", "as_wall", "within"]
 
 # Incident types seen by supervision and the level above only (投诉), unless the city's code table names others.
 CONFIDENTIAL_TYPES = frozenset({"complaint"})
+ENROLLING = "enrolling"  # kind of an actor that may only set up its second factor
 WALL = "wall"  # kind of an actor that is a screen nobody sits at
 BEFORE_FEEDBACK = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGED, AssignmentStage.EN_ROUTE, AssignmentStage.ON_SCENE})
 
@@ -34,6 +35,11 @@ BEFORE_FEEDBACK = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGE
 def as_wall(actor: Actor) -> Actor:
     """The same scope seen by a wall: a viewer without plain clothes, callers and commands."""
     return msgspec.structs.replace(actor, role=Role.VIEWER.value, kind=WALL, unit_id=None)
+
+
+def as_enrolling(actor: Actor) -> Actor:
+    """Somebody who must set up a second factor first: of no role that the table knows, so nothing is granted."""
+    return msgspec.structs.replace(actor, role="none", kind=ENROLLING, unit_id=None)
 
 
 def within(actor: Actor, org_code: str) -> Actor:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from operations.bus import Bus
     from operations.deadline_watch import DeadlineWatch
     from operations.elements import ElementStore
+    from operations.enrolment import Enrolment
     from operations.evidence import Evidence
     from operations.further_calls import FurtherCalls
     from operations.handle import Handler
@@ -69,6 +70,7 @@ class Services:
     scene: SceneService
     authority: Authority
     accounts: Accounts
+    enrolment: Enrolment  # setting up second factors
     sessions: Sessions  # log-ins of people, to be seen and ended
     evidence: Evidence
     health: Health

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
 
 import msgspec
 
 from dispatch.clock import Clock
-from dispatch.errors import NotFound, NotPermitted, Unavailable
+from dispatch.errors import NotFound, NotPermitted
 from dispatch.model import Actor
 from operations.accounts import Accounts, sha256_of
 from operations.authority import Action, Authority
+from operations.on_record import Log, put_on_record
 from storage.accounts import Session, User
-from storage.audit import Look
 
 ALL_OF_THEM = "all"
 COMMAND_LINE = "command-line"  # channel
-
-
-class Log(Protocol):
-    """Where it is put on record; `storage.audit.AuditLog`. Called from a thread."""
-
-    def append(self, looks: list[Look]) -> None: ...
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -58,13 +51,13 @@ class Sessions:
         session = next((s for s in await self._accounts.sessions_of(name) if s.session_id == session_id), None)
         if session is None:
             raise NotFound("unknown-session", f"The account {name} has no session {session_id[:64]!r}; it may have ended meanwhile.")
-        await self._write_down(actor, "session_ended", f"{name} {session_id}", channel)
+        await put_on_record(self._log, self._clock, actor, "session_ended", f"{name} {session_id}", channel)
         await self._accounts.end_session(session.session_sha256)
 
     async def end_all(self, actor: Actor, account: str | None = None, cookie: str = "", channel: str = "desk") -> int:
         """End all but the one that asks; their number. Raises Unavailable."""
         name = await self._account(actor, account)
-        await self._write_down(actor, "sessions_ended", f"{name} {ALL_OF_THEM}", channel)
+        await put_on_record(self._log, self._clock, actor, "sessions_ended", f"{name} {ALL_OF_THEM}", channel)
         return await self._accounts.end_sessions_of(name, sha256_of(cookie) if cookie else "")
 
     async def accounts(self, actor: Actor) -> list[User]:
@@ -85,11 +78,3 @@ class Sessions:
         if user is None or not self._authority.in_scope(actor, user.org_code):
             raise NotFound("unknown-account", f"There is no account {account[:64]!r} in your scope; check the name.")
         return user.name
-
-    async def _write_down(self, actor: Actor, what: str, subject: str, channel: str) -> None:
-        look = Look(self._clock.now(), actor.name, actor.kind, actor.role, actor.own_org_code or actor.org_code, what, subject, channel)
-        try:
-            await asyncio.to_thread(self._log.append, [look])
-        except Exception as error:
-            detail = f"Nothing was ended, because it can't be written down ({type(error).__name__}). Try again."
-            raise Unavailable("not-on-record", detail) from error

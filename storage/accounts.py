@@ -1,14 +1,33 @@
 """Accounts, API tokens and log-in sessions in the database. Synchronous: call it from a thread.
 
-Secrets are never here: passwords as Argon2 strings, tokens and session ids as SHA-256. Instants are Unix seconds.
+Secrets are not here: passwords as Argon2 strings, tokens, session ids and recovery codes as SHA-256. The one exception
+is the secret shared with an authenticator app: checking a code takes the secret itself. Instants are Unix seconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Boolean, Column, Engine, Float, ForeignKey, Row, Select, String, Table, delete, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Engine,
+    Float,
+    ForeignKey,
+    Row,
+    Select,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from storage.database import writing
@@ -27,6 +46,15 @@ users_table = Table(
     Column("is_demo", Boolean, nullable=False),
     Column("created_at", Float(53), nullable=False),
     Column("disabled_at", Float(53)),
+    Column("totp_secret", String(64)),
+    Column("totp_step", BigInteger),
+)
+
+recovery_codes_table = Table(
+    "recovery_codes",
+    metadata,
+    Column("code_sha256", String(64), primary_key=True),
+    Column("user_name", String(64), ForeignKey("users.name", ondelete="CASCADE"), nullable=False, index=True),
 )
 
 tokens_table = Table(
@@ -50,7 +78,7 @@ sessions_table = Table(
     Column("is_wall", Boolean, nullable=False),
     Column("created_at", Float(53), nullable=False),
     Column("last_seen_at", Float(53), nullable=False),
-    Column("how", String(16), nullable=False, server_default="password"),
+    Column("how", String(32), nullable=False, server_default="password"),
     Column("address", String(64), nullable=False, server_default=""),
     Column("agent", String(200), nullable=False, server_default=""),
 )
@@ -71,6 +99,8 @@ class User(msgspec.Struct, frozen=True):
     unit_id: str | None = None
     is_demo: bool = False
     disabled_at: float | None = None
+    totp_secret: str | None = None  # shared with an authenticator app, base32; None: no second factor
+    totp_step: int | None = None  # of the newest code that was used
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -127,6 +157,33 @@ class AccountStore:
             found = connection.execute(update(users_table).where(users_table.c.name == name).values(**changes)).rowcount
             connection.execute(delete(sessions_table).where(sessions_table.c.user_name == name))
         return found > 0
+
+    def set_totp(self, name: str, secret: str | None, step: int | None, recovery_sha256: Sequence[str]) -> None:
+        """Give an account a second factor, its first code being used, or take it away; with its recovery codes."""
+        with writing(self._engine) as connection:
+            connection.execute(update(users_table).where(users_table.c.name == name).values(totp_secret=secret, totp_step=step))
+            connection.execute(delete(recovery_codes_table).where(recovery_codes_table.c.user_name == name))
+            for code in recovery_sha256:
+                connection.execute(insert(recovery_codes_table).values(code_sha256=code, user_name=name))
+
+    def take_totp_step(self, name: str, secret: str, step: int) -> bool:
+        """Use the code of a step; False when this or a later one was used before, or the secret is another by now."""
+        user = users_table.c
+        unused = (user.name == name) & (user.totp_secret == secret) & or_(user.totp_step.is_(None), user.totp_step < step)
+        with writing(self._engine) as connection:
+            return connection.execute(update(users_table).where(unused).values(totp_step=step)).rowcount > 0
+
+    def take_recovery_code(self, name: str, code_sha256: str) -> bool:
+        """Use a recovery code up; False when there is none such."""
+        code = recovery_codes_table.c
+        with writing(self._engine) as connection:
+            found = delete(recovery_codes_table).where((code.code_sha256 == code_sha256) & (code.user_name == name))
+            return connection.execute(found).rowcount > 0
+
+    def recovery_codes_left(self, name: str) -> int:
+        query = select(func.count()).where(recovery_codes_table.c.user_name == name)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar_one()
 
     def disable_demo_users(self, now_s: float) -> int:
         """Disable every demo account and end its sessions; the number that had been enabled."""

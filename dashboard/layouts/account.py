@@ -8,9 +8,11 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 import msgspec
+import segno
 
 from dashboard.i18n import Words
 from dashboard.theme import THEMES, css_variables
+from operations.enrolment import Begun, State
 from operations.sessions import Listed
 from storage.accounts import Session
 
@@ -49,14 +51,36 @@ class AccountView(msgspec.Struct, frozen=True):
     back: str  # path of the page that the reader works at
     now_s: float  # Unix seconds
     time_zone: str
+    factor: State
     error: str = ""
     accounts: Sequence[str] | None = None  # of an administrator's scope
+    begun: Begun | None = None  # a second factor that is being set up
 
 
 def account_page(view: AccountView, words: Words, theme: str) -> str:
     """The page."""
-    title, back, leave = words("Account"), words("Back"), words("Log out")
     said = f'<p class="error" role="alert">{escape(view.error)}</p>' if view.error else ""
+    who = f"{words.role(view.role)} · {view.organisation}"
+    return _page(view.name, who, view.back, f"{said}{_others(view, words)}{_sessions(view, words)}{_factor(view, words)}", words, theme)
+
+
+def recovery_page(codes: Sequence[str], name: str, words: Words, theme: str) -> str:
+    """What is shown once, right after a second factor was set up."""
+    title, note = (
+        words("Recovery codes"),
+        words("Each opens your account once, without the phone. Write them down: they are shown this once."),
+    )
+    done = words("I have written them down")
+    listed = "".join(f"<li><code>{escape(code)}</code></li>" for code in codes)
+    content = (
+        f"<section><h2>{escape(title)}</h2><p class='muted'>{escape(note)}</p><ul class='codes'>{listed}</ul>"
+        f"<a class='primary' href='/account'>{escape(done)}</a></section>"
+    )
+    return _page(name, words("Two-factor log-in is on"), "/account", content, words, theme)
+
+
+def _page(name: str, who: str, back: str, content: str, words: Words, theme: str) -> str:
+    title, back_word, leave = words("Account"), words("Back"), words("Log out")
     other = "en" if words.language == "zh" else "zh"
     shade, shade_word = ("dark", words("Dark")) if theme == "light" else ("light", words("Light"))
     return f"""<!doctype html>
@@ -68,13 +92,45 @@ def account_page(view: AccountView, words: Words, theme: str) -> str:
 <link rel="stylesheet" href="/assets/10-base.css"><link rel="stylesheet" href="/assets/20-strip.css">
 <link rel="stylesheet" href="/assets/account.css">
 <style>{css_variables()}</style></head>
-<body class="account"><header><a class="back" href="{view.back}"><span class="logo"></span>{escape(back)}</a>
-<div><h1>{escape(view.name)}</h1><p>{escape(words.role(view.role))} · {escape(view.organisation)}</p></div>
+<body class="account"><header><a class="back" href="{back}"><span class="logo"></span>{escape(back_word)}</a>
+<div><h1>{escape(name)}</h1><p>{escape(who)}</p></div>
 <form method="post" action="/logout"><button type="submit">{escape(leave)}</button></form></header>
-<main>{said}{_others(view, words)}{_sessions(view, words)}</main>
+<main>{content}</main>
 <footer><a href="/account?lang={other}">{"English" if other == "en" else "中文"}</a>
 <a href="/account?theme={shade}">{escape(shade_word)}</a></footer>
 </body></html>"""
+
+
+def _factor(view: AccountView, words: Words) -> str:
+    """One's own second factor: off, being set up, or on."""
+    state = view.factor
+    if not (state.is_on or state.may_set_up) or (view.listed is not None and view.listed.account != view.name):
+        return ""
+    title = words("Two-factor log-in")
+    if state.is_on:
+        left = words("On. {n} recovery codes are left.", n=state.recovery_codes_left)
+        lost = words("For another phone, have it reset by whoever runs the system.")
+        return f"<section><h2>{escape(title)}</h2><p>{escape(left)}</p><p class='muted'>{escape(lost)}</p></section>"
+    why = words("Administrators need it: set it up to go on.") if state.is_required else words("A code of your phone besides the password.")
+    body = _begun(view.begun, words) if view.begun is not None else _begin(words)
+    return f"<section><h2>{escape(title)}</h2><p class='muted'>{escape(why)}</p>{body}</section>"
+
+
+def _begin(words: Words) -> str:
+    set_up = words("Set up")
+    return f'<form method="post" action="/account/second-factor"><button type="submit" class="primary">{escape(set_up)}</button></form>'
+
+
+def _begun(begun: Begun, words: Words) -> str:
+    scan, code, switch_on = words("Scan it with an authenticator app, or type the key:"), words("First code"), words("Switch on")
+    qr = segno.make(begun.address, error="m").svg_inline(scale=5, dark="#000", light="#fff", border=3)
+    key = " ".join(begun.secret[i : i + 4] for i in range(0, len(begun.secret), 4))
+    return (
+        f"<div class='enrol'><div class='qr'>{qr}</div><div><p>{escape(scan)}</p><p><code>{escape(key)}</code></p>"
+        f"<form class='ask' method='post' action='/account/second-factor/confirm'>"
+        f'<input name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="64" required placeholder="{escape(code)}" '
+        f'aria-label="{escape(code)}"><button type="submit" class="primary">{escape(switch_on)}</button></form></div></div>'
+    )
 
 
 def _sessions(view: AccountView, words: Words) -> str:
@@ -147,7 +203,8 @@ def _form(what: str, account: str, session_id: str, label: str, kind: str) -> st
 
 def how_word(how: str, words: Words) -> str:
     """How a session was signed in."""
-    return {"password": words("password")}.get(how, how)
+    known = {"password": words("password"), "code": words("code"), "recovery": words("recovery code")}
+    return " + ".join(known.get(step, step) for step in how.split("+"))
 
 
 def device_word(agent: str, words: Words) -> str:

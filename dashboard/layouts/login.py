@@ -1,8 +1,9 @@
-"""The log-in page: plain HTML, because nothing of the application may be handed out before it."""
+"""The log-in pages: plain HTML, because nothing of the application may be handed out before it."""
 
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import quote
 
 from dashboard.i18n import Words
 from dashboard.theme import css_variables
@@ -21,7 +22,39 @@ def login_page(
         for account, password, role, where in demo_accounts
     )
     demo = f'<section class="demos"><h2>{escape(demo_title)}</h2><div>{listed}</div></section>' if listed else ""
-    said = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
+    fields = f"""<form method="post" action="/login">
+<input type="hidden" name="next" value="{escape(next_path)}">
+<label><span>{escape(account_word)}</span><input name="name" value="{escape(name)}" autocomplete="username" required autofocus></label>
+<label><span>{escape(password_word)}</span><input name="password" type="password" autocomplete="current-password" required></label>
+{_said(error)}
+<button class="primary" type="submit">{escape(enter)}</button>
+</form>{demo}
+<a class="lang" href="/login?lang={other}&amp;next={escape(next_path)}">{"English" if other == "en" else "中文"}</a>"""
+    return _page(city_name, words, fields)
+
+
+def code_page(city_name: str, words: Words, next_path: str, ticket: str, error: str) -> str:
+    """The second step: the code of the authenticator app, or a recovery code."""
+    enter, code_word, again = words("Log in"), words("Code of your authenticator app"), words("Begin again")
+    hint = words("Without the phone: one of your recovery codes.")
+    fields = f"""<form method="post" action="/login/code">
+<input type="hidden" name="next" value="{escape(next_path)}"><input type="hidden" name="ticket" value="{escape(ticket)}">
+<label><span>{escape(code_word)}</span><input name="code" inputmode="numeric"
+autocomplete="one-time-code" maxlength="64" required autofocus></label>
+<p class="hint">{escape(hint)}</p>
+{_said(error)}
+<button class="primary" type="submit">{escape(enter)}</button>
+</form>
+<a class="lang" href="/login?next={escape(quote(next_path, safe=""))}">{escape(again)}</a>"""
+    return _page(city_name, words, fields)
+
+
+def _said(error: str) -> str:
+    return f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
+
+
+def _page(city_name: str, words: Words, content: str) -> str:
+    enter = words("Log in")
     return f"""<!doctype html>
 <html lang="{"zh-CN" if words.language == "zh" else "en"}" data-theme="dark">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -34,12 +67,5 @@ def login_page(
 <style>{css_variables()}</style></head>
 <body class="login"><main>
 <header><span class="logo"></span><h1>联动 <small>Liandong</small></h1><p>{escape(city_name)}</p></header>
-<form method="post" action="/login">
-<input type="hidden" name="next" value="{escape(next_path)}">
-<label><span>{escape(account_word)}</span><input name="name" value="{escape(name)}" autocomplete="username" required autofocus></label>
-<label><span>{escape(password_word)}</span><input name="password" type="password" autocomplete="current-password" required></label>
-{said}
-<button class="primary" type="submit">{escape(enter)}</button>
-</form>{demo}
-<a class="lang" href="/login?lang={other}&amp;next={escape(next_path)}">{"English" if other == "en" else "中文"}</a>
+{content}
 </main><script src="/assets/login.js"></script></body></html>"""

@@ -92,6 +92,8 @@ def test_sessions_of_an_account_are_shown_and_ended(city: City) -> None:
     assert (again.code, "no session" in again.err) == (2, True)
     nobody = app("user", "sessions", "nobody", "--end-all", *data)
     assert (nobody.code, "no account 'nobody'" in nobody.err) == (2, True)
+    without = app("user", "reset-totp", "reviewer", *data)
+    assert (without.code, "no account 'reviewer' with a second factor" in without.err) == (2, True)
 
 
 def test_one_journal_has_one_writer(city: City, tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ def api_city(folder: Path) -> Iterator[ApiCity]:
     """Composed, running, and stopped again."""
     clock = ManualClock(NOW)
     city = build_test_city(folder)
-    node = compose(Settings(city=city.folder, data=folder / "data", demo=False, webhook_hosts="127.0.0.1"), city, clock)
+    settings = Settings(city=city.folder, data=folder / "data", demo=False, webhook_hosts="127.0.0.1", admin_second_factor=False)
+    node = compose(settings, city, clock)
     with asyncio.Runner() as runner:
         running = node.running()
         services = runner.run(running.__aenter__())

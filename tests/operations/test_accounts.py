@@ -13,18 +13,15 @@ from sqlalchemy import Engine, text
 from dispatch.clock import ManualClock
 from dispatch.model import Actor
 from operations.accounts import (
-    ATTEMPTS_PER_ADDRESS,
-    ATTEMPTS_PER_NAME,
-    ATTEMPTS_WINDOW_S,
     BELIEVED_S,
     DEMO_PASSWORD,
     SESSION_ABSOLUTE_S,
     WALL_ABSOLUTE_S,
     AccountError,
     Accounts,
-    TooManyAttempts,
     check_password,
 )
+from operations.attempts import ATTEMPTS_PER_ADDRESS, ATTEMPTS_PER_NAME, ATTEMPTS_WINDOW_S, TooManyAttempts
 from storage.accounts import AccountStore
 from storage.database import open_database
 from tests.operations.access_world import CITY, STATION, clock, organisations

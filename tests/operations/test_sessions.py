@@ -150,7 +150,7 @@ async def test_what_can_not_be_put_on_record_is_not_done(world: World, monkeypat
 
     kept = await world.login("zhang")
     monkeypatch.setattr(world.log, "append", fails)
-    with pytest.raises(Unavailable, match="Nothing was ended"):
+    with pytest.raises(Unavailable, match="Nothing was done"):
         await world.sessions.end_all(person("zhang"))
     assert await world.accounts.actor_of_session(kept) is not None
 

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, delete
 
-from storage.accounts import AccountStore, NameTaken, Session, Token, User, sessions_table, tokens_table, users_table
+from storage.accounts import AccountStore, NameTaken, Session, Token, User, recovery_codes_table, sessions_table, tokens_table, users_table
 from storage.database import open_database
 from storage.tables import metadata
 
@@ -25,7 +25,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     is_file = request.param == "sqlite"
     engine = open_database(f"sqlite:///{tmp_path / 'accounts.sqlite'}" if is_file else request.getfixturevalue("postgres_url"))
     with engine.begin() as connection:  # the PostgreSQL server is shared by all tests
-        for table in (sessions_table, tokens_table, users_table):
+        for table in (recovery_codes_table, sessions_table, tokens_table, users_table):
             connection.execute(delete(table))
     yield engine
     engine.dispose()
@@ -36,7 +36,7 @@ def session(name: str, user: str = "zhang", is_wall: bool = False, seen_at: floa
 
 
 def test_the_migration_makes_the_tables_of_the_code(engine: Engine) -> None:
-    ours = {table.name for table in (users_table, tokens_table, sessions_table)}
+    ours = {table.name for table in (users_table, tokens_table, sessions_table, recovery_codes_table)}
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
     assert [d for d in differences if any(name in repr(d) for name in ours)] == []
@@ -97,6 +97,25 @@ def test_sessions_of_an_account_are_listed_and_ended_but_one(engine: Engine) -> 
     assert store.sessions_of("zhang", 10) == [session("c", seen_at=20.0)]
     assert store.end_sessions_of("zhang") == 1
     assert store.session("other") is not None
+
+
+def test_second_factors_are_set_used_once_and_taken_away(engine: Engine) -> None:
+    store = AccountStore(engine)
+    for user in (ZHANG, DEMO):
+        store.add_user(user)
+    store.set_totp("zhang", "SECRET", 100, ["a" * 64, "b" * 64])
+    set_up = store.user("zhang")
+    assert set_up is not None
+    assert (set_up.totp_secret, set_up.totp_step, store.recovery_codes_left("zhang")) == ("SECRET", 100, 2)
+    assert [store.take_totp_step("zhang", "SECRET", step) for step in (99, 100, 101, 101, 100)] == [False, False, True, False, False]
+    assert not store.take_totp_step("zhang", "ANOTHER", 200)
+    assert not store.take_totp_step("demo", "SECRET", 200)
+    assert not store.take_recovery_code("demo", "a" * 64)
+    assert [store.take_recovery_code("zhang", "a" * 64) for _ in range(2)] == [True, False]
+    assert store.recovery_codes_left("zhang") == 1
+    store.set_totp("zhang", None, None, [])
+    assert store.user("zhang") == ZHANG
+    assert store.recovery_codes_left("zhang") == 0
 
 
 def test_old_sessions_go_and_walls_stay(engine: Engine) -> None:
