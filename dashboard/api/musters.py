@@ -64,6 +64,8 @@ class MusterBody(Body):
 class MusterAnswerBody(Body):
     """Whether a crew comes."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"unit_id": "330203A3", "coming": True}]})
+
     unit_id: Id
     coming: bool
     text: Text = ""
@@ -73,6 +75,8 @@ class MusterAnswerBody(Body):
 
 class EndBody(Body):
     """Why a muster ends."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "解除"}]})
 
     text: Text = ""
 
@@ -108,7 +112,7 @@ def router(services: Services) -> APIRouter:
         running = rosters.musters_of(picture, seen_org(services, actor, org), now)
         return answer({"musters": [rosters.muster_view(picture, muster, now, sees_units(services, actor, picture)) for muster in running]})
 
-    @routes.post("/musters", responses=answers(_MUSTER, status=201, problems=(400, 404, 413, 422)))
+    @routes.post("/musters", status_code=201, responses=answers(_MUSTER, status=201, problems=(400, 404, 413, 422)))
     async def muster(request: Request, body: MusterBody, idempotency_key: IdempotencyKey = None) -> Response:
         """Muster reserves 紧急集合: their terminals ring at once, and they may be pushed until the muster ends."""
         actor = actor_of(request)

@@ -67,6 +67,8 @@ class ShiftBody(Body):
 class SignatureBody(Body):
     """A duty leader signs the hand-over sheet 交接班."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"side": "outgoing", "name": "王所长", "revision": 4711}]})
+
     side: Literal["outgoing", "incoming"]
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
     revision: int = Field(ge=1, le=2**53, description="of the picture that the sheet was made from")
@@ -136,7 +138,7 @@ def router(services: Services) -> APIRouter:
         await services.handler.handle(command, actor, idempotency_key)
         return answer(_one(services, actor, code, shift_id))
 
-    @routes.delete("/shifts/{org_code}/{shift_id}", responses={204: {"description": "It is not planned any more"}})
+    @routes.delete("/shifts/{org_code}/{shift_id}", status_code=204, responses={204: {"description": "It is not planned any more"}})
     async def cancel(request: Request, org_code: Id, shift_id: Id, idempotency_key: IdempotencyKey = None) -> Response:
         """Take a shift out of the plan. An organisation without any keeps no roster: status alone decides then."""
         command = CancelShift(org_code=known_org(services, "org_code", org_code), shift_id=shift_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from fastapi.routing import APIRoute
 from dashboard.api import add_api, create_server
 from operations.permissions import GRANTS, ROLES, Action, Role
 from tests.dashboard.api_world import CITY, COUNTY, EAST, MIDDLE, WEST, ApiCity, problem_of
+from tests.operations.access_world import NOW
 
 LON, LAT = MIDDLE
 AT = f"lon={LON}&lat={LAT}"
@@ -18,6 +20,11 @@ INCIDENT = {"incident_type": "theft", "grade": 3}
 UNIT = {"callsign": "X", "kind": "patrol_car", "org_code": CITY}
 WEBHOOK = {"url": "http://127.0.0.1:9/", "events": ["incident_received"]}
 ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
+# Of an organisation that has no crews: who is on duty is the business of other tests.
+SHIFT = {"name": "x", "starts_at": (NOW + timedelta(hours=1)).isoformat(), "ends_at": (NOW + timedelta(hours=9)).isoformat()}
+RUNNING = SHIFT | {"starts_at": NOW.isoformat()}
+MUSTER = {"org_code": WEST, "text": "x", "until": (NOW + timedelta(hours=1)).isoformat(), "unit_ids": ["car"]}
+SIGNATURE = {"side": "outgoing", "name": "x", "revision": 1}
 EVERYBODY = "whoever has logged in"
 
 # (method, path) → what it takes, and a request that would succeed: path and query, body.
@@ -45,6 +52,20 @@ ROUTES: dict[tuple[str, str], tuple[str | None, str, Any]] = {
     ("GET", "/units/{unit_id}"): (Action.SEE_PICTURE, "/units/car", None),
     ("PUT", "/units/{unit_id}"): (Action.REGISTER_UNIT, "/units/ROLE", UNIT),
     ("PUT", "/units/{unit_id}/status"): (Action.SET_UNIT_STATUS, "/units/idle/status", {"status": "available"}),
+    ("POST", "/units/{unit_id}/commands"): (Action.SIGN_ON, "/units/idle/commands", {"command": "sign_on"}),
+    ("GET", "/shifts"): (Action.SEE_PICTURE, "/shifts", None),
+    ("PUT", "/shifts/{org_code}/{shift_id}"): (Action.PLAN_SHIFT, f"/shifts/{COUNTY}/ROLE", SHIFT),
+    ("DELETE", "/shifts/{org_code}/{shift_id}"): (Action.CANCEL_SHIFT, f"/shifts/{COUNTY}/ROLE", None),
+    ("POST", "/shifts/{org_code}/{shift_id}/signatures"): (
+        Action.SIGN_SHIFT_HANDOVER,
+        f"/shifts/{COUNTY}/sheet-ROLE/signatures",
+        SIGNATURE,
+    ),
+    ("GET", "/rosters"): (Action.SEE_PICTURE, "/rosters", None),
+    ("GET", "/musters"): (Action.SEE_PICTURE, "/musters", None),
+    ("POST", "/musters"): (Action.MUSTER_RESERVES, "/musters", MUSTER),
+    ("POST", "/musters/{muster_id}/answers"): (Action.ANSWER_MUSTER, "/musters/MUSTER/answers", {"unit_id": "car", "coming": True}),
+    ("POST", "/musters/{muster_id}/end"): (Action.END_MUSTER, "/musters/MUSTER/end", {}),
     ("GET", "/elements"): (Action.SEE_ELEMENTS, "/elements", None),
     ("GET", "/elements/{element}"): (Action.SEE_ELEMENTS, "/elements/duty_post", None),
     ("PUT", "/elements/{element}/{element_id}"): (Action.WRITE_ELEMENT, "/elements/duty_post/ROLE", ELEMENT),
@@ -72,6 +93,17 @@ def webhook_id(city: ApiCity, path: str) -> Iterator[str]:
     yield found
     for hook in city.get("/webhooks", "admin").json()["webhooks"] if found else ():
         city.ask("DELETE", f"/webhooks/{hook['webhook_id']}", "admin")
+
+
+@pytest.fixture
+def muster_id(city: ApiCity, path: str, role: Role) -> Iterator[str]:
+    """A muster, or a shift whose sheet the role may sign, for routes that are about one; musters are over afterwards."""
+    found = city.post("/musters", MUSTER, "admin").json()["muster_id"] if "{muster_id}" in path else ""
+    if "signatures" in path:
+        assert city.put(f"/shifts/{COUNTY}/sheet-{role}", RUNNING, "admin").status_code == 200
+    yield found
+    for muster in city.get(f"/musters?org={WEST}").json()["musters"]:
+        city.post(f"/musters/{muster['muster_id']}/end", {}, "admin")
 
 
 def registered(city: ApiCity) -> set[tuple[str, str]]:
@@ -107,11 +139,11 @@ def test_nobody_reaches_only_the_liveness_probe(city: ApiCity, incident_id: str,
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_role_reaches_what_the_table_grants_and_nothing_else(
-    city: ApiCity, incident_id: str, webhook_id: str, method: str, path: str, role: Role
+    city: ApiCity, incident_id: str, webhook_id: str, muster_id: str, method: str, path: str, role: Role
 ) -> None:
     takes, url, body = ROUTES[method, path]
     unit_id = ("idle" if "idle" in url else "car") if role == Role.OFFICER else None
-    url = url.replace("INCIDENT", incident_id).replace("WEBHOOK", webhook_id).replace("ROLE", role)
+    url = url.replace("INCIDENT", incident_id).replace("WEBHOOK", webhook_id).replace("MUSTER", muster_id).replace("ROLE", role)
     answer = city.ask(method, url, role, unit_id=unit_id, json=body)
     if takes in (None, EVERYBODY) or takes in GRANTS[role]:
         assert answer.status_code in (200, 201, 204), answer.text
