@@ -147,6 +147,30 @@ async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int,
         return await write_elements(handler, elements, administrator(folder))
 
 
+def import_roster(options: argparse.Namespace, settings: Settings) -> int:
+    """Shifts with their crews from a CSV file, all or nothing; exit code 1 when rows were rejected."""
+    found, written = asyncio.run(_write_roster(settings, options.file))
+    for line, reason in found.rejects:
+        print(f"  rejected, line {line}: {reason}")
+    print(f"{found.rows} rows, {len(found.shifts)} shifts, " + ("nothing written" if found.rejects else f"{written} planned anew"))
+    return 1 if found.rejects else 0
+
+
+async def _write_roster(settings: Settings, file: Path) -> tuple[Any, int]:
+    from zoneinfo import ZoneInfo
+
+    from composition import administrator, running_handler
+    from dispatch.organisations import OrganisationTree
+    from geodata.city import open_city
+    from operations.roster_import import read_roster, write_roster
+
+    folder = _city_folder(settings)
+    city = open_city(folder)
+    async with running_handler(settings, folder) as handler:
+        found = read_roster(file, handler.picture, OrganisationTree(city.organisations()), ZoneInfo(city.time_zone))
+        return found, await write_roster(handler, found, administrator(folder), SystemClock().now())
+
+
 # Accounts --------------------------------------------------------------------------------------------------------------
 
 
@@ -272,7 +296,7 @@ def _parser() -> argparse.ArgumentParser:
     p = _add(city, "info", city_info)
     p.add_argument("dir", type=Path)
 
-    imports = commands.add_parser("import", help="historical records, element lists").add_subparsers(required=True, metavar="WHAT")
+    imports = commands.add_parser("import", help="historical records, element lists, rosters").add_subparsers(required=True, metavar="WHAT")
     p = _add(imports, "incidents", import_incidents)
     _database_options(p)
     p.add_argument("file", type=Path, metavar="FILE.csv")
@@ -281,6 +305,11 @@ def _parser() -> argparse.ArgumentParser:
     _database_options(p)
     p.add_argument("element")
     p.add_argument("file", type=Path)
+    p.add_argument("--city", type=Path)
+
+    p = _add(imports, "roster", import_roster)
+    _database_options(p)
+    p.add_argument("file", type=Path, metavar="FILE.csv")
     p.add_argument("--city", type=Path)
 
     p = _add(commands.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="WHAT"), "add", token_add)

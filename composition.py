@@ -37,6 +37,7 @@ from feeds.native import serve as serve_native
 from feeds.simulator import FEED_NAME, OPERATOR_NAME
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
+from geodata.beats import Beats
 from geodata.city import City, open_city
 from geodata.jurisdictions import Jurisdictions
 from geodata.places import load_places
@@ -47,6 +48,7 @@ from operations.accounts import AccountError, Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.deadline_watch import DeadlineWatch
+from operations.duty_watch import DutyWatch
 from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
 from operations.enrolment import Enrolment
@@ -142,6 +144,9 @@ class Node:
             await asyncio.to_thread(services.travel.warm_up)
             services.stages.start()
             stack.push_async_callback(services.stages.stop)
+            await services.duty.tick()  # before anybody can be sent, what has ended while the node was down
+            services.duty.start()
+            stack.push_async_callback(services.duty.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -207,6 +212,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
 
     deadlines = DeadlineWatch(handler, clock, organisations, targets, scene.next_nearest)
     health.watch("deadlines", deadlines.state)
+    duty = DutyWatch(handler, clock, organisations)
+    health.watch("duty", duty.state)
     account_store, audit = AccountStore(engine), AuditLog(engine)
     needs_second = settings.admin_second_factor and not settings.demo
     accounts = Accounts(account_store, organisations, clock, settings.session_idle_s, admins_need_second_factor=needs_second)
@@ -246,6 +253,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         webhooks=webhooks,
         deadlines=deadlines,
         stages=StageWatch(trails, lambda: handler.picture, clock, is_home),
+        duty=duty,
+        beats=Beats.of_city(city),
     )
     return Node(services, settings, tracks)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from dispatch.events import Promise
 from dispatch.model import Area, ArrivalFix, Grade, Step, UnitKind, UnitStatus
+from dispatch.shifts import Rostered
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
@@ -305,6 +306,73 @@ class SetUnitStatus(Command, kw_only=True, frozen=True, tag="set_unit_status"):
     text: str = ""
 
 
+class SignOn(Command, kw_only=True, frozen=True, tag="sign_on"):
+    """A crew says that it is there: at its terminal, or the desk for a crew on the radio."""
+
+    unit_id: str
+
+
+class SignOff(Command, kw_only=True, frozen=True, tag="sign_off"):
+    unit_id: str
+    text: str = ""
+
+
+class TellDuty(Command, kw_only=True, frozen=True, tag="tell_duty"):
+    """Made by the duty watch: the clock has changed the duty of these crews."""
+
+    unit_ids: tuple[str, ...]
+
+
+class PlanShift(Command, kw_only=True, frozen=True, tag="plan_shift"):
+    """A shift with its whole roster; another one under the same id takes its place."""
+
+    org_code: str
+    shift_id: str
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    leader: str = ""
+    radio_group: str = ""
+    crews: tuple[Rostered, ...] = ()
+
+
+class CancelShift(Command, kw_only=True, frozen=True, tag="cancel_shift"):
+    org_code: str
+    shift_id: str
+    text: str = ""
+
+
+class MusterReserves(Command, kw_only=True, frozen=True, tag="muster_reserves"):
+    """紧急集合: call crews in, whatever the roster says. Without `unit_ids`: every crew of the organisation that is off duty."""
+
+    org_code: str
+    text: str
+    until: datetime
+    unit_ids: tuple[str, ...] = ()  # filled in by enrich when empty
+
+
+class AnswerMuster(Command, kw_only=True, frozen=True, tag="answer_muster"):
+    muster_id: str
+    unit_id: str
+    coming: bool
+    text: str = ""
+
+
+class EndMuster(Command, kw_only=True, frozen=True, tag="end_muster"):
+    muster_id: str
+    text: str = ""
+
+
+class SignShiftHandover(Command, kw_only=True, frozen=True, tag="sign_shift_handover"):
+    """交接班: a duty leader signs the sheet of a shift as it was at a revision."""
+
+    org_code: str
+    shift_id: str
+    side: str  # outgoing | incoming
+    name: str
+    revision: int
+
+
 class WriteElement(Command, kw_only=True, frozen=True, tag="write_element"):
     element: str
     element_id: str
@@ -350,4 +418,8 @@ AnyIncidentCommand = (
     | TakeAlarm
     | Note
 )
-AnyCommand = AnyIncidentCommand | ReceiveIncident | Repush | MissDeadline | AddUpload | RegisterUnit | SetUnitStatus | WriteElement
+# What concerns crews and their duty.
+AnyDutyCommand = SignOn | SignOff | TellDuty | PlanShift | CancelShift | MusterReserves | AnswerMuster | EndMuster | SignShiftHandover
+AnyCommand = (
+    AnyIncidentCommand | ReceiveIncident | Repush | MissDeadline | AddUpload | RegisterUnit | SetUnitStatus | WriteElement | AnyDutyCommand
+)

@@ -15,7 +15,7 @@ from dispatch.commands import Command, IncidentCommand
 from dispatch.events import AnyEvent
 from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture, source_key
-from dispatch.rules import assignments, incidents, units
+from dispatch.rules import assignments, duty, incidents, units
 from dispatch.rules.case import Case
 from dispatch.rules.guards import (
     incident_known,
@@ -44,7 +44,7 @@ class Rule(NamedTuple):
 SOUND = (strings_sound, names_given)
 ANY = (*SOUND, incident_known, version_matches, time_plausible)
 OPEN = (*ANY, incident_open)
-SEND = (*OPEN, units_named, units_known, units_free)
+SEND = (*OPEN, units_named, units_known, duty.units_on_duty, units_free)
 
 RULES: dict[type[Command], Rule] = {
     commands.ReceiveIncident: Rule((*SOUND, point_sound, time_plausible), incidents.receive),
@@ -86,7 +86,16 @@ RULES: dict[type[Command], Rule] = {
     commands.Note: Rule((*ANY, text_given), incidents.note),
     commands.AddUpload: Rule(ANY, incidents.add_upload),
     commands.RegisterUnit: Rule((*SOUND, time_plausible), units.register_unit),
-    commands.SetUnitStatus: Rule((*SOUND, unit_known, time_plausible), units.set_unit_status),
+    commands.SetUnitStatus: Rule((*SOUND, unit_known, time_plausible, duty.not_off_duty), units.set_unit_status),
+    commands.SignOn: Rule((*SOUND, unit_known, time_plausible), duty.sign_on),
+    commands.SignOff: Rule((*SOUND, unit_known, time_plausible), duty.sign_off),
+    commands.TellDuty: Rule(SOUND, duty.tell_duty),
+    commands.PlanShift: Rule(SOUND, duty.plan_shift),
+    commands.CancelShift: Rule(SOUND, duty.cancel_shift),
+    commands.MusterReserves: Rule((*SOUND, text_given, units_known), duty.muster_reserves),
+    commands.AnswerMuster: Rule((*SOUND, unit_known, time_plausible), duty.answer_muster),
+    commands.EndMuster: Rule(SOUND, duty.end_muster),
+    commands.SignShiftHandover: Rule(SOUND, duty.sign_shift_handover),
     commands.WriteElement: Rule((*SOUND, point_sound, time_plausible), units.write_element),
 }
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from dispatch.model import Area, ArrivalFix, Grade, Stage, Step, UnitKind, UnitStatus
+from dispatch.shifts import Rostered
 
 SCHEMA_VERSION = 1
 
@@ -39,6 +40,12 @@ class UnitEvent(Event, frozen=True):
     """An event about one unit outside any incident."""
 
     unit_id: str
+
+
+class OrganisationEvent(Event, frozen=True):
+    """An event about the duty of one organisation's crews."""
+
+    org_code: str
 
 
 class IncidentReceived(IncidentEvent, frozen=True, tag="incident_received"):
@@ -304,6 +311,80 @@ class UnitStatusSet(UnitEvent, frozen=True, tag="unit_status_set"):
     text: str = ""
 
 
+class CrewSignedOn(UnitEvent, frozen=True, tag="crew_signed_on"):
+    """The crew has said that it is there."""
+
+    shift_id: str = ""  # which it signed on for; may begin within the hour
+
+
+class CrewSignedOff(UnitEvent, frozen=True, tag="crew_signed_off"):
+    text: str = ""
+
+
+class DutyBegan(UnitEvent, frozen=True, tag="duty_began"):
+    """By roster, by muster or by signing on; again with another roster where that has changed."""
+
+    shift_id: str = ""
+    muster_id: str = ""
+    row: Rostered | None = None  # the crew as the shift has it
+
+
+class DutyEnded(UnitEvent, frozen=True, tag="duty_ended"):
+    """`since` is when it ended by the clock; a crew on an incident stays on that until it is released."""
+
+    since: datetime
+    why: str
+
+
+class ShiftPlanned(OrganisationEvent, frozen=True, tag="shift_planned"):
+    """A shift and its whole roster, new or instead of what was planned under the same id."""
+
+    shift_id: str
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    leader: str = ""
+    radio_group: str = ""
+    crews: tuple[Rostered, ...] = ()
+
+
+class ShiftCancelled(OrganisationEvent, frozen=True, tag="shift_cancelled"):
+    shift_id: str
+    text: str = ""
+
+
+class ReservesMustered(OrganisationEvent, frozen=True, tag="reserves_mustered"):
+    """紧急集合."""
+
+    muster_id: str
+    unit_ids: tuple[str, ...]
+    text: str
+    until: datetime
+
+
+class MusterAnswered(OrganisationEvent, frozen=True, tag="muster_answered"):
+    muster_id: str
+    unit_id: str
+    coming: bool
+    text: str = ""
+
+
+class MusterEnded(OrganisationEvent, frozen=True, tag="muster_ended"):
+    """By command, or because its time was over."""
+
+    muster_id: str
+    text: str = ""
+
+
+class ShiftHandoverSigned(OrganisationEvent, frozen=True, tag="shift_handover_signed"):
+    """交接班: a duty leader has signed the sheet of this shift as it was at revision `at_revision`."""
+
+    shift_id: str
+    side: str  # outgoing | incoming
+    name: str
+    at_revision: int
+
+
 class ElementWritten(Event, frozen=True, tag="element_written"):
     element: str
     element_id: str
@@ -404,6 +485,16 @@ AnyEvent = (
     | UploadAdded
     | UnitRegistered
     | UnitStatusSet
+    | CrewSignedOn
+    | CrewSignedOff
+    | DutyBegan
+    | DutyEnded
+    | ShiftPlanned
+    | ShiftCancelled
+    | ReservesMustered
+    | MusterAnswered
+    | MusterEnded
+    | ShiftHandoverSigned
     | ElementWritten
 )
 

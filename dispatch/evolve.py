@@ -8,10 +8,22 @@ from typing import Any
 import msgspec
 
 from dispatch import picture as pictures
-from dispatch.events import ElementWritten, IncidentEvent, IncidentReceived, Recorded, UnitRegistered, UnitStatusSet
+from dispatch.events import (
+    DutyBegan,
+    DutyEnded,
+    ElementWritten,
+    IncidentEvent,
+    IncidentReceived,
+    OrganisationEvent,
+    Recorded,
+    UnitEvent,
+    UnitRegistered,
+)
+from dispatch.evolve_duty import evolve_duty, evolve_unit, status_when_free
 from dispatch.evolve_incident import evolve_incident
 from dispatch.model import AssignmentStage, Element, Incident, Unit, UnitStatus
 from dispatch.picture import OperatingPicture, source_key
+from dispatch.shifts import Muster, Shift
 
 STATUS_BY_ASSIGNMENT_STAGE = {
     AssignmentStage.PUSHED: UnitStatus.DISPATCHED,
@@ -57,6 +69,8 @@ class _Draft:
     units: dict[str, Unit]
     ended_order: tuple[str, ...]
     elements: dict[str, dict[str, Element]]
+    shifts: dict[str, tuple[Shift, ...]]
+    musters: dict[str, Muster]
 
     def frozen(self) -> OperatingPicture:
         return OperatingPicture(*(getattr(self, name) for name in OperatingPicture.__struct_fields__))
@@ -82,11 +96,16 @@ class _Draft:
             self._apply_to_incident(recorded, self.incidents.get(body.incident_id) or incident)
         elif isinstance(body, UnitRegistered):
             self._register(recorded, body)
-        elif isinstance(body, UnitStatusSet):
+        elif isinstance(body, UnitEvent):
             unit = self.units.get(body.unit_id)
             if unit is not None:
-                changed = msgspec.structs.replace(unit, status=body.status, status_since=recorded.occurred_at)
+                changed = evolve_unit(unit, recorded)
                 self.writable("units")[body.unit_id] = changed
+                if isinstance(body, DutyBegan | DutyEnded):
+                    self._hand_trackers(unit, changed)
+        elif isinstance(body, OrganisationEvent):
+            for name, after in evolve_duty(self.shifts, self.musters, recorded).items():
+                setattr(self, name, after)
         elif isinstance(body, ElementWritten):
             written = Element(body.element, body.element_id, body.lon, body.lat, recorded.occurred_at, body.properties)
             self._writable_element(body.element)[body.element_id] = written
@@ -134,37 +153,28 @@ class _Draft:
             if assignment.is_active:
                 status, incident_id = STATUS_BY_ASSIGNMENT_STAGE[assignment.stage], after.incident_id
             elif unit.incident_id == after.incident_id:
-                status, incident_id = UnitStatus.AVAILABLE, None
+                status, incident_id = status_when_free(unit), None
             else:
                 continue
             since = unit.status_since if status == unit.status else recorded.occurred_at
-            changed = msgspec.structs.replace(unit, status=status, status_since=since, incident_id=incident_id)
+            changed = msgspec.structs.replace(unit, status=status, status_since=since, incident_id=incident_id, task="")
             self.writable("units")[unit.unit_id] = changed
 
     def _register(self, recorded: Recorded, body: UnitRegistered) -> None:
         known = self.units.get(body.unit_id)
-        status, since, incident_id = UnitStatus.AVAILABLE, recorded.occurred_at, None
-        if known is not None:
-            status, since, incident_id = known.status, known.status_since, known.incident_id
-        unit = Unit(
-            unit_id=body.unit_id,
-            callsign=body.callsign,
-            kind=body.kind,
-            org_code=body.org_code,
-            status=status,
-            status_since=since,
-            trackers=body.trackers,
-            members=body.members,
-            marked=body.marked,
-            radio_group=body.radio_group,
-            registered=body.registered,
-            incident_id=incident_id,
-            auxiliary=body.auxiliary,
-        )
-        self.writable("units")[body.unit_id] = unit
+        told = {name: getattr(body, name) for name in UnitRegistered.__struct_fields__}
+        if known is None:
+            after = Unit(status=UnitStatus.AVAILABLE, status_since=recorded.occurred_at, **told)
+        else:
+            after = msgspec.structs.replace(known, **told)
+        self.writable("units")[body.unit_id] = after
+        self._hand_trackers(known, after)
+
+    def _hand_trackers(self, before: Unit | None, after: Unit) -> None:
+        """A tracker speaks for the crew that was given it last."""
         by_tracker = self.writable("unit_by_tracker")
-        for tracker in known.trackers if known is not None else ():
-            if by_tracker.get(tracker) == body.unit_id:
+        for tracker in () if before is None else before.crew.trackers:
+            if by_tracker.get(tracker) == after.unit_id:
                 del by_tracker[tracker]
-        for tracker in body.trackers:
-            by_tracker[tracker] = body.unit_id
+        for tracker in after.crew.trackers:
+            by_tracker[tracker] = after.unit_id

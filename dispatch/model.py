@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from dispatch.shifts import Rostered
+
 # `gc=False`: these hold no cycles, and by the ten thousand they would make each full garbage collection a stall of milliseconds.
 
 
@@ -261,6 +263,26 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     registered: bool = True  # False: made by a position of an unknown unit
     incident_id: str | None = None  # incident it works on now
     auxiliary: bool = False  # auxiliary officers (辅警) alone: may begin, is never responsible
+    task: str = ""  # what its own task is, as said with the status
+    # Its duty as last put on record; at any other instant ask `dispatch.duty`.
+    rostered: Rostered | None = None  # the crew as the shift it is on duty by has it
+    shift_id: str = ""  # the shift it is on duty by
+    muster_id: str = ""  # the muster it is on duty by
+    off_duty_since: datetime | None = None  # None: on duty. Past it with an incident: overtime, kept until it is released
+    own_status: UnitStatus = UnitStatus.AVAILABLE  # what it is when it is on duty next
+    signed_on_at: datetime | None = None
+    signed_off_at: datetime | None = None  # None after signing on again
+
+    @property
+    def crew(self) -> Rostered:
+        """Who and what it is today: as rostered, and where the roster says nothing as registered."""
+        row = self.rostered or Rostered(self.unit_id)
+        return msgspec.structs.replace(
+            row,
+            members=row.members or self.members,
+            trackers=row.trackers or self.trackers,
+            radio_group=row.radio_group or self.radio_group,
+        )
 
 
 class Element(msgspec.Struct, frozen=True, gc=False):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from dispatch.model import Element, Incident, Unit
+from dispatch.shifts import Muster, Shift
 
 # Ended incidents stay in the picture until this many newer ones have ended; older ones are read back from the journal.
 KEPT_ENDED = 2_000
@@ -25,6 +26,9 @@ class OperatingPicture(msgspec.Struct, frozen=True):
     unit_by_tracker: dict[str, str] = {}
     elements: dict[str, dict[str, Element]] = {}  # element → element_id → Element, as written; city elements come beneath
     incident_by_source: dict[str, str] = {}  # `source_key` → incident_id of the incidents held here
+    # By organisation, in order of time; one that is not in here keeps no roster. Ended ones are kept for `shifts.KEPT_FOR`.
+    shifts: dict[str, tuple[Shift, ...]] = {}
+    musters: dict[str, Muster] = {}  # running ones, and those that ended within `shifts.KEPT_FOR`
 
     def open_incidents(self) -> list[Incident]:
         """Open incidents, most urgent first, oldest first within a grade."""

@@ -17,7 +17,7 @@ import msgspec
 from dispatch import commands as c
 from dispatch.clock import Clock
 from dispatch.errors import NotFound, NotPermitted
-from dispatch.events import ElementWritten, Recorded, UnitEvent
+from dispatch.events import ElementWritten, OrganisationEvent, Recorded, UnitEvent
 from dispatch.model import Actor, AssignmentStage, Incident, Unit, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
@@ -178,6 +178,8 @@ class Authority:
         body = recorded.body
         if isinstance(body, ElementWritten):
             return self.can(actor, Action.SEE_ELEMENTS)
+        if isinstance(body, OrganisationEvent):  # names of people on duty
+            return actor.kind != WALL and body.org_code in self.visible_orgs(actor)
         unit_id = getattr(body, "unit_id", None)
         if isinstance(body, UnitEvent):
             unit = picture.units.get(body.unit_id)
@@ -250,6 +252,18 @@ class Authority:
                 self._authorise_units(actor, Action.REGISTER_UNIT, (unit_id,) if unit_id in picture.units else (), picture)
             case c.SetUnitStatus(unit_id=unit_id):
                 self._authorise_units(actor, Action.SET_UNIT_STATUS, (unit_id,), picture)
+            case c.SignOn(unit_id=unit_id) | c.SignOff(unit_id=unit_id) | c.AnswerMuster(unit_id=unit_id):
+                self._authorise_units(actor, command_name(command), (unit_id,), picture)
+            case c.MusterReserves(org_code=org_code, unit_ids=unit_ids):
+                self.authorise(actor, Action.MUSTER_RESERVES, org_code=org_code)
+                self._authorise_units(actor, Action.MUSTER_RESERVES, unit_ids, picture)
+            case c.EndMuster(muster_id=muster_id):
+                muster = picture.musters.get(muster_id)
+                if muster is None or muster.org_code not in self.visible_orgs(actor):
+                    raise NotFound("unknown-muster", f"There is no muster {muster_id}, or it ended days ago; check the id.")
+                self.authorise(actor, Action.END_MUSTER, org_code=muster.org_code)
+            case c.PlanShift(org_code=org_code) | c.CancelShift(org_code=org_code) | c.SignShiftHandover(org_code=org_code):
+                self.authorise(actor, command_name(command), org_code=org_code)
             case c.IncidentCommand(incident_id=incident_id):
                 self._authorise_incident_command(actor, command, picture, picture.incidents.get(incident_id, incident))
 

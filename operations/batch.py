@@ -10,7 +10,18 @@ import msgspec
 
 from dispatch import errors
 from dispatch import events as e
-from dispatch.commands import Caller, Command, IncidentCommand, MarkDelivered, MarkSeen, ReceiveIncident, UnitCommand
+from dispatch.commands import (
+    AnswerMuster,
+    Caller,
+    Command,
+    IncidentCommand,
+    MarkDelivered,
+    MarkSeen,
+    ReceiveIncident,
+    SignOff,
+    SignOn,
+    UnitCommand,
+)
 from dispatch.decide import decide, incident_of
 from dispatch.errors import Conflict, DispatchError
 from dispatch.events import AnyEvent, IncidentEvent, Recorded, canonical_json, seal
@@ -235,7 +246,7 @@ def _on_behalf_of(command: Command, actor: Actor, body: AnyEvent) -> str | None:
     """Who said it, where the desk enters a stage for a crew; the crew itself when the desk names nobody."""
     if command.on_behalf_of is not None or _is_crew(actor) or actor.kind == "system":
         return command.on_behalf_of
-    if isinstance(command, UnitCommand) and not isinstance(command, MarkDelivered | MarkSeen):
+    if isinstance(command, UnitCommand | SignOn | SignOff | AnswerMuster) and not isinstance(command, MarkDelivered | MarkSeen):
         unit_id: str | None = getattr(body, "unit_id", None)
         return unit_id
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dispatch.duty import Standing, Why, status_at
 from dispatch.model import Grade, Unit, UnitKind, UnitStatus
 
 # Assumed from the push until the wheels turn: no measurement, stated with every ETA. A crew on patrol is already outside.
@@ -19,6 +20,7 @@ TURNOUT_S = {UnitKind.PATROL_CAR: 60.0, UnitKind.FOOT_PATROL: 30.0, UnitKind.ARM
 OLD_FIX_S = 120.0
 # How many crews are recommended; replaceable by a city's own table later.
 CREWS_BY_GRADE = {Grade.MAJOR: 3, Grade.URGENT: 2, Grade.ORDINARY: 1, Grade.NON_POLICE: 1}
+ON_INCIDENT = frozenset({UnitStatus.DISPATCHED, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE})
 
 Json = dict[str, Any]
 
@@ -35,6 +37,11 @@ class Sighting:
     distance_m: float  # by road
 
 
+def by_status_alone(unit: Unit) -> Standing:
+    """Where nobody keeps a roster."""
+    return Standing(True, Why.NO_ROSTER)
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked: where, how urgent, whose area, and who may be commanded."""
@@ -45,6 +52,7 @@ class Question:
     is_commanded: Callable[[str], bool]  # whether units of an organisation are in the actor's scope
     incident_number: Callable[[str], int | None]  # of an incident the actor may see
     assigned: frozenset[str]  # units already on this incident
+    standing: Callable[[Unit], Standing] = by_status_alone  # whether a unit is on duty at the moment of asking
 
 
 def assess(sightings: Sequence[Sighting], question: Question) -> list[Json]:
@@ -99,12 +107,13 @@ def clock(seconds: float) -> str:
 
 def _row(sighting: Sighting, question: Question, recommended: bool, reasons: list[Json]) -> Json:
     unit, turnout_s = sighting.unit, TURNOUT_S[sighting.unit.kind]
+    status = status_at(unit, question.standing(unit))
     return {
         "unit_id": unit.unit_id,
         "callsign": unit.callsign,
         "kind": unit.kind,
         "org_code": unit.org_code,
-        "status": unit.status,
+        "status": status,
         "marked": unit.marked,
         "lon": round(sighting.lon, 6),
         "lat": round(sighting.lat, 6),
@@ -114,7 +123,7 @@ def _row(sighting: Sighting, question: Question, recommended: bool, reasons: lis
         "turnout_s": turnout_s,
         "arrival_s": round(sighting.eta_s + turnout_s, 1),
         "ring_minutes": next((m for m in question.minutes if sighting.eta_s <= m * 60.0), None),
-        "available": unit.status == UnitStatus.AVAILABLE and question.is_commanded(unit.org_code),
+        "available": status == UnitStatus.AVAILABLE and question.is_commanded(unit.org_code),
         "assigned": unit.unit_id in question.assigned,
         "recommended": recommended,
         "reasons": reasons,
@@ -123,7 +132,8 @@ def _row(sighting: Sighting, question: Question, recommended: bool, reasons: lis
 
 def _in_favour(sighting: Sighting, question: Question) -> list[Json]:
     unit, reasons = sighting.unit, []
-    if unit.status == UnitStatus.AVAILABLE:
+    stands = question.standing(unit)
+    if status_at(unit, stands) == UnitStatus.AVAILABLE:
         reasons.append(_reason("available", True, "available"))
     ring = next((m for m in question.minutes if sighting.eta_s <= m * 60.0), None)
     if ring is not None:
@@ -132,6 +142,12 @@ def _in_favour(sighting: Sighting, question: Question) -> list[Json]:
         reasons.append(_reason("own_area", True, "of the responsible command"))
     if unit.kind == UnitKind.FOOT_PATROL:
         reasons.append(_reason("on_foot", None, "time at walking pace"))
+    if stands.why == Why.MUSTER:
+        reasons.append(
+            _reason("mustered", None, "called in as reserve" if stands.signed_on else "called in as reserve, has not answered yet")
+        )
+    elif stands.why == Why.SHIFT and not stands.signed_on:
+        reasons.append(_reason("not_signed_on", None, "has not signed on for its shift"))
     return reasons
 
 
@@ -139,16 +155,25 @@ def _against(sighting: Sighting, question: Question) -> list[Json]:
     unit, reasons = sighting.unit, []
     if unit.unit_id in question.assigned:
         return [_reason("on_this_incident", False, "already sent here")]
-    if unit.status == UnitStatus.OUT_OF_SERVICE:
-        reasons.append(_reason("off_duty", False, "off duty"))
-    elif unit.status == UnitStatus.COMMITTED_DEPLOYABLE:
-        reasons.append(_reason("committed_deployable", False, "has a task; can be called away from it"))
-    elif unit.status == UnitStatus.COMMITTED:
-        reasons.append(_reason("committed", False, "has a task it can't leave"))
-    elif unit.status != UnitStatus.AVAILABLE:
+    stands = question.standing(unit)
+    status = status_at(unit, stands)
+    if not stands.on_duty:
+        code, text = ("signed_off", "signed off") if stands.why == Why.SIGNED_OFF else ("off_duty", "off duty")
+        since = "" if stands.since is None else f" since {stands.since.isoformat(timespec='minutes')}"
+        reasons.append(_reason(code, False, text + since, since=stands.since))
+    elif status == UnitStatus.OUT_OF_SERVICE:
+        is_rostered = stands.why != Why.NO_ROSTER
+        reasons.append(_reason(*(("out_of_service", False, "out of service") if is_rostered else ("off_duty", False, "off duty"))))
+    if unit.incident_id is not None or status in ON_INCIDENT:
+        # Also one that has given feedback there: it is let go there first, never taken silently.
         number = question.incident_number(unit.incident_id) if unit.incident_id is not None else None
         text = "on another incident" if number is None else f"on incident {number}"
         reasons.append(_reason("on_incident", False, text, number=number))
+    elif status == UnitStatus.COMMITTED_DEPLOYABLE:
+        text = f"would leave its task: {unit.task}" if unit.task else "has a task; can be called away from it"
+        reasons.append(_reason("committed_deployable", False, text, task=unit.task))
+    elif status == UnitStatus.COMMITTED:
+        reasons.append(_reason("committed", False, "has a task it can't leave", task=unit.task))
     if not question.is_commanded(unit.org_code):
         reasons.append(_reason("not_under_command", False, "of a neighbouring command: ask it or the level above", org_code=unit.org_code))
     if sighting.fix_age_s > OLD_FIX_S:

@@ -19,6 +19,7 @@ from dispatch.commands import (
     Command,
     Escalate,
     Locate,
+    MusterReserves,
     OfferHandover,
     Push,
     Reassign,
@@ -27,9 +28,10 @@ from dispatch.commands import (
     Repush,
     Split,
 )
+from dispatch.duty import standing
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.events import Promise
-from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Incident, UnitKind
+from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from geodata.datum import UnknownDatum, to_wgs84
@@ -121,6 +123,8 @@ class Enricher:
                     return msgspec.structs.replace(command, reviewed_first=True)
             case Escalate() if incident is not None:
                 return msgspec.structs.replace(command, to_org_code=self._above(incident, command.to_org_code))
+            case MusterReserves(unit_ids=()):
+                return msgspec.structs.replace(command, unit_ids=self._reserves(command.org_code, picture))
             case OfferHandover(to_org_code=code) if code.strip():
                 return msgspec.structs.replace(command, to_org_code=self._organisation(code))
             case Arrive() if incident is not None:
@@ -147,6 +151,13 @@ class Enricher:
         known = [row.id for row in self._codes.disposition]
         if disposition not in known:
             raise RuleViolation("unknown-disposition", f"There is no disposition {disposition!r}; name one of {', '.join(known)}.")
+
+    def _reserves(self, org_code: str, picture: OperatingPicture) -> tuple[str, ...]:
+        """Crews of the organisation and of those below it that are off duty now and in service; plain clothes only by name."""
+        now = self._clock.now()
+        reach = self._organisations.reach(org_code, now.date())
+        units = [u for u in picture.units.values() if u.org_code in reach and u.marked and u.own_status != UnitStatus.OUT_OF_SERVICE]
+        return tuple(sorted(unit.unit_id for unit in units if not standing(picture, unit, now).on_duty))
 
     def _above(self, incident: Incident, code: str | None) -> str | None:
         """The organisation named, which must stand above the owner; the nearest one above when none is named."""

@@ -46,6 +46,8 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
         body |= {"members": [], "trackers": [], "radio_group": ""}
     if isinstance(recorded.body, Arrived):
         body["disagreement"] = msgspec.to_builtins(disagreement(recorded.occurred_at, recorded.body.position))
+    if "row" in body and not authority.in_scope(actor, picture.units[body["unit_id"]].org_code):
+        body["row"] = None
     head = {name: getattr(recorded, name) for name in _HEAD}
     return head | body
 

@@ -85,6 +85,16 @@ class Action(StrEnum):
     REGISTER_UNIT = "register_unit"
     SET_UNIT_STATUS = "set_unit_status"
     WRITE_ELEMENT = "write_element"
+    # Duty
+    SIGN_ON = "sign_on"
+    SIGN_OFF = "sign_off"
+    TELL_DUTY = "tell_duty"  # of the duty watch alone
+    PLAN_SHIFT = "plan_shift"
+    CANCEL_SHIFT = "cancel_shift"
+    MUSTER_RESERVES = "muster_reserves"  # 紧急集合
+    ANSWER_MUSTER = "answer_muster"
+    END_MUSTER = "end_muster"
+    SIGN_SHIFT_HANDOVER = "sign_shift_handover"  # 交接班
     PUSH_VIEW = "push_view"  # send the desk's view to a wall
     MANAGE_WEBHOOKS = "manage_webhooks"  # have events of one's scope sent to other programs
     # Connections and administration
@@ -100,6 +110,7 @@ READ = frozenset({A.OWN_SESSIONS, A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.S
 # What a crew does on its terminal; the desk enters the same for a crew on the radio (代签收, 代反馈).
 CREW = frozenset(
     {A.DELIVERED, A.SEEN, A.ACKNOWLEDGE, A.REFUSE, A.DEPART, A.ARRIVE, A.FEEDBACK, A.CLEAR, A.NOTE, A.ADD_UPLOAD, A.SET_UNIT_STATUS}
+    | {A.SIGN_ON, A.SIGN_OFF, A.ANSWER_MUSTER}
 )
 CALL_TAKING = frozenset(
     {A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.TELL_APART, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW}
@@ -112,15 +123,17 @@ SENDING = frozenset(
 PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_HANDOVER})
 JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
 # What the system does by itself, by the clock; nobody asks for it.
-SYSTEM_ONLY = frozenset({A.REPUSH, A.MISS_DEADLINE})
-DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE}
+SYSTEM_ONLY = frozenset({A.REPUSH, A.MISS_DEADLINE, A.TELL_DUTY})
+DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER}
+# Whose word puts people on duty who were not.
+LEADING = frozenset({A.PLAN_SHIFT, A.CANCEL_SHIFT, A.MUSTER_RESERVES, A.END_MUSTER})
 
 GRANTS: dict[Role, frozenset[Action]] = {
     Role.VIEWER: READ,
     Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
-    Role.COMMANDER: DESK | JUDGING | {A.EXPORT, A.MANAGE_WEBHOOKS},
+    Role.COMMANDER: DESK | JUDGING | LEADING | {A.EXPORT, A.MANAGE_WEBHOOKS},
     Role.REVIEWER: READ | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW},
     Role.SUPERVISOR: READ | JUDGING | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT}),

@@ -18,7 +18,9 @@ import structlog
 from dispatch.commands import Caller, MarkDelivered
 from dispatch.errors import NotFound, Unavailable
 from dispatch.events import (
+    AnyEvent,
     IncidentEvent,
+    OrganisationEvent,
     PushDelivered,
     PushSeen,
     Recorded,
@@ -29,6 +31,7 @@ from dispatch.model import Actor, Assignment, Incident, Unit
 from dispatch.picture import OperatingPicture
 from operations.batch import ENDED, PUSH
 from operations.bus import Subscription
+from operations.rosters import duty_view
 from storage.journal import OutboxEntry
 
 if TYPE_CHECKING:
@@ -166,10 +169,14 @@ class Pushes:
             "revision": picture.revision,
             "server_at": self._services.clock.unix_s(),
             "unit": units[0] if link.actor.unit_id is not None and units else None,
+            "duty": None,
+            "muster": None,
             "incidents": [self._told(link, incident, picture) for incident in mine],
         }
         if link.actor.unit_id is None:
             message["units"] = units
+        elif units:
+            message |= self._duty(units[0], picture)
         link.tell(msgspec.json.encode(message))
 
     async def _listen(self, subscription: Subscription) -> None:
@@ -203,10 +210,25 @@ class Pushes:
                     self._send_incident(unit, incident)
                 elif assignment.assignment_id in was_active:
                     await self._send(ENDED, unit, incident, assignment)
-        for unit_id in dict.fromkeys(r.body.unit_id for r in batch if isinstance(r.body, UnitEvent)):
+        on_duty = [r.body for r in batch if isinstance(r.body, UnitEvent | OrganisationEvent)]
+        for unit_id in dict.fromkeys(unit_id for body in on_duty for unit_id in _concerned(body, now)):
             unit = now.units.get(unit_id)
-            for link in () if unit is None else self.links_of(unit):
-                link.tell(msgspec.json.encode({"type": "unit", "unit": unit}))
+            links = [] if unit is None else self.links_of(unit)
+            if unit is not None and links:
+                changed = msgspec.json.encode({"type": "unit", "unit": unit, **self._duty(unit, now)})
+                for link in links:
+                    link.tell(changed)
+
+    def _duty(self, unit: Unit, picture: OperatingPicture) -> Json:
+        """The unit's duty, and the muster that calls it in, answered or not; a terminal rings for one that is not."""
+        now = self._services.clock.now()
+        called = [m for m in picture.musters.values() if m.is_running(now) and unit.unit_id in m.unit_ids]
+        muster: Json | None = None
+        if called:
+            answer = called[-1].answers.get(unit.unit_id)
+            muster = {name: getattr(called[-1], name) for name in ("muster_id", "org_code", "text", "by", "called_at", "until")}
+            muster["coming"] = None if answer is None else answer.coming
+        return {"duty": duty_view(picture, unit, now), "muster": muster}
 
     def _suggest(self, incident_ids: frozenset[str]) -> None:
         """What positions suggest has changed for crews on these incidents."""
@@ -303,6 +325,14 @@ class Pushes:
         else:
             command = MarkDelivered(incident_id=incident_id, unit_ids=(unit.unit_id,), channel="terminal")
             await self._services.handler.handle(command, actor, key)
+
+
+def _concerned(body: AnyEvent, picture: OperatingPicture) -> tuple[str, ...]:
+    """Units that an event about duty is told to."""
+    if isinstance(body, UnitEvent):
+        return (body.unit_id,)
+    muster = picture.musters.get(getattr(body, "muster_id", ""))
+    return () if muster is None else muster.unit_ids
 
 
 def _assignment(incident: Incident, assignment_id: str) -> Assignment | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dispatch.commands import RegisterUnit
 from dispatch.errors import DispatchError, NotPermitted, RuleViolation
-from dispatch.events import Recorded, UnitRegistered
+from dispatch.events import DutyBegan, DutyEnded, Recorded, UnitRegistered
 from dispatch.model import Unit, UnitKind
 from dispatch.picture import OperatingPicture
 from operations.authority import Authority
@@ -87,7 +87,7 @@ class Roster:
         picture = self._handler.picture
         unit_ids: set[str] = set()
         for recorded in batch:
-            if isinstance(recorded.body, UnitRegistered):
+            if isinstance(recorded.body, UnitRegistered | DutyBegan | DutyEnded):
                 self.forget()  # its organisation or trackers may be others now
             unit_id = getattr(recorded.body, "unit_id", None)
             if unit_id is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.clock import Clock
+from dispatch.duty import standing, status_at
 from dispatch.errors import RuleViolation
 from dispatch.model import Actor, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
@@ -57,6 +58,7 @@ class Moment:
     """Picture and positions at one instant, for threads."""
 
     now_s: float
+    now: datetime  # the same
     picture: OperatingPicture
     unit_ids: list[str]  # by index
     lon: NDArray[np.float64]
@@ -145,7 +147,8 @@ class SceneService:
             found = await self.nearest(incident.lon, incident.lat, watch, len(asked) + 5, statuses=(UnitStatus.AVAILABLE,))
         except OffNetwork:
             return None
-        return next((str(row["unit_id"]) for row in found if row["unit_id"] not in asked and row["marked"]), None)
+        able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
+        return next((str(row["unit_id"]) for row in able), None)
 
     async def eta(self, start: tuple[float, float], end: tuple[float, float]) -> Route:
         """The fastest way by car. Raises OffNetwork and NoRoute."""
@@ -158,6 +161,7 @@ class SceneService:
         table, n = self._positions, self._positions.count
         return Moment(
             self._clock.unix_s(),
+            self._clock.now(),
             self._picture(),
             table.unit_ids[:n],
             table.lon[:n].copy(),
@@ -187,15 +191,17 @@ class SceneService:
         placed, visible = self._place(moment), self._visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible)
         eta_s, metres = times.eta_s, times.distance_m
-        units = moment.picture.units
-        free = np.fromiter(
-            (units[u].status == UnitStatus.AVAILABLE if u in units else False for u in moment.unit_ids), np.bool_, len(visible)
-        )
+        free = np.fromiter((self._status(moment, u) == UnitStatus.AVAILABLE for u in moment.unit_ids), np.bool_, len(visible))
         if np.count_nonzero(np.isfinite(eta_s) & free) < LEAST_AVAILABLE:
             beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free)
             eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
         order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
         return [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i])) for i in order if np.isfinite(eta_s[i])]
+
+    def _status(self, moment: Moment, unit_id: str) -> UnitStatus | None:
+        """By the clock, which a roster may be ahead of the record with."""
+        unit = moment.picture.units.get(unit_id)
+        return None if unit is None else status_at(unit, standing(moment.picture, unit, moment.now))
 
     def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float) -> Sighting:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
@@ -215,6 +221,7 @@ class SceneService:
             is_commanded=lambda org_code: self._authority.in_scope(actor, org_code),
             incident_number=number_of,
             assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
+            standing=lambda unit: standing(moment.picture, unit, moment.now),
         )
 
     def _nearest(
@@ -224,7 +231,8 @@ class SceneService:
 
         def is_wanted(unit_id: str) -> bool:
             unit = units.get(unit_id)
-            return unit is not None and (not kinds or unit.kind in kinds) and (not statuses or unit.status in statuses)
+            is_kind = unit is not None and (not kinds or unit.kind in kinds)
+            return is_kind and (not statuses or self._status(moment, unit_id) in statuses)
 
         placed, visible = self._place(moment), self._visible(moment, actor)
         wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))

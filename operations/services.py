@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dispatch.model import Incident
     from dispatch.organisations import OrganisationTree
     from geodata.basemap import BaseMap
+    from geodata.beats import Beats
     from geodata.city import City
     from geodata.places import PlaceIndex
     from geodata.responsibility import Responsibility
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from operations.authority import Authority
     from operations.bus import Bus
     from operations.deadline_watch import DeadlineWatch
+    from operations.duty_watch import DutyWatch
     from operations.elements import ElementStore
     from operations.enrolment import Enrolment
     from operations.evidence import Evidence
@@ -78,6 +80,8 @@ class Services:
     webhooks: Webhooks  # what is sent to other programs
     deadlines: DeadlineWatch  # puts on record and tells what is late
     stages: StageWatch  # what positions suggest about crews' stages
+    duty: DutyWatch  # puts on record what the clock changes about crews' duty
+    beats: Beats  # which beat a point is on
 
     def loop_view(self, incident: Incident) -> dict[str, Any]:
         """What screens show beside the incident: its deadlines, and what positions say of its crews."""

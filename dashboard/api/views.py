@@ -100,7 +100,9 @@ def unit_view(services: Services, actor: Actor, unit: Unit, picture: OperatingPi
         "incident_id": unit.incident_id if sees_incident else None,
     }
     if services.authority.may_see_crew(actor, unit):
-        row |= {"trackers": unit.trackers, "members": unit.members, "radio_group": unit.radio_group}
+        crew = unit.crew
+        row |= {"trackers": crew.trackers, "members": crew.members, "radio_group": crew.radio_group}
+        row |= {"vehicle": crew.vehicle, "beat": crew.beat, "task": unit.task, "off_duty_since": unit.off_duty_since}
     return row | fixes.of(unit.unit_id)
 
 

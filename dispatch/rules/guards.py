@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dispatch.commands import Caller, Command
+from dispatch.duty import standing, status_at
 from dispatch.errors import Conflict, NotFound, RuleViolation
 from dispatch.model import Stage, UnitStatus
 from dispatch.rules.case import CLOCK_TOLERANCE, Case, assignment_of_unit, incident_name, unit_name
@@ -37,6 +38,9 @@ NAMES = (
     "into",
     "other",
     "to_org_code",
+    "shift_id",
+    "name",
+    "muster_id",
 )
 
 # Statuses in which a unit may be sent somewhere.
@@ -51,12 +55,13 @@ def strings_sound(case: Case[Any]) -> None:
         values = value if isinstance(value, tuple) else (value,)
         for one in values:
             if isinstance(one, str):
-                _string_sound(name, one)
+                string_sound(name, one)
         if isinstance(value, dict):
             _json_sound(name, value)
 
 
-def _string_sound(name: str, value: str) -> None:
+def string_sound(name: str, value: str) -> None:
+    """One text is bounded and can be stored."""
     limit = MAX_TEXT if name in ("text", "address") else MAX_NAME
     if len(value) > limit:
         raise RuleViolation("unsound-text", f"{name} has {len(value)} characters; send at most {limit}.")
@@ -162,7 +167,7 @@ def units_known(case: Case[Any]) -> None:
 
 
 def units_free(case: Case[Any]) -> None:
-    """No unit is taken from elsewhere silently, none is off duty. All or nothing: one that can't be sent stops all."""
+    """No unit is taken from elsewhere silently, none is out of service. All or nothing: one that can't be sent stops all."""
     for unit_id in case.command.unit_ids:
         unit, busy = case.picture.units[unit_id], assignment_of_unit(case, unit_id)
         if busy is not None:
@@ -171,11 +176,12 @@ def units_free(case: Case[Any]) -> None:
                 continue
             where = f"it is {assignment.stage} on incident {incident.number} ({incident.incident_id})"
             raise RuleViolation("unit-busy", f"{unit_name(case, unit_id)} can't be pushed: {where}; recall or clear it there first.")
-        if unit.status == UnitStatus.OUT_OF_SERVICE:
-            detail = f"{unit_name(case, unit_id)} can't be pushed: it is {unit.status}; put it into service first or choose another."
+        status = status_at(unit, standing(case.picture, unit, case.now))
+        if status == UnitStatus.OUT_OF_SERVICE:
+            detail = f"{unit_name(case, unit_id)} can't be pushed: it is {status}; put it into service first or choose another."
             raise RuleViolation("unit-off-duty", detail)
-        if unit.status not in DEPLOYABLE:
-            why = f"it is {unit.status} on its own task"
+        if status not in DEPLOYABLE:
+            why = f"it is {status} on its own task"
             detail = f"{unit_name(case, unit_id)} can't be pushed: {why}; wait until it is available or choose another."
             raise RuleViolation("unit-busy", detail)
 

@@ -36,9 +36,10 @@ def register_unit(case: Case[RegisterUnit]) -> Events:
 
 
 def set_unit_status(case: Case[SetUnitStatus]) -> Events:
-    """On and off duty, own tasks. While a unit is on an incident its status follows from there and can't be set."""
-    command = case.command
-    if case.picture.units[command.unit_id].status == command.status:
+    """In and out of service, own tasks. While a unit is on an incident its status follows from there and can't be set."""
+    command, unit = case.command, case.picture.units[case.command.unit_id]
+    present = unit.status if unit.off_duty_since is None else unit.own_status
+    if present == command.status and (command.text in ("", unit.task) or unit.incident_id is not None):
         return ()
     busy = assignment_of_unit(case, command.unit_id)
     if busy is not None:

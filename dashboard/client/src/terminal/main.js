@@ -2,6 +2,7 @@
 import { allowSound, chime, keepScreenOn, ring, silence, soundAllowed } from "./alarm.js";
 import { nowMs, stamp } from "./clock.js";
 import { sentAsWell } from "./crews.js";
+import { isSignedOn, musterAnswer } from "./duty.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
 import { Hold } from "./panic.js";
@@ -21,7 +22,7 @@ const LOGIN = "/login?next=/terminal";
 const REMEMBERED_S = 365 * 24 * 3600;
 
 const state = {
-  unit: null, incident: null, caller: null, route: null, position: null, positionDenied: false,
+  unit: null, duty: null, muster: null, incident: null, caller: null, route: null, position: null, positionDenied: false,
   connected: false, asOf: null, ended: null, notices: [], sheet: null, draft: "", outcome: null, checks: {},
   codes: { incident_type: [], disposition: [], checklist: [] }, theme: "auto",
   alarm: null, // the last call for help that the server has: {unitId, key, at, number}, until it is dismissed
@@ -70,6 +71,7 @@ function draw() {
     files: own.filter((file) => file.state !== "stored" || file.incidentId === state.incident?.incident_id),
     types: state.codes.incident_type, outcomes: state.codes.disposition, checklist: checklist(),
     alarms: [...(state.alarm && state.alarm.unitId === state.unit?.unit_id ? [{ ...state.alarm, state: "received" }] : []), ...calls.map(({ key, happenedAt: at }) => ({ key, at, state: state.connected && alarms.asked === key ? "sent" : "queued" }))],
+    comes: musterAnswer(state.muster, rows), signedOn: isSignedOn(state.duty, rows),
     hold, recordedS: recorder.seconds, canRecord: canRecord(),
     unsent: rows.length + calls.length + waitingFiles.filter((file) => own.includes(file)).length,
     othersWait: outbox.rows.length - rows.length + alarms.rows.length - calls.length + waitingFiles.filter((file) => !own.includes(file)).length,
@@ -146,6 +148,14 @@ const act = {
     if (status !== shownStatus(state.unit, outbox.own())) keeping(outbox.give("set_unit_status", {}, { status }));
     set({ sheet: null });
   },
+  sign(command) {
+    keeping(outbox.give(command));
+    set({ sheet: null });
+  },
+  muster(coming) {
+    silence();
+    keeping(outbox.give("answer_muster", {}, { muster_id: state.muster.muster_id, coming }));
+  },
   files: (list) => list.forEach((file) => keeping(uploads.add(state.incident.incident_id, file))),
   retry: (file) => uploads.retry(file),
   drop: (file) => uploads.drop(file),
@@ -212,14 +222,15 @@ function received(row, { number }) {
 // What the server says -----------------------------------------------------------------------------------------------
 
 const HEARD = {
-  hello({ unit, incidents }) {
+  hello({ unit, duty, muster, incidents }) {
     const incident = incidents.findLast((one) => isActive(ownAssignment(one, unit?.unit_id))) ?? null;
     if (incident?.incident_id !== state.incident?.incident_id) Object.assign(state, { caller: null, callerOf: null, route: null });
-    state.unit = unit;
+    Object.assign(state, { unit, duty, muster });
     alarms.greeted(unit?.unit_id ?? null);
     outbox.greeted(unit?.unit_id ?? null);
     uploads.greeted(unit?.unit_id ?? null);
     show(incident);
+    calledIn();
     fetchCodes();
   },
   push(message) {
@@ -250,7 +261,10 @@ const HEARD = {
     }
     changed();
   },
-  unit: (message) => set({ unit: message.unit }),
+  unit({ unit, duty, muster }) {
+    set({ unit, duty, muster });
+    calledIn();
+  },
   result: (message) => keeping(Promise.all([outbox.answered(message), alarms.answered(message)])),
   error: ({ key, reason }) => key && HEARD.result({ key, ok: false, rule: "", detail: reason }),
 };
@@ -296,6 +310,14 @@ function called(incident, assignment) {
   if (state.rang !== assignment.assignment_id) ring(incident.grade, t("new_push"), `${gradeWord(incident.grade)} · ${incident.address}`);
   state.rang = assignment.assignment_id;
   sayWhetherSeen();
+}
+
+// A muster rings like a push, until the crew has answered or touched the screen.
+function calledIn() {
+  const { muster } = state;
+  if (!muster || musterAnswer(muster, outbox.own()) !== null || state.rang === muster.muster_id) return;
+  ring(2, t("muster"), muster.text);
+  state.rang = muster.muster_id;
 }
 
 // Seen: the push stands on a screen that is switched on with this page in front.

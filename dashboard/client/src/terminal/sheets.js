@@ -1,5 +1,6 @@
 // What is opened over the page: giving feedback, refusing a push, the crew's own status and the device's settings.
 import { h } from "./dom.js";
+import { signing } from "./duty.js";
 import { codeName, currentLanguage, statusWord, t } from "./words.js";
 
 // A crew sets these itself; the others follow from its incidents.
@@ -51,8 +52,9 @@ export function meSheet(s, act) {
   const isFixed = s.assignment !== null;
   const language = currentLanguage();
   return sheet("me", s.unit ? `${t("me")} · ${s.unit.callsign}` : t("me"), act,
-    s.unit ? h("div", { class: "choices tall", role: "radiogroup" }, OWN_STATUSES.map((status) => choice(status, s.status, statusWord(status), () => act.status(status), isFixed))) : null,
+    s.unit ? h("div", { class: "choices tall", role: "radiogroup" }, OWN_STATUSES.map((status) => choice(status, s.status, statusWord(status), () => act.status(status), isFixed || (s.duty?.on_duty === false && status !== "out_of_service")))) : null,
     isFixed ? h("p", { class: "quiet" }, t("status_fixed")) : null,
+    signing(s, act),
     h("h2", {}, t("theme")),
     h("div", { class: "choices", role: "radiogroup" }, THEMES.map((theme) => choice(theme, s.theme, t(`theme_${theme}`), () => act.theme(theme)))),
     h("h2", {}, t("language")),

@@ -1,6 +1,7 @@
 // What the officer sees, described from the state; `dom.js` mends the page to match.
 import { crewList, repushNotes } from "./crews.js";
 import { h, mend } from "./dom.js";
+import { asksForMuster, dutyLine, musterNote, musterScreen, signing } from "./duty.js";
 import { holdBar, panicButton, panicNotes } from "./panic.js";
 import { drawRoute } from "./route.js";
 import { feedbackSheet, meSheet, refuseSheet, voiceSheet } from "./sheets.js";
@@ -26,6 +27,7 @@ export function render(root, s, act) {
     ...notes(s, act),
     s.ended ? blocked(s, act) : s.assignment && !pushed ? working(s, act) : standing(s, act),
     pushed && !s.ended ? pushScreen(s, act) : null,
+    asksForMuster(s) ? musterScreen(s, act) : null,
     s.sheet === "feedback" && s.assignment ? feedbackSheet(s, act) : null,
     s.sheet === "refuse" && pushed ? refuseSheet(s, act) : null,
     s.sheet === "voice" && s.assignment && s.recordedS !== null ? voiceSheet(s, act) : null,
@@ -50,7 +52,7 @@ function notes(s, act) {
   const list = s.notices.map((notice) => h("div", { key: `notice-${notice.id}`, class: `note ${notice.kind}`, role: "alert" },
     h("div", { class: "words" }, h("b", {}, notice.title), notice.lines.map((line) => h("span", {}, line))),
     h("button", { onclick: () => act.dismiss(notice.id), "data-dismiss": notice.kind }, t("understood"))));
-  list.unshift(...panicNotes(s.alarms, act));
+  list.unshift(...[musterNote(s, act), ...panicNotes(s.alarms, act)].filter(Boolean));
   if (!window.isSecureContext) list.push(note("insecure", "bad", t("insecure")));
   if (!s.connected && s.asOf && s.assignment) list.push(note("as-of", "", t("as_of", { at: clock(s.asOf) })));
   if (s.waiting) list.push(note("waiting", "", t(s.connected ? "waiting" : "waiting_offline", { n: s.waiting })));
@@ -71,7 +73,8 @@ function standing(s, act) {
   return h("main", { key: "standing" },
     h("div", { class: "calm" }, rings(s.connected && ready ? "" : "out"),
       h("div", { class: "word" }, !s.unit ? t("opening") : s.status === "available" ? t("standby") : statusWord(s.status)),
-      s.unit ? h("p", {}, hint(s.status)) : null),
+      s.unit ? h("p", {}, hint(s.status)) : null,
+      s.signedOn || s.duty?.why === "no_roster" ? dutyLine(s) : signing(s, act)),
     files(s, act),
     h("ul", { class: "checks" },
       check(s.sound, s.sound ? t("sound_on") : t("sound_off"), s.sound ? null : act.allowSound),
@@ -102,6 +105,7 @@ function working(s, act) {
   return h("main", { key: `working-${s.assignment.assignment_id}` },
     s.incident.returned ? note("returned", "bad", t("returned")) : null,
     STEP_AFTER[s.assignment.stage] ? null : note("unknown-stage", "bad", t("unknown_stage", { stage: stageWord(s.assignment.stage) })),
+    s.duty?.overtime ? dutyLine(s) : null,
     incidentCard(s), track(s.assignment), files(s, act),
     h("div", { class: "actions", key: "actions" }, pickers(s, act), suggested ? suggestedButton(suggested, act) : null, steps(s, act, suggested)));
 }
