@@ -54,6 +54,7 @@ PANEL_BODY = "panel-body"
 PANEL_SCENE = "panel-scene"
 PANEL_AFTER = "panel-after"
 PANEL_CLOSE = "panel-close"
+PANEL_LOOKERS = "panel-lookers"  # who else has the incident open
 
 # new incident
 NEW_OPEN = "new-open"

@@ -39,6 +39,7 @@ class Action(StrEnum):
     SEE_CALLER = "see_caller"  # a caller's name and number, unmasked
     SEE_COMPLAINTS = "see_complaints"  # complaints against police of one's own scope
     SEE_COMPLAINTS_BELOW = "see_complaints_below"  # those against organisations below one's own, never against one's own
+    LOOK = "look"  # have others see which incident one has open, and see who else has it open
     SEE_HEALTH = "see_health"
     SEE_METRICS = "see_metrics"
     EXPORT = "export"
@@ -99,7 +100,7 @@ READ = frozenset({A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE
 CREW = frozenset(
     {A.DELIVERED, A.SEEN, A.ACKNOWLEDGE, A.REFUSE, A.DEPART, A.ARRIVE, A.FEEDBACK, A.CLEAR, A.NOTE, A.ADD_UPLOAD, A.SET_UNIT_STATUS}
 )
-CALL_TAKING = frozenset({A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW})
+CALL_TAKING = frozenset({A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.NOTE, A.LOOK, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW})
 SENDING = frozenset(
     {A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.STOP_REPUSH, A.CALL_SERVICE, A.NAME_LEAD, A.TAKE_ALARM}
     | {A.CANCEL, A.CLOSE, A.CALL_BACK, A.MERGE, A.SPLIT, A.REGISTER_UNIT, A.WRITE_ELEMENT, A.PUSH_VIEW}

@@ -23,6 +23,7 @@ from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
 from dashboard.layouts.wall import wall
 from dashboard.theme import client_marks
+from operations.permissions import Action, is_granted
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -86,6 +87,8 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "lang": words.language,
         "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
         "own": sorted(page.own),
+        "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them
+        "organisations": {one.code: words.pick(one.name, one.name_en) for one in services.organisations.all()},
         "words": client_words(words.language),
         "time_zone": services.city.time_zone,
         "marks": client_marks(),
@@ -114,6 +117,7 @@ def _panel(page: Page) -> html.Aside:
     return html.Aside(
         [
             html.Button(icon("close"), id=ids.PANEL_CLOSE, title=page.words("Close (Esc)")),
+            html.Div(id=ids.PANEL_LOOKERS, hidden=True),
             html.Div(id=ids.PANEL_BODY),
             html.Div(id=ids.PANEL_SCENE),
             html.Div(id=ids.PANEL_AFTER),

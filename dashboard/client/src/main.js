@@ -10,6 +10,7 @@ import { drawClocks } from "./clocks.js";
 import { connect, send, startWatching } from "./live.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
+import { startPresence } from "./presence.js";
 import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
@@ -76,6 +77,7 @@ async function start(config) {
   startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
   startStrip();
   startQueue();
+  startPresence();
   connect();
   startWatching();
   await findMap();

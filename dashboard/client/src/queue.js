@@ -1,6 +1,7 @@
 // The queue of open incidents: rows by client-side transactions, cards drawn here, ages counting.
 import { alarmsOf, dueOf, undeliveredOf } from "./clocks.js";
 import { isMine, isOpen } from "./live.js";
+import { initials, lookersOf } from "./presence.js";
 import { on, select, serverNow, state } from "./state.js";
 import { count, countdown, duration, t } from "./words.js";
 
@@ -19,8 +20,9 @@ function rank(incident) {
 function row(incident) {
   const active = incident.assignments.filter((one) => !["released", "recalled", "refused"].includes(one.stage));
   const selected = state.selection?.kind === "incident" && state.selection.incident_id === incident.incident_id;
+  const lookers = lookersOf(incident.incident_id);
   return {
-    face: `${incident.version}:${selected}`,
+    face: `${incident.version}:${selected}:${lookers.shown.map((one) => one.name)}:${lookers.all}`,
     incident_id: incident.incident_id,
     order: rank(incident),
     grade: incident.grade,
@@ -37,6 +39,7 @@ function row(incident) {
     undelivered: undeliveredOf(incident),
     alarms: alarmsOf(incident),
     offered: incident.handover_to !== "",
+    lookers,
     selected,
   };
 }
@@ -101,7 +104,7 @@ export function step(by) {
 }
 
 export async function startQueue() {
-  for (const topic of ["incidents-replaced", "incident", "hello"]) on(topic, refresh);
+  for (const topic of ["incidents-replaced", "incident", "hello", "lookers"]) on(topic, refresh);
   on("selection", (selection) => {
     refresh();
     if (selection?.kind === "incident" && api) {
@@ -140,6 +143,7 @@ export function registerCard() {
         h("div", { className: "card-first" },
           h("strong", null, data.type),
           h("span", { className: "number" }, `#${data.number}`),
+          data.lookers.all ? lookersSign(h, data.lookers) : null,
           h("span", { className: "age", "data-since": data.receivedAt, title: t("since the call was received") }, duration(serverNow() - data.receivedAt)),
         ),
         h("div", { className: "card-middle" },
@@ -167,6 +171,13 @@ function dueSign(h, due) {
     h("span", { className: "due-late" }, due.late),
     h("b", { className: "due-left" }, countdown(left)),
   );
+}
+
+// Initials of who else has it open.
+function lookersSign(h, { shown, all }) {
+  const circles = shown.map((one) => h("span", { key: `${one.org_code} ${one.name}`, className: "initials" }, initials(one.name)));
+  const left = all - shown.length;
+  return h("span", { className: "lookers", title: t("Also open at {names}", { names: shown.map((one) => one.name).join(", ") }) }, circles, left ? `+${left}` : null);
 }
 
 function undeliveredSign(h, waiting) {
