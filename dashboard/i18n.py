@@ -120,6 +120,7 @@ ROLES = {
 REFUSALS = {
     "assignment-ended": pgettext("refusal", "The unit is no longer on this incident"),
     "before-push": pgettext("refusal", "The time is before the push"),
+    "claimed": pgettext("refusal", "Somebody else has claimed it"),
     "disposition-missing": pgettext("refusal", "An outcome is missing"),
     "escalation-target": pgettext("refusal", "It does not stand above the owner"),
     "handover-target": pgettext("refusal", "It belongs to that organisation already"),

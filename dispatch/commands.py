@@ -263,6 +263,14 @@ class TakeAlarm(IncidentCommand, kw_only=True, frozen=True, tag="take_alarm"):
     text: str = ""
 
 
+class ClaimIncident(IncidentCommand, kw_only=True, frozen=True, tag="claim"):
+    take_over: bool = False
+
+
+class ReleaseClaim(IncidentCommand, kw_only=True, frozen=True, tag="release_claim"):
+    pass
+
+
 class Note(IncidentCommand, kw_only=True, frozen=True, tag="note"):
     text: str
 
@@ -340,6 +348,8 @@ AnyIncidentCommand = (
     | AcceptHandover
     | RefuseHandover
     | TakeAlarm
+    | ClaimIncident
+    | ReleaseClaim
     | Note
 )
 AnyCommand = AnyIncidentCommand | ReceiveIncident | Repush | MissDeadline | AddUpload | RegisterUnit | SetUnitStatus | WriteElement

@@ -52,6 +52,7 @@ class CommandBody(Body):
     assignment_id: Id | None = Field(None, description="whose missed acknowledgement shall send nobody else")
     into: Id | None = Field(None, description="incident_id of the incident this is a further call about")
     to_org_code: Name | None = Field(None, description="the organisation it is handed or escalated to")
+    take_over: bool | None = Field(None, description="of a claim: also from whoever has it")
     satisfied: bool | None = Field(None, description="what the caller said afterwards")
 
 

@@ -126,6 +126,8 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
         fields["text"] = text
     if name in CHOSEN_FIELD:
         fields[CHOSEN_FIELD[name]] = choice or ""
+    if name == "claim":
+        fields["take_over"] = bool(pending.get("take_over"))
     if name == "call_back":
         fields["satisfied"] = SATISFIED[choice or "unknown"]
     if name in JUDGED:

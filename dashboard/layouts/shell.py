@@ -11,6 +11,7 @@ from dashboard.figures.city_map import city_map, first_view
 from dashboard.i18n import GRADES, KINDS, SERVICES, STAGES, STATUSES, STEPS, client_words
 from dashboard.layouts.ask import ask
 from dashboard.layouts.catalogue import catalogue_panel
+from dashboard.layouts.claim import WARNED, claim_warning
 from dashboard.layouts.classify import classify
 from dashboard.layouts.help import key_help
 from dashboard.layouts.locate import locate
@@ -70,6 +71,7 @@ def shell(services: Services, page: Page) -> html.Div:
             classify(services.codes, page),
             split(services.codes, page),
             ask(page),
+            claim_warning(page),
             key_help(page),
             html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
             dcc.Store(id=ids.CONFIG, data=client_config(services, page)),
@@ -87,6 +89,7 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "lang": words.language,
         "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
         "own": sorted(page.own),
+        "warned": WARNED,  # commands before which one is asked where another has claimed the incident
         "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them
         "organisations": {one.code: words.pick(one.name, one.name_en) for one in services.organisations.all()},
         "words": client_words(words.language),

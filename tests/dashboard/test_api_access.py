@@ -147,6 +147,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "name_lead": {"unit_ids": ["car"]},
     "stop_repush": {"assignment_id": "x"},
     "take_alarm": {},
+    "claim": {},
+    "release_claim": {},
     "call_back": {"text": "x"},
     "merge": {"into": ITSELF},
     "split": {"text": "x"},

@@ -13,10 +13,11 @@ function pushTop() {
   if (!waiting) document.querySelector("#panel-scene .push-top")?.click();
 }
 
-// An answer to what is due on the selected incident: taking on its alarm, stopping the re-push.
+// An answer to what is due on the selected incident: taking on its alarm, stopping the re-push, claiming it.
 function answer(button) {
   const waiting = document.documentElement.classList.contains("panel-waiting");
-  if (!waiting) document.querySelector(`#panel-body ${button}`)?.click();
+  const shown = [...document.querySelectorAll(`#panel-body ${button}`)].find((one) => one.getClientRects().length);
+  if (!waiting) shown?.click();
 }
 
 const KEYS = {
@@ -28,6 +29,7 @@ const KEYS = {
   p: pushTop,
   a: () => answer(".take-alarm"),
   s: () => answer(".stop-repush"),
+  c: () => answer(".claim-key"),
   n: () => press("new-open"),
   e: () => press("catalogue-fold"),
   w: () => press("push-wall"),
@@ -46,6 +48,7 @@ export function toggleHelp(open) {
 function escape() {
   if (state.picking) tell("picking", false);
   else if (!hidden("help")) toggleHelp(false);
+  else if (!hidden("claim-warning")) press("claim-warning-cancel");
   else if (!hidden("ask")) press("ask-cancel");
   else if (!hidden("classify-dialog")) press("classify-cancel");
   else if (!hidden("split-dialog")) press("split-cancel");
@@ -62,6 +65,7 @@ export function startKeyboard() {
       escape();
       return;
     }
+    if (!hidden("claim-warning")) return; // it is answered before anything else
     if (event.ctrlKey || event.metaKey || event.altKey || typing(document.activeElement)) return;
     if (event.shiftKey && /^(Key|Digit)/.test(event.code)) {
       const element = elementByKey.get(event.code.replace(/^(Key|Digit)/, "").toLowerCase());

@@ -3,6 +3,7 @@ import { currentView, readAddress, startAddress } from "./address.js";
 import { basemap, findMap, moveCamera, setStyle } from "./basemap.js";
 import { sounding, startAlarm } from "./alarm.js";
 import { startCatalogue } from "./catalogue.js";
+import { mindingClaims, startClaims } from "./claim.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
 import { startKeyboard } from "./keyboard.js";
@@ -105,6 +106,7 @@ async function start(config) {
   else {
     startKeyboard();
     startAlarm();
+    startClaims();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
@@ -208,7 +210,8 @@ function wire() {
     const button = event.target.closest("[data-press]");
     if (button) {
       const { to, ...pressed } = JSON.parse(button.dataset.press);
-      setProps(to, { data: { ...pressed, n: ++presses } });
+      const what = button.firstChild?.textContent ?? ""; // the label; its key, if any, comes after
+      mindingClaims(pressed, what, () => setProps(to, { data: { ...pressed, n: ++presses } }));
     }
     const go = event.target.closest("[data-select]");
     if (go) select(JSON.parse(go.dataset.select));

@@ -29,10 +29,11 @@ function look() {
   send({ type: "look", incident_id: state.selection?.kind === "incident" ? state.selection.incident_id : null });
 }
 
-// The first of those who have it open, and how many there are.
-export function lookersOf(incidentId) {
+// The first of those who have it open, and how many there are; without the one who is shown as its claimer.
+export function lookersOf(incidentId, claimer) {
   const { lookers, more } = lookersBy.get(incidentId) || { lookers: [], more: 0 };
-  return { shown: lookers.slice(0, MOST_ON_CARD), all: lookers.length + more };
+  const others = lookers.filter((one) => one.name !== claimer);
+  return { shown: others.slice(0, MOST_ON_CARD), all: others.length + more };
 }
 
 // "desk2" D2, "li.wei" LW, "王建国" 建国: short, and neighbours stay apart.

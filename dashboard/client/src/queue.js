@@ -1,5 +1,6 @@
 // The queue of open incidents: rows by client-side transactions, cards drawn here, ages counting.
 import { alarmsOf, dueOf, undeliveredOf } from "./clocks.js";
+import { claimOf, untilOf } from "./claim.js";
 import { isMine, isOpen } from "./live.js";
 import { initials, lookersOf } from "./presence.js";
 import { on, select, serverNow, state } from "./state.js";
@@ -20,7 +21,7 @@ function rank(incident) {
 function row(incident) {
   const active = incident.assignments.filter((one) => !["released", "recalled", "refused"].includes(one.stage));
   const selected = state.selection?.kind === "incident" && state.selection.incident_id === incident.incident_id;
-  const lookers = lookersOf(incident.incident_id);
+  const lookers = lookersOf(incident.incident_id, claimOf(incident)?.by);
   return {
     face: `${incident.version}:${selected}:${lookers.shown.map((one) => one.name)}:${lookers.all}`,
     incident_id: incident.incident_id,
@@ -40,6 +41,7 @@ function row(incident) {
     alarms: alarmsOf(incident),
     offered: incident.handover_to !== "",
     lookers,
+    claim: incident.claim,
     selected,
   };
 }
@@ -143,6 +145,7 @@ export function registerCard() {
         h("div", { className: "card-first" },
           h("strong", null, data.type),
           h("span", { className: "number" }, `#${data.number}`),
+          data.claim ? claimSign(h, data.claim) : null,
           data.lookers.all ? lookersSign(h, data.lookers) : null,
           h("span", { className: "age", "data-since": data.receivedAt, title: t("since the call was received") }, duration(serverNow() - data.receivedAt)),
         ),
@@ -171,6 +174,13 @@ function dueSign(h, due) {
     h("span", { className: "due-late" }, due.late),
     h("b", { className: "due-left" }, countdown(left)),
   );
+}
+
+// Initials of who has claimed it, until the claim lapses.
+function claimSign(h, claim) {
+  const until = untilOf(claim);
+  const title = claim.by === state.scope?.name ? t("Claimed by you") : t("Claimed by {name}", { name: claim.by });
+  return h("span", { className: `initials claimed${claim.by === state.scope?.name ? " own" : ""}`, title, "data-until": until, hidden: serverNow() >= until }, initials(claim.by));
 }
 
 // Initials of who else has it open.
