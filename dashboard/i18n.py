@@ -110,6 +110,7 @@ REFUSALS = {
     "already-signed": pgettext("refusal", "This side is signed already"),
     "assignment-ended": pgettext("refusal", "The unit is no longer on this incident"),
     "before-push": pgettext("refusal", "The time is before the push"),
+    "claimed": pgettext("refusal", "Somebody else has claimed it"),
     "disposition-missing": pgettext("refusal", "An outcome is missing"),
     "escalation-target": pgettext("refusal", "It does not stand above the owner"),
     "handover-own": pgettext("refusal", "That is your own organisation: take it over at your own desk"),

@@ -54,6 +54,7 @@ PANEL_BODY = "panel-body"
 PANEL_SCENE = "panel-scene"
 PANEL_AFTER = "panel-after"
 PANEL_CLOSE = "panel-close"
+PANEL_LOOKERS = "panel-lookers"  # who else has the incident open
 
 # new incident
 NEW_OPEN = "new-open"
@@ -154,3 +155,10 @@ PAGE = "page"  # {"id": this page, "lang": …, "wall": …, "desk": code of the
 SHOWN = "shown"  # {"incident": id, "version": n}: what the panel shows, so that a judgement names what it was made on
 CHOSEN = "chosen"  # a selection the server asks the client to make: the incident just recorded
 ASK_CHOICE_BOX = "ask-choice-box"
+
+# the question before one acts on an incident that another has claimed
+CLAIM_WARNING = "claim-warning"
+CLAIM_WARNING_TITLE = "claim-warning-title"
+CLAIM_WARNING_TEXT = "claim-warning-text"
+CLAIM_WARNING_CANCEL = "claim-warning-cancel"
+CLAIM_WARNING_GO = "claim-warning-go"

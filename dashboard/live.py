@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, WebSocket
+from msgspec import Meta
 from starlette.datastructures import QueryParams
 
 from dashboard.edge import actor_of, still_authenticated
@@ -33,12 +34,16 @@ class Resync(msgspec.Struct, tag="resync", tag_field="type"):
     pass
 
 
+class Looking(msgspec.Struct, tag="look", tag_field="type"):
+    incident_id: Annotated[str, Meta(max_length=64)] | None = None
+
+
 class Show(msgspec.Struct, tag="show", tag_field="type"):
     screen: str
     view: dict[str, Any]
 
 
-Request = Ping | Resync | Show
+Request = Ping | Resync | Looking | Show
 
 
 def add_live(server: FastAPI, services: Services) -> LiveHub:
@@ -88,6 +93,9 @@ def answer(services: Services, client: LiveClient, request: str | bytes) -> None
                 _reply(client, {"type": "pong", "t": t, "server_at": services.clock.unix_s()})
             case Resync():
                 client.start_over()
+            case Looking(incident_id=incident_id):
+                services.authority.authorise(client.actor, Action.LOOK)
+                client.look(incident_id, services.clock.unix_s())
             case Show(screen=screen, view=view):
                 services.screens.show(client.actor, screen, view)
     except (msgspec.MsgspecError, ValueError, NotPermitted) as refused:

@@ -23,6 +23,7 @@ from dispatch.model import Actor
 from operations.audience import Audience, Rights
 from operations.authority import Action, as_wall
 from operations.frames import Changed, FrameKind, Sent, encode, select
+from operations.presence import Look, Looker, ToldLookers, lookers_by_incident
 from operations.screens import View
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
 FULL_EVERY_S = 10.0  # ages of units that are heard but stand still
 STATUS_EVERY_S = 5.0  # elements and health
 LOOK_EVERY_S = 30.0
+LOOKERS_EVERY_S = 0.25  # who walks through the queue is told where he is now, not each step
 READY_BELOW = 16 * 1024  # waiting bytes up to which a connection counts as free
 MOST_TEXTS = 1_000
 MOST_RESUMED = 1_000  # events that are sent after; beyond, a whole picture is smaller
@@ -58,6 +60,7 @@ class LiveClient:
         self.framed_at = 0.0  # loop time of the last frame
         self.full_round = -1  # round of FULL_EVERY_S that the last full frame belonged to
         self.bad_messages = 0
+        self.looking: Look | None = None  # the incident that is open at this desk
 
     def tell(self, message: bytes) -> None:
         """Write a text message, or let it wait for the ones before it. Too many waiting: all are given up for a new hello."""
@@ -67,6 +70,14 @@ class LiveClient:
         self.flush()
         if len(self.texts) > MOST_TEXTS:
             self.start_over()
+
+    def look(self, incident_id: str | None, now_s: float) -> None:
+        """This desk has opened an incident, or none. `now_s`: Unix seconds."""
+        if incident_id is None:
+            self.looking = None
+        elif self.looking is None or self.looking.incident_id != incident_id:
+            own_org_code = self.actor.own_org_code or self.actor.org_code
+            self.looking = Look(incident_id, Looker(self.actor.name, own_org_code, now_s))
 
     def flush(self) -> None:
         while self.texts and self.outlet.waiting_bytes < READY_BELOW:
@@ -92,6 +103,7 @@ class LiveHub:
         self._services = services
         self._clients: set[LiveClient] = set()
         self._audiences: dict[Rights, Audience] = {}
+        self._lookers: dict[Rights, ToldLookers] = {}  # of audiences that see who has which incident open
         self._users: Counter[Rights] = Counter()  # clients of each audience, those that are about to join included
         self._picture = services.handler.picture  # as of the last batch that was told, or newer
         self._revision = 0  # of the last event that was told
@@ -128,6 +140,7 @@ class LiveHub:
         if self._users[rights] == 0:
             del self._users[rights]
             self._audiences.pop(rights, None)
+            self._lookers.pop(rights, None)
         if not self._users and self._task is not None:
             self._task.cancel()
             self._task = None
@@ -142,6 +155,8 @@ class LiveHub:
         first = self._audiences.setdefault(rights, audience)
         if first is audience:
             audience.take(seen, self._picture, self._revision)
+            if self._services.authority.can(actor, Action.LOOK):
+                self._lookers[rights] = ToldLookers()
         return first
 
     async def _missed(self, since_revision: int | None) -> list[Recorded] | None:
@@ -165,7 +180,8 @@ class LiveHub:
         if client.screen is not None:
             shown = (self._services.screens.newest(client.actor.org_code, client.screen),)
             messages += [_view_text(view) for view in shown if view is not None]
-        client.begin(messages)
+        told = self._lookers.get(Rights.of(client.actor))
+        client.begin(messages + (told.all() if told is not None else []))
 
     def _may_have(self, client: LiveClient, message: bytes | None) -> bool:
         action = Action.SEE_HEALTH if message is self._health else Action.SEE_ELEMENTS
@@ -187,7 +203,7 @@ class LiveHub:
         stop_suggesting = self._services.stages.listen(self._suggest)
         try:
             async with asyncio.TaskGroup() as group:
-                for part in (self._listen(subscription), self._tick_on(), self._tell_status(), self._look_again()):
+                for part in (self._listen(subscription), self._tick_on(), self._tell_status(), self._tell_lookers(), self._look_again()):
                     group.create_task(part)
         except* Exception:
             log.exception("live_socket_failed", clients=len(self._clients))
@@ -257,6 +273,16 @@ class LiveHub:
                     if self._may_have(client, message):
                         client.tell(websocket_message(TEXT, message))
             await asyncio.sleep(STATUS_EVERY_S)
+
+    async def _tell_lookers(self) -> None:
+        """Who has which incident open, to desks that may see it. A looker who has lost sight of an incident is not told of there."""
+        while True:
+            await asyncio.sleep(LOOKERS_EVERY_S)
+            looks = [c.looking for c in self._clients if c.looking is not None and c.audience.sees(c.looking.incident_id)]
+            present = lookers_by_incident(looks)
+            for rights, told in tuple(self._lookers.items()):
+                audience = self._audiences[rights]
+                self._tell(audience, told.changes(present, audience.sees))
 
     async def _look_again(self) -> None:
         """What ends without an event: log-ins, and at midnight an organisation's place in the tree."""

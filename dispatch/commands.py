@@ -271,6 +271,14 @@ class TakeAlarm(IncidentCommand, kw_only=True, frozen=True, tag="take_alarm"):
     text: str = ""
 
 
+class ClaimIncident(IncidentCommand, kw_only=True, frozen=True, tag="claim"):
+    take_over: bool = False
+
+
+class ReleaseClaim(IncidentCommand, kw_only=True, frozen=True, tag="release_claim"):
+    pass
+
+
 class Note(IncidentCommand, kw_only=True, frozen=True, tag="note"):
     text: str
 
@@ -416,6 +424,8 @@ AnyIncidentCommand = (
     | AcceptHandover
     | RefuseHandover
     | TakeAlarm
+    | ClaimIncident
+    | ReleaseClaim
     | Note
 )
 # What concerns crews and their duty.

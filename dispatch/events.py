@@ -278,6 +278,17 @@ class AlarmTaken(IncidentEvent, frozen=True, tag="alarm_taken"):
     text: str = ""
 
 
+class IncidentClaimed(IncidentEvent, frozen=True, tag="incident_claimed"):
+    """认领: the sender, of this organisation, has taken it on for now. `taken_from`: who had, where it was taken over."""
+
+    org_code: str
+    taken_from: str = ""
+
+
+class ClaimReleased(IncidentEvent, frozen=True, tag="claim_released"):
+    """The holder has let it go."""
+
+
 class NoteAdded(IncidentEvent, frozen=True, tag="note_added"):
     text: str
 
@@ -481,6 +492,8 @@ AnyEvent = (
     | HandoverRefused
     | DeadlineMissed
     | AlarmTaken
+    | IncidentClaimed
+    | ClaimReleased
     | NoteAdded
     | UploadAdded
     | UnitRegistered

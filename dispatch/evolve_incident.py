@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch.claims import claim_after
 from dispatch.events import (
     Acknowledged,
     AlarmTaken,
@@ -71,6 +72,9 @@ def evolve_incident(incident: Incident | None, recorded: Recorded) -> Incident |
         version=recorded.incident_version or incident.version,
         **(change(incident, body, recorded) if change is not None else {}),
     )
+    claim = claim_after(changed, recorded)
+    if claim is not changed.claim:
+        changed = msgspec.structs.replace(changed, claim=claim)
     stage, lead_id = changed.stage, changed.lead_id
     if changed.is_open:
         lead = changed.lead
@@ -335,7 +339,7 @@ def _upload(incident: Incident, body: UploadAdded, recorded: Recorded) -> Change
     return {"uploads": incident.uploads + 1}
 
 
-# Which function answers which event; one that is not here (a note) only raises the version.
+# Which function answers which event; one that is not here (a note, a claim) only raises the version. Claims: `dispatch.claims`.
 _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
     IncidentClassified: _classified,
     IncidentLocated: _located,

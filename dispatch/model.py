@@ -167,6 +167,15 @@ class Miss(msgspec.Struct, frozen=True, gc=False):
     quiet: bool = False  # for the supervision list 督办 only
 
 
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """认领: somebody at a desk has taken the incident on for now. It says so to others and binds nobody."""
+
+    by: str  # account, as in the journal
+    org_code: str  # of the account
+    at: datetime
+    until: datetime  # when it lapses unless its holder does something on the incident before
+
+
 class Incident(msgspec.Struct, frozen=True, gc=False):
     """One thing that is responded to, from the first call to its end.
 
@@ -212,6 +221,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     misses: tuple[Miss, ...] = ()  # deadlines that passed, in the order they were noticed
     alarm_taken: int = 0  # so many of `misses` somebody has taken on
     repush_stopped: tuple[str, ...] = ()  # assignments whose missed acknowledgement shall send nobody else
+    claim: Claim | None = None  # the newest, also one that has lapsed meanwhile: see `dispatch.claims`
 
     @property
     def is_open(self) -> bool:

@@ -91,6 +91,10 @@ class Audience:
         incidents = (i for i in picture.incidents.values() if i.is_open and self._sees_incident(i, picture))
         return Seen(picture, units, frozenset(i.incident_id for i in incidents))
 
+    def sees(self, incident_id: str) -> bool:
+        """Whether it has been told of this open incident, and has not lost sight of it."""
+        return incident_id in self._incident_ids
+
     def _sees_unit(self, unit: Unit, picture: OperatingPicture) -> bool:
         return self._sight.may_see_unit(self._actor, unit, picture)
 

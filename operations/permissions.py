@@ -39,6 +39,7 @@ class Action(StrEnum):
     SEE_CALLER = "see_caller"  # a caller's name and number, unmasked
     SEE_COMPLAINTS = "see_complaints"  # complaints against police of one's own scope
     SEE_COMPLAINTS_BELOW = "see_complaints_below"  # those against organisations below one's own, never against one's own
+    LOOK = "look"  # have others see which incident one has open, and see who else has it open
     SEE_HEALTH = "see_health"
     SEE_METRICS = "see_metrics"
     EXPORT = "export"
@@ -79,6 +80,8 @@ class Action(StrEnum):
     ACCEPT_HANDOVER = "accept_handover"
     REFUSE_HANDOVER = "refuse_handover"
     TAKE_ALARM = "take_alarm"
+    CLAIM = "claim"
+    RELEASE_CLAIM = "release_claim"
     NOTE = "note"
     ADD_UPLOAD = "add_upload"
     # Units, elements, screens
@@ -114,6 +117,7 @@ CREW = frozenset(
 )
 CALL_TAKING = frozenset(
     {A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.TELL_APART, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW}
+    | {A.LOOK, A.CLAIM, A.RELEASE_CLAIM}
 )
 SENDING = frozenset(
     {A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.STOP_REPUSH, A.CALL_SERVICE, A.NAME_LEAD, A.TAKE_ALARM}

@@ -53,6 +53,7 @@ class CommandBody(Body):
     into: Id | None = Field(None, description="incident_id of the incident this is a further call about")
     other: Id | None = Field(None, description="incident_id of the incident this is not the same as")
     to_org_code: Name | None = Field(None, description="the organisation it is handed or escalated to")
+    take_over: bool | None = Field(None, description="of a claim: also from whoever has it")
     satisfied: bool | None = Field(None, description="what the caller said afterwards")
 
 

@@ -130,6 +130,8 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
         fields[CHOSEN_FIELD[name]] = choice or pending.get("into", "")
     if name == "tell_apart":
         fields["other"] = pending["other"]
+    if name == "claim":
+        fields["take_over"] = bool(pending.get("take_over"))
     if name == "call_back":
         fields["satisfied"] = SATISFIED[choice or "unknown"]
     if name in JUDGED:

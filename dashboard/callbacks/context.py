@@ -46,6 +46,7 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
 
     return Facts(
         words=spoken,
+        account=actor.name,
         zone=ZoneInfo(services.city.time_zone),
         now=services.clock.now(),
         codes=services.codes,

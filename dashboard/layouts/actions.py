@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 
 from dashboard import ids
+from dashboard.layouts.claim import claim_button
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import press_button
 from dispatch.model import Incident, Stage
@@ -39,7 +40,8 @@ def actions(incident: Incident, facts: Facts) -> html.Div:
     if not facts.in_scope(incident.org_code):
         return html.Div([], className="actions")
     likely, rare = offered_commands(incident, facts)
-    return html.Div([*_buttons(likely, incident, facts), *_fold(rare, incident, facts)], className="actions")
+    buttons = [*_buttons(likely, incident, facts), *claim_button(incident, facts)]
+    return html.Div([*buttons, *_fold(rare, incident, facts)], className="actions")
 
 
 def _buttons(commands: list[str], incident: Incident, facts: Facts) -> list[html.Button]:
@@ -144,6 +146,8 @@ def command_label(command: str, facts: Facts) -> str:
         "accept_handover": words("Take it over"),
         "refuse_handover": words("Refuse it"),
         "take_alarm": words("Take on"),
+        "claim": words("Claim"),
+        "release_claim": words("Release claim"),
         "note": words("Note"),
     }
     return labels[command]

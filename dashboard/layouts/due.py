@@ -12,6 +12,7 @@ from typing import Any
 from dash import html
 
 from dashboard.layouts.actions import command_label
+from dashboard.layouts.claim import claim_line
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import age_of, countdown, icon, press_button
 from dispatch.deadlines import Deadline, alarms, deadlines, others_to_send, supervised
@@ -28,6 +29,7 @@ def what_is_due(incident: Incident, facts: Facts) -> html.Div:
         *_offer(incident, facts),
         *_repush(incident, facts),
         *_alarm(incident, facts),
+        *claim_line(incident, facts),
         *_supervised(incident, facts),
         *_countdowns(incident, facts),
     ]

@@ -20,6 +20,7 @@ class Facts:
     """Handed to every panel function; nothing in it can change anything."""
 
     words: Words
+    account: str  # the reader's, as in the journal
     zone: ZoneInfo
     now: datetime
     codes: Codes

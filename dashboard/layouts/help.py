@@ -16,6 +16,7 @@ def key_help(page: Page) -> html.Div:
         ("Enter", words("centre the map on it")),
         ("p", words("push to the first recommended unit")),
         ("a", words("take on the alarm of the selected incident")),
+        ("c", words("claim the selected incident, carry the claim on, take it over")),
         ("s", words("stop the re-push of the selected incident")),
         ("m", words("merge the selected incident with the one it may be the same as")),
         ("d", words("say that the two are not the same")),

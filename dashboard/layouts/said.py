@@ -105,6 +105,10 @@ def _of_the_crew(body: e.AnyEvent, unit: str, facts: Facts) -> str | None:
             return _missed(body, unit, facts)
         case e.AlarmTaken():
             return _with(words("Alarm taken on"), body.text)
+        case e.IncidentClaimed():
+            return words("Claimed, taken over from {name}", name=body.taken_from) if body.taken_from else words("Claimed")
+        case e.ClaimReleased():
+            return words("Claim released")
     return None
 
 

@@ -11,6 +11,7 @@ from dashboard.figures.city_map import city_map, first_view
 from dashboard.i18n import GRADES, KINDS, STAGES, STATUSES, STEPS, client_words
 from dashboard.layouts.ask import ask
 from dashboard.layouts.catalogue import catalogue_panel
+from dashboard.layouts.claim import WARNED, claim_warning
 from dashboard.layouts.classify import classify
 from dashboard.layouts.command_line import command_line
 from dashboard.layouts.help import key_help
@@ -24,6 +25,7 @@ from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
 from dashboard.layouts.wall import wall
 from dashboard.theme import client_marks
+from operations.permissions import Action, is_granted
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -75,6 +77,7 @@ def shell(services: Services, page: Page) -> html.Div:
             split(services.codes, page),
             ask(page),
             command_line(page),
+            claim_warning(page),
             key_help(page),
             html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
             dcc.Store(id=ids.CONFIG, data=client_config(services, page)),
@@ -92,6 +95,9 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "lang": words.language,
         "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
         "own": sorted(page.own),
+        "warned": WARNED,  # commands before which one is asked where another has claimed the incident
+        "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them
+        "organisations": {one.code: words.pick(one.name, one.name_en) for one in services.organisations.all()},
         "words": client_words(words.language),
         "letters": services.places.letters,  # of the names on the map: their fonts are fetched before it is written on
         "time_zone": services.city.time_zone,
@@ -121,6 +127,7 @@ def _panel(page: Page) -> html.Aside:
     return html.Aside(
         [
             html.Button(icon("close"), id=ids.PANEL_CLOSE, title=page.words("Close (Esc)")),
+            html.Div(id=ids.PANEL_LOOKERS, hidden=True),
             html.Div(id=ids.PANEL_BODY),
             html.Div(id=ids.PANEL_SCENE),
             html.Div(id=ids.PANEL_AFTER),

@@ -265,7 +265,7 @@ CREW_COMMANDS = ("MarkDelivered", "MarkSeen", "Acknowledge", "Refuse", "Depart",
 # How often each is drawn: with all alike few histories would come as far as a feedback.
 WEIGHTS = {
     6: "Push Arrive Feedback",
-    3: "Acknowledge Depart Reopen Classify TakeAlarm NameLead Review Return OfferHandover",
+    3: "ClaimIncident ReleaseClaim Acknowledge Depart Reopen Classify TakeAlarm NameLead Review Return OfferHandover",
     2: "Receive Locate Reinforce CallService Recall Clear CallBack Merge AcceptHandover RefuseHandover Close",
     1: "Reassign StopRepush Refuse Divert MarkInvalid Cancel TellApart Split Escalate Note MarkDelivered MarkSeen SetUnitStatus",
 }
@@ -311,6 +311,7 @@ def command_of(move: Move, node: Node) -> tuple[Command, Actor]:
         "Classify": {"grade": [*Grade][variant]},
         "Locate": {"lon": 121.5, "lat": 29.8, "area": [None, *Area][variant], "org_code": list(CHAINS)[move.who % 3]},
         **{name: {"unit_ids": unit_ids} for name in ("Push", "Reinforce", "Reassign", "Recall", "NameLead")},
+        "ClaimIncident": {"take_over": variant > 1},
         "StopRepush": {"assignment_id": assignment.assignment_id if assignment is not None else "none"},
         "CallService": {"service": "119"},
         "Close": {"disposition": ["", "settled"][variant % 2]},

@@ -70,6 +70,8 @@ ON_INCIDENT: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "due_at": st.just(START),
     },
     "TakeAlarm": {},
+    "ClaimIncident": {"take_over": st.booleans()},
+    "ReleaseClaim": {},
 }
 ELSEWHERE: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "ReceiveIncident": {

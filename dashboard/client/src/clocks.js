@@ -31,6 +31,7 @@ export function drawClocks(now = serverNow()) {
     put(node.querySelector(".due-left"), countdown(left));
   }
   for (const node of document.querySelectorAll("[data-from]")) node.hidden = now < Number(node.dataset.from);
+  for (const node of document.querySelectorAll("[data-until]")) node.hidden = now >= Number(node.dataset.until);
 }
 
 function put(node, text) {

@@ -14,10 +14,11 @@ function pushTop() {
   if (!waiting) document.querySelector("#panel-scene .push-top")?.click();
 }
 
-// An answer to what the selected incident's panel asks: taking on its alarm, stopping the re-push, the same incident or not.
+// An answer to what the selected incident's panel asks: taking on its alarm, stopping the re-push, claiming it, the same incident or not.
 function answer(button) {
   const waiting = document.documentElement.classList.contains("panel-waiting");
-  if (!waiting) document.querySelector(`#panel-body ${button}`)?.click();
+  const shown = [...document.querySelectorAll(`#panel-body ${button}`)].find((one) => one.getClientRects().length);
+  if (!waiting) shown?.click();
 }
 
 const KEYS = {
@@ -32,6 +33,7 @@ const KEYS = {
   m: () => answer(".merge-same"),
   d: () => answer(".tell-apart"),
   o: () => answer(".actions .primary"),
+  c: () => answer(".claim-key"),
   n: () => press("new-open"),
   e: () => press("catalogue-fold"),
   w: () => press("push-wall"),
@@ -59,6 +61,7 @@ function escape() {
   if (state.picking) tell("picking", false);
   else if (isLineOpen()) closeLine();
   else if (!hidden("help")) toggleHelp(false);
+  else if (!hidden("claim-warning")) press("claim-warning-cancel");
   else if (!hidden("ask")) press("ask-cancel");
   else if (!hidden("classify-dialog")) press("classify-cancel");
   else if (!hidden("split-dialog")) press("split-cancel");
@@ -81,6 +84,7 @@ export function startKeyboard() {
       event.preventDefault();
       return;
     }
+    if (!hidden("claim-warning")) return; // it is answered before anything else
     if (event.ctrlKey || event.metaKey || event.altKey || typing(document.activeElement)) return;
     if (event.shiftKey && /^(Key|Digit)/.test(event.code)) {
       const element = elementByKey.get(event.code.replace(/^(Key|Digit)/, "").toLowerCase());

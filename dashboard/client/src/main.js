@@ -3,6 +3,7 @@ import { currentView, readAddress, startAddress } from "./address.js";
 import { basemap, findMap, moveCamera, setStyle } from "./basemap.js";
 import { sounding, startAlarm } from "./alarm.js";
 import { startCatalogue } from "./catalogue.js";
+import { mindingClaims, startClaims } from "./claim.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
 import { startFurtherCalls } from "./further.js";
@@ -12,6 +13,7 @@ import { lineAnswered, lineOffered, startLine } from "./line.js";
 import { connect, send, startWatching } from "./live.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
+import { startPresence } from "./presence.js";
 import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
@@ -80,6 +82,7 @@ async function start(config) {
   startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
   startStrip();
   startQueue();
+  startPresence();
   connect();
   startWatching();
   await findMap();
@@ -109,6 +112,7 @@ async function start(config) {
     startFurtherCalls();
     startLine();
     startAlarm();
+    startClaims();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
@@ -243,7 +247,8 @@ function pressed(event) {
   const button = event.target.closest("[data-press]");
   if (!button) return;
   const { to, ...press } = JSON.parse(button.dataset.press);
-  setProps(to, { data: { ...press, n: ++presses } });
+  const what = button.firstChild?.textContent ?? ""; // the label; its key, if any, comes after
+  mindingClaims(press, what, () => setProps(to, { data: { ...press, n: ++presses } }));
 }
 
 function toast({ kind, text }) {

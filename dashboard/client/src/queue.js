@@ -1,6 +1,8 @@
 // The queue of open incidents: rows by client-side transactions, cards drawn here, ages counting.
 import { alarmsOf, dueOf, undeliveredOf } from "./clocks.js";
+import { claimOf, untilOf } from "./claim.js";
 import { isMine, isOpen } from "./live.js";
+import { initials, lookersOf } from "./presence.js";
 import { on, select, serverNow, state } from "./state.js";
 import { count, countdown, duration, t } from "./words.js";
 
@@ -19,8 +21,9 @@ function rank(incident) {
 function row(incident) {
   const active = incident.assignments.filter((one) => !["released", "recalled", "refused"].includes(one.stage));
   const selected = state.selection?.kind === "incident" && state.selection.incident_id === incident.incident_id;
+  const lookers = lookersOf(incident.incident_id, claimOf(incident)?.by);
   return {
-    face: `${incident.version}:${selected}`,
+    face: `${incident.version}:${selected}:${lookers.shown.map((one) => one.name)}:${lookers.all}`,
     incident_id: incident.incident_id,
     order: rank(incident),
     grade: incident.grade,
@@ -37,6 +40,8 @@ function row(incident) {
     undelivered: undeliveredOf(incident),
     alarms: alarmsOf(incident),
     offered: incident.handover_to !== "",
+    lookers,
+    claim: incident.claim,
     selected,
   };
 }
@@ -101,7 +106,7 @@ export function step(by) {
 }
 
 export async function startQueue() {
-  for (const topic of ["incidents-replaced", "incident", "hello"]) on(topic, refresh);
+  for (const topic of ["incidents-replaced", "incident", "hello", "lookers"]) on(topic, refresh);
   on("selection", (selection) => {
     refresh();
     if (selection?.kind === "incident" && api) {
@@ -140,6 +145,8 @@ export function registerCard() {
         h("div", { className: "card-first" },
           h("strong", null, data.type),
           h("span", { className: "number" }, `#${data.number}`),
+          data.claim ? claimSign(h, data.claim) : null,
+          data.lookers.all ? lookersSign(h, data.lookers) : null,
           h("span", { className: "age", "data-since": data.receivedAt, title: t("since the call was received") }, duration(serverNow() - data.receivedAt)),
         ),
         h("div", { className: "card-middle" },
@@ -167,6 +174,20 @@ function dueSign(h, due) {
     h("span", { className: "due-late" }, due.late),
     h("b", { className: "due-left" }, countdown(left)),
   );
+}
+
+// Initials of who has claimed it, until the claim lapses.
+function claimSign(h, claim) {
+  const until = untilOf(claim);
+  const title = claim.by === state.scope?.name ? t("Claimed by you") : t("Claimed by {name}", { name: claim.by });
+  return h("span", { className: `initials claimed${claim.by === state.scope?.name ? " own" : ""}`, title, "data-until": until, hidden: serverNow() >= until }, initials(claim.by));
+}
+
+// Initials of who else has it open.
+function lookersSign(h, { shown, all }) {
+  const circles = shown.map((one) => h("span", { key: `${one.org_code} ${one.name}`, className: "initials" }, initials(one.name)));
+  const left = all - shown.length;
+  return h("span", { className: "lookers", title: t("Also open at {names}", { names: shown.map((one) => one.name).join(", ") }) }, circles, left ? `+${left}` : null);
 }
 
 function undeliveredSign(h, waiting) {
