@@ -194,7 +194,9 @@ def test_any_other_page_is_the_accounts_own(browser: Browser, referrer: str) -> 
 
 def test_a_referrer_never_opens_a_desk_outside_ones_scope(browser: Browser) -> None:
     layout = browser.layout(f"http://city.test/station/{EAST}", WEST)
-    assert stores(layout)["config"]["desk"] is None
+    config = stores(layout)["config"]
+    assert config["desk"] is None
+    assert config.pop("organisations")[EAST] == "东门派出所"  # the names of all are no secret; nothing else may speak of it
     assert "东门派出所" not in str(layout)
 
 
