@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from operations.handle import Handler
 from storage.memory_journal import MemoryJournal
 from tests.dispatch.driver import START, crew
 from tests.operations import access_world as world
+from tests.operations.handling import Hindered
 
 DESK = Actor("li", "operator", world.CITY)
 TARGETS = load_targets()
@@ -98,6 +100,22 @@ async def test_a_missed_acknowledgement_is_told_when_it_is_due_and_climbs_level_
             ("acknowledge", 1, world.COUNTY, 90),
             ("acknowledge", 2, world.CITY, 150),
         ]
+
+
+async def test_what_is_due_on_many_incidents_at_once_is_written_together() -> None:
+    journal = Hindered()
+    async with room(journal=journal) as node:
+        for number in range(20):
+            await node.pushed(f"U{number}")
+        before = len(journal.commits)
+        journal.may_write.clear()
+        watching = asyncio.create_task(node.at(30))
+        for _ in range(5):  # until every incident's miss waits for the disk
+            await asyncio.sleep(0)
+        journal.may_write.set()
+        await watching
+        assert len(node.misses()) == 20
+        assert len(journal.commits) - before <= 2  # the first alone, the others while it was written
 
 
 async def test_whoever_takes_the_alarm_on_stops_it_from_climbing() -> None:
