@@ -33,6 +33,7 @@ from settings import Settings
 from tests.access.asgi import started
 from tests.cities import CITY, COUNTY, EAST, WEST, build_test_city, degrees
 from tests.operations.access_world import NOW
+from tests.operations.photos import taken
 
 TEAM, SISTER = "330203010100", "330203030000"  # below WEST; beside it, without an area that could be near
 OTHER_COUNTY, FAR = "330205000000", "330205010000"
@@ -60,7 +61,8 @@ MEMBER = "badge-022117"
 FAR_TEXT, FAR_NUMBER = "burglary-in-the-other-county", "13700001111"
 CAMERA_URL = "rtsp://10.9.8.7/west-gate"
 CAMERA_PASSWORD = "camera-pass-55"
-EVIDENCE = b"\xff\xd8\xff\xe0evidence-of-the-west-gate\xff\xd9"
+EVIDENCE = "evidence-of-the-west-gate"
+PHOTO_AT = "2026-04-30 11:21:09"  # as its camera wrote it
 WEBHOOK_URL = "http://127.0.0.1:9/hook-of-the-west"
 
 
@@ -220,9 +222,10 @@ def assignment_id(world: AccessWorld, unit_id: str) -> str:
 
 async def _upload(world: AccessWorld) -> str:
     evidence = world.services.evidence
+    photo = taken(*degrees(900, 900), PHOTO_AT.replace("-", ":")) + EVIDENCE.encode()
     desk = Actor("west-desk", "operator", WEST)
-    begun = await evidence.begin(desk, world.known["incident"], "scene.jpg", "image/jpeg", len(EVIDENCE), None)
-    await evidence.append(begun.upload_id, 0, EVIDENCE)
+    begun = await evidence.begin(desk, world.known["incident"], "scene.jpg", "image/jpeg", len(photo), None)
+    await evidence.append(begun.upload_id, 0, photo)
     return begun.upload_id
 
 
