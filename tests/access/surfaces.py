@@ -12,7 +12,7 @@ from typing import Any
 
 from operations.permissions import Action as A
 from tests.access.expected import EVERYBODY, NOBODY, PUBLIC
-from tests.access.world import TEXT, metadata
+from tests.access.world import NUMBER, TEXT, metadata
 from tests.cities import WEST, degrees
 
 LON, LAT = degrees(500, 500)
@@ -98,6 +98,14 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "{path:path}", ""): Route(A.SEE_PICTURE, "/wall?screen=all", variant="/wall"),
     ("GET", "/", "station"): Route(A.SEE_PICTURE, f"/station/{WEST}", "desk of WEST", otherwise=403, variant="/station/{code}"),
     ("GET", "/admin", ""): Route(A.SEE_HEALTH, "/admin"),
+    ("GET", "/account", ""): Route(A.OWN_SESSIONS, "/account", "own account", otherwise=403),
+    ("GET", "/account", "other"): Route(A.MANAGE_ACCOUNTS, "/account?account=wall-west", "account", variant="another's"),
+    ("POST", "/account/sessions/end", ""): Route(
+        A.OWN_SESSIONS, "/account/sessions/end", "own account", frozenset({404}), 403, b"session_id=none"
+    ),
+    ("POST", "/account/sessions/end-all", ""): Route(
+        A.OWN_SESSIONS, "/account/sessions/end-all", "own account", frozenset({303}), 403, b"account="
+    ),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
     ("GET", "/assets", ""): Route(PUBLIC, "/assets/favicon.svg"),
@@ -116,6 +124,11 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/health", ""): api(PUBLIC, "/health"),
     ("GET", "/api/v1/ready", ""): api(A.SEE_HEALTH, "/ready"),
     ("GET", "/api/v1/me", ""): api(EVERYBODY, "/me"),
+    ("GET", "/api/v1/sessions", ""): api(A.OWN_SESSIONS, "/sessions", "own account", otherwise=403),
+    ("GET", "/api/v1/sessions", "other"): api(A.MANAGE_ACCOUNTS, "/sessions?account=wall-west", "account", variant="another's"),
+    ("DELETE", "/api/v1/sessions", ""): api(A.OWN_SESSIONS, "/sessions", "own account", otherwise=403),
+    # There is none of that name: who may end a session of its own hears that.
+    ("DELETE", "/api/v1/sessions/{session_id}", ""): api(A.OWN_SESSIONS, "/sessions/none", "own account", (404,), otherwise=403),
     ("GET", "/api/v1/organisations", ""): api(A.SEE_PLACES, "/organisations"),
     ("GET", "/api/v1/codes", ""): api(A.SEE_PLACES, "/codes"),
     ("GET", "/api/v1/metrics", ""): api(A.SEE_METRICS, "/metrics"),
@@ -198,6 +211,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "take_alarm": {},
     "call_back": {"text": "x"},
     "merge": {"into": ITSELF},
+    "tell_apart": {"other": ITSELF},
     "split": {"text": "x"},
     "escalate": {"text": "x"},
     "offer_handover": {"to_org_code": "330200000000"},
@@ -227,6 +241,7 @@ def _pending(command: str) -> dict[str, Any]:
 
 _GOOD = '"kind":"good"'
 _POINT = {"lon": LON, "lat": LAT, "address": "here"}
+_CALL = {"new-typed": 1, "new-type": "assault", "new-point": _POINT, "new-caller-number": NUMBER}
 # module.function → what is asked of it.
 CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
     "selection.on_select": (
@@ -273,6 +288,22 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             {"new-submit": 1, "new-type": "theft", "new-grade": 3, "new-text": "x", "new-key": "{who}-new"},
             _GOOD,
             "a new incident",
+        ),
+    ),
+    "further_calls.on_typed": (
+        Conversation(A.SEE_PICTURE, "command over the incident", _CALL, "{incident}", "a further call"),
+        Conversation(A.SEE_CALLER, "command over the incident", _CALL, "same caller", "the same number"),
+    ),
+    "command_line.on_typed": (
+        Conversation(A.SEE_PICTURE, "incident", {"line-typed": {"text": "open ", "selected": "{incident}"}}, '"insert":"1"', "an incident"),
+    ),
+    "command_line.on_sent": (
+        Conversation(
+            A.NOTE,
+            "incident's command",
+            {"line-sent": {"text": "note . x", "selected": "{incident}", "confirmed": None, "n": 1}},
+            _GOOD,
+            "a note",
         ),
     ),
     "locate.on_open": (Conversation(A.SEE_PICTURE, "incident", {"locate-asked": _pressed("locate")}, '"locate-title":', "an incident"),),

@@ -206,11 +206,13 @@ class _Walker:
         match route.about:
             case "":
                 return True
+            case "own account":
+                return who.kind == "session"
             case "own upload":
                 return (who.name, "upload") in self._own
             case "webhook" if "own_webhook" in route.url and (who.name, "webhook") in self._own:
                 return True
-            case "place in WEST" | "unit's organisation" | "desk of WEST" | "webhook":
+            case "place in WEST" | "unit's organisation" | "desk of WEST" | "webhook" | "account":
                 return ex.reaches(who)
         return ex.SEEN[route.about](who)
 
@@ -260,7 +262,7 @@ class _Walker:
         payload = self._payload(who, output, spec, one)
         headers = [*who.headers, ("content-type", "application/json")]
         answer = await ask(self._world.edge, "POST", "/_dash-update-component", headers, json.dumps(payload).encode())
-        served = answer.status == 200 and one.served in answer.body.decode()
+        served = answer.status == 200 and s.filled(one.served, self._names(who)) in answer.body.decode()
         outcome = "served" if served else str(answer.status) if answer.status >= 400 else "refused"
         first = output.strip(".").split(".", 1)[0]
         surface = f"{name} ({first}): {one.words}" if name.startswith("place.") else f"{name}: {one.words}"
@@ -277,6 +279,8 @@ class _Walker:
         if one.about == "incident's command":
             status = ex.command_status(who, one.takes, names_unit=False)
             return "served" if status == 409 else "refused"
+        if one.about == "command over the incident":
+            return "served" if ex.sees_incident(who) and ex.reaches(who) else "refused"
         return "served" if one.about == "" or ex.SEEN[one.about](who) else "refused"
 
     def _payload(self, who: Who, output: str, spec: dict[str, Any], one: s.Conversation) -> dict[str, Any]:
