@@ -50,6 +50,9 @@ UNIT = {
 }
 WEBHOOK = {"url": "http://127.0.0.1:9/", "events": ["incident_closed"]}
 ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
+SHIFT = {"name": "x", "starts_at": "2026-06-01T00:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}
+SIGNATURE = {"side": "outgoing", "name": "x", "revision": 1}
+MUSTER = {"org_code": WEST, "text": "x", "until": "2026-05-01T12:00:00Z"}
 NEW_UPLOAD = (*TUS, ("upload-length", "20"))
 
 
@@ -106,6 +109,11 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/account/sessions/end-all", ""): Route(
         A.OWN_SESSIONS, "/account/sessions/end-all", "own account", frozenset({303}), 403, b"account="
     ),
+    ("POST", "/login/code", ""): Route(PUBLIC, "/login/code", good=frozenset({401})),  # without a ticket nobody comes in
+    ("POST", "/account/second-factor", ""): Route(A.OWN_SESSIONS, "/account/second-factor", "own account", frozenset({303}), 403),
+    ("POST", "/account/second-factor/confirm", ""): Route(
+        A.OWN_SESSIONS, "/account/second-factor/confirm", "own account", frozenset({422}), 403, b"code=000000"
+    ),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
     ("GET", "/assets", ""): Route(PUBLIC, "/assets/favicon.svg"),
@@ -155,6 +163,32 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("PUT", "/api/v1/units/{unit_id}/status", "other"): api(
         A.SET_UNIT_STATUS, "/units/{idle}/status", "unit's status", body={"status": "available"}, variant="another"
     ),
+    ("POST", "/api/v1/units/{unit_id}/commands", ""): api(
+        A.SIGN_ON, "/units/{own_unit}/commands", "own unit's status", (200, 422), {"command": "sign_on"}, variant="own"
+    ),
+    ("POST", "/api/v1/units/{unit_id}/commands", "other"): api(
+        A.SIGN_ON, "/units/{idle}/commands", "unit's status", (200, 422), {"command": "sign_on"}, variant="another"
+    ),
+    # Duty. Names of people: for the desks of the scope, never for a wall.
+    ("GET", "/api/v1/shifts", ""): api(A.SEE_PICTURE, f"/shifts?org={WEST}", "duty at WEST", otherwise=403),
+    ("GET", "/api/v1/rosters", ""): api(A.SEE_PICTURE, f"/rosters?org={WEST}", "duty at WEST", otherwise=403),
+    ("GET", "/api/v1/musters", ""): api(A.SEE_PICTURE, f"/musters?org={WEST}", "duty at WEST", otherwise=403),
+    ("PUT", "/api/v1/shifts/{org_code}/{shift_id}", ""): api(
+        A.PLAN_SHIFT, f"/shifts/{WEST}/{{who}}", "desk of WEST", body=SHIFT, otherwise=403
+    ),
+    # Who may sign and not plan finds no shift of that name.
+    ("POST", "/api/v1/shifts/{org_code}/{shift_id}/signatures", ""): api(
+        A.SIGN_SHIFT_HANDOVER, f"/shifts/{WEST}/{{who}}/signatures", "desk of WEST", (200, 404, 422), SIGNATURE, otherwise=403
+    ),
+    ("DELETE", "/api/v1/shifts/{org_code}/{shift_id}", ""): api(
+        A.CANCEL_SHIFT, f"/shifts/{WEST}/{{who}}", "desk of WEST", (204,), otherwise=403
+    ),
+    ("POST", "/api/v1/musters", ""): api(A.MUSTER_RESERVES, "/musters", "desk of WEST", (201, 422), MUSTER, otherwise=403),
+    # There is none of that name: who may speak for the crew, or end one, hears that.
+    ("POST", "/api/v1/musters/{muster_id}/answers", ""): api(
+        A.ANSWER_MUSTER, "/musters/none/answers", "unit's status", (404,), {"unit_id": "{idle}", "coming": True}
+    ),
+    ("POST", "/api/v1/musters/{muster_id}/end", ""): api(A.END_MUSTER, "/musters/none/end", "", (404,), {}),
     ("GET", "/api/v1/elements", ""): api(A.SEE_ELEMENTS, "/elements"),
     ("GET", "/api/v1/elements/{element}", ""): api(A.SEE_ELEMENTS, "/elements/street_camera"),
     ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),

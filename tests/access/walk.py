@@ -14,8 +14,10 @@ from typing import Any, get_args
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.routing import Mount, Route, WebSocketRoute
 
+from dashboard.edge import ENROLMENT_PATHS
 from dashboard.live import Request as LiveMessage
 from dashboard.terminal_socket import AnyMessage
+from operations.authority import ENROLLING
 from operations.permissions import Action, Role
 from operations.reports import AnyReport
 from tests.access import expected as ex
@@ -160,6 +162,8 @@ class _Walker:
                 continue  # the same everywhere
             if path == "/logout" and who.kind != "nobody":
                 continue  # it would end what is walked with
+            if path in ENROLMENT_PATHS and who.kind == ENROLLING:
+                continue  # what is open to it; tests/dashboard tells what it finds there
             await self._route(who, method, path, route)
 
     async def _route(self, who: Who, method: str, path: str, route: s.Route) -> None:
@@ -188,10 +192,12 @@ class _Walker:
 
     def _statuses(self, who: Who, route: s.Route) -> frozenset[int]:
         """What may come back."""
-        if route.takes == ex.PUBLIC or (who.is_known and route.takes == ex.EVERYBODY):
+        if route.takes == ex.PUBLIC or (who.is_known and who.kind != ENROLLING and route.takes == ex.EVERYBODY):
             return route.good
         if not who.is_known:
             return frozenset({401})
+        if who.kind == ENROLLING:
+            return frozenset({403})
         if not ex.grants(who, route.takes):
             return frozenset({404 if route.about == "own upload" else 403})
         if route.about == "new upload":
@@ -206,6 +212,8 @@ class _Walker:
         match route.about:
             case "":
                 return True
+            case "duty at WEST":
+                return ex.sees_duty(who)
             case "own account":
                 return who.kind == "session"
             case "own upload":
