@@ -246,6 +246,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "call_back": {"text": "x"},
     "merge": {"into": ITSELF},
     "tell_apart": {"other": ITSELF},
+    "claim": {},
+    "release_claim": {},
     "split": {"text": "x"},
     "escalate": {"text": "x"},
     "offer_handover": {"to_org_code": "330200000000"},
@@ -394,6 +396,7 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
         A.SEE_PICTURE,
         {
             "ping": Said(A.SEE_PICTURE, "", {"t": 1.0}),
+            "look": Said(A.LOOK, "", {"incident_id": "{incident}"}),
             "show": Said(A.PUSH_VIEW, "", {"screen": "map", "view": {"zoom": 12}}),
             "resync": Said(A.SEE_PICTURE, ""),
         },

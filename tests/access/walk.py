@@ -333,12 +333,16 @@ class _Walker:
     async def _talk_live(self, talk: Talk, who: Who, kinds: dict[str, s.Said]) -> dict[str, str]:
         if not await talk.until(lambda: _count(talk, "hello") == 1):
             return {}
-        await talk.say(self._message(who, "show", kinds["show"]))
-        await talk.say(self._message(who, "ping", kinds["ping"]))
-        await talk.until(lambda: _count(talk, "pong") == 1)
+        outcomes = {"ping": "served", "resync": "served"}
+        for number, kind in enumerate(("show", "look"), 1):
+            errors = _count(talk, "error")
+            await talk.say(self._message(who, kind, kinds[kind]))
+            await talk.say(self._message(who, "ping", kinds["ping"]))  # answered after it, whatever came of it
+            await talk.until(lambda number=number: _count(talk, "pong") == number)  # type: ignore[misc]
+            outcomes[kind] = "refused" if _count(talk, "error") > errors else "served"
         await talk.say(self._message(who, "resync", kinds["resync"]))
         await talk.until(lambda: _count(talk, "hello") == 2)
-        return {"ping": "served", "resync": "served", "show": "refused" if _count(talk, "error") else "served"}
+        return outcomes
 
     async def _talk_feeds(self, talk: Talk, who: Who, kinds: dict[str, s.Said]) -> dict[str, str]:
         outcomes = {}
