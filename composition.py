@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 import uvicorn
@@ -247,7 +248,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         accounts=accounts,
         enrolment=Enrolment(account_store, accounts, audit, clock),
         sessions=Sessions(accounts, authority, audit, clock),
-        evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes),
+        evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone)),
         health=health,
         screens=Screens(authority, clock),
         webhooks=webhooks,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 # Below these each route asks a question of its own, or hands out a file that tells nothing. Everything else is a page's.
-ASKED_THERE = ("/api", "/uploads", "/feeds", "/live", "/metrics", "/admin", "/terminal", "/assets", "/login", "/logout")
+ASKED_THERE = ("/api", "/uploads", "/feeds", "/live", "/metrics", "/admin", "/account", "/terminal", "/assets", "/login", "/logout")
 STATIC = ("/_dash-component-suites", "/_favicon.ico", "/favicon.ico")
 # Dash opens a socket for callbacks whether or not there is one that would use it. There is none, so nobody comes in.
 CALLBACK_SOCKET = "/_dash-ws-callback"

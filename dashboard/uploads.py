@@ -161,11 +161,13 @@ class Uploads:
         if not manifest.sha256:
             raise NotFound("upload-incomplete", f"Upload {upload_id} is not complete yet; ask again later.")
         await services.personal.upload(actor, upload_id)
+        # What is not what it says is nothing but bytes: no browser may make a picture or a page of it.
+        is_shown = manifest.media_type.startswith(_SHOWN) and not manifest.mismatched
         return FileResponse(
             self._evidence.path(manifest),
-            media_type=manifest.media_type,
+            media_type="application/octet-stream" if manifest.mismatched else manifest.media_type,
             filename=manifest.filename,
-            content_disposition_type="inline" if manifest.media_type.startswith(_SHOWN) else "attachment",
+            content_disposition_type="inline" if is_shown else "attachment",
             headers={"Cache-Control": "private, max-age=3600", "ETag": f'"{manifest.sha256}"', "Content-Security-Policy": "sandbox"},
         )
 

@@ -293,6 +293,7 @@ class AddUpload(IncidentCommand, kw_only=True, frozen=True, tag="add_upload"):
     sha256: str
     unit_id: str | None = None
     taken_at: datetime | None = None
+    mismatched: bool = False
 
 
 class RegisterUnit(Command, kw_only=True, frozen=True, tag="register_unit"):

@@ -294,7 +294,7 @@ class NoteAdded(IncidentEvent, frozen=True, tag="note_added"):
 
 
 class UploadAdded(IncidentEvent, frozen=True, tag="upload_added"):
-    """A photo, video or file is completely stored; `sha256` is of its bytes."""
+    """A photo, video or file is completely stored; `sha256` is of its bytes. `mismatched`: it is not what it was announced as."""
 
     upload_id: str
     filename: str
@@ -303,6 +303,7 @@ class UploadAdded(IncidentEvent, frozen=True, tag="upload_added"):
     sha256: str
     unit_id: str | None = None
     taken_at: datetime | None = None
+    mismatched: bool = False
 
 
 class UnitRegistered(UnitEvent, frozen=True, tag="unit_registered"):

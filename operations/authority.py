@@ -146,6 +146,10 @@ class Authority:
         """Of a unit that may be seen: also its members, trackers and radio group. Own scope, and the crew itself."""
         return self.can(actor, Action.SEE_PICTURE) and (unit.unit_id == actor.unit_id or self.in_scope(actor, unit.org_code))
 
+    def may_see_duty(self, actor: Actor, org_code: str) -> bool:
+        """Shifts, rosters and musters of an organisation: names of people, so own scope only and never a wall."""
+        return actor.kind != WALL and org_code in self.visible_orgs(actor)
+
     def speaks_for(self, actor: Actor, unit: Unit, picture: OperatingPicture) -> bool:
         """Whether a terminal's link is the unit's: its own, or that of a gateway whose scope it is in and which may know of it."""
         if actor.unit_id is not None:
@@ -178,9 +182,9 @@ class Authority:
         body = recorded.body
         if isinstance(body, ElementWritten):
             return self.can(actor, Action.SEE_ELEMENTS)
-        if isinstance(body, OrganisationEvent):  # names of people on duty
-            return actor.kind != WALL and body.org_code in self.visible_orgs(actor)
         unit_id = getattr(body, "unit_id", None)
+        if isinstance(body, OrganisationEvent):
+            return self.may_see_duty(actor, body.org_code) and not (unit_id is not None and self.hides_unit(actor, unit_id, picture))
         if isinstance(body, UnitEvent):
             unit = picture.units.get(body.unit_id)
             return unit is not None and self.may_see_unit(actor, unit, picture)

@@ -42,6 +42,10 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
         body.pop(name, None)
     if "promises" in body:
         body["promises"] = {u: p for u, p in body["promises"].items() if not authority.hides_unit(actor, u, picture)}
+    if "crews" in body:
+        body["crews"] = [row for row in body["crews"] if not authority.hides_unit(actor, row["unit_id"], picture)]
+    if "unit_ids" in body:
+        body["unit_ids"] = [unit_id for unit_id in body["unit_ids"] if not authority.hides_unit(actor, unit_id, picture)]
     if "members" in body and not authority.in_scope(actor, body["org_code"]):
         body |= {"members": [], "trackers": [], "radio_group": ""}
     if isinstance(recorded.body, Arrived):

@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+import msgspec
 import structlog
 
 from dispatch.clock import Clock
 from dispatch.commands import AddUpload
 from dispatch.errors import DispatchError, NotFound, RuleViolation
 from dispatch.model import Actor
+from operations.photo_facts import read_photo_facts
 from storage.evidence import EvidenceFiles, Manifest
 
 if TYPE_CHECKING:
@@ -58,7 +60,10 @@ MEDIA_TYPES = tuple(_SIGNATURES)
 class Evidence:
     """Uploads of one node."""
 
-    def __init__(self, files: EvidenceFiles, handler: Handler, clock: Clock, max_bytes: int) -> None:
+    def __init__(self, files: EvidenceFiles, handler: Handler, clock: Clock, max_bytes: int, zone: tzinfo = UTC) -> None:
+        """`zone`: that of cameras which write their local time without one."""
+        self._zone = zone
+        self.mismatched = 0  # files kept apart since the start, because they are not what they were announced as
         self._files = files
         self._handler = handler
         self._clock = clock
@@ -114,13 +119,17 @@ class Evidence:
         """Store the next bytes, on disk before it returns; the new offset. The last byte completes the upload.
 
         Raises NotFound, EvidenceError when the upload does not stand at `offset` or would become too long, RuleViolation
-        when it is complete and not what it was announced as (it is thrown away then).
+        when it is complete and not what it was announced as (it is kept apart then, and on record).
         """
         async with self._alone(upload_id):
             manifest, _ = await self._find(upload_id)
             reached = await asyncio.to_thread(self._files.append, manifest, offset, data)
             if reached == manifest.size_bytes:
                 await self._make_good(manifest)
+                manifest, _ = await self._find(upload_id)
+        if manifest.mismatched:
+            detail = f"{manifest.filename} is announced as {manifest.media_type} but does not begin like one; it is kept apart as a file."
+            raise RuleViolation("media-mismatch", detail)
         return reached
 
     async def settle(self, upload_id: str) -> None:
@@ -128,6 +137,12 @@ class Evidence:
         async with self._alone(upload_id):
             manifest, _ = await self._find(upload_id)
             await self._make_good(manifest)
+
+    async def records(self, upload_ids: Iterable[str]) -> dict[str, Manifest]:
+        """What is kept of these uploads, by id; those that are not on this node are left out."""
+        wanted = list(upload_ids)
+        found = await asyncio.to_thread(lambda: [self._files.find(upload_id) for upload_id in wanted])
+        return {manifest.upload_id: manifest for manifest in found if manifest is not None}
 
     async def discard(self, upload_id: str) -> None:
         """Forget an incomplete upload. Raises NotFound, and EvidenceError for a complete one."""
@@ -164,9 +179,15 @@ class Evidence:
 
     async def _complete(self, manifest: Manifest) -> None:
         head = await asyncio.to_thread(self._files.head, manifest, _SNIFF_BYTES)
-        if not _SIGNATURES[manifest.media_type](head):
-            await asyncio.to_thread(self._files.discard, manifest)
-            raise RuleViolation("media-mismatch", f"{manifest.filename} is announced as {manifest.media_type} but does not begin like one.")
+        if _SIGNATURES[manifest.media_type](head):
+            path = self._files.path(manifest)
+            photo = await asyncio.to_thread(read_photo_facts, path, manifest.media_type, self._zone)
+            manifest = msgspec.structs.replace(manifest, photo_lon=photo.lon, photo_lat=photo.lat, photo_at=photo.taken_at)
+        else:
+            # What an officer took is not thrown away over a wrong name; docs/decisions/0060-what-is-not-what-it-says.md.
+            self.mismatched += 1
+            manifest = msgspec.structs.replace(manifest, mismatched=True)
+            log.warning("upload_mismatched", upload_id=manifest.upload_id, incident_id=manifest.incident_id, announced=manifest.media_type)
         await self._announce(await asyncio.to_thread(self._files.keep, manifest))
 
     async def _announce(self, manifest: Manifest) -> None:
@@ -180,6 +201,7 @@ class Evidence:
             sha256=manifest.sha256,
             unit_id=manifest.unit_id,
             taken_at=manifest.taken_at,
+            mismatched=manifest.mismatched,
             channel="desk" if manifest.unit_id is None else "terminal",
         )
         await self._handler.handle(command, actor, key=f"upload-{manifest.upload_id}")

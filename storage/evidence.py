@@ -42,6 +42,11 @@ class Manifest(msgspec.Struct, frozen=True):
     taken_at: datetime | None = None
     sha256: str = ""
     announced: bool = False  # the journal has its `upload_added`
+    mismatched: bool = False  # it does not begin like what it was announced as: kept apart, never shown as a picture
+    # What the camera wrote into a photo; None where it wrote nothing.
+    photo_lon: float | None = None  # WGS-84
+    photo_lat: float | None = None
+    photo_at: datetime | None = None
 
 
 class EvidenceFiles:

@@ -27,6 +27,8 @@ class SystemCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         yield from self._picture()
         yield from self._feeds()
+        mismatched = self._services.evidence.mismatched
+        yield CounterMetricFamily("liandong_uploads_mismatched", "Files kept apart: not what they were announced as", mismatched)
 
     def _picture(self) -> Iterable[Metric]:
         picture = self._services.handler.picture

@@ -11,7 +11,7 @@ from dashboard.api.describe import answers
 from dashboard.api.shapes import MAX_ID, MAX_NAME, Body, Id, IdempotencyKey, Instant, Name, answer, answer_in_thread, known_org
 from dashboard.edge import actor_of
 from dispatch.commands import CancelShift, PlanShift, SignShiftHandover
-from dispatch.errors import NotFound
+from dispatch.errors import NotFound, NotPermitted
 from dispatch.model import Actor, Unit
 from dispatch.picture import OperatingPicture
 from dispatch.rules.duty import MAX_CREWS, find_shift
@@ -78,6 +78,8 @@ def seen_org(services: Services, actor: Actor, org: str | None) -> str:
     """The organisation asked for, the caller's own without one: names of people on duty are for their own scope only."""
     org_code = known_org(services, "org", org) if org else actor.org_code
     services.authority.authorise(actor, Action.SEE_PICTURE, org_code=org_code)
+    if not services.authority.may_see_duty(actor, org_code):
+        raise NotPermitted("role-not-permitted", "Who is on duty is not shown on a wall; ask at a desk.")
     return org_code
 
 

@@ -14,12 +14,15 @@ from dashboard.layouts.facts import Facts
 from dashboard.layouts.further_calls import may_be_the_same
 from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.parts import empty
+from dashboard.layouts.photo import beside_photo
 from dashboard.layouts.responsibility import belongs_elsewhere
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
 from dashboard.layouts.unit import unit_card
 from dispatch.errors import Unavailable
+from dispatch.events import Recorded, UploadAdded
 from dispatch.model import Actor, Incident
+from operations.authority import Action
 
 if TYPE_CHECKING:
     from geodata.responsibility import Answer
@@ -94,7 +97,7 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
         actions(incident, facts),
         assignments(incident, facts),
     ]
-    below = [uploads(recorded, facts), timeline(recorded, facts)]
+    below = [uploads(recorded, facts, await _beside_photos(services, incident, recorded, facts)), timeline(recorded, facts)]
     return above, below, {"incident": incident_id, "version": incident.version}
 
 
@@ -104,6 +107,14 @@ async def _may_be_the_same(services: Services, actor: Actor, incident: Incident,
     except Unavailable as refused:
         return [empty(facts.words.refusal(refused))]
     return may_be_the_same(incident, found, facts)
+
+
+async def _beside_photos(services: Services, incident: Incident, recorded: list[Recorded], facts: Facts) -> dict[str, list[Any]]:
+    """What the cameras say, by upload; nothing to who may not see evidence."""
+    if not facts.may(Action.SEE_EVIDENCE):
+        return {}
+    kept = await services.evidence.records(one.body.upload_id for one in recorded if isinstance(one.body, UploadAdded))
+    return {upload_id: beside_photo(manifest, incident, facts) for upload_id, manifest in kept.items()}
 
 
 def responsible_for(services: Services, incident: Incident) -> Answer | None:

@@ -44,7 +44,10 @@ def _of_the_report(body: e.AnyEvent, facts: Facts) -> str | None:
         case e.NoteAdded():
             return _with(words("Note"), body.text)
         case e.UploadAdded():
-            return words("Upload {name}, {size}", name=body.filename, size=size_text(body.size_bytes))
+            what = {"name": body.filename, "size": size_text(body.size_bytes)}
+            if body.mismatched:
+                return words("Upload {name}, {size}, kept apart: not what it was announced as", **what)
+            return words("Upload {name}, {size}", **what)
     return None
 
 

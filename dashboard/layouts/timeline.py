@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dash import html
@@ -42,8 +43,11 @@ def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts) -> html.Li:
     return html.Li(told, className=f"event-{one.body.__class__.__struct_config__.tag}")
 
 
-def uploads(recorded: list[e.Recorded], facts: Facts) -> Any:
-    """Photos are shown, videos can be played, other files fetched; who may not see evidence learns how many there are."""
+def uploads(recorded: list[e.Recorded], facts: Facts, beside: Mapping[str, list[Any]]) -> Any:
+    """Photos are shown, videos can be played, other files fetched; who may not see evidence learns how many there are.
+
+    `beside`: what else is known of one, by its id.
+    """
     words = facts.words
     found = [one.body for one in recorded if isinstance(one.body, e.UploadAdded)]
     if not found:
@@ -51,15 +55,22 @@ def uploads(recorded: list[e.Recorded], facts: Facts) -> Any:
     if not facts.may("see_evidence"):
         withheld = empty(words("Photos, videos and files are not shown to your role."))
         return section(words("Uploads"), withheld, note=str(len(found)), name="uploads")
-    return section(words("Uploads"), html.Div([_upload(body) for body in found], className="gallery"), note=str(len(found)), name="uploads")
+    figures = [_upload(body, facts, beside.get(body.upload_id, [])) for body in found]
+    return section(words("Uploads"), html.Div(figures, className="gallery"), note=str(len(found)), name="uploads")
 
 
-def _upload(body: e.UploadAdded) -> html.Figure:
+def _upload(body: e.UploadAdded, facts: Facts, beside: list[Any]) -> html.Figure:
     address = f"/uploads/{body.upload_id}"
-    if body.media_type.startswith("image/"):
-        shown: Any = html.A(html.Img(src=address, alt=body.filename), href=address, target="_blank")
+    said = [html.Figcaption(f"{body.filename} · {size_text(body.size_bytes)} · SHA-256 {body.sha256[:12]}…"), *beside]
+    if body.mismatched:
+        shown: Any = html.A(body.filename, href=address, download=body.filename)
+        said.append(
+            html.P(facts.words("Kept apart: it is not what it was announced as ({type}).", type=body.media_type), className="notice")
+        )
+    elif body.media_type.startswith("image/"):
+        shown = html.A(html.Img(src=address, alt=body.filename), href=address, target="_blank")
     elif body.media_type.startswith("video/"):
         shown = html.Video(src=address, controls=True, preload="metadata")
     else:
         shown = html.A(body.filename, href=address, target="_blank")
-    return html.Figure([shown, html.Figcaption(f"{body.filename} · {size_text(body.size_bytes)} · SHA-256 {body.sha256[:12]}…")])
+    return html.Figure([shown, *said])

@@ -357,5 +357,6 @@ def add_upload(case: Case[AddUpload]) -> Events:
             sha256=command.sha256,
             unit_id=command.unit_id,
             taken_at=None if command.taken_at is None else command.taken_at.astimezone(UTC),
+            mismatched=command.mismatched,
         ),
     )

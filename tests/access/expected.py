@@ -15,8 +15,8 @@ NOBODY = "nobody at all"
 
 
 def grants(who: Who, action: str) -> bool:
-    """What the table says; a wall was made a viewer when it was logged in."""
-    return who.is_known and Action(action) in GRANTS[Role(who.role)]
+    """What the table says. A wall was made a viewer when it was logged in; who lacks its second factor has no role at all."""
+    return who.role in tuple(Role) and Action(action) in GRANTS[Role(who.role)]
 
 
 def reaches(who: Who) -> bool:
@@ -54,6 +54,11 @@ def sees_unit(who: Who) -> bool:
 def sees_plain(who: Who) -> bool:
     """The one in plain clothes: its own organisation and the city; never a wall; no other crew."""
     return grants(who, Action.SEE_PICTURE) and who.place in ("own", "city") and not is_wall(who) and who.unit_id is None
+
+
+def sees_duty(who: Who) -> bool:
+    """Shifts and musters: names of people."""
+    return grants(who, Action.SEE_PICTURE) and reaches(who) and not is_wall(who)
 
 
 def sees_webhook(who: Who) -> bool:
@@ -114,9 +119,12 @@ SECRETS: dict[str, tuple[str, Callable[[Who], bool]]] = {
     "a crew's members": (w.MEMBER, knows_crew),
     "a crew's trackers": ("tracker-west", knows_crew),
     "a crew's radio group": ("radio-west", knows_crew),
+    "whom a muster calls in": (w.MUSTER, sees_duty),
+    "who leads a shift": (w.LEADER, sees_duty),
     "another county's text": (w.FAR_TEXT, sees_far),
     "another county's caller": (w.FAR_NUMBER, knows_far_caller),
-    "the bytes of a photo": (w.EVIDENCE[4:-2].decode(), knows_evidence),
+    "the bytes of a photo": (w.EVIDENCE, knows_evidence),
+    "what its camera wrote": (w.PHOTO_AT, knows_evidence),
     "a webhook's address": (w.WEBHOOK_URL, sees_webhook),
     "a camera's address": (w.CAMERA_URL[7:], nobody),
     "a camera's password": (w.CAMERA_PASSWORD, nobody),

@@ -12,7 +12,7 @@ from typing import Any
 
 from operations.permissions import Action as A
 from tests.access.expected import EVERYBODY, NOBODY, PUBLIC
-from tests.access.world import TEXT, metadata
+from tests.access.world import NUMBER, TEXT, metadata
 from tests.cities import WEST, degrees
 
 LON, LAT = degrees(500, 500)
@@ -50,6 +50,9 @@ UNIT = {
 }
 WEBHOOK = {"url": "http://127.0.0.1:9/", "events": ["incident_closed"]}
 ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
+SHIFT = {"name": "x", "starts_at": "2026-06-01T00:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}
+SIGNATURE = {"side": "outgoing", "name": "x", "revision": 1}
+MUSTER = {"org_code": WEST, "text": "x", "until": "2026-05-01T12:00:00Z"}
 NEW_UPLOAD = (*TUS, ("upload-length", "20"))
 
 
@@ -98,6 +101,19 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "{path:path}", ""): Route(A.SEE_PICTURE, "/wall?screen=all", variant="/wall"),
     ("GET", "/", "station"): Route(A.SEE_PICTURE, f"/station/{WEST}", "desk of WEST", otherwise=403, variant="/station/{code}"),
     ("GET", "/admin", ""): Route(A.SEE_HEALTH, "/admin"),
+    ("GET", "/account", ""): Route(A.OWN_SESSIONS, "/account", "own account", otherwise=403),
+    ("GET", "/account", "other"): Route(A.MANAGE_ACCOUNTS, "/account?account=wall-west", "account", variant="another's"),
+    ("POST", "/account/sessions/end", ""): Route(
+        A.OWN_SESSIONS, "/account/sessions/end", "own account", frozenset({404}), 403, b"session_id=none"
+    ),
+    ("POST", "/account/sessions/end-all", ""): Route(
+        A.OWN_SESSIONS, "/account/sessions/end-all", "own account", frozenset({303}), 403, b"account="
+    ),
+    ("POST", "/login/code", ""): Route(PUBLIC, "/login/code", good=frozenset({401})),  # without a ticket nobody comes in
+    ("POST", "/account/second-factor", ""): Route(A.OWN_SESSIONS, "/account/second-factor", "own account", frozenset({303}), 403),
+    ("POST", "/account/second-factor/confirm", ""): Route(
+        A.OWN_SESSIONS, "/account/second-factor/confirm", "own account", frozenset({422}), 403, b"code=000000"
+    ),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
     ("GET", "/assets", ""): Route(PUBLIC, "/assets/favicon.svg"),
@@ -116,6 +132,11 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/health", ""): api(PUBLIC, "/health"),
     ("GET", "/api/v1/ready", ""): api(A.SEE_HEALTH, "/ready"),
     ("GET", "/api/v1/me", ""): api(EVERYBODY, "/me"),
+    ("GET", "/api/v1/sessions", ""): api(A.OWN_SESSIONS, "/sessions", "own account", otherwise=403),
+    ("GET", "/api/v1/sessions", "other"): api(A.MANAGE_ACCOUNTS, "/sessions?account=wall-west", "account", variant="another's"),
+    ("DELETE", "/api/v1/sessions", ""): api(A.OWN_SESSIONS, "/sessions", "own account", otherwise=403),
+    # There is none of that name: who may end a session of its own hears that.
+    ("DELETE", "/api/v1/sessions/{session_id}", ""): api(A.OWN_SESSIONS, "/sessions/none", "own account", (404,), otherwise=403),
     ("GET", "/api/v1/organisations", ""): api(A.SEE_PLACES, "/organisations"),
     ("GET", "/api/v1/codes", ""): api(A.SEE_PLACES, "/codes"),
     ("GET", "/api/v1/metrics", ""): api(A.SEE_METRICS, "/metrics"),
@@ -142,6 +163,32 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("PUT", "/api/v1/units/{unit_id}/status", "other"): api(
         A.SET_UNIT_STATUS, "/units/{idle}/status", "unit's status", body={"status": "available"}, variant="another"
     ),
+    ("POST", "/api/v1/units/{unit_id}/commands", ""): api(
+        A.SIGN_ON, "/units/{own_unit}/commands", "own unit's status", (200, 422), {"command": "sign_on"}, variant="own"
+    ),
+    ("POST", "/api/v1/units/{unit_id}/commands", "other"): api(
+        A.SIGN_ON, "/units/{idle}/commands", "unit's status", (200, 422), {"command": "sign_on"}, variant="another"
+    ),
+    # Duty. Names of people: for the desks of the scope, never for a wall.
+    ("GET", "/api/v1/shifts", ""): api(A.SEE_PICTURE, f"/shifts?org={WEST}", "duty at WEST", otherwise=403),
+    ("GET", "/api/v1/rosters", ""): api(A.SEE_PICTURE, f"/rosters?org={WEST}", "duty at WEST", otherwise=403),
+    ("GET", "/api/v1/musters", ""): api(A.SEE_PICTURE, f"/musters?org={WEST}", "duty at WEST", otherwise=403),
+    ("PUT", "/api/v1/shifts/{org_code}/{shift_id}", ""): api(
+        A.PLAN_SHIFT, f"/shifts/{WEST}/{{who}}", "desk of WEST", body=SHIFT, otherwise=403
+    ),
+    # Who may sign and not plan finds no shift of that name.
+    ("POST", "/api/v1/shifts/{org_code}/{shift_id}/signatures", ""): api(
+        A.SIGN_SHIFT_HANDOVER, f"/shifts/{WEST}/{{who}}/signatures", "desk of WEST", (200, 404, 422), SIGNATURE, otherwise=403
+    ),
+    ("DELETE", "/api/v1/shifts/{org_code}/{shift_id}", ""): api(
+        A.CANCEL_SHIFT, f"/shifts/{WEST}/{{who}}", "desk of WEST", (204,), otherwise=403
+    ),
+    ("POST", "/api/v1/musters", ""): api(A.MUSTER_RESERVES, "/musters", "desk of WEST", (201, 422), MUSTER, otherwise=403),
+    # There is none of that name: who may speak for the crew, or end one, hears that.
+    ("POST", "/api/v1/musters/{muster_id}/answers", ""): api(
+        A.ANSWER_MUSTER, "/musters/none/answers", "unit's status", (404,), {"unit_id": "{idle}", "coming": True}
+    ),
+    ("POST", "/api/v1/musters/{muster_id}/end", ""): api(A.END_MUSTER, "/musters/none/end", "", (404,), {}),
     ("GET", "/api/v1/elements", ""): api(A.SEE_ELEMENTS, "/elements"),
     ("GET", "/api/v1/elements/{element}", ""): api(A.SEE_ELEMENTS, "/elements/street_camera"),
     ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),
@@ -198,6 +245,9 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "take_alarm": {},
     "call_back": {"text": "x"},
     "merge": {"into": ITSELF},
+    "tell_apart": {"other": ITSELF},
+    "claim": {},
+    "release_claim": {},
     "split": {"text": "x"},
     "escalate": {"text": "x"},
     "offer_handover": {"to_org_code": "330200000000"},
@@ -227,6 +277,7 @@ def _pending(command: str) -> dict[str, Any]:
 
 _GOOD = '"kind":"good"'
 _POINT = {"lon": LON, "lat": LAT, "address": "here"}
+_CALL = {"new-typed": 1, "new-type": "assault", "new-point": _POINT, "new-caller-number": NUMBER}
 # module.function → what is asked of it.
 CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
     "selection.on_select": (
@@ -273,6 +324,22 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             {"new-submit": 1, "new-type": "theft", "new-grade": 3, "new-text": "x", "new-key": "{who}-new"},
             _GOOD,
             "a new incident",
+        ),
+    ),
+    "further_calls.on_typed": (
+        Conversation(A.SEE_PICTURE, "command over the incident", _CALL, "{incident}", "a further call"),
+        Conversation(A.SEE_CALLER, "command over the incident", _CALL, "same caller", "the same number"),
+    ),
+    "command_line.on_typed": (
+        Conversation(A.SEE_PICTURE, "incident", {"line-typed": {"text": "open ", "selected": "{incident}"}}, '"insert":"1"', "an incident"),
+    ),
+    "command_line.on_sent": (
+        Conversation(
+            A.NOTE,
+            "incident's command",
+            {"line-sent": {"text": "note . x", "selected": "{incident}", "confirmed": None, "n": 1}},
+            _GOOD,
+            "a note",
         ),
     ),
     "locate.on_open": (Conversation(A.SEE_PICTURE, "incident", {"locate-asked": _pressed("locate")}, '"locate-title":', "an incident"),),
@@ -329,6 +396,7 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
         A.SEE_PICTURE,
         {
             "ping": Said(A.SEE_PICTURE, "", {"t": 1.0}),
+            "look": Said(A.LOOK, "", {"incident_id": "{incident}"}),
             "show": Said(A.PUSH_VIEW, "", {"screen": "map", "view": {"zoom": 12}}),
             "resync": Said(A.SEE_PICTURE, ""),
         },

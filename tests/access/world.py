@@ -11,6 +11,7 @@ import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from dashboard import web
 from dashboard.edge import Edge
 from dashboard.login import DemoAccounts
 from dispatch.clock import ManualClock
-from dispatch.commands import Caller, Command, Push, ReceiveIncident, RegisterUnit
-from dispatch.model import Actor, Grade, UnitKind
+from dispatch.commands import AnswerMuster, Caller, Command, MusterReserves, PlanShift, Push, ReceiveIncident, RegisterUnit, SetUnitStatus
+from dispatch.model import Actor, Grade, UnitKind, UnitStatus
+from dispatch.shifts import Rostered
 from geodata.source import SourceOrganisation
+from operations.authority import ENROLLING
 from operations.permissions import Role
 from operations.reports import CameraReport, FeedSession
 from operations.services import Services
@@ -33,6 +36,7 @@ from settings import Settings
 from tests.access.asgi import started
 from tests.cities import CITY, COUNTY, EAST, WEST, build_test_city, degrees
 from tests.operations.access_world import NOW
+from tests.operations.photos import taken
 
 TEAM, SISTER = "330203010100", "330203030000"  # below WEST; beside it, without an area that could be near
 OTHER_COUNTY, FAR = "330205000000", "330205010000"
@@ -60,7 +64,9 @@ MEMBER = "badge-022117"
 FAR_TEXT, FAR_NUMBER = "burglary-in-the-other-county", "13700001111"
 CAMERA_URL = "rtsp://10.9.8.7/west-gate"
 CAMERA_PASSWORD = "camera-pass-55"
-EVIDENCE = b"\xff\xd8\xff\xe0evidence-of-the-west-gate\xff\xd9"
+EVIDENCE = "evidence-of-the-west-gate"
+PHOTO_AT = "2026-04-30 11:21:09"  # as its camera wrote it
+MUSTER, LEADER = "reserves-to-the-west-gate", "chief-of-the-west-gate"
 WEBHOOK_URL = "http://127.0.0.1:9/hook-of-the-west"
 
 
@@ -202,6 +208,18 @@ def _fill(world: AccessWorld) -> None:
     world.handle(Push(incident_id=known["incident"], unit_ids=("car-west", PLAIN)))
     known["plain_assignment"] = assignment_id(world, PLAIN)
     known["assignment"] = assignment_id(world, "car-west")
+    reserves = {"reserve-west": True, f"{PLAIN}-reserve": False}
+    for unit_id, marked in reserves.items():
+        world.unit(unit_id, WEST, (300, 300), marked=marked)
+        world.handle(SetUnitStatus(unit_id=unit_id, status=UnitStatus.OUT_OF_SERVICE))
+    hours = timedelta(hours=1)
+    world.handle(MusterReserves(org_code=WEST, text=MUSTER, until=NOW + 3 * hours, unit_ids=tuple(reserves)))
+    (muster_id,) = world.services.handler.picture.musters
+    for unit_id in reserves:
+        world.handle(AnswerMuster(muster_id=muster_id, unit_id=unit_id, coming=True))
+    crews = tuple(Rostered(unit_id) for unit_id in ("car-west", "idle-west", "reserve-west", PLAIN))
+    shift = PlanShift(org_code=WEST, shift_id="early", name="x", starts_at=NOW - hours, ends_at=NOW + 6 * hours, leader=LEADER, crews=crews)
+    world.handle(shift)
     feed = FeedSession("cameras", Actor("cameras", "feed", CITY, kind="token"))
     lon, lat = degrees(420, 600)
     camera = CameraReport(camera_id="cam-west", lon=lon, lat=lat, url=f"rtsp://admin:{CAMERA_PASSWORD}@{CAMERA_URL[7:]}")
@@ -220,9 +238,10 @@ def assignment_id(world: AccessWorld, unit_id: str) -> str:
 
 async def _upload(world: AccessWorld) -> str:
     evidence = world.services.evidence
+    photo = taken(*degrees(900, 900), PHOTO_AT.replace("-", ":")) + EVIDENCE.encode()
     desk = Actor("west-desk", "operator", WEST)
-    begun = await evidence.begin(desk, world.known["incident"], "scene.jpg", "image/jpeg", len(EVIDENCE), None)
-    await evidence.append(begun.upload_id, 0, EVIDENCE)
+    begun = await evidence.begin(desk, world.known["incident"], "scene.jpg", "image/jpeg", len(photo), None)
+    await evidence.append(begun.upload_id, 0, photo)
     return begun.upload_id
 
 
@@ -252,6 +271,9 @@ def _askers(world: AccessWorld) -> Iterator[Who]:
         cookie = (("cookie", f"liandong_session={secret}"),)
         kind = "wall" if is_wall else "session"
         yield Who(name, Role.VIEWER if is_wall else role, place, None, kind, cookie)
+    accounts.add_user("new-admin", PASSWORD, Role.ADMIN, PLACES["own"])
+    secret = world.run(accounts.login("new-admin", PASSWORD, "10.0.0.9"))
+    yield Who("an administrator without a second factor", ENROLLING, "own", None, ENROLLING, (("cookie", f"liandong_session={secret}"),))
 
 
 def metadata(**values: str) -> str:

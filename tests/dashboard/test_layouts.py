@@ -21,6 +21,7 @@ from dashboard.layouts.admin import admin_page
 from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.login import login_page
 from dashboard.layouts.page import Page
+from dashboard.layouts.photo import beside_photo
 from dashboard.layouts.said import said
 from dashboard.layouts.shell import shell
 from dashboard.layouts.timeline import _upload, uploads
@@ -29,8 +30,10 @@ from dispatch.decide import decide
 from dispatch.events import UploadAdded
 from dispatch.model import Actor, Grade, Incident, Stage, Step
 from operations.evidence import MEDIA_TYPES
-from tests.dashboard.api_world import COUNTY, EAST, ApiCity
+from storage.evidence import Manifest
+from tests.dashboard.api_world import COUNTY, EAST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
+from tests.operations.access_world import incident as an_incident
 
 NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
 ICONS = Path(__file__).parents[2] / "dashboard" / "assets" / "icons"
@@ -234,17 +237,49 @@ def test_the_health_page_speaks_the_readers_language_and_clock(city: ApiCity) ->
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
-def test_every_kind_of_upload_can_be_shown(media_type: str) -> None:
+def test_every_kind_of_upload_can_be_shown(city: ApiCity, media_type: str) -> None:
     body = UploadAdded(incident_id="i", upload_id="a" * 32, filename="<b>.x", media_type=media_type, size_bytes=2048, sha256="b" * 64)
-    figure = _upload(body).to_plotly_json()
-    assert "a" * 32 in json.dumps(figure, default=lambda part: part.to_plotly_json())
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    figure = json.dumps(_upload(body, facts, []).to_plotly_json(), default=lambda part: part.to_plotly_json())
+    assert "a" * 32 in figure
+    apart = _upload(msgspec.structs.replace(body, mismatched=True), facts, [])
+    assert [type(part).__name__ for part in parts_of(apart)] == ["Figure", "A", "Figcaption", "P"], "a link and a word, no picture"
+    assert f"announced as ({media_type})" in words_in(apart)
+
+
+@pytest.mark.parametrize(
+    ("east_m", "says", "is_notice"),
+    [
+        (120.0, "taken 2026-05-01 16:00:00 · 120 m from the incident's point", False),
+        (499.0, "taken 2026-05-01 16:00:00 · 500 m from the incident's point", False),
+        (502.0, "taken 2026-05-01 16:00:00 · 500 m from the incident's point", True),
+        (2_300.0, "taken 2026-05-01 16:00:00 · 2.3 km from the incident's point", True),
+    ],
+)
+def test_a_photo_taken_far_from_its_incident_says_so(city: ApiCity, east_m: float, says: str, is_notice: bool) -> None:
+    lon, lat = degrees(500, 500)
+    there = degrees(500 + east_m, 500)
+    kept = Manifest("a" * 32, "i", "x.jpg", "image/jpeg", 9, "car", "officer", COUNTY, "u1", NOW, photo_lon=there[0], photo_lat=there[1])
+    kept = msgspec.structs.replace(kept, photo_at=NOW)
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    (line,) = beside_photo(kept, an_incident("i", COUNTY, lon=lon, lat=lat), facts)
+    assert words_in(line) == f"Its camera says:  {says}"
+    assert ("notice" in line.className) is is_notice
+
+
+def test_a_photo_says_its_place_while_the_incident_has_none_and_nothing_where_its_camera_wrote_nothing(city: ApiCity) -> None:
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    kept = Manifest("a" * 32, "i", "x.jpg", "image/jpeg", 9, "car", "officer", COUNTY, "u1", NOW)
+    assert beside_photo(kept, an_incident("i", COUNTY), facts) == []
+    (line,) = beside_photo(msgspec.structs.replace(kept, photo_lon=121.5, photo_lat=29.8), an_incident("i", COUNTY), facts)
+    assert words_in(line) == "Its camera says:  121.50000, 29.80000"
 
 
 def test_files_are_offered_to_nobody_who_may_not_open_them(city: ApiCity) -> None:
     body = UploadAdded(incident_id="i", upload_id="a" * 32, filename="door.jpg", media_type="image/jpeg", size_bytes=2048, sha256="b" * 64)
     shown = {}
     for actor in (COMMANDER, VIEWER):
-        found = uploads([SimpleNamespace(body=body)], facts_for(city.services, actor, PAGE))  # type: ignore[list-item]
+        found = uploads([SimpleNamespace(body=body)], facts_for(city.services, actor, PAGE), {})  # type: ignore[list-item]
         shown[actor.role] = json.dumps(found.to_plotly_json(), default=lambda part: part.to_plotly_json())
     assert ["door.jpg" in text for text in shown.values()] == [True, False]
     assert ["a" * 32 in text for text in shown.values()] == [True, False]

@@ -370,12 +370,21 @@ async def test_methods_can_be_overridden(city: City) -> None:
     assert (await city.ask_for("HEAD", path, CAR)).status_code == 404
 
 
-async def test_what_is_not_what_it_says_is_thrown_away(city: City) -> None:
+async def test_what_is_not_what_it_says_is_refused_kept_and_never_shown(city: City) -> None:
+    """The phone hears why, the desk finds it on record, and who may see evidence fetches bytes that no browser makes a page of."""
+    svg = b"<svg onload=alert(1)>" + b" " * 19
     path = await city.opened(size=40)
-    answer = await city.send(path, 0, b"<svg onload=alert(1)>" + b" " * 19)
+    answer = await city.send(path, 0, svg)
     assert (answer.status_code, rule(answer)) == (422, "media-mismatch")
-    assert (await city.ask_for("HEAD", path, CAR)).status_code == 404
-    assert await city.added() == []
+    (recorded,) = await city.added()
+    assert (recorded.body.mismatched, recorded.body.sha256) == (True, hashlib.sha256(svg).hexdigest())
+    assert await city.offset(path) == 40, "asked again, the phone hears that all of it is here"
+    fetched = await city.client.get(path, headers=header(DESK))
+    assert fetched.content == svg
+    assert fetched.headers["content-type"] == "application/octet-stream"
+    assert fetched.headers["content-disposition"].startswith("attachment")
+    assert (await city.client.get(path, headers=header(VIEWER))).status_code == 403
+    assert (await city.ask_for("DELETE", path, CAR)).status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,6 +18,7 @@ from dispatch.errors import DispatchError, NotFound, RuleViolation, Unavailable
 from dispatch.model import Actor
 from operations.evidence import ABANDONED_AFTER, MAX_OPEN_PER_ACTOR, Evidence, plain_name
 from storage.evidence import EvidenceError, EvidenceFiles
+from tests.operations.photos import taken
 
 OFFICER = Actor("officer", "officer", "330203000000", unit_id="u1")
 JPEG = b"\xff\xd8\xff" + b"0" * 97
@@ -74,13 +76,42 @@ async def test_what_is_not_accepted_is_refused_by_name(evidence: Evidence, media
     assert refused.value.rule == rule
 
 
-async def test_a_file_that_is_not_what_it_says_is_thrown_away(evidence: Evidence, journal: JournalDouble) -> None:
+async def test_a_file_that_is_not_what_it_says_is_refused_and_kept_apart(evidence: Evidence, journal: JournalDouble) -> None:
+    """Its sender hears of it, the journal as well, and not a byte is lost."""
     upload = await evidence.begin(OFFICER, "incident-1", "photo.jpg", "image/jpeg", 9)
-    with pytest.raises(RuleViolation, match="does not begin like one"):
+    with pytest.raises(RuleViolation, match="does not begin like one; it is kept apart") as refused:
         await evidence.append(upload.upload_id, 0, b"<script>x")
-    with pytest.raises(NotFound):
-        await evidence.find(upload.upload_id)
-    assert journal.taken == {}
+    assert refused.value.rule == "media-mismatch"
+    kept, offset = await evidence.find(upload.upload_id)
+    assert (kept.mismatched, kept.announced, offset) == (True, True, 9)
+    assert evidence.path(kept).read_bytes() == b"<script>x"
+    (command,) = journal.taken.values()
+    assert (command.mismatched, command.sha256) == (True, hashlib.sha256(b"<script>x").hexdigest())
+    assert evidence.mismatched == 1
+
+
+async def test_one_that_the_journal_could_not_take_at_once_is_kept_apart_all_the_same(
+    tmp_path: Path, evidence: Evidence, journal: JournalDouble, clock: ManualClock
+) -> None:
+    upload = await evidence.begin(OFFICER, "incident-1", "photo.jpg", "image/jpeg", 9)
+    journal.refusal = DOWN
+    with pytest.raises(Unavailable):
+        await evidence.append(upload.upload_id, 0, b"<script>x")
+    journal.refusal = None
+    await Evidence(EvidenceFiles(tmp_path), journal, clock, 1000).start()  # type: ignore[arg-type]
+    assert [c.mismatched for c in journal.taken.values()] == [True]
+
+
+async def test_where_and_when_a_photo_was_taken_is_kept_with_it(tmp_path: Path, journal: JournalDouble, clock: ManualClock) -> None:
+    photo = taken(lon=121.55, lat=29.87, written="2026:01:01 07:30:00")
+    evidence = Evidence(EvidenceFiles(tmp_path), journal, clock, len(photo), ZoneInfo("Asia/Shanghai"))  # type: ignore[arg-type]
+    upload = await evidence.begin(OFFICER, "incident-1", "photo.jpg", "image/jpeg", len(photo))
+    await evidence.append(upload.upload_id, 0, photo)
+    kept = (await evidence.records([upload.upload_id, "0" * 32]))[upload.upload_id]
+    assert (kept.photo_lon, kept.photo_lat) == pytest.approx((121.55, 29.87), abs=1e-5)
+    assert kept.photo_at == datetime(2025, 12, 31, 23, 30, tzinfo=UTC)
+    assert evidence.path(kept).read_bytes() == photo, "evidence is what the camera made, to the byte"
+    assert "121.5" not in str(list(journal.taken.values())), "the journal goes to more readers than evidence does"
 
 
 async def test_one_account_can_not_open_uploads_without_end(evidence: Evidence) -> None:

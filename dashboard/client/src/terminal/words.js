@@ -73,14 +73,14 @@ export const RULES = {
     "not-assigned": "你没有被派到这起警情", "unknown-incident": "没有这起警情，或你不能查看", "before-push": "时间早于派警", "implausible-time": "时间不合理", "text-missing": "缺少文字说明",
     "unsound-text": "文字过长或含有不能保存的字符", "unit-not-arrived": "尚未到场", "not-own-unit": "不是本警力", "role-not-permitted": "此账号无此权限", "outside-scope": "不在管辖范围",
     "not-rostered": "当前不在班次内", "muster-over": "紧急集合已结束", "unit-off-duty": "已离岗",
-    "version-conflict": "警情已有变化", "media-type": "不支持这种文件", "media-mismatch": "文件内容与类型不符", "upload-size": "文件太大或为空", "too-many-uploads": "同时上传的文件太多", "taken-at": "拍摄时间不合理",
+    "version-conflict": "警情已有变化", "media-type": "不支持这种文件", "media-mismatch": "文件内容与类型不符，已隔离保存", "upload-size": "文件太大或为空", "too-many-uploads": "同时上传的文件太多", "taken-at": "拍摄时间不合理",
   },
   en: {
     "assignment-ended": "You are no longer on this incident", "incident-ended": "The incident is over", "stage-backwards": "Stages go forward only", "unit-assigned": "Not while you are on an incident",
     "not-assigned": "You were not pushed to this incident", "unknown-incident": "No such incident, or you may not see it", "before-push": "The time is before the push", "implausible-time": "The time can't be right", "text-missing": "A text is missing",
     "unsound-text": "The text is too long or can't be stored", "unit-not-arrived": "Not on scene yet", "not-own-unit": "Not your unit", "role-not-permitted": "This account may not do that", "outside-scope": "Outside your scope",
     "not-rostered": "You are in no shift now", "muster-over": "The muster is over", "unit-off-duty": "You are off duty",
-    "version-conflict": "The incident has changed", "media-type": "This kind of file is not accepted", "media-mismatch": "The file is not what it says it is", "upload-size": "The file is too large or empty", "too-many-uploads": "Too many uploads at once", "taken-at": "The time it was taken can't be right",
+    "version-conflict": "The incident has changed", "media-type": "This kind of file is not accepted", "media-mismatch": "Kept apart: the file is not what it says it is", "upload-size": "The file is too large or empty", "too-many-uploads": "Too many uploads at once", "taken-at": "The time it was taken can't be right",
   },
 };
 
