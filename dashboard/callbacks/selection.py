@@ -14,6 +14,7 @@ from dashboard.layouts.facts import Facts
 from dashboard.layouts.further_calls import may_be_the_same
 from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.parts import empty
+from dashboard.layouts.premises import earlier_calls, premise_lines
 from dashboard.layouts.responsibility import belongs_elsewhere
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
@@ -88,8 +89,15 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
         caller = facts.words.refusal(refused)
     above = [
         incident_head(incident, facts, caller),
+        *premise_lines(
+            incident,
+            services.premises.warnings(actor, incident, picture),
+            await services.premises.emergencies(actor, incident, picture),
+            facts,
+        ),
         what_is_due(incident, facts),
         *await _may_be_the_same(services, actor, incident, facts),
+        *await _earlier_calls(services, actor, incident, facts),
         *belongs_elsewhere(incident, responsible_for(services, incident), facts),
         actions(incident, facts),
         assignments(incident, facts),
@@ -104,6 +112,14 @@ async def _may_be_the_same(services: Services, actor: Actor, incident: Incident,
     except Unavailable as refused:
         return [empty(facts.words.refusal(refused))]
     return may_be_the_same(incident, found, facts)
+
+
+async def _earlier_calls(services: Services, actor: Actor, incident: Incident, facts: Facts) -> list[Any]:
+    try:
+        earlier = await services.personal.calls_of_same_number(actor, incident, "desk")
+    except Unavailable as refused:
+        return [empty(facts.words.refusal(refused))]
+    return earlier_calls([one for one in earlier if one.received_at < incident.received_at], facts)
 
 
 def responsible_for(services: Services, incident: Incident) -> Answer | None:
