@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -156,6 +156,12 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
     return msgspec.convert(fields, AnyIncidentCommand)
 
 
+def warning_ends(services: Services, warning: str | None) -> datetime:
+    """When a warning that is set at a desk now ends; of a kind that is not in the table (it is refused) in a day."""
+    days = next((kind.days for kind in services.codes.place_warning if kind.id == warning), 1.0)
+    return services.clock.now() + timedelta(days=days)
+
+
 def version_shown(shown: dict[str, Any] | None, incident_id: str) -> int | None:
     """Version of the incident in the panel; None when the panel shows something else."""
     version: int | None = shown["version"] if shown and shown.get("incident") == incident_id else None
@@ -165,8 +171,7 @@ def version_shown(shown: dict[str, Any] | None, incident_id: str) -> int | None:
 async def send(services: Services, actor: Actor, pending: dict[str, Any], text: str, choice: str | None, facts: Facts) -> Said:
     """Hand the command over; the answer for the passing note."""
     if pending["command"] == "warn_place":
-        days = next((kind.days for kind in services.codes.place_warning if kind.id == choice), 1.0)
-        pending = pending | {"expires_at": services.clock.now() + timedelta(days=days)}
+        pending = pending | {"expires_at": warning_ends(services, choice)}
     try:
         await services.handler.handle(command_of(pending, text, choice), actor, pending["key"])
     except DispatchError as refused:

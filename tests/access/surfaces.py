@@ -198,6 +198,9 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "take_alarm": {},
     "call_back": {"text": "x"},
     "merge": {"into": ITSELF},
+    "tell_apart": {"other": ITSELF},
+    "warn_place": {"warning": "dog", "text": "x", "expires_at": "2026-05-02T08:00:00Z"},
+    "lift_warning": {"warning_id": "x", "text": "x"},
     "split": {"text": "x"},
     "escalate": {"text": "x"},
     "offer_handover": {"to_org_code": "330200000000"},
@@ -273,6 +276,24 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             {"new-submit": 1, "new-type": "theft", "new-grade": 3, "new-text": "x", "new-key": "{who}-new"},
             _GOOD,
             "a new incident",
+        ),
+    ),
+    "further_calls.on_typed": (
+        Conversation(
+            A.SEE_PICTURE, "", {"new-type": "assault", "new-text": "x", "new-point": _POINT}, '"new-alike":', "a call being taken"
+        ),
+    ),
+    "command_line.on_typed": (
+        Conversation(A.SEE_PICTURE, "", {"line-typed": {"text": "op", "selected": None}}, '"insert":"open"', "verbs"),
+        Conversation(A.SEE_PICTURE, "incident", {"line-typed": {"text": "open .", "selected": "{incident}"}}, '"detail":"', "an incident"),
+    ),
+    "command_line.on_sent": (
+        Conversation(
+            A.NOTE,
+            "incident's command",
+            {"line-sent": {"text": "note . x", "selected": "{incident}", "confirmed": None, "n": 1}},
+            _GOOD,
+            "a note",
         ),
     ),
     "locate.on_open": (Conversation(A.SEE_PICTURE, "incident", {"locate-asked": _pressed("locate")}, '"locate-title":', "an incident"),),

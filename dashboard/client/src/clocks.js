@@ -30,7 +30,6 @@ export function drawClocks(now = serverNow()) {
     node.classList.toggle("overdue", left < 0);
     put(node.querySelector(".due-left"), countdown(left));
   }
-  for (const node of document.querySelectorAll("[data-until]")) node.hidden = now >= Number(node.dataset.until);
   for (const node of document.querySelectorAll("[data-from]")) node.hidden = now < Number(node.dataset.from);
   for (const node of document.querySelectorAll("[data-until]")) node.hidden = now >= Number(node.dataset.until);
 }
