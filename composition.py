@@ -63,6 +63,7 @@ from operations.intake import Intake
 from operations.neighbours import neighbour_table
 from operations.personal import PersonalData
 from operations.positions import PositionTable
+from operations.premises import Premises
 from operations.reports import FeedSession
 from operations.scene import SceneService
 from operations.screens import Screens
@@ -236,6 +237,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         responsibility=responsibility,
         handler=handler,
         personal=personal,
+        premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
         history=history,
         bus=bus,

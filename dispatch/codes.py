@@ -46,6 +46,15 @@ class Service(msgspec.Struct, frozen=True):
     takes_over: bool = False  # an incident can be diverted to it (分流)
 
 
+class WarningKind(msgspec.Struct, frozen=True):
+    """What crews can be warned of before they enter a place."""
+
+    id: str
+    zh: str
+    en: str
+    days: float  # how long a warning set at a desk holds
+
+
 class ReviewRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where what a crew did must be reviewed (审核) before the incident is closed."""
 
@@ -78,6 +87,7 @@ class Codes(msgspec.Struct, frozen=True):
     checklist: tuple[Checklist, ...] = ()
     service: tuple[Service, ...] = ()
     review_before_closing: tuple[ReviewRule, ...] = ()
+    place_warning: tuple[WarningKind, ...] = ()
 
     def is_reviewed_before_closing(self, incident_type: str, grade: Grade) -> bool:
         """Whether incidents of this type and grade are closed only after a review, where a crew was on the scene."""
@@ -104,12 +114,17 @@ def load_codes(city_file: Path | None = None) -> Codes:
         codes = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Codes)
     except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"code tables {path} can't be read: {error}") from None
-    for what, rows in (("incident type", codes.incident_type), ("service", codes.service)):
+    for what, rows in (("incident type", codes.incident_type), ("service", codes.service), ("place_warning", codes.place_warning)):
         twice = _named_twice([row.id for row in rows])
         if twice:
             raise ValueError(f"code tables {path}: {what} {twice} is declared twice")
     _check_checklists(codes, path)
     _check_reviews(codes, path)
+    for kind in codes.place_warning:
+        if not 0 < kind.days <= 366:
+            raise ValueError(f"code tables {path}: place_warning {kind.id} holds {kind.days:g} days; give more than 0 and at most 366")
+    if not codes.place_warning and path != BUILT_IN:
+        codes = msgspec.structs.replace(codes, place_warning=load_codes().place_warning)
     if not codes.service and path != BUILT_IN:  # a file that is older than this table, or sees no need of its own
         codes = msgspec.structs.replace(codes, service=load_codes().service)
     if OFFICER_EMERGENCY in codes.type_by_id:

@@ -279,6 +279,23 @@ class ReleaseClaim(IncidentCommand, kw_only=True, frozen=True, tag="release_clai
     pass
 
 
+class WarnPlace(IncidentCommand, kw_only=True, frozen=True, tag="warn_place"):
+    """Warn whoever is sent to the incident's place from now on, until the warning expires."""
+
+    warning: str
+    text: str
+    expires_at: datetime
+    source: str = "desk"
+    radius_m: float = 50.0
+
+
+class LiftWarning(IncidentCommand, kw_only=True, frozen=True, tag="lift_warning"):
+    """The warning, shown at this incident, no longer holds."""
+
+    warning_id: str
+    text: str
+
+
 class Note(IncidentCommand, kw_only=True, frozen=True, tag="note"):
     text: str
 
@@ -427,6 +444,8 @@ AnyIncidentCommand = (
     | TakeAlarm
     | ClaimIncident
     | ReleaseClaim
+    | WarnPlace
+    | LiftWarning
     | Note
 )
 # What concerns crews and their duty.

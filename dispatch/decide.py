@@ -15,7 +15,7 @@ from dispatch.commands import Command, IncidentCommand
 from dispatch.events import AnyEvent
 from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture, source_key
-from dispatch.rules import assignments, claims, duty, incidents, units
+from dispatch.rules import assignments, claims, duty, incidents, units, warnings
 from dispatch.rules.case import Case
 from dispatch.rules.guards import (
     incident_known,
@@ -85,6 +85,8 @@ RULES: dict[type[Command], Rule] = {
     commands.TakeAlarm: Rule(OPEN, incidents.take_alarm),
     commands.ClaimIncident: Rule(OPEN, claims.claim),
     commands.ReleaseClaim: Rule(ANY, claims.release_claim),
+    commands.WarnPlace: Rule((*ANY, text_given), warnings.warn_place),
+    commands.LiftWarning: Rule((*ANY, text_given), warnings.lift_warning),
     commands.Note: Rule((*ANY, text_given), incidents.note),
     commands.AddUpload: Rule(ANY, incidents.add_upload),
     commands.RegisterUnit: Rule((*SOUND, time_plausible), units.register_unit),

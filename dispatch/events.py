@@ -289,6 +289,28 @@ class ClaimReleased(IncidentEvent, frozen=True, tag="claim_released"):
     """The holder has let it go."""
 
 
+class PlaceWarned(IncidentEvent, frozen=True, tag="place_warned"):
+    """The incident's place carries a warning from now until `expires_at`."""
+
+    warning_id: str
+    warning: str
+    text: str
+    source: str
+    expires_at: datetime
+    org_code: str
+    radius_m: float
+    lon: float | None = None
+    lat: float | None = None
+    address: str = ""
+
+
+class WarningLifted(IncidentEvent, frozen=True, tag="warning_lifted"):
+    """A warning was taken back before it expired; the incident is the one at which that was said."""
+
+    warning_id: str
+    text: str
+
+
 class NoteAdded(IncidentEvent, frozen=True, tag="note_added"):
     text: str
 
@@ -495,6 +517,8 @@ AnyEvent = (
     | AlarmTaken
     | IncidentClaimed
     | ClaimReleased
+    | PlaceWarned
+    | WarningLifted
     | NoteAdded
     | UploadAdded
     | UnitRegistered

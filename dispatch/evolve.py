@@ -15,13 +15,15 @@ from dispatch.events import (
     IncidentEvent,
     IncidentReceived,
     OrganisationEvent,
+    PlaceWarned,
     Recorded,
     UnitEvent,
     UnitRegistered,
+    WarningLifted,
 )
 from dispatch.evolve_duty import evolve_duty, evolve_unit, status_when_free
 from dispatch.evolve_incident import evolve_incident
-from dispatch.model import AssignmentStage, Element, Incident, Unit, UnitStatus
+from dispatch.model import AssignmentStage, Element, Incident, PlaceWarning, Unit, UnitStatus
 from dispatch.picture import OperatingPicture, source_key
 from dispatch.shifts import Muster, Shift
 
@@ -71,6 +73,7 @@ class _Draft:
     elements: dict[str, dict[str, Element]]
     shifts: dict[str, tuple[Shift, ...]]
     musters: dict[str, Muster]
+    warnings: dict[str, PlaceWarning]
 
     def frozen(self) -> OperatingPicture:
         return OperatingPicture(*(getattr(self, name) for name in OperatingPicture.__struct_fields__))
@@ -94,6 +97,10 @@ class _Draft:
         self.last_hash = recorded.hash
         if isinstance(body, IncidentEvent):
             self._apply_to_incident(recorded, self.incidents.get(body.incident_id) or incident)
+            if isinstance(body, PlaceWarned):
+                self._warn(recorded, body)
+            elif isinstance(body, WarningLifted):
+                self.writable("warnings").pop(body.warning_id, None)
         elif isinstance(body, UnitRegistered):
             self._register(recorded, body)
         elif isinstance(body, UnitEvent):
@@ -159,6 +166,13 @@ class _Draft:
             since = unit.status_since if status == unit.status else recorded.occurred_at
             changed = msgspec.structs.replace(unit, status=status, status_since=since, incident_id=incident_id, task="")
             self.writable("units")[unit.unit_id] = changed
+
+    def _warn(self, recorded: Recorded, body: PlaceWarned) -> None:
+        """One more; those that had expired by then are forgotten, so that their number stays bounded."""
+        fields = {name: getattr(body, name) for name in PlaceWarned.__struct_fields__}
+        held = {id_: one for id_, one in self.warnings.items() if one.expires_at > recorded.recorded_at}
+        self.warnings = held | {body.warning_id: PlaceWarning(**fields, set_by=recorded.actor, set_at=recorded.recorded_at)}
+        self._own.add("warnings")
 
     def _register(self, recorded: Recorded, body: UnitRegistered) -> None:
         known = self.units.get(body.unit_id)

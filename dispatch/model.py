@@ -295,6 +295,24 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+class PlaceWarning(msgspec.Struct, frozen=True, gc=False):
+    """What crews must know before they enter a place. It holds until `expires_at`, whatever becomes of the incident it was set from."""
+
+    warning_id: str
+    warning: str  # its kind, from the city's table
+    text: str  # the reason, in words
+    source: str  # where it is known from
+    set_by: str
+    set_at: datetime
+    expires_at: datetime
+    org_code: str  # of the incident it was set from, whose command may lift it
+    incident_id: str
+    radius_m: float
+    lon: float | None = None  # None: known by its address only
+    lat: float | None = None
+    address: str = ""
+
+
 class Element(msgspec.Struct, frozen=True, gc=False):
     """One entry of the catalogue of things on the map, other than units and incidents."""
 

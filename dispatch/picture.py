@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from dispatch.model import Element, Incident, Unit
+from dispatch.model import Element, Incident, PlaceWarning, Unit
 from dispatch.shifts import Muster, Shift
 
 # Ended incidents stay in the picture until this many newer ones have ended; older ones are read back from the journal.
@@ -29,6 +29,8 @@ class OperatingPicture(msgspec.Struct, frozen=True):
     # By organisation, in order of time; one that is not in here keeps no roster. Ended ones are kept for `shifts.KEPT_FOR`.
     shifts: dict[str, tuple[Shift, ...]] = {}
     musters: dict[str, Muster] = {}  # running ones, and those that ended within `shifts.KEPT_FOR`
+
+    warnings: dict[str, PlaceWarning] = {}  # by warning_id; expired ones go with the next that is set
 
     def open_incidents(self) -> list[Incident]:
         """Open incidents, most urgent first, oldest first within a grade."""

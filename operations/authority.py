@@ -17,7 +17,7 @@ import msgspec
 from dispatch import commands as c
 from dispatch.clock import Clock
 from dispatch.errors import NotFound, NotPermitted
-from dispatch.events import ElementWritten, OrganisationEvent, Recorded, UnitEvent
+from dispatch.events import ElementWritten, OrganisationEvent, PlaceWarned, Recorded, UnitEvent, WarningLifted
 from dispatch.model import Actor, AssignmentStage, Incident, Unit, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
@@ -182,6 +182,8 @@ class Authority:
         body = recorded.body
         if isinstance(body, ElementWritten):
             return self.can(actor, Action.SEE_ELEMENTS)
+        if isinstance(body, PlaceWarned | WarningLifted) and not self.can(actor, Action.SEE_WARNINGS):
+            return False
         unit_id = getattr(body, "unit_id", None)
         if isinstance(body, OrganisationEvent):
             return self.may_see_duty(actor, body.org_code) and not (unit_id is not None and self.hides_unit(actor, unit_id, picture))
@@ -198,6 +200,10 @@ class Authority:
         # Some events name their unit by its assignment only.
         assignment_id = getattr(body, "assignment_id", None)
         return not any(a.assignment_id == assignment_id and self.hides_unit(actor, a.unit_id, picture) for a in incident.assignments)
+
+    def may_see_warnings(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> bool:
+        """What crews are warned of at the incident's place: for desks that see the incident. A crew is told with its push."""
+        return self.can(actor, Action.SEE_WARNINGS) and actor.kind != WALL and self.may_see_incident(actor, incident, picture)
 
     def is_confidential(self, incident_type: str) -> bool:
         """Whether incidents of this type are seen by supervision and the level above only."""
@@ -288,6 +294,8 @@ class Authority:
             self.authorise(actor, action, org_code=incident.org_code)
             if isinstance(command, c.Push | c.Reinforce | c.Reassign):
                 self._authorise_units(actor, action, command.unit_ids, picture)
+            if isinstance(command, c.LiftWarning) and command.warning_id in picture.warnings:
+                self.authorise(actor, action, org_code=picture.warnings[command.warning_id].org_code)
             if isinstance(command, c.Merge | c.TellApart):
                 self._authorise_target(actor, action, command.into if isinstance(command, c.Merge) else command.other, picture)
 

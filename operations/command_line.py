@@ -28,6 +28,7 @@ class Kind(StrEnum):
     SERVICE = "service"
     DIVERSION = "diversion"  # a service that an incident can be diverted to
     ORGANISATION = "organisation"
+    WARNING = "warning"  # what is warned of at a place
     PLACE = "place"  # a name of the city's index, or lon,lat
     TEXT = "text"  # the rest of the line
 
@@ -90,6 +91,9 @@ GRAMMAR: tuple[Verb, ...] = (
         "offer", "移交", "offer_handover", (INCIDENT, Slot(Kind.ORGANISATION, "to_org_code"), WORDS), "offers it to another", confirm=True
     ),
     Verb("accept", "接收", "accept_handover", (INCIDENT, WORDS), "takes over what was offered"),
+    Verb("claim", "认领", "claim", (INCIDENT,), "takes it on for this desk, or carries that on"),
+    Verb("unclaim", "放开", "release_claim", (INCIDENT,), "lets go of the claim"),
+    Verb("warn", "警示", "warn_place", (INCIDENT, Slot(Kind.WARNING, "warning"), TEXT), "warns whoever is sent to its place"),
     Verb("take", "接管", "take_alarm", (INCIDENT,), "takes on its alarm"),
     Verb("note", "备注", "note", (INCIDENT, TEXT), "adds a remark"),
 )

@@ -27,6 +27,7 @@ from dispatch.commands import (
     Reinforce,
     Repush,
     Split,
+    WarnPlace,
 )
 from dispatch.duty import standing
 from dispatch.errors import NotFound, RuleViolation
@@ -121,6 +122,9 @@ class Enricher:
                     self._require_disposition(disposition)
                 if incident is not None and self._codes.is_reviewed_before_closing(incident.incident_type, incident.grade):
                     return msgspec.structs.replace(command, reviewed_first=True)
+            case WarnPlace(warning=warning) if warning.strip() and all(kind.id != warning for kind in self._codes.place_warning):
+                known = ", ".join(kind.id for kind in self._codes.place_warning)
+                raise RuleViolation("unknown-warning-kind", f"There is no kind of warning {warning!r}; name one of {known}.")
             case Escalate() if incident is not None:
                 return msgspec.structs.replace(command, to_org_code=self._above(incident, command.to_org_code))
             case MusterReserves(unit_ids=()):

@@ -40,6 +40,7 @@ class Action(StrEnum):
     SEE_COMPLAINTS = "see_complaints"  # complaints against police of one's own scope
     SEE_COMPLAINTS_BELOW = "see_complaints_below"  # those against organisations below one's own, never against one's own
     LOOK = "look"  # have others see which incident one has open, and see who else has it open
+    SEE_WARNINGS = "see_warnings"  # what crews must know of a place before they enter it; a crew is told by its push
     SEE_HEALTH = "see_health"
     SEE_METRICS = "see_metrics"
     EXPORT = "export"
@@ -82,6 +83,8 @@ class Action(StrEnum):
     TAKE_ALARM = "take_alarm"
     CLAIM = "claim"
     RELEASE_CLAIM = "release_claim"
+    WARN_PLACE = "warn_place"
+    LIFT_WARNING = "lift_warning"
     NOTE = "note"
     ADD_UPLOAD = "add_upload"
     # Units, elements, screens
@@ -118,6 +121,7 @@ CREW = frozenset(
 CALL_TAKING = frozenset(
     {A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.TELL_APART, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW}
     | {A.LOOK, A.CLAIM, A.RELEASE_CLAIM}
+    | {A.SEE_WARNINGS}
 )
 SENDING = frozenset(
     {A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.STOP_REPUSH, A.CALL_SERVICE, A.NAME_LEAD, A.TAKE_ALARM}
@@ -137,9 +141,12 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
-    Role.COMMANDER: DESK | JUDGING | LEADING | {A.EXPORT, A.MANAGE_WEBHOOKS},
+    Role.COMMANDER: DESK | JUDGING | LEADING | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING},
     Role.REVIEWER: READ | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW},
-    Role.SUPERVISOR: READ | JUDGING | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW},
+    Role.SUPERVISOR: READ
+    | JUDGING
+    | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW}
+    | {A.SEE_WARNINGS},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT}),
     # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
     Role.ADMIN: frozenset(Action)

@@ -21,11 +21,13 @@ from dispatch.events import (
     AnyEvent,
     IncidentEvent,
     OrganisationEvent,
+    PlaceWarned,
     PushDelivered,
     PushSeen,
     Recorded,
     UnitEvent,
     UnitPushed,
+    WarningLifted,
 )
 from dispatch.model import Actor, Assignment, Incident, Unit
 from dispatch.picture import OperatingPicture
@@ -210,6 +212,7 @@ class Pushes:
                     self._send_incident(unit, incident)
                 elif assignment.assignment_id in was_active:
                     await self._send(ENDED, unit, incident, assignment)
+        self._warn([r.body.warning_id for r in told if isinstance(r.body, PlaceWarned | WarningLifted)], before, now)
         on_duty = [r.body for r in batch if isinstance(r.body, UnitEvent | OrganisationEvent)]
         for unit_id in dict.fromkeys(unit_id for body in on_duty for unit_id in _concerned(body, now)):
             unit = now.units.get(unit_id)
@@ -230,8 +233,13 @@ class Pushes:
             muster["coming"] = None if answer is None else answer.coming
         return {"duty": duty_view(picture, unit, now), "muster": muster}
 
+    def _warn(self, warning_ids: list[str], before: OperatingPicture, now: OperatingPicture) -> None:
+        """A warning was set or lifted: crews on their way to the place are told, whatever incident that was said at."""
+        warnings = filter(None, (now.warnings.get(id_) or before.warnings.get(id_) for id_ in warning_ids))
+        self._suggest(frozenset(one.incident_id for one in self._services.premises.concerned(warnings, now)))
+
     def _suggest(self, incident_ids: frozenset[str]) -> None:
-        """What positions suggest has changed for crews on these incidents."""
+        """What is told beside the incident itself has changed for crews on these: what positions suggest, warnings of the place."""
         for incident in filter(None, map(self._picture.incidents.get, incident_ids)):
             for assignment in incident.active_assignments:
                 unit = self._picture.units.get(assignment.unit_id)
@@ -246,6 +254,7 @@ class Pushes:
     def _told(self, link: Link, incident: Incident, picture: OperatingPicture) -> Json:
         """The incident as this terminal may know it, with the crews on it by callsign and which of them is responsible (主责)."""
         told = self._services.authority.incident_for(link.actor, incident, picture)
+        warnings = self._services.premises.for_crew(incident, picture)
         # Of the whole incident: where the responsible crew may not be known of, no other is shown as responsible.
         lead_id = "" if incident.lead is None else incident.lead.assignment_id
         crews = []
@@ -255,7 +264,7 @@ class Pushes:
                 callsign = a.unit_id if unit is None else unit.callsign
                 is_lead = a.assignment_id == lead_id
                 crews.append({"assignment_id": a.assignment_id, "unit_id": a.unit_id, "callsign": callsign, "responsible": is_lead})
-        return {**msgspec.structs.asdict(told), "crews": crews, "suggestions": self._services.stages.of(told)}
+        return {**msgspec.structs.asdict(told), "crews": crews, "suggestions": self._services.stages.of(told), "warnings": warnings}
 
     async def _send(self, topic: str, unit: Unit, incident: Incident, assignment: Assignment) -> None:
         """A push or its end, to every link of the unit."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from operations.intake import Intake
     from operations.personal import PersonalData
     from operations.positions import PositionTable
+    from operations.premises import Premises
     from operations.scene import SceneService
     from operations.screens import Screens
     from operations.sessions import Sessions
@@ -63,6 +64,7 @@ class Services:
     handler: Handler  # commands in, events out; owns the live picture (`handler.picture`)
     personal: PersonalData  # callers and uploads, as an actor may see them; every look is written down
     further_calls: FurtherCalls  # what a call may be a further call about
+    premises: Premises  # what is to be known of a place before anybody enters it
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable

@@ -38,6 +38,8 @@ def choices(services: Services, actor: Actor, command: str, incident: Incident |
             words = facts.words
             labels = {"yes": words("satisfied"), "no": words("not satisfied"), "unknown": words("no judgement")}
             return [{"label": labels[answer], "value": answer} for answer in SATISFIED]
+        case "warn_place":
+            return [{"label": facts.warning_name(one.id), "value": one.id} for one in facts.codes.place_warning]
         case "merge":
             return [] if incident is None else _incidents(services, actor, incident, facts)
         case "offer_handover":

@@ -12,11 +12,14 @@ import msgspec
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
+from dashboard.callbacks.commands import warning_ends
 from dashboard.callbacks.context import actor_of_callback, facts_for
 from dashboard.callbacks.new_incident import receive
 from dashboard.layouts.actions import command_label
+from dashboard.layouts.claim import WARNED
 from dashboard.layouts.command_line import offer_view, trouble_text
 from dashboard.layouts.facts import Facts
+from dispatch.claims import live_claim
 from dispatch.commands import AnyIncidentCommand, ReceiveIncident
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Grade, Incident, Unit, UnitStatus
@@ -74,11 +77,15 @@ async def carry_out(services: Services, actor: Actor, sent: dict[str, Any], key:
     if not found.verb.command:
         return _for_the_page(found)
     incident = services.handler.picture.incidents.get(found.fields.get("incident_id", ""))
-    asked_at = sent.get("confirmed")
-    if found.verb.confirm and asked_at is None:
-        return {"kind": "ask", "text": question(found, incident, facts), "version": incident.version if incident else 0}
+    holder = claimed_by_another(found, incident, facts)
+    must_ask = found.verb.confirm or bool(holder)
+    asked_at = sent.get("confirmed") if must_ask else None
+    if must_ask and asked_at is None:
+        return {"kind": "ask", "text": question(found, incident, holder, facts), "version": incident.version if incident else 0}
+    if found.verb.command == "warn_place":
+        found.fields["expires_at"] = warning_ends(services, found.fields["warning"])
     try:
-        return await _send(services, actor, found, asked_at if found.verb.confirm else None, key, facts)
+        return await _send(services, actor, found, asked_at, key, facts)
     except DispatchError as refused:
         return {"kind": "bad", "text": facts.words.refusal(refused)}
 
@@ -119,12 +126,22 @@ def command_of(found: Read, version: int | None, type_by_id: dict[str, Any]) -> 
     return msgspec.convert(fields | {"command": found.verb.command}, AnyIncidentCommand)
 
 
-def question(found: Read, incident: Incident | None, facts: Facts) -> str:
-    """What is asked before something ends: the command, the incident, and what was chosen, each by its full name."""
+def claimed_by_another(found: Read, incident: Incident | None, facts: Facts) -> str:
+    """Who has claimed the incident, where that is to be minded before this command; empty where it is not."""
+    held = live_claim(incident, facts.now) if incident and found.verb.command in WARNED else None
+    return held.by if held and held.by != facts.account else ""
+
+
+def question(found: Read, incident: Incident | None, holder: str, facts: Facts) -> str:
+    """What is asked before something ends, or is done to what another desk has claimed: the command, the incident, and what was chosen."""
     what = f"#{incident.number} {facts.type_name(incident.incident_type)}" if incident else ""
     named = [choice.name or choice.words[0] for choice in found.named[1:]]
     parts = (command_label(found.verb.command, facts), what, *named, found.fields.get("text", ""))
-    return facts.words("{what}? Enter again to confirm.", what=" · ".join(part for part in parts if part))
+    asked = facts.words("{what}? Enter again to confirm.", what=" · ".join(part for part in parts if part))
+    if not holder:
+        return asked
+    claimed = facts.words("Claimed by {name}", name=holder)
+    return f"{claimed}. {asked}"
 
 
 async def vocabulary_of(services: Services, actor: Actor, line: str, selected: str | None, facts: Facts) -> Vocabulary:
@@ -157,6 +174,7 @@ def _known(services: Services, actor: Actor, selected: str | None, facts: Facts)
         Kind.DISPOSITION: [_coded(one.id, facts.disposition_name(one.id), facts) for one in services.codes.disposition],
         Kind.SERVICE: [_coded(one.id, facts.service_name(one.id), facts) for one in facts.codes.service],
         Kind.DIVERSION: [_coded(one.id, facts.service_name(one.id), facts) for one in facts.codes.service if one.takes_over],
+        Kind.WARNING: [_coded(one.id, facts.warning_name(one.id), facts) for one in facts.codes.place_warning],
         Kind.ORGANISATION: [_coded(one.code, facts.organisation_name(one.code), facts) for one in services.organisations.all()],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,13 +25,28 @@ if TYPE_CHECKING:
 ASKED = frozenset(
     {"feedback", "refuse", "review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "note"}
     | {"call_service", "merge", "escalate", "offer_handover", "refuse_handover", "call_back"}
+    | {"warn_place", "lift_warning"}
 )
 # Judgements on what the panel showed: they name the version they were made on, and are refused when it has moved on.
 JUDGED = frozenset({"review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "merge"})
 ON_THE_RADIO = frozenset({"acknowledge", "depart", "arrive", "feedback", "refuse", "clear"})
 # The field that a choice fills.
-CHOSEN_FIELD = {"close": "disposition", "divert": "to", "call_service": "service", "merge": "into", "offer_handover": "to_org_code"}
-UNFORESEEN = frozenset({"offer_handover"})  # choices of which none is so likely that it may stand there by itself
+CHOSEN_FIELD = {
+    "close": "disposition",
+    "divert": "to",
+    "call_service": "service",
+    "merge": "into",
+    "offer_handover": "to_org_code",
+    "warn_place": "warning",
+}
+# The field that the button itself fills, and what it is called in the press.
+TOLD_FIELD = {
+    "stop_repush": ("assignment_id", "assignment"),
+    "tell_apart": ("other", "other"),
+    "warn_place": ("expires_at", "expires_at"),
+    "lift_warning": ("warning_id", "warning"),
+}
+UNFORESEEN = frozenset({"offer_handover", "warn_place"})  # choices of which none is so likely that it may stand there by itself
 LONG_LIST = 10  # options that are searched rather than read
 
 Said = dict[str, str]  # {"kind": "good" | "bad", "text": …}
@@ -107,6 +123,8 @@ def hint(command: str, facts: Facts) -> str:
         "merge": words("This one ends as a further call about the chosen one. Its text, caller and files stay under its own number."),
         "escalate": words("The level above is asked to look at it; the responsible organisation stays responsible."),
         "offer_handover": words("It stays with its owner until the other accepts; your own organisation takes it over at once."),
+        "warn_place": words("Whoever is sent to this place is told before arriving. Say in words what is known; it expires by itself."),
+        "lift_warning": words("Say why it no longer holds."),
         "call_service": words("Telephone the service; its steps are entered here."),
     }
     return hints.get(command, "")
@@ -122,14 +140,13 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
         fields |= {"on_behalf_of": unit_id, "channel": pending.get("channel", "radio")}
     if pending.get("happened_at"):
         fields["happened_at"] = pending["happened_at"]
-    if name == "stop_repush":
-        fields["assignment_id"] = pending["assignment"]
+    if name in TOLD_FIELD:
+        field, told = TOLD_FIELD[name]
+        fields[field] = pending[told]
     if text or name in ASKED:
         fields["text"] = text
     if name in CHOSEN_FIELD:
         fields[CHOSEN_FIELD[name]] = choice or pending.get("into", "")
-    if name == "tell_apart":
-        fields["other"] = pending["other"]
     if name == "claim":
         fields["take_over"] = bool(pending.get("take_over"))
     if name == "call_back":
@@ -137,6 +154,12 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
     if name in JUDGED:
         fields["expected_version"] = version_shown(pending.get("shown"), pending["incident"])
     return msgspec.convert(fields, AnyIncidentCommand)
+
+
+def warning_ends(services: Services, warning: str | None) -> datetime:
+    """When a warning that is set at a desk now ends; of a kind that is not in the table (it is refused) in a day."""
+    days = next((kind.days for kind in services.codes.place_warning if kind.id == warning), 1.0)
+    return services.clock.now() + timedelta(days=days)
 
 
 def version_shown(shown: dict[str, Any] | None, incident_id: str) -> int | None:
@@ -147,6 +170,8 @@ def version_shown(shown: dict[str, Any] | None, incident_id: str) -> int | None:
 
 async def send(services: Services, actor: Actor, pending: dict[str, Any], text: str, choice: str | None, facts: Facts) -> Said:
     """Hand the command over; the answer for the passing note."""
+    if pending["command"] == "warn_place":
+        pending = pending | {"expires_at": warning_ends(services, choice)}
     try:
         await services.handler.handle(command_of(pending, text, choice), actor, pending["key"])
     except DispatchError as refused:

@@ -15,6 +15,7 @@ from dashboard.layouts.further_calls import may_be_the_same
 from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.parts import empty
 from dashboard.layouts.photo import beside_photo
+from dashboard.layouts.premises import earlier_calls, premise_lines
 from dashboard.layouts.responsibility import belongs_elsewhere
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
@@ -91,8 +92,15 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
         caller = facts.words.refusal(refused)
     above = [
         incident_head(incident, facts, caller),
+        *premise_lines(
+            incident,
+            services.premises.warnings(actor, incident, picture),
+            await services.premises.emergencies(actor, incident, picture),
+            facts,
+        ),
         what_is_due(incident, facts),
         *await _may_be_the_same(services, actor, incident, facts),
+        *await _earlier_calls(services, actor, incident, facts),
         *belongs_elsewhere(incident, responsible_for(services, incident), facts),
         actions(incident, facts),
         assignments(incident, facts),
@@ -115,6 +123,14 @@ async def _beside_photos(services: Services, incident: Incident, recorded: list[
         return {}
     kept = await services.evidence.records(one.body.upload_id for one in recorded if isinstance(one.body, UploadAdded))
     return {upload_id: beside_photo(manifest, incident, facts) for upload_id, manifest in kept.items()}
+
+
+async def _earlier_calls(services: Services, actor: Actor, incident: Incident, facts: Facts) -> list[Any]:
+    try:
+        earlier = await services.personal.calls_of_same_number(actor, incident, "desk")
+    except Unavailable as refused:
+        return [empty(facts.words.refusal(refused))]
+    return earlier_calls([one for one in earlier if one.received_at < incident.received_at], facts)
 
 
 def responsible_for(services: Services, incident: Incident) -> Answer | None:

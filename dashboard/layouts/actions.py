@@ -26,7 +26,7 @@ _LIKELY: dict[Stage, tuple[str, ...]] = {
 # Of an open incident, in the order of the fold.
 _ALL_OPEN = (
     *("locate", "classify", "call_service", "escalate", "offer_handover", "merge", "split"),
-    *("recall", "divert", "mark_invalid", "close", "cancel"),
+    *("recall", "divert", "mark_invalid", "close", "cancel", "warn_place"),
 )
 # Commands that have a form of their own.
 _FORMS = {"locate": ids.LOCATE_ASKED, "classify": ids.CLASSIFY_ASKED, "split": ids.SPLIT_ASKED}
@@ -77,12 +77,15 @@ def offered_commands(incident: Incident, facts: Facts) -> tuple[list[str], list[
 def _after_the_end(incident: Incident) -> list[str]:
     if incident.stage == Stage.MERGED:
         return ["note"]
-    return ["call_back", "reopen", "note"] if incident.stage == Stage.CLOSED else ["reopen", "note"]
+    ended = ["reopen", "note", "warn_place"]
+    return ["call_back", *ended] if incident.stage == Stage.CLOSED else ended
 
 
 def _is_possible(command: str, incident: Incident, facts: Facts) -> bool:
     """What depends on more than the stage."""
     match command:
+        case "warn_place":
+            return incident.has_point or bool(incident.address)
         case "recall":
             return any(not one.service for one in incident.active_assignments)
         case "close":
@@ -148,6 +151,8 @@ def command_label(command: str, facts: Facts) -> str:
         "take_alarm": words("Take on"),
         "claim": words("Claim"),
         "release_claim": words("Release claim"),
+        "warn_place": words("Warn of this place"),
+        "lift_warning": words("Lift"),
         "note": words("Note"),
     }
     return labels[command]

@@ -68,6 +68,7 @@ def kind_name(kind: Kind, facts: Facts) -> str:
         Kind.SERVICE: words("service"),
         Kind.DIVERSION: words("service"),
         Kind.ORGANISATION: words("organisation"),
+        Kind.WARNING: words("warning"),
         Kind.PLACE: words("place"),
         Kind.TEXT: words("text"),
     }

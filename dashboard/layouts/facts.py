@@ -55,5 +55,13 @@ class Facts:
         found = next((one for one in self.codes.disposition if one.id == disposition), None)
         return self.words.pick(found.zh, found.en) if found else disposition
 
+    def warning_name(self, warning: str) -> str:
+        found = next((one for one in self.codes.place_warning if one.id == warning), None)
+        return self.words.pick(found.zh, found.en) if found else warning
+
+    def date(self, at: datetime) -> str:
+        """The day in the city."""
+        return at.astimezone(self.zone).date().isoformat()
+
     def clock(self, at: datetime | None) -> str:
         return clock_text(at, self.zone) if at else "–"

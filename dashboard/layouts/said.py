@@ -150,6 +150,10 @@ def _between(body: e.AnyEvent, facts: Facts) -> str | None:
             return _with(words("Merged into #{number}", number=body.into_number), body.text)
         case e.CallAdded():
             return words("Further call #{number} merged into this", number=body.from_number)
+        case e.PlaceWarned():
+            return _with(words("Warned of this place: {what}", what=facts.warning_name(body.warning)), body.text)
+        case e.WarningLifted():
+            return _with(words("Warning lifted"), body.text)
         case e.IncidentsToldApart():
             return words("Not the same as #{number}", number=body.other_number)
         case e.IncidentSplit():

@@ -37,6 +37,8 @@ NAMES = (
     "service",
     "into",
     "other",
+    "warning",
+    "warning_id",
     "to_org_code",
     "shift_id",
     "name",

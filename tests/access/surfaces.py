@@ -248,6 +248,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "tell_apart": {"other": ITSELF},
     "claim": {},
     "release_claim": {},
+    "warn_place": {"warning": "dog", "text": "x", "expires_at": "2026-05-02T08:00:00Z"},
+    "lift_warning": {"warning_id": "x", "text": "x"},
     "split": {"text": "x"},
     "escalate": {"text": "x"},
     "offer_handover": {"to_org_code": "330200000000"},

@@ -83,8 +83,9 @@ class Node:
             self.command(incident_id, "push", unit_ids=list(unit_ids))
         return incident_id
 
-    def command(self, incident_id: str, name: str, **fields: Any) -> dict[str, Any]:
-        return self.ask("POST", f"/incidents/{incident_id}/commands", json={"command": name} | fields)
+    def command(self, incident_id: str, name: str, headers: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:
+        """By the desk's operator, or whoever `headers` name."""
+        return self.ask("POST", f"/incidents/{incident_id}/commands", json={"command": name} | fields, headers=headers)
 
     def events(self, incident_id: str, name: str = "") -> list[dict[str, Any]]:
         found = self.ask("GET", f"/incidents/{incident_id}/timeline")["events"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -413,3 +413,20 @@ def test_positions_reach_the_picture(phone: Phone, node: Node) -> None:
     lon, lat = degrees(320, 240)
     row = wait_for(lambda: (unit := node.unit("car"))["lon"] is not None and unit)
     assert (row["lon"], row["lat"]) == pytest.approx((lon, lat), abs=1e-5)
+
+
+def test_what_is_known_of_the_place_stands_on_the_push_until_it_is_lifted(phone: Phone, node: Node) -> None:
+    headers = {"Authorization": f"Bearer {node.accounts.add_token('commander', CITY)}"}
+    earlier = node.incident()
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    node.command(earlier, "warn_place", headers=headers, warning="armed", text="门后有斧头", expires_at=tomorrow)
+    page = phone.ready()
+    phone.pushed()
+    warning = page.locator(".push .warning")
+    expect(warning).to_have_text("⚠ 有人持械门后有斧头")
+    shows_well(page)
+    node.command(earlier, "warn_place", headers=headers, warning="dog", text="两条", expires_at=tomorrow)
+    expect(warning).to_have_count(2)
+    for event in node.events(earlier, "place_warned"):
+        node.command(earlier, "lift_warning", headers=headers, warning_id=event["warning_id"], text="已搬走")
+    expect(warning).to_have_count(0)

@@ -23,6 +23,7 @@ from operations.handle import Handler, Outcome
 from operations.history import History
 from operations.personal import PersonalData
 from operations.positions import PositionTable
+from operations.premises import Premises
 from operations.stage_watch import StageWatch
 from operations.trails import Trails
 from storage.audit import Look
@@ -62,6 +63,7 @@ class TerminalWorld:
         self.intake = FakeIntake()
         self.positions = PositionTable()
         self.stages = StageWatch(Trails(lambda: self.handler.picture, self.positions), lambda: self.handler.picture, self.clock, nowhere)
+        self.premises = Premises(self.authority, self.history, self.clock)
         self.pushes: Any = None
 
     def append(self, looks: list[Look]) -> None:

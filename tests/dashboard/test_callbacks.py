@@ -195,7 +195,7 @@ def test_the_place_comes_first_while_there_is_none(city: ApiCity) -> None:
     assert commands_in(panel(city, {"kind": "incident", "incident_id": located}, VIEWER)[0]) == []
     city.command(located, "cancel", "commander", text="withdrawn")
     closed, _, _ = panel(city, {"kind": "incident", "incident_id": located})
-    assert {command for command, _ in commands_in(closed)} == {"reopen", "note"}
+    assert {command for command, _ in commands_in(closed)} == {"reopen", "note", "warn_place"}
 
 
 def test_a_new_judgement_changes_only_what_was_changed(city: ApiCity) -> None:

@@ -111,3 +111,22 @@ def test_a_call_without_a_place_and_one_that_is_located_later(city: ApiCity) -> 
     assert send(city, "grade . 1", selected=incident_id)["kind"] == "good"
     assert int(now(city, incident_id).grade) == 1
     assert now(city, incident_id).org_code in (WEST, CITY)
+
+
+def test_what_another_desk_has_claimed_is_asked_about_first(city: ApiCity) -> None:
+    incident = city.incident("commander")
+    number = incident["number"]
+    assert send(city, f"claim {number}", Actor("other", "operator", CITY))["kind"] == "good"
+    city.unit("line-claimed", callsign="CL")
+    asked = send(city, f"push {number} CL")
+    assert (asked["kind"], asked["text"].startswith("Claimed by other. Push")) == ("ask", True)
+    assert now(city, incident["incident_id"]).assignments == ()
+    assert send(city, f"push {number} CL", confirmed=asked["version"])["kind"] == "good"
+    assert send(city, f"note {number} seen")["kind"] == "good", "a remark takes nothing from anybody"
+
+
+def test_a_place_is_warned_of_for_as_long_as_its_kind_holds(city: ApiCity) -> None:
+    number = city.incident("commander")["number"]
+    assert send(city, f"warn {number} dog bites")["kind"] == "good"
+    (warning,) = city.services.handler.picture.warnings.values()
+    assert (warning.text, (warning.expires_at - city.clock.now()).days) == ("bites", 180)

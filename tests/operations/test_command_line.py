@@ -23,6 +23,7 @@ KNOWN = {
     Kind.DIVERSION: [Choice("12345", ("12345",))],
     Kind.ORGANISATION: [Choice("330203000000", ("330203", "海曙分局"))],
     Kind.TYPE: [Choice("assault", ("assault", "殴打他人"))],
+    Kind.WARNING: [Choice("dog", ("dog",))],
     Kind.GRADE: [Choice(k, (str(k),)) for k in (1, 2, 3, 4)],
     Kind.PLACE: [Choice((121.5, 29.8, "中山路"), ("中山路",)), Choice(None, ("-",))],
     Kind.VERB: [Choice(verb, (verb.name, verb.zh), verb.does) for verb in GRAMMAR],

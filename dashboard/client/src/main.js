@@ -94,7 +94,7 @@ async function start(config) {
   startAddress();
   on("selection", selected);
   on("incident", (message) => {
-    if (concerns(message.incident)) changed();
+    if (concerns(message.incident) || ["place_warned", "warning_lifted"].includes(message.event?.event)) changed();
   });
   // What happened while the connection was away is in the new picture, not in messages: the panel must ask again.
   on("hello", () => {

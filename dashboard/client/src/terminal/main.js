@@ -69,7 +69,7 @@ function draw() {
   render(root, {
     ...state, assignment, nowMs: nowMs(), sound: soundAllowed(), waiting: rows.length, status: shownStatus(state.unit, rows),
     files: own.filter((file) => file.state !== "stored" || file.incidentId === state.incident?.incident_id),
-    types: state.codes.incident_type, outcomes: state.codes.disposition, checklist: checklist(),
+    types: state.codes.incident_type, warningKinds: state.codes.place_warning, outcomes: state.codes.disposition, checklist: checklist(),
     alarms: [...(state.alarm && state.alarm.unitId === state.unit?.unit_id ? [{ ...state.alarm, state: "received" }] : []), ...calls.map(({ key, happenedAt: at }) => ({ key, at, state: state.connected && alarms.asked === key ? "sent" : "queued" }))],
     comes: musterAnswer(state.muster, rows), signedOn: isSignedOn(state.duty, rows),
     hold, recordedS: recorder.seconds, canRecord: canRecord(),

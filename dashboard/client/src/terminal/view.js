@@ -154,13 +154,21 @@ function incidentCard(s) {
       h("span", { class: "what" }, `${gradeWord(incident.grade)} · ${kind ? codeName(kind) : incident.incident_type.replaceAll("_", " ")}`),
       h("span", { class: "number" }, `#${incident.number}`)),
     h("div", { class: "body" },
-      repushNotes(s), crewList(s),
+      warnings(s), repushNotes(s), crewList(s),
       incident.lon === null ? h("div", { class: "unplaced" }, t("no_place")) : null,
       place ? h("div", { class: "place" }, place) : null,
       incident.text ? h("div", { class: "said" }, incident.text) : null,
       facts(incident, assignment, route, nowMs),
       caller?.number ? callerRow(caller) : null,
       route?.coordinates?.length > 1 && !assignment.arrived_at ? drawRoute(route.coordinates) : null));
+}
+
+// What must be known before one enters the place; a warning that has expired meanwhile is gone, also without a network.
+function warnings({ incident, warningKinds, nowMs }) {
+  return (incident.warnings ?? []).filter((one) => Date.parse(one.expires_at) > nowMs).map((one) => {
+    const kind = (warningKinds ?? []).find((row) => row.id === one.warning);
+    return h("div", { key: `warning-${one.warning_id}`, class: "warning", role: "alert" }, h("b", {}, `⚠ ${kind ? codeName(kind) : one.warning.replaceAll("_", " ")}`), h("span", {}, one.text));
+  });
 }
 
 function facts(incident, assignment, route, nowMs) {
