@@ -17,6 +17,7 @@ from dispatch.commands import (
     Arrive,
     Close,
     Command,
+    CorrectStage,
     Escalate,
     Locate,
     MusterReserves,
@@ -127,6 +128,10 @@ class Enricher:
                 return msgspec.structs.replace(command, unit_ids=self._reserves(command.org_code, picture))
             case OfferHandover(to_org_code=code) if code.strip():
                 return msgspec.structs.replace(command, to_org_code=self._organisation(code))
+            case CorrectStage(stage=AssignmentStage.ON_SCENE, unit_ids=(unit_id,), at=datetime() as at) if (
+                incident is not None and at.tzinfo
+            ):
+                return msgspec.structs.replace(command, position=self._witness.arrival(unit_id, incident, at))
             case Arrive() if incident is not None:
                 return msgspec.structs.replace(command, positions=self._positions_at(command, actor, incident))
         if isinstance(command, Locate) and incident is not None:

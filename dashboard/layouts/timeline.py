@@ -9,7 +9,7 @@ from dash import html
 from dashboard.layouts.arrival import position_says
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, section
-from dashboard.layouts.said import crews_of, said, size_text
+from dashboard.layouts.said import crews_of, said, size_text, superseded
 from dispatch import events as e
 from operations.deadline_watch import NAME as DEADLINE_WATCH
 
@@ -23,11 +23,12 @@ def timeline(recorded: list[e.Recorded], facts: Facts) -> Any:
     if not recorded:
         return section(words("Timeline"), empty(words("Nothing is on record yet.")), name="timeline")
     crews = crews_of(recorded)
-    entries = [_entry(one, crews, facts) for one in reversed(recorded)]
+    put_right = superseded(recorded)
+    entries = [_entry(one, crews, facts, one.event_id in put_right) for one in reversed(recorded)]
     return section(words("Timeline"), html.Ol(entries), note=str(len(recorded)), name="timeline")
 
 
-def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts) -> html.Li:
+def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts, is_superseded: bool) -> html.Li:
     words = facts.words
     told = [html.Time(facts.clock(one.occurred_at)), html.Span(said(one.body, crews, facts), className="what")]
     if isinstance(one.body, e.Arrived):
@@ -39,7 +40,10 @@ def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts) -> html.Li:
     late_s = (one.recorded_at - one.occurred_at).total_seconds()
     if late_s > _LATE_S:
         told.append(html.Span(words("entered {late} later", late=words.duration(late_s)), className="late"))
-    return html.Li(told, className=f"event-{one.body.__class__.__struct_config__.tag}")
+    if is_superseded:
+        told.append(html.Span(words("corrected later"), className="late"))
+    name = f"event-{one.body.__class__.__struct_config__.tag}"
+    return html.Li(told, className=f"{name} superseded" if is_superseded else name)
 
 
 def uploads(recorded: list[e.Recorded], facts: Facts) -> Any:
