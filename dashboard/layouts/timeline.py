@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 
 from dashboard.layouts.arrival import position_says
+from dashboard.layouts.checks import checks_of
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, section
 from dashboard.layouts.said import crews_of, said, size_text, superseded
@@ -23,16 +24,24 @@ def timeline(recorded: list[e.Recorded], facts: Facts) -> Any:
     if not recorded:
         return section(words("Timeline"), empty(words("Nothing is on record yet.")), name="timeline")
     crews = crews_of(recorded)
-    put_right = superseded(recorded)
-    entries = [_entry(one, crews, facts, one.event_id in put_right) for one in reversed(recorded)]
+    put_right, incident_type = superseded(recorded), _type_of(recorded)
+    entries = [_entry(one, crews, incident_type, facts, one.event_id in put_right) for one in reversed(recorded)]
     return section(words("Timeline"), html.Ol(entries), note=str(len(recorded)), name="timeline")
 
 
-def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts, is_superseded: bool) -> html.Li:
+def _type_of(recorded: list[e.Recorded]) -> str:
+    """The incident's type, as it was last set."""
+    set_ = [one.body.incident_type for one in recorded if isinstance(one.body, e.IncidentReceived | e.IncidentClassified)]
+    return set_[-1] if set_ else ""
+
+
+def _entry(one: e.Recorded, crews: dict[str, str], incident_type: str, facts: Facts, is_superseded: bool) -> html.Li:
     words = facts.words
     told = [html.Time(facts.clock(one.occurred_at)), html.Span(said(one.body, crews, facts), className="what")]
     if isinstance(one.body, e.Arrived):
         told += position_says(one.occurred_at, one.body.position, facts)
+    if isinstance(one.body, e.FeedbackGiven):
+        told += checks_of(one.body.form, incident_type, facts)
     actor = words("deadline watch") if one.actor == DEADLINE_WATCH else one.actor
     by = actor if one.on_behalf_of is None else words("{actor} for {unit}", actor=actor, unit=facts.callsign(one.on_behalf_of))
     channel = words.channel(one.channel)
