@@ -63,6 +63,7 @@ STEPS = {
     Step.ARRIVE: pgettext("step", "Arrive"),
     Step.FEEDBACK: pgettext("step", "Give feedback"),
     Step.REVIEW: pgettext("step", "Review"),
+    Step.CHECK_IN: pgettext("step", "Check in"),
 }
 GRADES = {
     Grade.MAJOR: pgettext("grade", "Major"),
@@ -146,6 +147,10 @@ REFUSALS = {
     "outside-scope": pgettext("refusal", "Outside your scope"),
     "role-not-permitted": pgettext("refusal", "This account may not do that"),
     "shift-over": pgettext("refusal", "The shift is over and on record"),
+    "stage-not-correctable": pgettext("refusal", "This stage can't be corrected"),
+    "stage-not-last": pgettext("refusal", "Only the last stage can be taken back"),
+    "stage-not-reached": pgettext("refusal", "The stage has not been reached"),
+    "stage-out-of-order": pgettext("refusal", "The times of the stages would be out of order"),
     "stage-backwards": pgettext("refusal", "Stages go forward only"),
     "target-missing": pgettext("refusal", "It is not said, or not known, who is to take it"),
     "text-missing": pgettext("refusal", "A text is missing"),

@@ -85,6 +85,16 @@ LOCATE_PENDING = "locate-pending"  # {"incident", "key"}
 LOCATED = "located"  # {"lon", "lat"} of the incident just located: the map goes there
 
 # type, grade and text of an incident that is there already
+CORRECT_DIALOG = "correct-dialog"
+CORRECT_TITLE = "correct-title"
+CORRECT_STAGE = "correct-stage"
+CORRECT_WAY = "correct-way"
+CORRECT_TIME = "correct-time"
+CORRECT_TEXT = "correct-text"
+CORRECT_SEND = "correct-send"
+CORRECT_CANCEL = "correct-cancel"
+CORRECT_ERROR = "correct-error"
+CORRECT_PENDING = "correct-pending"  # {"incident", "version", "unit", "key", "times"}
 CLASSIFY_DIALOG = "classify-dialog"
 CLASSIFY_TITLE = "classify-title"
 CLASSIFY_TYPE = "classify-type"
@@ -133,6 +143,7 @@ LINE_ANSWERED = "line-answered"  # what came of it
 PRESSED = "pressed"
 LOCATE_ASKED = "locate-asked"
 CLASSIFY_ASKED = "classify-asked"
+CORRECT_ASKED = "correct-asked"
 SPLIT_ASKED = "split-asked"
 
 # parts the client alone fills in

@@ -98,7 +98,18 @@ class Position(Message, tag="position"):
 AnyMessage = Ping | Resync | Delivered | Seen | Order | Panic | Position
 # What a crew may ask for; whether this crew may, is decided by the one authority.
 CrewCommand = (
-    c.Acknowledge | c.Refuse | c.Depart | c.Arrive | c.Feedback | c.Clear | c.Note | c.SetUnitStatus | c.SignOn | c.SignOff | c.AnswerMuster
+    c.Acknowledge
+    | c.Refuse
+    | c.Depart
+    | c.Arrive
+    | c.CheckIn
+    | c.Feedback
+    | c.Clear
+    | c.Note
+    | c.SetUnitStatus
+    | c.SignOn
+    | c.SignOff
+    | c.AnswerMuster
 )
 
 _message = msgspec.json.Decoder(AnyMessage)

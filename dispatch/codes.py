@@ -106,6 +106,11 @@ class Codes(msgspec.Struct, frozen=True):
         kind = self.type_by_id.get(incident_type)
         return (kind.family if kind else "") or incident_type
 
+    def checklist_for(self, incident_type: str) -> Checklist | None:
+        """What is seen to at incidents of this type: their own list, else the general one, else none. As on the phone (`picture.js`)."""
+        own = (row for row in self.checklist if incident_type in row.incident_types)
+        return next(own, None) or next((row for row in self.checklist if not row.incident_types), None)
+
 
 def load_codes(city_file: Path | None = None) -> Codes:
     """The city's own tables where it has a file, else the built-in sample. Raises ValueError naming what is wrong."""

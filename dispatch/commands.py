@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dispatch.events import Promise
-from dispatch.model import Area, ArrivalFix, Grade, Step, UnitKind, UnitStatus
+from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Step, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 
 
@@ -157,6 +157,20 @@ class Depart(UnitCommand, kw_only=True, frozen=True, tag="depart"):
 
 class Arrive(UnitCommand, kw_only=True, frozen=True, tag="arrive"):
     positions: dict[str, ArrivalFix] = {}  # by unit_id: what each crew's own position says; filled in by enrich
+
+
+class CheckIn(UnitCommand, kw_only=True, frozen=True, tag="check_in"):
+    """All is well on the scene."""
+
+
+class CorrectStage(IncidentCommand, kw_only=True, frozen=True, tag="correct_stage"):
+    """A stage was pressed or entered wrongly: this is when it was reached, or it was not reached yet (`at` left out)."""
+
+    unit_ids: tuple[str, ...]  # one
+    stage: AssignmentStage
+    text: str
+    at: datetime | None = None
+    position: ArrivalFix | None = None  # of a corrected arrival; filled in by enrich
 
 
 class Feedback(UnitCommand, kw_only=True, frozen=True, tag="feedback"):
@@ -424,6 +438,8 @@ AnyIncidentCommand = (
     | Refuse
     | Depart
     | Arrive
+    | CheckIn
+    | CorrectStage
     | Feedback
     | Clear
     | Review

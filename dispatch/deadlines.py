@@ -35,6 +35,7 @@ _MAY_START = {
     Step.FEEDBACK: ("unit_pushed", "acknowledged", "departed", "arrived"),
     Step.REVIEW: ("feedback_given",),
 }
+_TARGETED = tuple(_MAY_START)  # steps that have rows; when a crew checks in is another table
 _YEAR_S = 365 * 86_400.0  # a target or a countdown that is longer is a slip of the pen
 # A crew that stands here or further has done the step; a stage may be left out.
 _DONE_BY = {
@@ -44,6 +45,8 @@ _DONE_BY = {
     Step.FEEDBACK: AssignmentStage.FEEDBACK,
 }
 _ORDER = tuple(AssignmentStage)
+# In a round, corrections are counted by this; far more than a crew's number on an incident or its check-ins there.
+_CORRECTED = 100_000
 
 
 class OnMiss(StrEnum):
@@ -64,12 +67,26 @@ class Target(msgspec.Struct, frozen=True, rename={"start": "from"}, forbid_unkno
     area: Area | None = None  # None: wherever it is
 
 
+class CheckIns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long after its arrival, and after each answer, a crew on the scene is asked whether all is well."""
+
+    seconds: tuple[float, float, float, float]  # for the grades 1 to 4; 0: never
+    types: tuple[str, ...] = ()  # of incident; empty: all that no other row names
+
+
 class Targets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The targets of a city."""
 
     target: tuple[Target, ...]
     repush_after_s: float
     climb_after_s: float
+    check_in_grace_s: float = 60.0  # from the question to the alarm
+    check_in: tuple[CheckIns, ...] = ()  # none: nobody is asked
+
+    def check_in_every_s(self, incident: Incident) -> float:
+        """Seconds after which a crew on the scene is asked; 0: never. The first row that names the type, else the one that names none."""
+        rows = [row for row in self.check_in if incident.incident_type in row.types] or [row for row in self.check_in if not row.types]
+        return rows[0].seconds[int(incident.grade) - 1] if rows else 0.0
 
     def of(self, step: Step, area: Area | None) -> Target | None:
         """The row for a step; a place of unknown kind is held to the town's."""
@@ -86,6 +103,7 @@ class Deadline(msgspec.Struct, frozen=True):
     on_miss: OnMiss
     assignment_id: str = ""  # empty: the incident as a whole
     unit_id: str = ""
+    ask_at: datetime | None = None  # of a check-in alone: when the crew is asked; it is due a while after
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -116,10 +134,13 @@ def load_targets(city_file: Path | None = None) -> Targets:
 
 
 def _faults(targets: Targets) -> Iterator[str]:
-    for name in ("repush_after_s", "climb_after_s"):
+    for name in ("repush_after_s", "climb_after_s", "check_in_grace_s"):
         if not 0 < getattr(targets, name) <= _YEAR_S:
             yield f"{name} is {getattr(targets, name):g}; give seconds, more than 0 and at most a year"
     for row in targets.target:
+        if row.step not in _TARGETED:
+            yield f"{row.step} is no row of [[target]]; write [[{row.step}]]"
+            continue
         if row.start not in _MAY_START[row.step]:
             yield f"{row.step} starts from {row.start!r}; name one of {', '.join(_MAY_START[row.step])}"
         for seconds in row.seconds:
@@ -127,10 +148,20 @@ def _faults(targets: Targets) -> Iterator[str]:
                 yield f"{row.step} has {seconds:g} seconds; give at most a year, 0 for measured only"
         if OnMiss.REPUSH in row.on_miss and row.step != Step.ACKNOWLEDGE:
             yield f"{row.step} can't send others (repush), only a missed acknowledge does; write alarm or supervise"
-    for step, area in itertools.product(Step, Area):
+    yield from _check_in_faults(targets)
+    for step, area in itertools.product(_TARGETED, Area):
         count = sum(row.step == step and row.area in (None, area) for row in targets.target)
         if count != 1:
             yield f"{step} has {count} rows for {area}; give one for each area or one without area, with 0 seconds for measured only"
+
+
+def _check_in_faults(targets: Targets) -> Iterator[str]:
+    for row in targets.check_in:
+        for seconds in row.seconds:
+            if not 0 <= seconds <= _YEAR_S:
+                yield f"check_in has {seconds:g} seconds; give at most a year, 0 for never"
+    if sum(not row.types for row in targets.check_in) > 1:
+        yield "check_in has several rows without types; give one for all types that no other row names"
 
 
 def deadlines(incident: Incident, targets: Targets) -> list[Deadline]:
@@ -158,11 +189,12 @@ def others_to_send(incident: Incident, targets: Targets) -> list[SendOthers]:
     """Countdowns that run: pushes nobody has acknowledged in time, whose next nearest have not been sent."""
     answered = {a.because_of for a in incident.assignments} | set(incident.repush_stopped)
     alarmed = [miss for miss in incident.misses if miss.step == Step.ACKNOWLEDGE and miss.level == 0 and not miss.quiet]
-    miss_by_assignment = {miss.assignment_id: miss for miss in alarmed if miss.assignment_id not in answered}
     return [
-        SendOthers(deadline, _after(miss_by_assignment[deadline.assignment_id], deadline, targets.repush_after_s))
+        SendOthers(deadline, _after(miss, deadline, targets.repush_after_s))
         for deadline in deadlines(incident, targets)
-        if deadline.on_miss == OnMiss.REPUSH and deadline.assignment_id in miss_by_assignment
+        if deadline.on_miss == OnMiss.REPUSH and deadline.assignment_id not in answered
+        for miss in alarmed
+        if _is_of(miss, deadline)
     ]
 
 
@@ -175,8 +207,21 @@ def is_done(incident: Incident, step: Step, assignment_id: str, round_: int) -> 
     """Whether the step needs no watching any more: done, its crew off the incident (as all are when it ends), or of an earlier round."""
     if step == Step.REVIEW:
         return incident.stage != Stage.FEEDBACK or round_ != incident.review_round
-    assignment = next((a for a in incident.assignments if a.assignment_id == assignment_id), None)
-    return assignment is None or not assignment.is_active or _has_done(assignment, step)
+    number, assignment = next(((n, a) for n, a in enumerate(incident.assignments) if a.assignment_id == assignment_id), (0, None))
+    if assignment is None or not assignment.is_active or round_ != _round(number, assignment, step):
+        return True
+    return assignment.stage != AssignmentStage.ON_SCENE if step == Step.CHECK_IN else _has_done(assignment, step)
+
+
+def _round(number: int, assignment: Assignment, step: Step) -> int:
+    """Tells repeated deadlines of one crew's step apart: each check-in is another, and a corrected stage begins those that hang on it anew.
+
+    What was told of a step before the correction was told by a time that is not true.
+    """
+    if step == Step.CHECK_IN:
+        return assignment.check_ins + _CORRECTED * assignment.corrected.count(AssignmentStage.ON_SCENE)
+    reached = _ORDER.index(_DONE_BY[step])
+    return number + _CORRECTED * sum(_ORDER.index(stage) <= reached for stage in assignment.corrected)
 
 
 def alarms(incident: Incident) -> list[Miss]:
@@ -203,11 +248,26 @@ def _running(incident: Incident, targets: Targets) -> Iterator[Deadline]:
             begun_at = None if target is None or _has_done(assignment, step) else _begun_at(assignment, target)
             if target is not None and begun_at is not None and target.seconds[row]:
                 due_at = begun_at + timedelta(seconds=target.seconds[row])
-                yield Deadline(step, number, due_at, target.on_miss[row], assignment.assignment_id, assignment.unit_id)
+                yield Deadline(
+                    step, _round(number, assignment, step), due_at, target.on_miss[row], assignment.assignment_id, assignment.unit_id
+                )
+        if (check_in := _check_in(incident, number, assignment, targets)) is not None:
+            yield check_in
     review = targets.of(Step.REVIEW, incident.area)
     if incident.stage == Stage.FEEDBACK and review is not None and review.seconds[row]:
         due_at = incident.stage_since + timedelta(seconds=review.seconds[row])
         yield Deadline(Step.REVIEW, incident.review_round, due_at, review.on_miss[row])
+
+
+def _check_in(incident: Incident, number: int, assignment: Assignment, targets: Targets) -> Deadline | None:
+    """When the crew on the scene has to have answered next; its feedback ends that."""
+    every_s, since = targets.check_in_every_s(incident), assignment.checked_in_at or assignment.arrived_at
+    if not every_s or since is None or assignment.stage != AssignmentStage.ON_SCENE:
+        return None
+    ask_at = since + timedelta(seconds=every_s)
+    due_at = ask_at + timedelta(seconds=targets.check_in_grace_s)
+    round_ = _round(number, assignment, Step.CHECK_IN)
+    return Deadline(Step.CHECK_IN, round_, due_at, OnMiss.ALARM, assignment.assignment_id, assignment.unit_id, ask_at)
 
 
 def _begun_at(assignment: Assignment, target: Target) -> datetime | None:
@@ -223,5 +283,5 @@ def _has_done(assignment: Assignment, step: Step) -> bool:
 
 def _is_of(miss: Miss, deadline: Deadline) -> bool:
     if deadline.assignment_id:
-        return (miss.step, miss.assignment_id) == (deadline.step, deadline.assignment_id)
+        return (miss.step, miss.assignment_id, miss.round) == (deadline.step, deadline.assignment_id, deadline.round)
     return (miss.step, miss.round) == (deadline.step, deadline.round)

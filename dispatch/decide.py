@@ -15,7 +15,7 @@ from dispatch.commands import Command, IncidentCommand
 from dispatch.events import AnyEvent
 from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture, source_key
-from dispatch.rules import assignments, claims, duty, incidents, units, warnings
+from dispatch.rules import assignments, claims, corrections, duty, incidents, units, warnings
 from dispatch.rules.case import Case
 from dispatch.rules.guards import (
     incident_known,
@@ -64,6 +64,8 @@ RULES: dict[type[Command], Rule] = {
     commands.Refuse: Rule((*OPEN, text_given), assignments.refuse),
     commands.Depart: Rule(OPEN, assignments.depart),
     commands.Arrive: Rule(OPEN, assignments.arrive),
+    commands.CheckIn: Rule(OPEN, assignments.check_in),
+    commands.CorrectStage: Rule((*ANY, text_given), corrections.correct_stage),
     commands.Feedback: Rule(OPEN, assignments.feedback),
     commands.Clear: Rule(OPEN, assignments.clear),
     commands.Review: Rule(OPEN, incidents.review),

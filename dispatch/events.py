@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from dispatch.model import Area, ArrivalFix, Grade, Stage, Step, UnitKind, UnitStatus
+from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 
 SCHEMA_VERSION = 1
@@ -152,6 +152,25 @@ class Arrived(IncidentEvent, frozen=True, tag="arrived"):
     assignment_id: str
     unit_id: str
     position: ArrivalFix | None = None
+
+
+class CheckedIn(IncidentEvent, frozen=True, tag="checked_in"):
+    """报平安: the crew on the scene says that all is well."""
+
+    assignment_id: str
+    unit_id: str
+
+
+class StageCorrected(IncidentEvent, frozen=True, tag="stage_corrected"):
+    """A desk has put right when a stage was reached, or taken it back; the event that said so stays as it was."""
+
+    assignment_id: str
+    unit_id: str
+    stage: AssignmentStage
+    was_at: datetime
+    at: datetime | None  # None: taken back
+    text: str  # why
+    position: ArrivalFix | None = None  # of a corrected arrival: what the crew's position says of the new instant
 
 
 class FeedbackGiven(IncidentEvent, frozen=True, tag="feedback_given"):
@@ -497,6 +516,8 @@ AnyEvent = (
     | Acknowledged
     | Departed
     | Arrived
+    | CheckedIn
+    | StageCorrected
     | FeedbackGiven
     | UnitReleased
     | IncidentReviewed

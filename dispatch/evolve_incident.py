@@ -15,6 +15,7 @@ from dispatch.events import (
     Arrived,
     CallAdded,
     CalledBack,
+    CheckedIn,
     DeadlineMissed,
     Departed,
     FeedbackGiven,
@@ -40,6 +41,7 @@ from dispatch.events import (
     Recorded,
     RepushStopped,
     ServiceCalled,
+    StageCorrected,
     UnitPushed,
     UnitReleased,
     UploadAdded,
@@ -233,6 +235,40 @@ def _arrived(incident: Incident, body: Arrived, recorded: Recorded) -> Changes:
     return {"assignments": _replaced(incident, body.assignment_id, **reached)}
 
 
+def _checked_in(incident: Incident, body: CheckedIn, recorded: Recorded) -> Changes:
+    assignments = tuple(
+        msgspec.structs.replace(a, checked_in_at=recorded.occurred_at, check_ins=a.check_ins + 1)
+        if a.assignment_id == body.assignment_id
+        else a
+        for a in incident.assignments
+    )
+    return {"assignments": assignments}
+
+
+# Instants of an assignment by the stage they lead to, the furthest first.
+_INSTANT_OF = {
+    AssignmentStage.FEEDBACK: "feedback_at",
+    AssignmentStage.ON_SCENE: "arrived_at",
+    AssignmentStage.EN_ROUTE: "departed_at",
+    AssignmentStage.ACKNOWLEDGED: "acknowledged_at",
+}
+
+
+def _corrected(incident: Incident, body: StageCorrected, recorded: Recorded) -> Changes:
+    """Another time; or none, and the crew stands where it stood before. A review of feedback that is taken back is void."""
+    one = next((a for a in incident.assignments if a.assignment_id == body.assignment_id), None)
+    if one is None or body.stage not in _INSTANT_OF:
+        return {}
+    changes: Changes = {_INSTANT_OF[body.stage]: body.at, "corrected": (*one.corrected, body.stage)}
+    if body.stage == AssignmentStage.ON_SCENE:
+        changes |= {"arrival": body.position} | ({"checked_in_at": None} if body.at is None else {})
+    if body.at is None:
+        left = (stage for stage, name in _INSTANT_OF.items() if stage != body.stage and getattr(one, name) is not None)
+        changes["stage"] = next(left, AssignmentStage.PUSHED)
+    is_void = body.at is None and body.stage == AssignmentStage.FEEDBACK
+    return {"assignments": _replaced(incident, body.assignment_id, **changes), **({"reviewed": False} if is_void else {})}
+
+
 def _let_go(stage: AssignmentStage) -> Callable[[Incident, Any, Recorded], Changes]:
     def change(incident: Incident, body: PushRecalled | PushRefused | UnitReleased, recorded: Recorded) -> Changes:
         ended = _replaced(incident, body.assignment_id, stage=stage, ended_at=recorded.occurred_at, reason=body.reason)
@@ -349,6 +385,8 @@ _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
     Acknowledged: _step(AssignmentStage.ACKNOWLEDGED, "acknowledged_at"),
     Departed: _step(AssignmentStage.EN_ROUTE, "departed_at"),
     Arrived: _arrived,
+    CheckedIn: _checked_in,
+    StageCorrected: _corrected,
     FeedbackGiven: _feedback,
     PushRecalled: _let_go(AssignmentStage.RECALLED),
     PushRefused: _let_go(AssignmentStage.REFUSED),

@@ -53,6 +53,7 @@ class Step(StrEnum):
     ARRIVE = "arrive"
     FEEDBACK = "feedback"
     REVIEW = "review"
+    CHECK_IN = "check_in"  # a crew on the scene says that all is well; due again and again
 
 
 class Area(StrEnum):
@@ -147,6 +148,9 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     service: str = ""  # 119, 120, 12345 …: another service, which has no terminal here; `unit_id` is its name
     auxiliary: bool = False  # a crew of auxiliary officers (辅警) alone: may begin, is never responsible
     because_of: str = ""  # assignment whose missed acknowledgement led to this one
+    checked_in_at: datetime | None = None  # when it last said that all was well there
+    check_ins: int = 0  # how often it has
+    corrected: tuple[AssignmentStage, ...] = ()  # stages whose time a desk has corrected or taken back, in that order
     arrival: ArrivalFix | None = None  # what the position said when the arrival was reported; None: not asked
 
     @property

@@ -17,6 +17,7 @@ from dispatch.commands import (
     Arrive,
     Close,
     Command,
+    CorrectStage,
     Escalate,
     Locate,
     MusterReserves,
@@ -116,6 +117,18 @@ class Enricher:
         """`incident` is the one the command names. Raises RuleViolation for an unknown datum or code, NotFound for an organisation."""
         if isinstance(command, ReceiveIncident | Locate | Split):
             command = self._placed(command, actor, incident)  # a tenth of a millisecond at most: not worth a thread
+        command = self._witnessed(self._named(command, picture, incident), actor, incident)
+        if isinstance(command, Locate) and incident is not None:
+            on_the_way = [a.unit_id for a in incident.assignments if a.stage in ON_THE_WAY]
+            promises = await self._promises(command.lon, command.lat, on_the_way, picture)
+            return msgspec.structs.replace(command, promises=promises)
+        if isinstance(command, Push | Reinforce | Reassign | Repush) and incident is not None:
+            promises = await self._promises(incident.lon, incident.lat, command.unit_ids, picture)
+            return msgspec.structs.replace(command, promises=promises)
+        return command
+
+    def _named(self, command: Command, picture: OperatingPicture, incident: Incident | None) -> Command:
+        """What stands in the city's tables: codes that are known, rules of closing, organisations and their reserves."""
         match command:
             case Close(disposition=disposition):
                 if disposition.strip():
@@ -131,15 +144,17 @@ class Enricher:
                 return msgspec.structs.replace(command, unit_ids=self._reserves(command.org_code, picture))
             case OfferHandover(to_org_code=code) if code.strip():
                 return msgspec.structs.replace(command, to_org_code=self._organisation(code))
+        return command
+
+    def _witnessed(self, command: Command, actor: Actor, incident: Incident | None) -> Command:
+        """What the crews' own positions say of an arrival."""
+        match command:
+            case CorrectStage(stage=AssignmentStage.ON_SCENE, unit_ids=(unit_id,), at=datetime() as at) if (
+                incident is not None and at.tzinfo
+            ):
+                return msgspec.structs.replace(command, position=self._witness.arrival(unit_id, incident, at))
             case Arrive() if incident is not None:
                 return msgspec.structs.replace(command, positions=self._positions_at(command, actor, incident))
-        if isinstance(command, Locate) and incident is not None:
-            on_the_way = [a.unit_id for a in incident.assignments if a.stage in ON_THE_WAY]
-            promises = await self._promises(command.lon, command.lat, on_the_way, picture)
-            return msgspec.structs.replace(command, promises=promises)
-        if isinstance(command, Push | Reinforce | Reassign | Repush) and incident is not None:
-            promises = await self._promises(incident.lon, incident.lat, command.unit_ids, picture)
-            return msgspec.structs.replace(command, promises=promises)
         return command
 
     def _positions_at(self, command: Arrive, actor: Actor, incident: Incident) -> dict[str, ArrivalFix]:

@@ -63,6 +63,8 @@ class Action(StrEnum):
     REFUSE = "refuse"
     DEPART = "depart"
     ARRIVE = "arrive"
+    CORRECT_STAGE = "correct_stage"  # put right a stage that was pressed or entered wrongly
+    CHECK_IN = "check_in"  # all is well on the scene
     FEEDBACK = "feedback"
     CLEAR = "clear"
     REVIEW = "review"
@@ -116,7 +118,7 @@ READ = frozenset({A.OWN_SESSIONS, A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.S
 # What a crew does on its terminal; the desk enters the same for a crew on the radio (代签收, 代反馈).
 CREW = frozenset(
     {A.DELIVERED, A.SEEN, A.ACKNOWLEDGE, A.REFUSE, A.DEPART, A.ARRIVE, A.FEEDBACK, A.CLEAR, A.NOTE, A.ADD_UPLOAD, A.SET_UNIT_STATUS}
-    | {A.SIGN_ON, A.SIGN_OFF, A.ANSWER_MUSTER}
+    | {A.CHECK_IN, A.SIGN_ON, A.SIGN_OFF, A.ANSWER_MUSTER}
 )
 CALL_TAKING = frozenset(
     {A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.TELL_APART, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW}
@@ -124,7 +126,7 @@ CALL_TAKING = frozenset(
     | {A.SEE_WARNINGS}
 )
 SENDING = frozenset(
-    {A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.STOP_REPUSH, A.CALL_SERVICE, A.NAME_LEAD, A.TAKE_ALARM}
+    {A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.STOP_REPUSH, A.CALL_SERVICE, A.NAME_LEAD, A.TAKE_ALARM, A.CORRECT_STAGE}
     | {A.CANCEL, A.CLOSE, A.CALL_BACK, A.MERGE, A.SPLIT, A.REGISTER_UNIT, A.WRITE_ELEMENT, A.PUSH_VIEW}
 )
 # Between organisations: up, across, and back.

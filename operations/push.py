@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from dispatch.commands import Caller, MarkDelivered
+from dispatch.deadlines import deadlines
 from dispatch.errors import NotFound, Unavailable
 from dispatch.events import (
     AnyEvent,
@@ -264,7 +265,20 @@ class Pushes:
                 callsign = a.unit_id if unit is None else unit.callsign
                 is_lead = a.assignment_id == lead_id
                 crews.append({"assignment_id": a.assignment_id, "unit_id": a.unit_id, "callsign": callsign, "responsible": is_lead})
-        return {**msgspec.structs.asdict(told), "crews": crews, "suggestions": self._services.stages.of(told), "warnings": warnings}
+        return {
+            **msgspec.structs.asdict(told),
+            "crews": crews,
+            "suggestions": self._services.stages.of(told),
+            "check_ins": self._check_ins(told),
+            "warnings": warnings,
+        }
+
+    def _check_ins(self, told: Incident) -> list[Json]:
+        """When crews on the scene are asked whether all is well. The terminal counts by itself, also without a network."""
+        targets = self._services.targets
+        every_s = targets.check_in_every_s(told)
+        running = [d for d in deadlines(told, targets) if d.ask_at is not None]
+        return [{"assignment_id": d.assignment_id, "ask_at": d.ask_at, "due_at": d.due_at, "every_s": every_s} for d in running]
 
     async def _send(self, topic: str, unit: Unit, incident: Incident, assignment: Assignment) -> None:
         """A push or its end, to every link of the unit."""

@@ -59,6 +59,8 @@ class CommandBody(Body):
     warning_id: Id | None = Field(None, description="the warning that no longer holds")
     to_org_code: Name | None = Field(None, description="the organisation it is handed or escalated to")
     take_over: bool | None = Field(None, description="of a claim: also from whoever has it")
+    stage: Name | None = Field(None, description="of a correction: acknowledged, en_route, on_scene or feedback")
+    at: Instant | None = Field(None, description="of a correction: when the stage was reached; left out: it is taken back")
     satisfied: bool | None = Field(None, description="what the caller said afterwards")
 
 

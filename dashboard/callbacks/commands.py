@@ -29,7 +29,7 @@ ASKED = frozenset(
 )
 # Judgements on what the panel showed: they name the version they were made on, and are refused when it has moved on.
 JUDGED = frozenset({"review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "merge"})
-ON_THE_RADIO = frozenset({"acknowledge", "depart", "arrive", "feedback", "refuse", "clear"})
+ON_THE_RADIO = frozenset({"acknowledge", "depart", "arrive", "check_in", "feedback", "refuse", "clear"})
 # The field that a choice fills.
 CHOSEN_FIELD = {
     "close": "disposition",

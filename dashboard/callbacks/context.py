@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from dash import Dash
 
 from dashboard.i18n import Words, words_in
-from dashboard.layouts.facts import Facts
+from dashboard.layouts.facts import Facts, LastFix
 from dispatch.model import Actor
 from operations.authority import as_wall, within
 
@@ -56,6 +58,15 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
         organisations=services.organisations,
         element_kind=element_kind,
         suggestions=services.stages.of,
+        last_fix=lambda unit_id: _last_fix(services, unit_id),
         may=lambda action: not is_wall and services.authority.can(actor, action),
         in_scope=lambda org_code: services.authority.in_scope(actor, org_code),
     )
+
+
+def _last_fix(services: Services, unit_id: str) -> LastFix | None:
+    table = services.positions
+    index = table.index_of(unit_id)
+    if index is None or math.isnan(table.lon[index]):
+        return None
+    return LastFix(float(table.lon[index]), float(table.lat[index]), datetime.fromtimestamp(float(table.position_at[index]), UTC))

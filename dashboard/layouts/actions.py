@@ -62,7 +62,10 @@ def _fold(commands: list[str], incident: Incident, facts: Facts) -> list[Any]:
     """Whether it is open is the page's to know (`client/src/main.js`): the panel is drawn anew whenever something happens."""
     if not commands:
         return []
-    return [html.Button(facts.words("More"), className="quiet more"), html.Div(_buttons(commands, incident, facts), className="fold")]
+    return [
+        html.Button(facts.words("More"), className="quiet more", **{"aria-expanded": "false"}),
+        html.Div(_buttons(commands, incident, facts), className="fold"),
+    ]
 
 
 def offered_commands(incident: Incident, facts: Facts) -> tuple[list[str], list[str]]:
@@ -128,6 +131,8 @@ def command_label(command: str, facts: Facts) -> str:
         "acknowledge": words("Acknowledged"),
         "depart": words("Set out"),
         "arrive": words("Arrived"),
+        "correct_stage": words("Correct"),
+        "check_in": words("All well"),
         "feedback": words("Feedback"),
         "refuse": words("Refused"),
         "clear": words("Release"),

@@ -17,6 +17,7 @@ from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import age_of, countdown, icon, press_button
 from dispatch.deadlines import Deadline, alarms, deadlines, others_to_send, supervised
 from dispatch.model import Assignment, AssignmentStage, Incident, Miss, Step
+from operations.positions import distance_m
 
 # A push is on a terminal within a second or two; after this long it has to be said by radio. As `client/src/clocks.js`.
 UNDELIVERED_AFTER = timedelta(seconds=5)
@@ -25,6 +26,7 @@ UNDELIVERED_AFTER = timedelta(seconds=5)
 def what_is_due(incident: Incident, facts: Facts) -> html.Div:
     """The lines between head and buttons, the most urgent first; empty when all is in order."""
     rows = [
+        *_silent(incident, facts),
         *_undelivered(incident, facts),
         *_offer(incident, facts),
         *_repush(incident, facts),
@@ -63,6 +65,39 @@ def _to_be_called(one: Assignment, facts: Facts) -> html.Span:
         className="to-be-called",
         hidden=facts.now < since,
         **{"data-from": str(since.timestamp())},
+    )
+
+
+def _silent(incident: Incident, facts: Facts) -> list[html.Div]:
+    """Crews on the scene that have not answered whether all is well: how they are reached, and where they were last."""
+    late = dict.fromkeys(miss.assignment_id for miss in alarms(incident) if miss.step == Step.CHECK_IN)
+    crews = [a for a in incident.assignments if a.assignment_id in late]
+    if not crews:
+        return []
+    said = [html.Strong(facts.words("No answer from the scene: call by radio")), *(_last_known(one, incident, facts) for one in crews)]
+    return [html.Div([icon("radio"), html.Div(said, className="said")], className="due-line undelivered silent", role="alert")]
+
+
+def _last_known(one: Assignment, incident: Incident, facts: Facts) -> html.Span:
+    words, unit, fix = facts.words, facts.units.get(one.unit_id), facts.last_fix(one.unit_id)
+    group = unit.radio_group if unit else ""
+    where: list[Any] = [words("no position")]
+    if fix is not None:
+        away = (
+            "" if incident.lon is None or incident.lat is None else words.distance(distance_m(fix.lon, fix.lat, incident.lon, incident.lat))
+        )
+        where = [
+            words("last position {distance} from the point, ", distance=away) if away else words("last position "),
+            age_of(fix.at),
+            words(" old"),
+        ]
+    return html.Span(
+        [
+            html.B(facts.callsign(one.unit_id)),
+            html.Span(words("radio group {group}", group=group) if group else words("no radio group on record")),
+            html.Span(where, **({} if fix is None else {"data-lon": str(fix.lon), "data-lat": str(fix.lat)})),
+        ],
+        className="to-be-called",
     )
 
 

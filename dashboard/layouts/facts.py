@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.i18n import Words, clock_text
@@ -13,6 +14,14 @@ from dispatch.deadlines import Targets
 from dispatch.model import Incident, Unit
 from dispatch.organisations import OrganisationTree
 from operations.stage_signs import Suggestion
+
+
+class LastFix(NamedTuple):
+    """The newest position of a crew; lon, lat in WGS-84 degrees."""
+
+    lon: float
+    lat: float
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Facts:
     organisations: OrganisationTree
     element_kind: Callable[[str], str]  # name of an element of the catalogue
     suggestions: Callable[[Incident], list[Suggestion]]  # what positions suggest about the crews on it
+    last_fix: Callable[[str], LastFix | None]  # where a crew was last; None: never heard of
     may: Callable[[str], bool]  # whether the reader's role has this action at all
     in_scope: Callable[[str], bool]  # whether the reader commands for this organisation
 

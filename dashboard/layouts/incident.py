@@ -7,6 +7,7 @@ from typing import Any
 
 from dash import html
 
+from dashboard import ids
 from dashboard.layouts.actions import command_label
 from dashboard.layouts.arrival import position_says
 from dashboard.layouts.facts import Facts
@@ -22,7 +23,7 @@ _RADIO_STEPS: dict[AssignmentStage, tuple[str, ...]] = {
     AssignmentStage.PUSHED: ("acknowledge", "depart", "refuse", "recall"),
     AssignmentStage.ACKNOWLEDGED: ("depart", "arrive", "refuse", "recall"),
     AssignmentStage.EN_ROUTE: ("arrive", "recall"),
-    AssignmentStage.ON_SCENE: ("feedback", "clear"),
+    AssignmentStage.ON_SCENE: ("feedback", "check_in", "clear"),
     AssignmentStage.FEEDBACK: ("clear",),
 }
 
@@ -220,16 +221,28 @@ def _entries(incident: Incident, one: Assignment, facts: Facts) -> list[html.Div
     words = facts.words
     by_phone = bool(one.service)
     steps = [c for c in _RADIO_STEPS.get(one.stage, ()) if incident.is_open and _may_enter(c, incident, one, facts)]
+    if one.service or not facts.targets.check_in_every_s(incident):
+        steps = [c for c in steps if c != "check_in"]
     title = words("Enter it for the service on the telephone") if by_phone else words("Enter it for the crew on the radio")
     told = {"channel": "phone" if by_phone else "radio"}
     buttons = [press_button(command_label(c, facts), c, incident.incident_id, one.unit_id, told=told, title=title) for c in steps]
     others = [
         press_button(command_label(c, facts), c, incident.incident_id, one.unit_id, className="quiet") for c in _roles(incident, one, facts)
     ]
+    others += _correction(incident, one, facts)
     if not buttons and not others:
         return []
     label = [html.Span(icon("phone" if by_phone else "radio"), className="label", title=title)] if buttons else []
     return [html.Div([*label, *buttons, *others], className="radio")]
+
+
+def _correction(incident: Incident, one: Assignment, facts: Facts) -> list[html.Button]:
+    """The way to put right what was pressed or entered wrongly, also after the end."""
+    has_reached = one.acknowledged_at or one.departed_at or one.arrived_at or one.feedback_at
+    if not has_reached or not facts.may("correct_stage") or not facts.in_scope(incident.org_code):
+        return []
+    label = command_label("correct_stage", facts)
+    return [press_button(label, "correct_stage", incident.incident_id, one.unit_id, to=ids.CORRECT_ASKED, className="quiet")]
 
 
 def _may_enter(command: str, incident: Incident, one: Assignment, facts: Facts) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboard.layouts.facts import Facts
 from dispatch import events as e
+from dispatch.model import AssignmentStage
 
 
 def crews_of(recorded: list[e.Recorded]) -> dict[str, str]:
@@ -102,6 +103,10 @@ def _of_the_crew(body: e.AnyEvent, unit: str, facts: Facts) -> str | None:
             return words("{unit} set out", unit=unit)
         case e.Arrived():
             return words("{unit} arrived", unit=unit)
+        case e.StageCorrected():
+            return _with(_corrected(body, unit, facts), body.text)
+        case e.CheckedIn():
+            return words("{unit} says all is well", unit=unit)
         case e.FeedbackGiven():
             return _with(words("{unit} gave feedback", unit=unit), body.text)
         case e.DeadlineMissed():
@@ -113,6 +118,43 @@ def _of_the_crew(body: e.AnyEvent, unit: str, facts: Facts) -> str | None:
         case e.ClaimReleased():
             return words("Claim released")
     return None
+
+
+def _corrected(body: e.StageCorrected, unit: str, facts: Facts) -> str:
+    words, stage = facts.words, facts.words.stage(body.stage)
+    was = facts.clock(body.was_at)
+    if body.at is None:
+        return words("{unit}: {stage} taken back, was {was}", unit=unit, stage=stage, was=was)
+    return words("{unit}: {stage} corrected from {was} to {at}", unit=unit, stage=stage, was=was, at=facts.clock(body.at))
+
+
+def superseded(recorded: list[e.Recorded]) -> set[str]:
+    """Ids of the events whose word on a stage a later correction has put right."""
+    newest: dict[tuple[str, AssignmentStage], str] = {}  # the event that last said when a stage was reached
+    found = set()
+    for one in recorded:
+        body = one.body
+        if isinstance(body, e.StageCorrected):
+            key = body.assignment_id, body.stage
+            if key in newest:
+                found.add(newest[key])
+            if body.at is None:
+                newest.pop(key, None)
+            else:
+                newest[key] = one.event_id
+        elif (stage := _STAGE_SAID.get(type(body))) is not None:
+            newest.setdefault((body.assignment_id, stage), one.event_id)  # type: ignore[union-attr]
+            if stage != AssignmentStage.FEEDBACK:
+                newest[body.assignment_id, stage] = one.event_id  # type: ignore[union-attr]
+    return found
+
+
+_STAGE_SAID: dict[type, AssignmentStage] = {
+    e.Acknowledged: AssignmentStage.ACKNOWLEDGED,
+    e.Departed: AssignmentStage.EN_ROUTE,
+    e.Arrived: AssignmentStage.ON_SCENE,
+    e.FeedbackGiven: AssignmentStage.FEEDBACK,
+}
 
 
 def _missed(body: e.DeadlineMissed, unit: str, facts: Facts) -> str:

@@ -14,6 +14,7 @@ from dashboard.layouts.catalogue import catalogue_panel
 from dashboard.layouts.claim import WARNED, claim_warning
 from dashboard.layouts.classify import classify
 from dashboard.layouts.command_line import command_line
+from dashboard.layouts.correct import correct
 from dashboard.layouts.help import key_help
 from dashboard.layouts.locate import locate
 from dashboard.layouts.map import city_map_panel
@@ -43,6 +44,7 @@ STORES = (
     ids.PRESSED,
     ids.LOCATE_ASKED,
     ids.CLASSIFY_ASKED,
+    ids.CORRECT_ASKED,
     ids.SPLIT_ASKED,
     ids.LINE_TYPED,
     ids.LINE_OFFERED,
@@ -74,6 +76,7 @@ def shell(services: Services, page: Page) -> html.Div:
             new_incident(services.codes, page),
             locate(page),
             classify(services.codes, page),
+            correct(page),
             split(services.codes, page),
             ask(page),
             command_line(page),

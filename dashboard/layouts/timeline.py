@@ -8,9 +8,10 @@ from typing import Any
 from dash import html
 
 from dashboard.layouts.arrival import position_says
+from dashboard.layouts.checks import checks_of
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, section
-from dashboard.layouts.said import crews_of, said, size_text
+from dashboard.layouts.said import crews_of, said, size_text, superseded
 from dispatch import events as e
 from operations.deadline_watch import NAME as DEADLINE_WATCH
 
@@ -24,15 +25,24 @@ def timeline(recorded: list[e.Recorded], facts: Facts) -> Any:
     if not recorded:
         return section(words("Timeline"), empty(words("Nothing is on record yet.")), name="timeline")
     crews = crews_of(recorded)
-    entries = [_entry(one, crews, facts) for one in reversed(recorded)]
+    put_right, incident_type = superseded(recorded), _type_of(recorded)
+    entries = [_entry(one, crews, incident_type, facts, one.event_id in put_right) for one in reversed(recorded)]
     return section(words("Timeline"), html.Ol(entries), note=str(len(recorded)), name="timeline")
 
 
-def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts) -> html.Li:
+def _type_of(recorded: list[e.Recorded]) -> str:
+    """The incident's type, as it was last set."""
+    set_ = [one.body.incident_type for one in recorded if isinstance(one.body, e.IncidentReceived | e.IncidentClassified)]
+    return set_[-1] if set_ else ""
+
+
+def _entry(one: e.Recorded, crews: dict[str, str], incident_type: str, facts: Facts, is_superseded: bool) -> html.Li:
     words = facts.words
     told = [html.Time(facts.clock(one.occurred_at)), html.Span(said(one.body, crews, facts), className="what")]
     if isinstance(one.body, e.Arrived):
         told += position_says(one.occurred_at, one.body.position, facts)
+    if isinstance(one.body, e.FeedbackGiven):
+        told += checks_of(one.body.form, incident_type, facts)
     actor = words("deadline watch") if one.actor == DEADLINE_WATCH else one.actor
     by = actor if one.on_behalf_of is None else words("{actor} for {unit}", actor=actor, unit=facts.callsign(one.on_behalf_of))
     channel = words.channel(one.channel)
@@ -40,7 +50,10 @@ def _entry(one: e.Recorded, crews: dict[str, str], facts: Facts) -> html.Li:
     late_s = (one.recorded_at - one.occurred_at).total_seconds()
     if late_s > _LATE_S:
         told.append(html.Span(words("entered {late} later", late=words.duration(late_s)), className="late"))
-    return html.Li(told, className=f"event-{one.body.__class__.__struct_config__.tag}")
+    if is_superseded:
+        told.append(html.Span(words("corrected later"), className="late"))
+    name = f"event-{one.body.__class__.__struct_config__.tag}"
+    return html.Li(told, className=f"{name} superseded" if is_superseded else name)
 
 
 def uploads(recorded: list[e.Recorded], facts: Facts, beside: Mapping[str, list[Any]]) -> Any:

@@ -9,6 +9,7 @@ from dispatch.commands import (
     Acknowledge,
     Arrive,
     CallService,
+    CheckIn,
     Clear,
     Depart,
     Feedback,
@@ -29,6 +30,7 @@ from dispatch.events import (
     Acknowledged,
     AnyEvent,
     Arrived,
+    CheckedIn,
     Departed,
     FeedbackGiven,
     LeadNamed,
@@ -42,7 +44,7 @@ from dispatch.events import (
     UnitReleased,
 )
 from dispatch.model import Assignment, AssignmentStage
-from dispatch.rules.case import CLOCK_TOLERANCE, Case, unit_name
+from dispatch.rules.case import CLOCK_TOLERANCE, Case, occurred_at, unit_name
 
 Events = tuple[AnyEvent, ...]
 
@@ -130,7 +132,7 @@ def name_lead(case: Case[NameLead]) -> Events:
     """主责: makes one crew on it responsible; only its feedback can lead to closing."""
     if len(case.command.unit_ids) != 1:
         raise RuleViolation("units-not-named", f"{case.name} has one responsible crew; name exactly one unit in unit_ids.")
-    assignment = _assignment(case, case.command.unit_ids[0])
+    assignment = named_assignment(case, case.command.unit_ids[0])
     _require_active(case, assignment)
     if assignment.auxiliary or assignment.service:
         detail = f"{unit_name(case, assignment.unit_id)} can't be responsible: it is no crew of police officers; name another."
@@ -148,7 +150,7 @@ def recall(case: Case[Recall]) -> Events:
         raise RuleViolation(
             "no-unit-on-incident", f"{case.name} has no unit to recall; name a service that is to be called off in unit_ids."
         )
-    assignments = [_assignment(case, unit_id) for unit_id in named]
+    assignments = [named_assignment(case, unit_id) for unit_id in named]
     return tuple(_let_go(case, a, case.command.text) for a in assignments if a.is_active)
 
 
@@ -223,6 +225,21 @@ def refuse(case: Case[Refuse]) -> Events:
     return tuple(events)
 
 
+def check_in(case: Case[CheckIn]) -> Events:
+    """报平安: the crew on the scene is well; its clock starts again. One that comes late, or after the feedback, changes nothing."""
+    at = occurred_at(case.command, case.now)
+    events = []
+    for assignment in own_assignments(case):
+        _require_active(case, assignment)
+        if assignment.stage not in ARRIVED:
+            name = unit_name(case, assignment.unit_id)
+            raise RuleViolation("unit-not-arrived", f"{name} is {assignment.stage}; it checks in on the scene, report the arrival first.")
+        known = assignment.checked_in_at
+        if assignment.stage == AssignmentStage.ON_SCENE and (known is None or at > known):
+            events.append(CheckedIn(case.incident.incident_id, assignment.assignment_id, assignment.unit_id))
+    return tuple(events)
+
+
 def feedback(case: Case[Feedback]) -> Events:
     """反馈. May be given more than once, and completed after the crew was released (补录)."""
     command = case.command
@@ -268,13 +285,14 @@ def own_assignments(case: Case[Any]) -> list[Assignment]:
             on_it = ", ".join(a.unit_id for a in active) or "none"
             raise RuleViolation("units-not-named", f"{case.name} has {len(active)} units on it ({on_it}); name one in unit_ids.")
         named = (active[0].unit_id,)
-    assignments = [_assignment(case, unit_id) for unit_id in dict.fromkeys(named)]
+    assignments = [named_assignment(case, unit_id) for unit_id in dict.fromkeys(named)]
     for assignment in assignments:
         _after_push(case, assignment)
     return assignments
 
 
-def _assignment(case: Case[Any], unit_id: str) -> Assignment:
+def named_assignment(case: Case[Any], unit_id: str) -> Assignment:
+    """The unit's newest assignment on the incident. Raises RuleViolation where it has none."""
     assignment = case.incident.assignment_of(unit_id)
     if assignment is None:
         raise RuleViolation("not-assigned", f"{unit_name(case, unit_id)} has not been pushed to {case.name.lower()}; push it first.")

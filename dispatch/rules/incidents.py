@@ -313,8 +313,8 @@ def _offered_to(case: Case[AcceptHandover] | Case[RefuseHandover]) -> str:
 def miss_deadline(case: Case[MissDeadline]) -> Events:
     """A target has passed and the step is still not done. The same step, round and level is noted only once, loud and quiet apart."""
     command, incident = case.command, case.incident
-    known = {(m.step, m.round, m.level, m.quiet) for m in incident.misses}
-    if not incident.is_open or (command.step, command.round, command.level, command.quiet) in known:
+    known = {(m.step, m.assignment_id, m.round, m.level, m.quiet) for m in incident.misses}
+    if not incident.is_open or (command.step, command.assignment_id, command.round, command.level, command.quiet) in known:
         return ()
     if is_done(incident, command.step, command.assignment_id, command.round):
         return ()

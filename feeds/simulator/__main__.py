@@ -99,7 +99,7 @@ async def _hear_incidents(town: Town, clock: SystemClock, message: dict[str, Any
 
 async def _answer(terminals: Desk, answer: Answer) -> None:
     body = {"command": answer.command, "unit_ids": [answer.unit_id], "channel": "terminal", **answer.fields}
-    await terminals.command(answer.incident_id, body, f"{answer.unit_id}-{answer.incident_id}-{answer.command}")
+    await terminals.command(answer.incident_id, body, f"{answer.unit_id}-{answer.incident_id}-{answer.command}-{answer.said_s}")
 
 
 async def _order(desk: Desk, order: Order, clock: SystemClock) -> None:

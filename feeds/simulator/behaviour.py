@@ -20,6 +20,9 @@ SEEN_S = {1: (1.5, 5), 2: (2, 8), 3: (3, 20), 4: (5, 45)}
 ACKNOWLEDGE_S = {1: (2, 8), 2: (3, 12), 3: (4, 25), 4: (10, 60)}
 DEPART_S = {1: (10, 35), 2: (12, 45), 3: (20, 90), 4: (30, 150)}
 HANDLE_S = {1: (900, 2400), 2: (480, 1500), 3: (240, 900), 4: (180, 600)}
+# Dangerous work is asked about after ten minutes, other urgent work after fifteen; a crew says so about then. A few forget.
+CHECK_IN_S = (540, 640)
+SHARE_SILENT = 0.04
 SHARE_REFUSED = 0.02
 SHARE_IGNORED = 0.02
 REFUSALS = ("正在处置其他警情", "车辆故障", "押送嫌疑人途中", "交接班")
@@ -63,6 +66,7 @@ class Answer(NamedTuple):
     incident_id: str
     command: str
     fields: dict[str, Any]
+    said_s: int = 0  # Unix s, of what is said again and again: each time is another
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Ground:
     profiles: dict[UnitKind, Profile]
     route: Callable[[Place, float, float, UnitKind, float, float], Leg | None]
     feedback_text: Callable[[str, np.random.Generator], str]
+    checks: Callable[[str, np.random.Generator], dict[str, bool]]
 
 
 class Crew:
@@ -87,6 +92,7 @@ class Crew:
         self._home_edge = home_edge
         self._profile = ground.profiles[plan.kind]
         self._due_s = now_s  # when the present state ends
+        self._feedback_s = now_s  # on the scene: when the work there is done
         self._next_report_s = now_s + random.uniform(0, 3)
         self._silent_until_s = 0.0
         # A person answers this crew's pushes on a phone; here it only drives where its stages say.
@@ -115,6 +121,7 @@ class Crew:
             return
         self.doing = {"pushed": Doing.UNSEEN, "acknowledged": Doing.PREPARING}.get(stage, Doing.HANDLING)
         self._due_s = float("inf") if stage == "feedback" else now_s + self._random.uniform(5, 60)
+        self._feedback_s = self._due_s
 
     def release(self, incident_id: str, now_s: float) -> None:
         """The push was recalled or the incident is over: back to the beat."""
@@ -214,14 +221,21 @@ class Crew:
         return [self._answer(task, "depart")]
 
     def _arrive(self, task: Task, now_s: float) -> list[Answer]:
-        self.doing, self._due_s = Doing.HANDLING, now_s + self._random.uniform(*HANDLE_S[task.grade])
+        self.doing, self._feedback_s = Doing.HANDLING, now_s + self._random.uniform(*HANDLE_S[task.grade])
+        self._due_s = min(self._feedback_s, now_s + self._random.uniform(*CHECK_IN_S))
         return [self._answer(task, "arrive")]
 
-    def _feedback(self, task: Task, now_s: float) -> list[Answer]:
+    def _handle(self, task: Task, now_s: float) -> list[Answer]:
+        """Says that all is well from time to time until the work is done, then what came of it."""
+        if now_s < self._feedback_s:
+            self._due_s = min(self._feedback_s, now_s + self._random.uniform(*CHECK_IN_S))
+            is_silent = self._random.random() < SHARE_SILENT
+            return [] if is_silent else [Answer(self.plan.unit_id, task.incident_id, "check_in", {}, int(now_s))]
         text = self._ground.feedback_text(task.incident_type, self._random)
+        checks = self._ground.checks(task.incident_type, self._random)
         # The crew stays until the desk has closed the incident or lets it go.
         self._due_s = float("inf")
-        return [self._answer(task, "feedback", text=text)]
+        return [self._answer(task, "feedback", text=text, form={"checks": checks} if checks else {})]
 
     def _give_up(self, task: Task, now_s: float) -> list[Answer]:
         self._resume(now_s)
@@ -237,5 +251,5 @@ _STEPS: dict[Doing, Callable[[Crew, Task, float], list[Answer]]] = {
     Doing.IGNORING: Crew._give_up,
     Doing.PREPARING: Crew._depart,
     Doing.DRIVING: Crew._arrive,
-    Doing.HANDLING: Crew._feedback,
+    Doing.HANDLING: Crew._handle,
 }

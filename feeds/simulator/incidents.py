@@ -56,12 +56,24 @@ FEEDBACKS: dict[str, tuple[str, ...]] = {
     "noise": ("已劝止，当事人承诺整改。",),
 }
 DEFAULT_FEEDBACK = ("到场核实并处置完毕。", "现场已控制，相关人员带所处理。", "到场未发现异常，已告知报警人。")
+# Crews that see to the whole check-list; of what the others see to.
+SHARE_THOROUGH = 0.6
+DONE_REQUIRED, DONE_OTHER = 0.85, 0.5
 SURNAMES = "王李张刘陈杨黄赵周吴徐孙胡朱高林何郭马罗"
 
 
 def feedback_text(incident_type: str, random: np.random.Generator) -> str:
     """What a crew reports back."""
     return str(random.choice(FEEDBACKS.get(incident_type, DEFAULT_FEEDBACK)))
+
+
+def checks_done(codes: Codes, incident_type: str, random: np.random.Generator) -> dict[str, bool]:
+    """What of the check-list a crew has ticked, item by item: mostly all of it, now and then not. Empty where there is no list."""
+    checklist = codes.checklist_for(incident_type)
+    if checklist is None:
+        return {}
+    is_thorough = random.random() < SHARE_THOROUGH
+    return {item.id: bool(is_thorough or random.random() < (DONE_REQUIRED if item.required else DONE_OTHER)) for item in checklist.item}
 
 
 class Happenings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from dispatch.codes import Codes
 from dispatch.model import ACTIVE_ASSIGNMENT_STAGES, UnitKind
 from feeds.simulator.behaviour import Answer, Crew, Ground, Task
 from feeds.simulator.crews import BEAT_RADIUS_M, CrewPlan, plan_crews
-from feeds.simulator.incidents import Happenings, feedback_text
+from feeds.simulator.incidents import Happenings, checks_done, feedback_text
 from feeds.simulator.legs import Leg, Place, Wanderer, along_line
 from feeds.simulator.operators import Operators, Order
 from feeds.simulator.weather import Weather
@@ -47,7 +48,7 @@ class Town:
         car, foot = city.graph.car, city.graph.foot
         profiles = {UnitKind.PATROL_CAR: car, UnitKind.ARMED_PATROL: car, UnitKind.FOOT_PATROL: foot}
         self.crews: dict[str, Crew] = {}
-        self._ground = Ground(self._wanderer, profiles, self._route, feedback_text)
+        self._ground = Ground(self._wanderer, profiles, self._route, feedback_text, partial(checks_done, codes))
         for plan in plan_crews(city.organisations(), crews, random):
             self._add(plan, random, now_s)
         self._first_calls = [now_s + s for s in FIRST_CALLS_S] if calls_per_day else []

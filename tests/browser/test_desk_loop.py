@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from dispatch import deadlines
-from dispatch.commands import Acknowledge, Cancel, MarkDelivered, Push, RegisterUnit, StopRepush
+from dispatch.commands import Acknowledge, Arrive, Cancel, MarkDelivered, Push, RegisterUnit, StopRepush
 from dispatch.model import Actor, Incident, Stage, UnitKind
-from tests.browser.desk_server import DeskServer, Visitor, desk_server
+from tests.browser.desk_server import PASSWORD, DeskServer, Visitor, desk_server
+from tests.browser.phone import shows_well
 from tests.cities import CITY, EAST, WEST
 
 OPERATOR = Actor("commander", "commander", CITY)  # whose desk is looked at
@@ -23,6 +24,8 @@ ACKNOWLEDGE_S, REPUSH_S = 7, 6
 SOON = (
     ("[30, 30, 60, 180]", f"[{ACKNOWLEDGE_S}, {ACKNOWLEDGE_S}, {ACKNOWLEDGE_S}, 180]"),
     ("repush_after_s = 10", f"repush_after_s = {REPUSH_S}"),
+    ("[900, 900, 0, 0]", "[5, 5, 0, 0]"),  # from the arrival to the question whether all is well
+    ("check_in_grace_s = 60", "check_in_grace_s = 8"),
 )
 SOON_MS = 30_000  # until what is due has been noticed, or a command answered, and drawn, on a busy machine
 
@@ -263,3 +266,52 @@ def test_the_caller_is_called_back_after_closing(operator: Visitor, desk: DeskSe
     expect(operator.page.locator("#panel-after .timeline")).to_contain_text("Called back, satisfied: all is well")
     assert now(desk, incident_id).stage == Stage.CLOSED
     assert now(desk, incident_id).called_back
+
+
+def test_a_crew_on_the_scene_that_falls_silent_is_an_alarm_until_it_answers(browser: Browser, operator: Visitor, desk: DeskServer) -> None:
+    desk.services.accounts.add_user("officer", PASSWORD, "officer", WEST, unit_id="r0")
+    phone = Visitor(browser, desk, "officer", size=(390, 844))
+    phone.page.goto(f"{desk.url}/terminal?lang=en")
+    incident_id = desk.incident(grade=2)
+    panel = show(operator, desk, incident_id)
+    desk.handle(Push(incident_id=incident_id, unit_ids=("r0",)))
+    desk.handle(Arrive(incident_id=incident_id, unit_ids=("r0",), on_behalf_of="r0", channel="radio"))
+    expect(panel.locator(".countdowns")).to_contain_text("Check in")
+    question = phone.page.locator("[data-step=check_in]")
+    expect(question).to_contain_text("All well?")
+    expect(question).to_be_in_viewport(ratio=1)
+    shows_well(phone.page)
+    silent = panel.locator(".due-line.silent")
+    expect(silent).to_contain_text("电台0radio group 西 2no position")
+    expect(panel.locator(".due-line.alarm")).to_contain_text("Check in overdue (电台0)")
+    question.click()
+    expect(silent).to_have_count(0)
+    expect(question).to_have_count(0)
+    expect(operator.page.locator("#panel-after .timeline")).to_contain_text("电台0 says all is well")
+    assert phone.errors == []
+    phone.context.close()
+
+
+def test_a_wrongly_entered_stage_is_corrected_and_both_stay_in_sight(operator: Visitor, desk: DeskServer) -> None:
+    incident_id = desk.incident(grade=3)
+    panel = show(operator, desk, incident_id)
+    desk.handle(Push(incident_id=incident_id, unit_ids=("r0",)))
+    desk.handle(Arrive(incident_id=incident_id, unit_ids=("r0",), on_behalf_of="r0", channel="radio"))
+    more = panel.locator(".more")
+    expect(more).to_have_attribute("aria-expanded", "false")
+    more.click()
+    expect(more).to_have_attribute("aria-expanded", "true")
+    panel.locator(".assignment button", has_text="Correct").click()
+    dialog = operator.page.locator("#correct-dialog")
+    expect(dialog.locator("#correct-time")).to_have_value(re.compile(r"^\d\d:\d\d:\d\d$"))
+    dialog.get_by_text("It was not reached: take it back").click()
+    operator.page.click("#correct-send")
+    expect(dialog.locator("#correct-error")).to_contain_text("text is empty")
+    operator.page.fill("#correct-text", "the other crew")
+    operator.page.click("#correct-send")
+    expect(dialog).to_be_hidden()
+    expect(panel.locator(".assignment .pill.stage")).to_have_text("Pushed")
+    timeline = operator.page.locator("#panel-after .timeline")
+    expect(timeline).to_contain_text("On scene taken back, was")
+    expect(timeline.locator(".superseded .what")).to_have_text("电台0 arrived")
+    expect(more).to_have_attribute("aria-expanded", "true")

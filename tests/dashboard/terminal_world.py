@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from dashboard.terminal_socket import add_terminal_socket
 from dispatch.commands import Caller, Command, Push, ReceiveIncident, RegisterUnit
+from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, UnitKind
 from operations.authority import Authority
 from operations.bus import Bus
@@ -64,6 +65,7 @@ class TerminalWorld:
         self.positions = PositionTable()
         self.stages = StageWatch(Trails(lambda: self.handler.picture, self.positions), lambda: self.handler.picture, self.clock, nowhere)
         self.premises = Premises(self.authority, self.history, self.clock)
+        self.targets = load_targets()
         self.pushes: Any = None
 
     def append(self, looks: list[Look]) -> None:

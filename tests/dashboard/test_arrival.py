@@ -90,3 +90,21 @@ def test_what_was_recorded_before_positions_were_asked_says_nothing(city: ApiCit
     ]
     assert "position" in words_in(timeline(recorded, facts))
     assert "position" not in words_in(timeline(before, facts))
+
+
+def test_a_feedback_says_how_much_of_its_check_list_was_done_and_what_was_not(city: ApiCity) -> None:
+    incident_id = arrived(city, "ticks", MIDDLE_M)["incident_id"]
+    done = {"recorder_on": True, "injuries_seen": False, "evidence_kept": "yes", "<b>old</b>": False}
+    forms: list[dict[str, Any]] = [{"checks": done}, {"checks": {"recorder_on": True}}, {}, {"checks": ["none"]}]
+    for form in forms:
+        answer = city.command(incident_id, "feedback", unit_ids=["ticks"], on_behalf_of="ticks", text="done", form=form)
+        assert answer.status_code == 200, answer.text
+    recorded = city.run(city.services.history.timeline(incident_id))
+    shown = {language: facts_for(city.services, COMMANDER, PAGE | {"lang": language}) for language in ("en", "zh")}
+    checks = {
+        language: [words_in(p) for p in parts_of(timeline(recorded, facts)) if "checks" in getattr(p, "className", "").split()]
+        for language, facts in shown.items()
+    }
+    missing = "Injuries looked at, 120 called where needed (required) Evidence kept, camera footage secured (required) <b>old</b>"
+    assert checks["en"] == ["1 of 1 checks", f"1 of 4 checks {missing}"], "newest first"
+    assert checks["zh"][1].startswith("处置规范 1/4 项 查看伤情")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dispatch.codes import OFFICER_EMERGENCY, load_codes
@@ -95,3 +96,15 @@ def test_a_review_is_forced_where_the_table_says_and_nowhere_else(tmp_path: Path
 def test_what_is_wrong_with_services_and_reviews_is_named(tmp_path: Path, more: str, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         load_codes(city_file(tmp_path, more))
+
+
+def test_each_type_has_its_own_check_list_or_the_general_one() -> None:
+    codes = load_codes()
+    listed = {kind for row in codes.checklist for kind in row.incident_types}
+    other = next(kind.id for kind in codes.incident_type if kind.id not in listed)
+    own, general = codes.checklist_for("robbery"), codes.checklist_for(other)
+    assert own is not None
+    assert "robbery" in own.incident_types
+    assert general is not None
+    assert general.incident_types == ()
+    assert msgspec.structs.replace(codes, checklist=(own,)).checklist_for(other) is None

@@ -158,7 +158,7 @@ def test_of_a_non_police_matter_only_the_acknowledgement_and_the_review_are_due(
     [
         ("acknowledge", [Step.DEPART, Step.ARRIVE]),
         ("depart", [Step.ARRIVE]),
-        ("arrive", [Step.FEEDBACK]),
+        ("arrive", [Step.FEEDBACK, Step.CHECK_IN]),
         ("feedback", [Step.REVIEW]),
     ],
 )
@@ -562,7 +562,7 @@ def test_a_city_has_its_own_targets(tmp_path: Path) -> None:
 
 HEAD = "repush_after_s = 10\nclimb_after_s = 60\n"
 BAD: list[tuple[str, str, str]] = [
-    ("step = ", "step == ", "can't be read: Invalid value (at line 12, column 7)"),
+    ("step = ", "step == ", "can't be read: Invalid value (at line 13, column 7)"),
     ("repush_after_s = 10", "", "can't be read: Object missing required field `repush_after_s`"),
     ("climb_after_s = 60", "climb_after_s = 60\nclimb_to = 3", "can't be read: Object contains unknown field `climb_to`"),
     ("climb_after_s = 60", 'climb_after_s = "60"', "can't be read: Expected `float`, got `str` - at `$.climb_after_s`"),

@@ -17,8 +17,12 @@ def target_table() -> list[str]:
         seconds = " / ".join(f"{s:g}" if s else "–" for s in row.seconds)
         on_miss = " / ".join(on_miss if seconds else "–" for on_miss, seconds in zip(row.on_miss, row.seconds, strict=True))
         lines.append(f"| `{row.step}` | {row.area or 'everywhere'} | `{row.start}` | {seconds} | {on_miss} |")
-    countdown = f"`repush_after_s` is {targets.repush_after_s:g}, `climb_after_s` is {targets.climb_after_s:g}."
-    return [*lines, "", countdown]
+    lines += ["", "| asked on the scene whether all is well | seconds |", "|---|---|"]
+    for asked in targets.check_in:
+        seconds = " / ".join(f"{s:g}" if s else "–" for s in asked.seconds)
+        lines.append(f"| {', '.join(f'`{kind}`' for kind in asked.types) or 'all other types'} | {seconds} |")
+    waits = ("repush_after_s", "climb_after_s", "check_in_grace_s")
+    return [*lines, "", ", ".join(f"`{name}` is {getattr(targets, name):g}" for name in waits) + "."]
 
 
 def with_table(document: str) -> str:

@@ -7,12 +7,12 @@ import re
 import msgspec
 import pytest
 
-from dispatch.deadlines import OnMiss, Target, Targets
+from dispatch.deadlines import CheckIns, OnMiss, Target, Targets
 from dispatch.model import Area, Step
 from tests.docs.targets_document import DOCUMENT, target_table, with_table
 
 TEXT = DOCUMENT.read_text(encoding="utf-8")
-KEYS = [field.encode_name for kind in (Targets, Target) for field in msgspec.structs.fields(kind)]
+KEYS = [field.encode_name for kind in (Targets, Target, CheckIns) for field in msgspec.structs.fields(kind)]
 
 
 def test_the_table_is_that_of_the_built_in_targets() -> None:

@@ -100,6 +100,7 @@ def test_a_pushed_crew_goes_through_every_stage_in_order(city: City, travel: Tra
         for answer in step.answers:
             said.setdefault(answer.unit_id, []).append(answer.command)
     whole = ["seen", "acknowledge", "depart", "arrive", "feedback"]
+    said = {unit_id: [one for one in commands if one != "check_in"] for unit_id, commands in said.items()}
     assert Counter(map(tuple, said.values()))[tuple(whole)] >= 9
     assert all(commands in (whole, ["refuse"]) for commands in said.values())
 
@@ -118,7 +119,26 @@ def test_a_crew_goes_on_with_what_ran_before_a_restart(city: City, travel: Trave
     subject = town(city, travel, calls_per_day=0)
     unit_id = next(iter(subject.crews))
     subject.taken_up(view(stage, unit_id=unit_id, stage=stage), START_S)
-    assert [a.command for said in run(subject, 3600) for a in said.answers] == rest
+    assert [a.command for said in run(subject, 3600) for a in said.answers if a.command != "check_in"] == rest
+
+
+def test_crews_on_the_scene_say_that_all_is_well_and_fill_in_their_check_lists(city: City, travel: TravelTimes) -> None:
+    subject = town(city, travel, calls_per_day=0, crews=40)
+    for unit_id in subject.crews:
+        subject.pushed(unit_id, view(grade=1) | {"incident_type": "robbery"}, START_S)
+    answers: dict[str, list[tuple[str, float]]] = {}
+    forms = []
+    for second, step in enumerate(run(subject, 5400)):
+        for answer in step.answers:
+            answers.setdefault(answer.unit_id, []).append((answer.command, second))
+            forms += [answer.fields["form"]["checks"]] if answer.command == "feedback" else []
+    waits = [at - before for said in answers.values() for (_, before), (command, at) in pairwise(said) if command == "check_in"]
+    assert len(waits) > 30
+    assert sum(wait <= 660 for wait in waits) > 0.8 * len(waits), "most answer before the desk is alarmed"
+    items = [item.id for item in load_codes().checklist_for("robbery").item]  # type: ignore[union-attr]
+    assert all(list(form) == items for form in forms)
+    complete = sum(all(form.values()) for form in forms)
+    assert 0 < complete < len(forms)
 
 
 def test_a_recalled_crew_says_nothing_more(city: City, travel: TravelTimes) -> None:

@@ -287,6 +287,9 @@ def late_steps(node: Room, recorded: Recorded) -> list[Step]:
         Step.FEEDBACK: (a.arrived_at, a.feedback_at),
     }
     seconds = {step: TARGETS.of(step, incident.area).seconds[int(incident.grade) - 1] for step in spans}  # type: ignore[union-attr]
+    spans[Step.CHECK_IN] = spans[Step.FEEDBACK]  # nobody answers in that month; the feedback ends the question
+    every_s = TARGETS.check_in_every_s(incident)
+    seconds[Step.CHECK_IN] = every_s and every_s + TARGETS.check_in_grace_s
     return [step for step, (begun, done) in spans.items() if seconds[step] and (done - begun).total_seconds() > seconds[step]]  # type: ignore[operator]
 
 
@@ -307,3 +310,91 @@ async def begin(node: Room, chance: random.Random, unit_id: str, now: datetime) 
         at += timedelta(seconds=chance.expovariate(1 / mean_s))
         plans.append((at, command, crew(unit_id)))
     return [*plans, (at + timedelta(seconds=60), c.Close(incident_id=incident_id), DESK)]
+
+
+# Officer safety
+
+
+async def on_scene(node: Room, incident_type: str = "theft", grade: Grade = Grade.URGENT) -> str:
+    """Crew A on the scene since the start."""
+    incident_id = await node.pushed(grade=grade)
+    await node.give(c.Classify(incident_id=incident_id, incident_type=incident_type, grade=grade))
+    await node.give(c.Arrive(incident_id=incident_id), crew("A"))
+    return incident_id
+
+
+def unanswered(node: Room) -> list[tuple[int, float]]:
+    """Level and second of every alarm about a check-in."""
+    return [(level, at) for step, level, _, at in node.misses() if step == Step.CHECK_IN]
+
+
+async def test_a_crew_that_does_not_say_that_all_is_well_is_an_alarm_that_climbs() -> None:
+    async with room() as node:
+        incident_id = await on_scene(node)
+        for seconds in (0, 900, 959.9, 960, 960.5, 1019.9, 1020, 1080, 2000):
+            await node.at(seconds)
+        assert unanswered(node) == [(0, 960), (1, 1020), (2, 1080)]
+        (deadline,) = [d for d in loop_view(node.handler.picture.incidents[incident_id], TARGETS)["deadlines"] if d["step"] == "check_in"]
+        assert (datetime.fromisoformat(deadline["due_at"]) - datetime.fromisoformat(deadline["ask_at"])).total_seconds() == 60
+
+
+async def test_each_answer_starts_the_clock_again_and_the_feedback_ends_it() -> None:
+    async with room() as node:
+        incident_id = await on_scene(node)
+        await node.at(955)
+        await node.give(c.CheckIn(incident_id=incident_id), crew("A"))
+        await node.at(955 + 959)
+        assert unanswered(node) == []
+        await node.at(955 + 960)
+        assert unanswered(node) == [(0, 1915)]
+        await node.give(c.CheckIn(incident_id=incident_id), crew("A"))
+        assert [m for m in loop_view(node.handler.picture.incidents[incident_id], TARGETS)["alarms"] if m["step"] == "check_in"] == []
+        await node.give(c.Feedback(incident_id=incident_id, text="done"), crew("A"))
+        await node.at(10_000)
+        assert unanswered(node) == [(0, 1915)]
+
+
+async def test_an_answer_that_was_given_offline_counts_from_when_it_was_given() -> None:
+    async with room() as node:
+        incident_id = await on_scene(node)
+        await node.at(960)
+        assert unanswered(node) == [(0, 960)], "the desk is told although the phone is silent"
+        early = c.CheckIn(incident_id=incident_id, happened_at=START + timedelta(seconds=905))
+        await node.give(early, crew("A"))
+        await node.give(c.CheckIn(incident_id=incident_id, happened_at=START + timedelta(seconds=300)), crew("A"))
+        assert node.handler.picture.incidents[incident_id].assignments[0].check_ins == 1, "an older word changes nothing"
+        await node.at(905 + 959.9)
+        assert len(unanswered(node)) == 1
+        await node.at(905 + 960)
+        assert unanswered(node)[-1] == (0, 1865)
+
+
+@pytest.mark.parametrize(
+    ("incident_type", "grade", "due"),
+    [
+        ("knife_attack", Grade.MAJOR, 660),
+        ("domestic_violence", Grade.ORDINARY, 960),
+        ("theft", Grade.ORDINARY, None),
+        ("theft", Grade.MAJOR, 960),
+    ],
+)
+async def test_who_is_asked_how_often_is_the_citys_table(incident_type: str, grade: Grade, due: float | None) -> None:
+    async with room() as node:
+        await on_scene(node, incident_type, grade)
+        for seconds in range(0, 1200, 60):
+            await node.at(seconds)
+        assert [at for level, at in unanswered(node) if level == 0] == ([] if due is None else [due])
+
+
+async def test_a_silent_crew_is_told_once_across_a_restart() -> None:
+    journal, clock = MemoryJournal(), ManualClock(START)
+    async with room(journal=journal, clock=clock) as node:
+        await on_scene(node)
+        await node.at(959)
+    async with room(journal=journal, clock=clock) as node:
+        await node.at(965)
+        await node.at(966)
+        assert unanswered(node) == [(0, 965)]
+    async with room(journal=journal, clock=clock) as node:
+        await node.at(967)
+        assert unanswered(node) == [(0, 965)]

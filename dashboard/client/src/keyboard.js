@@ -64,6 +64,7 @@ function escape() {
   else if (!hidden("claim-warning")) press("claim-warning-cancel");
   else if (!hidden("ask")) press("ask-cancel");
   else if (!hidden("classify-dialog")) press("classify-cancel");
+  else if (!hidden("correct-dialog")) press("correct-cancel");
   else if (!hidden("split-dialog")) press("split-cancel");
   else if (!hidden("locate-dialog")) press("locate-cancel");
   else if (!hidden("new-dialog")) press("new-cancel");

@@ -37,7 +37,10 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     }),
     panelShows: quietly((shown) => {
       if (isPresent(shown)) document.documentElement.classList.remove("panel-waiting");
-      requestAnimationFrame(() => drawClocks());
+      requestAnimationFrame(() => {
+        drawClocks();
+        sayWhetherMore();
+      });
     }),
     toast: quietly((said) => said && toast(said)),
     located: quietly((point) => point && moveCamera({ ...point, zoom: Math.max(14, basemap.map.getZoom()) })),
@@ -219,7 +222,10 @@ function wire() {
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
   document.getElementById("panel").addEventListener("click", (event) => {
-    if (event.target.closest(".more")) document.documentElement.classList.toggle("more-open");
+    if (event.target.closest(".more")) {
+      document.documentElement.classList.toggle("more-open");
+      sayWhetherMore();
+    }
     pressed(event);
     const go = event.target.closest("[data-select]");
     if (go) select(JSON.parse(go.dataset.select));
@@ -232,7 +238,7 @@ function wire() {
     document.getElementById(`${form}-pick`).addEventListener("click", () => tell("picking", `${form}-point`));
   }
   document.getElementById("new-open").addEventListener("click", () => openForm());
-  for (const form of ["new", "locate", "classify", "split"]) {
+  for (const form of ["new", "locate", "classify", "correct", "split"]) {
     document.getElementById(`${form}-cancel`).addEventListener("click", () => {
       tell("picking", false);
       setProps(`${form}-dialog`, { hidden: true });
@@ -251,6 +257,12 @@ function pressed(event) {
   mindingClaims(press, what, () => setProps(to, { data: { ...press, n: ++presses } }));
 }
 
+// The panel is drawn anew whenever something happens; whether its fold is open is this page's to know.
+function sayWhetherMore() {
+  const isOpen = document.documentElement.classList.contains("more-open");
+  for (const button of document.querySelectorAll("#panel .more")) button.setAttribute("aria-expanded", String(isOpen));
+}
+
 function toast({ kind, text }) {
   const holder = document.getElementById("toast");
   const note = document.createElement("div");
@@ -263,7 +275,7 @@ function toast({ kind, text }) {
 
 // A dialog that appears takes the keys: the text to be written is in hand at once.
 function focusDialogs() {
-  for (const id of ["ask", "classify-dialog", "split-dialog"]) {
+  for (const id of ["ask", "classify-dialog", "correct-dialog", "split-dialog"]) {
     const dialog = document.getElementById(id);
     new MutationObserver(() => {
       if (!dialog.hidden) setTimeout(() => dialog.querySelector("textarea")?.focus(), 30);

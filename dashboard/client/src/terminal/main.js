@@ -6,7 +6,7 @@ import { isSignedOn, musterAnswer } from "./duty.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
 import { Hold } from "./panic.js";
-import { checklistFor, feedbackForm, isActive, ownAssignment, shownAssignment, shownStatus } from "./picture.js";
+import { askedAt, checklistFor, feedbackForm, isActive, ownAssignment, shownAssignment, shownStatus } from "./picture.js";
 import { canRecord, Recorder } from "./recorder.js";
 import { fetchRoute } from "./route.js";
 import { forgetShown, recall, remember } from "./store.js";
@@ -27,6 +27,7 @@ const state = {
   codes: { incident_type: [], disposition: [], checklist: [] }, theme: "auto",
   alarm: null, // the last call for help that the server has: {unitId, key, at, number}, until it is dismissed
   install: null, // the browser's offer to install the page
+  askedFor: null, // the question whether all is well that has sounded
   rang: null, left: null, // assignments that have rung, or were refused or cleared here
   callerOf: null, // incident and stage whose caller was asked for
 };
@@ -67,7 +68,7 @@ function draw() {
   const waitingFiles = uploads.waiting();
   const own = uploads.own();
   render(root, {
-    ...state, assignment, nowMs: nowMs(), sound: soundAllowed(), waiting: rows.length, status: shownStatus(state.unit, rows),
+    ...state, assignment, askedAt: askedAt(state.incident, assignment, rows), nowMs: nowMs(), sound: soundAllowed(), waiting: rows.length, status: shownStatus(state.unit, rows),
     files: own.filter((file) => file.state !== "stored" || file.incidentId === state.incident?.incident_id),
     types: state.codes.incident_type, warningKinds: state.codes.place_warning, outcomes: state.codes.disposition, checklist: checklist(),
     alarms: [...(state.alarm && state.alarm.unitId === state.unit?.unit_id ? [{ ...state.alarm, state: "received" }] : []), ...calls.map(({ key, happenedAt: at }) => ({ key, at, state: state.connected && alarms.asked === key ? "sent" : "queued" }))],
@@ -327,6 +328,14 @@ function sayWhetherSeen() {
   link.send({ type: "seen", incident_id: state.incident.incident_id, assignment_id: mine.assignment_id, happened_at: stamp() });
 }
 
+// Once for each question: a sound and a buzz, on a phone in a pocket too.
+function askWhetherWell() {
+  const at = askedAt(state.incident, shownAssignment(state.incident, state.unit?.unit_id, outbox.own()), outbox.own());
+  if (at === null || nowMs() < at || state.askedFor === at) return;
+  state.askedFor = at;
+  chime();
+}
+
 // What is asked of the API -------------------------------------------------------------------------------------------
 
 async function ask(path) {
@@ -425,7 +434,7 @@ async function restore() {
 
 navigator.geolocation?.watchPosition(fixed, unfixed, { enableHighAccuracy: true });
 setInterval(() => { if (Date.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
-setInterval(() => { updateRoute(); if (!document.hidden && state.incident) changed(); }, 1000);
+setInterval(() => { updateRoute(); askWhetherWell(); if (!document.hidden && state.incident) changed(); }, 1000);
 document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed()) keepScreenOn(); });
 addEventListener("pointerdown", silence);
 addEventListener("beforeinstallprompt", (event) => { event.preventDefault(); set({ install: event }); });

@@ -32,6 +32,14 @@ export function shownAssignment(incident, unitId, rows) {
   return shown;
 }
 
+// When this crew is asked whether all is well (ms), null while it is not: as the server says, or later by what was answered here and waits.
+export function askedAt(incident, assignment, rows) {
+  const clock = incident?.check_ins?.find((one) => one.assignment_id === assignment?.assignment_id);
+  if (!clock || assignment.stage !== "on_scene") return null;
+  const answers = rows.filter((row) => row.command === "check_in" && row.assignmentId === assignment.assignment_id);
+  return Math.max(Date.parse(clock.ask_at), ...answers.map((row) => Date.parse(row.happenedAt) + clock.every_s * 1000));
+}
+
 // The check-list for incidents of this type: its own, else the general one, else none.
 export const checklistFor = (lists, type) => lists.find((list) => list.incident_types.includes(type)) ?? lists.find((list) => !list.incident_types.length) ?? null;
 

@@ -107,7 +107,7 @@ function working(s, act) {
     STEP_AFTER[s.assignment.stage] ? null : note("unknown-stage", "bad", t("unknown_stage", { stage: stageWord(s.assignment.stage) })),
     s.duty?.overtime ? dutyLine(s) : null,
     incidentCard(s), track(s.assignment), files(s, act),
-    h("div", { class: "actions", key: "actions" }, pickers(s, act), suggested ? suggestedButton(suggested, act) : null, steps(s, act, suggested)));
+    h("div", { class: "actions", key: "actions" }, checkIn(s, act), pickers(s, act), suggested ? suggestedButton(suggested, act) : null, steps(s, act, suggested)));
 }
 
 // The next step by hand; not the one that is suggested above already.
@@ -121,6 +121,13 @@ function steps(s, act, suggested) {
     buttons.push(h("button", { key: step, class: look, "data-step": step, onclick: () => (step === "feedback" ? act.open("feedback") : act.step(step)) }, t(step)));
   }
   return buttons.length ? h("div", { key: "steps", class: buttons.length > 1 ? "row narrow" : "row" }, buttons) : null;
+}
+
+// The question whether all is well, once it is due; one thumb answers it. It counts here, also without a network.
+function checkIn(s, act) {
+  if (s.askedAt === null || s.nowMs < s.askedAt) return null;
+  return h("button", { key: "check-in", class: "primary well", "data-step": "check_in", onclick: () => act.step("check_in") },
+    h("span", {}, t("all_well")), h("small", {}, t("all_well_hint")));
 }
 
 function suggestedButton({ command, since_at }, act) {
