@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
@@ -20,6 +21,7 @@ from dashboard.layouts.timeline import timeline, uploads
 from dashboard.layouts.unit import unit_card
 from dispatch.errors import Unavailable
 from dispatch.model import Actor, Incident
+from operations.rosters import duty_view
 
 if TYPE_CHECKING:
     from geodata.responsibility import Answer
@@ -121,4 +123,10 @@ def _unit(services: Services, actor: Actor, unit_id: str, facts: Facts) -> Any:
     incident = picture.incidents.get(unit.incident_id) if unit.incident_id else None
     if incident is not None and not services.authority.may_see_incident(actor, incident, picture):
         incident = None
-    return unit_card(unit, incident, facts)
+    duty = duty_view(picture, unit, facts.now)
+    beat = services.beats.get(unit.crew.beat)
+    index = services.positions.index_of(unit_id)
+    on_beat = None
+    if beat is not None and index is not None and not math.isnan(services.positions.lon[index]):
+        on_beat = services.beats.holds(beat.id, float(services.positions.lon[index]), float(services.positions.lat[index]))
+    return unit_card(unit, incident, facts, duty, beat.name if beat is not None else unit.crew.beat, on_beat)

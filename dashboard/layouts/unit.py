@@ -7,14 +7,21 @@ from typing import Any
 
 from dash import html
 
+from dashboard.layouts.duty import duty_words
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import age_of, empty, grade_sign, kind_sign, section, status_pill
 from dispatch.model import Incident, Unit
+from dispatch.shifts import Rostered
 
 
-def unit_card(unit: Unit, incident: Incident | None, facts: Facts) -> list[Any]:
-    """Callsign, kind, organisation, status, live values, crew, present incident."""
+def unit_card(unit: Unit, incident: Incident | None, facts: Facts, duty: dict[str, Any], beat: str, on_beat: bool | None) -> list[Any]:
+    """Callsign, kind, organisation, status, live values, duty, crew, present incident.
+
+    `duty` is `operations.rosters.duty_view`; `on_beat` is None where the unit has no beat or no place.
+    """
     words = facts.words
+    # Names and devices of a neighbour's crew are not the reader's business.
+    crew = unit.crew if facts.in_scope(unit.org_code) else Rostered(unit.unit_id)
 
     def live(name: str) -> html.Span:
         return html.Span("–", **{"data-unit-value": name, "data-unit": unit.unit_id})
@@ -26,10 +33,17 @@ def unit_card(unit: Unit, incident: Incident | None, facts: Facts) -> list[Any]:
         (words("Position"), live("place")),
         (words("Position true"), [live("fix"), words(" ago")]),
         (words("Last heard"), [live("heard"), words(" ago")]),
-        (words("Crew"), ", ".join(unit.members) or "–"),
-        (words("Trackers"), ", ".join(unit.trackers) or "–"),
-        (words("Radio group"), unit.radio_group or "–"),
+        (words("Duty"), duty_words(duty, words, facts.clock)),
+        (words("Crew"), ", ".join(crew.members) or "–"),
+        (words("Vehicle"), crew.vehicle or "–"),
+        (words("Trackers"), ", ".join(crew.trackers) or "–"),
+        (words("Radio group"), crew.radio_group or "–"),
     ]
+    if beat:
+        where = {None: "", True: words("on its beat"), False: words("off its beat")}[on_beat]
+        rows.append((words("Beat"), " · ".join(filter(None, (beat, where)))))
+    if unit.task:
+        rows.append((words("Task"), unit.task))
     notices = []
     if not unit.registered:
         notices.append(
