@@ -14,6 +14,7 @@ from dashboard import ids
 from dashboard.account import AccountPage, add_account
 from dashboard.admin import add_admin
 from dashboard.callbacks import classify, command_line, commands, correct, further_calls, locate, new_incident, scene, selection, split
+from dashboard.duty_pages import add_duty_pages
 from dashboard.i18n import LANGUAGES, words_in
 from dashboard.layouts.page import Desk, Page
 from dashboard.layouts.shell import shell
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
-_NOT_BY_DASH = r"boot\.js|(login|admin|account)\.(js|css)"
+_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty)\.(js|css)"
 
 _INDEX = """<!doctype html>
 <html>
@@ -56,6 +57,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     if services.oidc is not None:
         add_oidc(server, services, services.oidc, login)
     add_admin(server, services)
+    add_duty_pages(server, services)
     add_tiles(server, services)
     add_style(server, services)
     app = Dash(

@@ -66,6 +66,15 @@ class History:
         """The picture as it was at that instant of recording; empty before the first event."""
         return await self._read(lambda: picture_of(self._journal, self._journal.at(time)))
 
+    async def picture_of(self, revision: int) -> tuple[OperatingPicture, datetime | None]:
+        """The picture after event number `revision`, and when that was recorded; None before the first."""
+
+        def read() -> tuple[OperatingPicture, datetime | None]:
+            last = self._journal.read(revision - 1, 1) if revision else []
+            return picture_of(self._journal, revision), last[0].recorded_at if last else None
+
+        return await self._read(read)
+
     async def caller(self, incident_id: str) -> Caller | None:
         """Who called; None when nobody is known or it was erased."""
         personal = await self._read(lambda: self._journal.caller(incident_id))

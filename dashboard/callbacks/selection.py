@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
@@ -24,6 +25,7 @@ from dispatch.errors import Unavailable
 from dispatch.events import Recorded, UploadAdded
 from dispatch.model import Actor, Incident
 from operations.authority import Action
+from operations.rosters import duty_view
 
 if TYPE_CHECKING:
     from geodata.responsibility import Answer
@@ -148,4 +150,11 @@ def _unit(services: Services, actor: Actor, unit_id: str, facts: Facts) -> Any:
     incident = picture.incidents.get(unit.incident_id) if unit.incident_id else None
     if incident is not None and not services.authority.may_see_incident(actor, incident, picture):
         incident = None
-    return unit_card(unit, incident, facts, with_crew=services.authority.may_see_crew(actor, unit))
+    duty = duty_view(picture, unit, facts.now)
+    beat = services.beats.get(unit.crew.beat)
+    index = services.positions.index_of(unit_id)
+    on_beat = None
+    if beat is not None and index is not None and not math.isnan(services.positions.lon[index]):
+        on_beat = services.beats.holds(beat.id, float(services.positions.lon[index]), float(services.positions.lat[index]))
+    with_crew = services.authority.may_see_crew(actor, unit)
+    return unit_card(unit, incident, facts, duty, beat.name if beat is not None else unit.crew.beat, on_beat, with_crew)

@@ -54,7 +54,7 @@ def is_undelivered(assignment: Assignment) -> bool:
 
 def _to_be_called(one: Assignment, facts: Facts) -> html.Span:
     words, unit = facts.words, facts.units.get(one.unit_id)
-    group = unit.radio_group if unit else ""
+    group = unit.crew.radio_group if unit else ""
     since = one.pushed_at + UNDELIVERED_AFTER
     return html.Span(
         [

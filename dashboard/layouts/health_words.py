@@ -10,11 +10,13 @@ from dashboard.i18n import Words, pgettext
 
 PARTS = {
     "deadlines": pgettext("health", "deadlines"),
+    "duty": pgettext("health", "duty"),
     "tracks": pgettext("health", "tracks"),
     "webhooks": pgettext("health", "webhooks"),
     "jt808": pgettext("health", "JT/T 808 terminals"),
 }
 COUNTERS = {
+    "organisations": pgettext("health", "organisations with a roster"),
     "watched": pgettext("health", "being watched"),
     "fixes": pgettext("health", "fixes written"),
     "waiting": pgettext("health", "fixes waiting"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from dash import html
@@ -156,14 +157,25 @@ def _reason(reason: Json, facts: Facts) -> str:
         "on_foot": words("time at walking pace"),
         "nearer_units": words("{n} that can go are nearer", n=reason["count"]) if reason.get("count") else words("enough crews are on it"),
         "on_this_incident": words("already sent here"),
-        "off_duty": words("off duty"),
-        "committed_deployable": words("has a task, can be called away"),
+        "off_duty": words("off duty since {time}", time=_said_at(reason["since"], facts)) if reason.get("since") else words("off duty"),
+        "signed_off": words("signed off at {time}", time=_said_at(reason.get("since"), facts)),
+        "out_of_service": words("out of service"),
+        "not_signed_on": words("not signed on yet"),
+        "mustered": words("called in as reserve"),
+        "committed_deployable": words("would leave its task: {task}", task=reason["task"])
+        if reason.get("task")
+        else words("has a task, can be called away"),
         "committed": words("has a task it can't leave"),
         "on_incident": words("on incident #{n}", n=reason["number"]) if reason.get("number") else words("on another incident"),
         "not_under_command": words("of another command: ask it, or the level above"),
         "old_position": words("position is {age} old", age=words.duration(reason.get("age_s", 0))),
     }
     return texts.get(reason["code"]) or str(reason["text"])
+
+
+def _said_at(at: Any, facts: Facts) -> str:
+    """An instant of a reason, which may have gone through JSON."""
+    return facts.clock(datetime.fromisoformat(at) if isinstance(at, str) else at)
 
 
 def _cameras(scene: Json, facts: Facts) -> Any:

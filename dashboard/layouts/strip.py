@@ -98,6 +98,9 @@ def _controls(page: Page) -> html.Div:
     words = page.words
     return html.Div(
         [
+            html.A(
+                icon("roster"), href=f"/duty?org={page.desk.code}" if page.desk else "/duty", className="roster", title=words("Duty roster")
+            ),
             html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
             html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),

@@ -7,13 +7,19 @@ from typing import Any
 
 from dash import html
 
+from dashboard.layouts.duty import duty_words
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import age_of, empty, grade_sign, kind_sign, section, status_pill
 from dispatch.model import Incident, Unit
 
 
-def unit_card(unit: Unit, incident: Incident | None, facts: Facts, with_crew: bool) -> list[Any]:
-    """Callsign, kind, organisation, status, live values, present incident; `with_crew`: who is in it and what they carry."""
+def unit_card(
+    unit: Unit, incident: Incident | None, facts: Facts, duty: dict[str, Any], beat: str, on_beat: bool | None, with_crew: bool
+) -> list[Any]:
+    """Callsign, kind, organisation, status, live values, duty, present incident; `with_crew`: who is in it and what they carry.
+
+    `duty` is `operations.rosters.duty_view`; `on_beat` is None where the unit has no beat or no place.
+    """
     words = facts.words
 
     def live(name: str) -> html.Span:
@@ -26,13 +32,20 @@ def unit_card(unit: Unit, incident: Incident | None, facts: Facts, with_crew: bo
         (words("Position"), live("place")),
         (words("Position true"), [live("fix"), words(" ago")]),
         (words("Last heard"), [live("heard"), words(" ago")]),
+        (words("Duty"), duty_words(duty, words, facts.clock)),
     ]
     if with_crew:
         rows += [
-            (words("Crew"), ", ".join(unit.members) or "–"),
-            (words("Trackers"), ", ".join(unit.trackers) or "–"),
-            (words("Radio group"), unit.radio_group or "–"),
+            (words("Crew"), ", ".join(unit.crew.members) or "–"),
+            (words("Vehicle"), unit.crew.vehicle or "–"),
+            (words("Trackers"), ", ".join(unit.crew.trackers) or "–"),
+            (words("Radio group"), unit.crew.radio_group or "–"),
         ]
+    if beat:
+        where = {None: "", True: words("on its beat"), False: words("off its beat")}[on_beat]
+        rows.append((words("Beat"), " · ".join(filter(None, (beat, where)))))
+    if unit.task:
+        rows.append((words("Task"), unit.task))
     notices = []
     if not unit.registered:
         notices.append(
