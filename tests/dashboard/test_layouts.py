@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
@@ -99,11 +99,16 @@ def test_every_offered_button_is_accepted_by_the_domain(city: ApiCity, step: str
     incident = at_step(city, step, f"offer-{step}")
     facts = facts_for(city.services, COMMANDER, PAGE)
     other = city.incident("commander")["incident_id"]
-    choice_of = {"merge": other, "offer_handover": EAST, "call_back": "no"}
+    choice_of = {"merge": other, "offer_handover": EAST, "call_back": "no", "warn_place": "dog"}
     offered = [one for one in commands_in([actions(incident, facts), assignments(incident, facts)]) if one[0] not in WITH_A_FORM]
     assert offered
     for command, unit_id in offered:
-        pending = {"command": command, "incident": incident.incident_id, "unit": unit_id}
+        pending = {
+            "command": command,
+            "incident": incident.incident_id,
+            "unit": unit_id,
+            "expires_at": city.clock.now() + timedelta(days=1),
+        }
         complete = command_of(pending, "why", choice_of.get(command, "119"))
         if command == "escalate":
             complete = msgspec.structs.replace(complete, to_org_code=COUNTY)  # filled in before it is decided
@@ -120,7 +125,7 @@ def test_the_likely_commands_come_first_and_one_stands_out(city: ApiCity) -> Non
     primary = [button for button in parts_of(actions(done, facts), "Button") if button.className == "primary"]
     assert words_in(primary) == "Review"
     likely, rare = offered_commands(at_step(city, "close", "first-c"), facts)
-    assert (likely, rare) == (["call_back", "reopen", "note"], [])
+    assert (likely, rare) == (["call_back", "reopen", "note", "warn_place"], [])
 
 
 def test_an_incident_of_another_organisation_is_not_commanded(city: ApiCity) -> None:
