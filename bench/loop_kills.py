@@ -29,7 +29,7 @@ from geodata.demo_city import ensure_demo_city
 
 LANES = 24  # incidents in progress at a time
 PAUSE_SHARE, PAUSE_S = 0.15, (0.5, 2.5)  # of the steps; long enough for some deadlines to pass
-BETWEEN_S = (0.2, 1.5)  # from everyone being back to the next kill
+BETWEEN_S = (0.1, 1.0)  # from everyone being back to the next kill
 MOST_CONFLICTS = 50  # of one command, before something is wrong
 VIEWS_WITHIN_S = 15.0
 TARGETS = """
