@@ -22,7 +22,7 @@ from dispatch.events import Recorded
 from dispatch.model import Actor
 from operations.audience import Audience, Rights
 from operations.authority import Action, as_wall
-from operations.frames import Changed, FrameKind, Sent, encode, select
+from operations.frames import Changed, FrameKind, Sent, encode, heartbeat, select
 from operations.presence import Look, Looker, ToldLookers, lookers_by_incident
 from operations.screens import View
 
@@ -354,6 +354,7 @@ class Frames:
         self._picture_at = picture_at  # Unix s
         self._frames: dict[tuple[int, Sent], bytes | None] = {}  # by audience and what its clients were sent before
         self._changed: dict[int, Changed] = {}  # by the `seq` since which
+        self._heartbeat: bytes | None = None
 
     def of(self, audience: Audience, since: Sent) -> bytes | None:
         """A full frame (since NOTHING) or one of changes, None when nothing visible changed."""
@@ -364,7 +365,9 @@ class Frames:
         return self._frames[key]
 
     def heartbeat(self) -> bytes:
-        return websocket_message(BINARY, self._encode(NO_UNITS, FrameKind.CHANGES))
+        if self._heartbeat is None:
+            self._heartbeat = websocket_message(BINARY, heartbeat(self._revision, self._picture_at))
+        return self._heartbeat
 
     def _make(self, audience: Audience, since: Sent) -> bytes | None:
         if since == NOTHING:

@@ -78,6 +78,11 @@ def encode(positions: Positions, indices: NDArray[np.intp], kind: FrameKind, rev
     return _frame(_records(positions, indices, picture_at), kind, revision, picture_at)
 
 
+def heartbeat(revision: int, picture_at: float) -> bytes:
+    """A frame of changes that tells of none."""
+    return _HEADER.pack(MAGIC, VERSION, FrameKind.CHANGES, 0, revision, picture_at)
+
+
 class Changed:
     """Everything that changed after one `seq`, written down once; each of many audiences is given the part it sees."""
 

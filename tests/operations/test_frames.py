@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.model import UnitKind, UnitStatus
-from operations.frames import Changed, FrameKind, Sent, encode, select
+from operations.frames import Changed, FrameKind, Sent, encode, heartbeat, select
 from operations.positions import PositionTable
 
 NOW = 1_767_225_600.0
@@ -83,6 +83,10 @@ def test_units_beyond_the_sight_arrays_are_unseen(known: int) -> None:
     for index in range(3):
         write(positions, index, 121.5, 29.8)
     assert select(positions, np.ones(known, dtype=bool), np.zeros(known, dtype=np.int64), EVERYTHING).tolist() == list(range(known))
+
+
+def test_a_heartbeat_is_a_frame_of_changes_without_records() -> None:
+    assert heartbeat(7, NOW) == encode(table(1), np.zeros(0, dtype=np.intp), FrameKind.CHANGES, 7, NOW)
 
 
 moves = st.lists(st.tuples(st.integers(0, 5), st.integers(-100, 100), st.integers(-50, 50)), max_size=30)
