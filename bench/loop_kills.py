@@ -229,7 +229,7 @@ class _Evening:
                 await asyncio.sleep(0)
 
     async def _pause(self) -> None:
-        if self._moments.random() < PAUSE_SHARE:
+        if self._moments.random() < PAUSE_SHARE and not self._ending:
             await asyncio.sleep(self._moments.uniform(*PAUSE_S))
 
     def _note(self, command: str, incident_id: str, version: int, revision: int | None) -> None:
