@@ -73,6 +73,8 @@ NEW_ALIKE = "new-alike"  # what the call may be a further call about
 NEW_TYPED = "new-typed"  # number the client raises when the typing pauses
 NEW_ANSWERED = "new-answered"  # press of "the same" or "not the same" beside one of them
 NEW_ANSWERS = "new-answers"  # {"same": incident_id or None, "apart": [incident_id]}: what was answered so far
+ALIKE_ASKED = "alike-asked"  # {"ids"}: new incidents that the client asks about
+ALIKE = "alike"  # {"of", "alike": number of the likeliest other by id}
 
 # place of an incident that is there already
 LOCATE_DIALOG = "locate-dialog"

@@ -43,6 +43,13 @@ class FurtherCalls:
         known = await self._callers.calls_of_same_number(actor, incident, channel)
         return self._candidates(actor, call_of(incident), {one.incident_id for one in known}, picture)
 
+    def at_a_glance(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> list[Likeness]:
+        """Open ones, for the sign in the queue: without the caller's number, which nobody has asked to see. May run in a thread."""
+        if not incident.is_open or not self._sight.in_scope(actor, incident.org_code):
+            return []
+        found = self._candidates(actor, call_of(incident), set(), picture)
+        return [one for one in found if picture.incidents[one.incident_id].is_open]
+
     async def of_call(self, actor: Actor, call: Call, number: str, picture: OperatingPicture, channel: str) -> list[Likeness]:
         """The same for a call that is being taken; `number` as it is typed so far. Raises Unavailable."""
         known = await self._callers.calls_of_number(actor, number, channel) if number else []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from dash import Dash, Input, Output, State, ctx
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, facts_for
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 Answers = dict[str, Any]  # {"same": incident_id or None, "apart": [incident_id]}
+MOST_NEW = 50  # incidents a page asks about at a time
 MOST_SAID = 20  # answers of one form; more is no form any more
 
 
@@ -65,6 +67,24 @@ def register(app: Dash, services: Services) -> None:
         )
         actor = actor_of_callback(app, page)
         return await lines_of(services, actor, call, number or "", answers or {}, facts_for(services, actor, page)), answers or {}
+
+    @app.callback(Output(ids.ALIKE, "data"), Input(ids.ALIKE_ASKED, "data"), State(ids.PAGE, "data"), prevent_initial_call=True)
+    async def on_new(asked: dict[str, Any] | None, page: dict[str, Any]) -> Any:
+        if not asked:
+            return no_update
+        incident_ids = [str(one) for one in asked["ids"]]
+        return {"of": incident_ids, "alike": await glances(services, actor_of_callback(app, page), incident_ids)}
+
+    app.clientside_callback(ClientsideFunction("liandong", "alike"), Input(ids.ALIKE, "data"), prevent_initial_call=True)
+
+
+async def glances(services: Services, actor: Actor, incident_ids: list[str]) -> dict[str, int]:
+    """Number of the likeliest other incident by id, of those that are alike to one."""
+    picture = services.handler.picture
+    known = [picture.incidents[id_] for id_ in incident_ids[:MOST_NEW] if id_ in picture.incidents]
+    seen = [one for one in known if services.authority.may_see_incident(actor, one, picture)]
+    found = await asyncio.to_thread(lambda: [services.further_calls.at_a_glance(actor, one, picture) for one in seen])
+    return {one.incident_id: picture.incidents[alike[0].incident_id].number for one, alike in zip(seen, found, strict=True) if alike}
 
 
 def with_answer(answers: Answers, answered: dict[str, Any]) -> Answers:

@@ -46,6 +46,8 @@ STORES = (
     ids.CLASSIFY_ASKED,
     ids.CORRECT_ASKED,
     ids.SPLIT_ASKED,
+    ids.ALIKE_ASKED,
+    ids.ALIKE,
     ids.LINE_TYPED,
     ids.LINE_OFFERED,
     ids.LINE_SENT,

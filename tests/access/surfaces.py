@@ -332,6 +332,7 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
         Conversation(A.SEE_PICTURE, "command over the incident", _CALL, "{incident}", "a further call"),
         Conversation(A.SEE_CALLER, "command over the incident", _CALL, "same caller", "the same number"),
     ),
+    "further_calls.on_new": (Conversation(A.SEE_PICTURE, "", {"alike-asked": {"ids": ["{incident}"]}}, '"alike":', "a new incident"),),
     "command_line.on_typed": (
         Conversation(A.SEE_PICTURE, "incident", {"line-typed": {"text": "open ", "selected": "{incident}"}}, '"insert":"1"', "an incident"),
     ),

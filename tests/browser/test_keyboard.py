@@ -109,9 +109,12 @@ def test_a_further_call_is_pointed_out_and_merged_by_a_key(operator: Visitor, de
     alike = page.locator("#panel-body .due-line.alike").first
     expect(alike).to_contain_text(f"May be the same as #{incidents[first].number}")
     expect(alike).to_contain_text("20 m away")
+    card = page.locator(f".card:has(.number:text-is('#{incidents[later].number}'))")
+    expect(card.locator(".alike-sign")).to_have_text(f"#{incidents[first].number}")
     page.keyboard.press("m")
     expect(page.locator("#panel-body .stage-bar .otherwise")).to_contain_text("Merged")
     assert desk.services.handler.picture.incidents[later].merged_into == first
+    expect(page.locator(".card .alike-sign")).to_have_count(0)
 
 
 def test_the_form_points_out_a_further_call_while_it_is_typed(operator: Visitor, desk: DeskServer) -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from dashboard.callbacks.commands import send
 from dashboard.callbacks.context import facts_for
-from dashboard.callbacks.further_calls import carry_out, lines_of, with_answer
+from dashboard.callbacks.further_calls import carry_out, glances, lines_of, with_answer
 from dashboard.callbacks.selection import panel_of
 from dispatch.duplicates import Call
 from dispatch.model import Actor, Stage
-from tests.dashboard.api_world import CITY, WEST, ApiCity, degrees
+from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, commands_in, parts_of, words_in
 
 CALL_TAKER = Actor("taker", "call_taker", CITY)
@@ -66,6 +66,19 @@ def test_the_one_with_units_on_it_stays(city: ApiCity, spot: dict[str, float]) -
     city.command(first["incident_id"], "push", "commander", unit_ids=["stays-too"])
     assert "units are on both" in words_in(lines(city, later["incident_id"]))
     assert commands_in(lines(city, later["incident_id"])) == [("tell_apart", "")]
+
+
+def test_the_queue_is_told_at_a_glance_without_asking_for_the_caller(city: ApiCity, spot: dict[str, float]) -> None:
+    caller = {"name": "王先生", "number": "13700009999"}
+    elsewhere = dict(zip(("lon", "lat"), degrees(100, 1000), strict=True))
+    first, by_number = city.incident("commander", caller=caller, **spot), city.incident("commander", caller=caller, **elsewhere)
+    later = city.incident("commander", **spot)
+    asked = [one["incident_id"] for one in (first, later, by_number)] + ["nothing"]
+    found = city.run(glances(city.services, COMMANDER, asked))
+    assert found == {first["incident_id"]: later["number"], later["incident_id"]: first["number"]}
+    assert city.run(glances(city.services, Actor("east", "commander", EAST), asked)) == {}
+    press(city, "tell_apart", later["incident_id"], other=first["incident_id"])
+    assert city.run(glances(city.services, COMMANDER, asked)) == {}
 
 
 def test_not_the_same_is_kept_and_not_asked_again(city: ApiCity, spot: dict[str, float]) -> None:

@@ -6,7 +6,7 @@ import { startCatalogue } from "./catalogue.js";
 import { mindingClaims, startClaims } from "./claim.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
-import { startFurtherCalls } from "./further.js";
+import { alikeFound, startFurtherCalls } from "./further.js";
 import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
 import { lineAnswered, lineOffered, startLine } from "./line.js";
@@ -44,6 +44,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     }),
     toast: quietly((said) => said && toast(said)),
     located: quietly((point) => point && moveCamera({ ...point, zoom: Math.max(14, basemap.map.getZoom()) })),
+    alike: quietly(alikeFound),
     lineOffered: quietly(lineOffered),
     lineAnswered: quietly(lineAnswered),
     choose: quietly((selection) => selection && select(selection)),

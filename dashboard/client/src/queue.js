@@ -1,6 +1,7 @@
 // The queue of open incidents: rows by client-side transactions, cards drawn here, ages counting.
 import { alarmsOf, dueOf, undeliveredOf } from "./clocks.js";
 import { claimOf, untilOf } from "./claim.js";
+import { alikeOf } from "./further.js";
 import { isMine, isOpen } from "./live.js";
 import { initials, lookersOf } from "./presence.js";
 import { on, select, serverNow, state } from "./state.js";
@@ -23,7 +24,7 @@ function row(incident) {
   const selected = state.selection?.kind === "incident" && state.selection.incident_id === incident.incident_id;
   const lookers = lookersOf(incident.incident_id, claimOf(incident)?.by);
   return {
-    face: `${incident.version}:${selected}:${lookers.shown.map((one) => one.name)}:${lookers.all}`,
+    face: `${incident.version}:${selected}:${lookers.shown.map((one) => one.name)}:${lookers.all}:${alikeOf(incident)}`,
     incident_id: incident.incident_id,
     order: rank(incident),
     grade: incident.grade,
@@ -40,6 +41,7 @@ function row(incident) {
     undelivered: undeliveredOf(incident),
     alarms: alarmsOf(incident),
     offered: incident.handover_to !== "",
+    alike: alikeOf(incident),
     lookers,
     claim: incident.claim,
     selected,
@@ -106,7 +108,7 @@ export function step(by) {
 }
 
 export async function startQueue() {
-  for (const topic of ["incidents-replaced", "incident", "hello", "lookers"]) on(topic, refresh);
+  for (const topic of ["incidents-replaced", "incident", "hello", "lookers", "alike"]) on(topic, refresh);
   on("selection", (selection) => {
     refresh();
     if (selection?.kind === "incident" && api) {
@@ -157,6 +159,7 @@ export function registerCard() {
           h("span", { className: `stage stage-${data.stage}` }, state.config.stages[data.stage] || data.stage),
           h("span", { className: "stage-age", "data-since": data.stageSince }, duration(serverNow() - data.stageSince)),
           data.undelivered.length ? undeliveredSign(h, data.undelivered) : null,
+          data.alike ? alikeSign(h, data.alike) : null,
           data.offered ? h("span", { className: "offered" }, t("offered")) : null,
           h("span", { className: `units${data.units.length ? "" : " none"}` }, unitNames(data.units)),
         ),
@@ -188,6 +191,10 @@ function lookersSign(h, { shown, all }) {
   const circles = shown.map((one) => h("span", { key: `${one.org_code} ${one.name}`, className: "initials" }, initials(one.name)));
   const left = all - shown.length;
   return h("span", { className: "lookers", title: t("Also open at {names}", { names: shown.map((one) => one.name).join(", ") }) }, circles, left ? `+${left}` : null);
+}
+
+function alikeSign(h, number) {
+  return h("span", { className: "alike-sign", title: t("May be the same as #{number}", { number }) }, h("span", { className: "icon merge-call" }), `#${number}`);
 }
 
 function undeliveredSign(h, waiting) {
