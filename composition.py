@@ -61,6 +61,7 @@ from operations.health import Health
 from operations.history import History
 from operations.intake import Intake
 from operations.neighbours import neighbour_table
+from operations.oidc import Client, Provider
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.reports import FeedSession
@@ -246,6 +247,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         scene=scene,
         authority=authority,
         accounts=accounts,
+        oidc=_identity_provider(settings, clock),
         enrolment=Enrolment(account_store, accounts, audit, clock),
         sessions=Sessions(accounts, authority, audit, clock),
         evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone)),
@@ -258,6 +260,24 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         beats=Beats.of_city(city),
     )
     return Node(services, settings, tracks)
+
+
+def _identity_provider(settings: Settings, clock: Clock) -> Provider | None:
+    """Nothing is asked of it before somebody logs in. Raises SettingsError when its secret can't be read."""
+    if not settings.oidc_issuer or settings.oidc_secret_file is None:
+        return None
+    try:
+        secret = settings.oidc_secret_file.read_text(encoding="utf-8").strip()
+        if settings.oidc_ca is not None:
+            ssl.create_default_context(cafile=settings.oidc_ca)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"oidc_secret_file or oidc_ca can't be read: {error}; name a file with the secret, one with certificates"
+        ) from None
+    if not secret:
+        raise SettingsError(f"oidc_secret_file {settings.oidc_secret_file} is empty; write the client's secret into it")
+    client = Client(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_redirect, settings.oidc_claim)
+    return Provider(client, clock, settings.oidc_ca)
 
 
 # Running ---------------------------------------------------------------------------------------------------------------

@@ -40,6 +40,12 @@ class Settings:
     tls_key: Path | None = _setting(None, "private key (PEM) of the certificate")
     session_idle_s: int = _setting(12 * 3600, "a log-in ends after this long without a request", "s")
     admin_second_factor: bool = _setting(True, "administrators need a second factor to do anything; demo mode asks for none")
+    oidc_issuer: str = _setting("", "address of an OpenID Connect identity provider that people may log in with; empty: none")
+    oidc_client_id: str = _setting("", "how the provider knows this server")
+    oidc_secret_file: Path | None = _setting(None, "file with the client's secret, in one line")
+    oidc_redirect: str = _setting("", "this server's own address that browsers come back to: https://HOST/login/oidc/return")
+    oidc_claim: str = _setting("preferred_username", "claim of the identity token that carries the name of the account here")
+    oidc_ca: Path | None = _setting(None, "certificates (PEM) that the provider's is checked against; none: the machine's")
     upload_max_bytes: int = _setting(2 * 1024**3, "largest photo, video or file an officer may upload", "B")
     webhook_hosts: str = _setting("", "hosts that webhooks may be sent to, with commas between: name, address, or either with :port")
     log_level: str = _setting("info", "debug, info, warning or error")
@@ -51,12 +57,23 @@ class Settings:
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise SettingsError("--tls-cert and --tls-key belong together; give both or neither")
+        self._check_oidc()
         for host in self.hosts_for_webhooks:
             if not re.fullmatch(r"[a-z0-9._-]+(:\d+)?|[0-9a-f]*(:[0-9a-f]*){2,}|\[[0-9a-f:]+\](:\d+)?", host):
                 raise SettingsError(f"webhook_hosts holds {host!r}; write hosts without scheme and path, such as records.police.local:8443")
         for name in ("port", "jt808_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise SettingsError(f"{name} is {getattr(self, name)}; a TCP port is 0 to 65535")
+
+    def _check_oidc(self) -> None:
+        if not self.oidc_issuer:
+            return
+        for name, path in (("oidc_issuer", ""), ("oidc_redirect", "/login/oidc/return")):
+            address = getattr(self, name)
+            if not re.fullmatch(rf"(https://[^\s?#]+|http://(127\.0\.0\.1|localhost|\[::1\])[^\s?#]*){path}", address):
+                raise SettingsError(f"{name} is {address!r}; write https://HOST{path or '/…'}, without query")
+        if not self.oidc_client_id or not self.oidc_claim or self.oidc_secret_file is None:
+            raise SettingsError("oidc_issuer needs oidc_client_id, oidc_secret_file and oidc_claim; give all of them")
 
     @property
     def hosts_for_webhooks(self) -> frozenset[str]:

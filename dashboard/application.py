@@ -18,6 +18,7 @@ from dashboard.i18n import LANGUAGES, words_in
 from dashboard.layouts.page import Desk, Page
 from dashboard.layouts.shell import shell
 from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, LoginPages, add_login
+from dashboard.oidc import add_oidc
 from dashboard.second_factor import add_second_factor
 from dashboard.station import organisation_of
 from dashboard.style import add_style
@@ -52,6 +53,8 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     add_login(server, services, login)
     add_account(server, services, account)
     add_second_factor(server, services, login, account)
+    if services.oidc is not None:
+        add_oidc(server, services, services.oidc, login)
     add_admin(server, services)
     add_tiles(server, services)
     add_style(server, services)

@@ -35,7 +35,18 @@ METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 # What needs no log-in. Exact paths, and prefixes of static files.
 PUBLIC_PATHS = frozenset(
-    {"/login", "/login/code", "/logout", "/api/v1/health", "/api/v1/openapi.json", "/api/docs", "/_favicon.ico", "/favicon.ico"}
+    {
+        "/login",
+        "/login/code",
+        "/login/oidc",
+        "/login/oidc/return",
+        "/logout",
+        "/api/v1/health",
+        "/api/v1/openapi.json",
+        "/api/docs",
+        "/_favicon.ico",
+        "/favicon.ico",
+    }
 )
 # All that is open to somebody who must set up a second factor first.
 ENROLMENT_PATHS = frozenset({"/account", "/account/second-factor", "/account/second-factor/confirm"})

@@ -41,7 +41,9 @@ class LoginPages:
         """Name and password."""
         spoken = words_in(language_of(request))
         listed = [(account, password, role, self._where(code, spoken)) for account, password, role, code in self._demo_accounts]
-        return _html(login_page(self._city(spoken), spoken, safe_next(next_path), error, listed, name), status)
+        return _html(
+            login_page(self._city(spoken), spoken, safe_next(next_path), error, listed, name, self._services.oidc is not None), status
+        )
 
     def code_form(self, request: Request, next_path: str, ticket: str, error: str = "", status: int = 200) -> Response:
         """The second factor of a log-in whose first was right."""

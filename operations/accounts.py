@@ -18,7 +18,7 @@ from dispatch.clock import Clock
 from dispatch.model import Actor
 from dispatch.organisations import OrganisationTree
 from geodata.datum import DATUMS
-from operations.attempts import Attempts, by_code, by_name
+from operations.attempts import Attempts, by_address, by_code, by_name
 from operations.authority import as_enrolling, as_wall
 from operations.permissions import ROLES, Role
 from operations.second_factor import SecondFactor
@@ -116,6 +116,24 @@ class Accounts:
         self.attempts.forget(next(iter(limits)))
         self.second_factor.done(ticket)
         return await self.open_session(user.name, f"{waiting.how}+{accepted}", waiting.wall, address, agent)
+
+    async def enter(self, name: str, how: str, address: str, wall: bool, agent: str) -> str | None:
+        """A session for somebody whom another than us has recognised; None when there is no account of that name, or it is disabled.
+
+        Demo accounts are everybody's and nobody is recognised as one. Raises CodeNeeded.
+        """
+        user = await asyncio.to_thread(self.user, name)
+        if user is None or user.disabled_at is not None or user.is_demo:
+            return None
+        return await self._first_factor_passed(user, how, address, wall, agent)
+
+    def refuse_address(self, address: str) -> None:
+        """Raises TooManyAttempts when too much has failed from this address."""
+        self.attempts.refuse_too_many(by_address(address))
+
+    def count_address(self, address: str) -> None:
+        """Something that was to prove who it is did not, and named nobody."""
+        self.attempts.count(by_address(address))
 
     async def open_session(self, name: str, how: str, wall: bool, address: str, agent: str) -> str:
         """A new session of somebody who has shown who it is; its cookie value."""

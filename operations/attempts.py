@@ -65,7 +65,12 @@ class Attempts:
 
 def by_name(name: str, address: str) -> dict[str, int]:
     """Limits of a name from an address, and of the address; the name's own comes first."""
-    return {f"{address}|{name}": ATTEMPTS_PER_NAME, address: ATTEMPTS_PER_ADDRESS}
+    return {f"{address}|{name}": ATTEMPTS_PER_NAME} | by_address(address)
+
+
+def by_address(address: str) -> dict[str, int]:
+    """Limits of an address alone."""
+    return {address: ATTEMPTS_PER_ADDRESS}
 
 
 def by_code(name: str, address: str) -> dict[str, int]:

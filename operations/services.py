@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from operations.health import Health
     from operations.history import History
     from operations.intake import Intake
+    from operations.oidc import Provider
     from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.scene import SceneService
@@ -72,6 +73,7 @@ class Services:
     scene: SceneService
     authority: Authority
     accounts: Accounts
+    oidc: Provider | None  # identity provider that people may log in with
     enrolment: Enrolment  # setting up second factors
     sessions: Sessions  # log-ins of people, to be seen and ended
     evidence: Evidence

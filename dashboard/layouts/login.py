@@ -10,7 +10,13 @@ from dashboard.theme import css_variables
 
 
 def login_page(
-    city_name: str, words: Words, next_path: str, error: str, demo_accounts: list[tuple[str, str, str, str]], name: str = ""
+    city_name: str,
+    words: Words,
+    next_path: str,
+    error: str,
+    demo_accounts: list[tuple[str, str, str, str]],
+    name: str = "",
+    oidc: bool = False,
 ) -> str:
     """The page. `demo_accounts` are (name, password, role, organisation), shown only where they exist."""
     # Named outside the page's text: the extraction of words does not look into it.
@@ -28,9 +34,15 @@ def login_page(
 <label><span>{escape(password_word)}</span><input name="password" type="password" autocomplete="current-password" required></label>
 {_said(error)}
 <button class="primary" type="submit">{escape(enter)}</button>
-</form>{demo}
+</form>{_provider_link(words, next_path) if oidc else ""}{demo}
 <a class="lang" href="/login?lang={other}&amp;next={escape(next_path)}">{"English" if other == "en" else "中文"}</a>"""
     return _page(city_name, words, fields)
+
+
+def _provider_link(words: Words, next_path: str) -> str:
+    """To the identity provider, where there is one."""
+    label = words("Log in with the police identity provider")
+    return f'<a class="provider" href="/login/oidc?next={escape(quote(next_path, safe=""))}">{escape(label)}</a>'
 
 
 def code_page(city_name: str, words: Words, next_path: str, ticket: str, error: str) -> str:
