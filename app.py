@@ -239,6 +239,34 @@ def user_reset_totp(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def user_certificate(options: argparse.Namespace, settings: Settings) -> int:
+    """Give a client certificate to an account, take all of them away, or show them."""
+    from composition import administrator, open_certificates
+    from dispatch.errors import DispatchError
+    from operations.sessions import COMMAND_LINE
+
+    folder = _city_folder(settings)
+    certificates, actor = open_certificates(settings, folder), msgspec.structs.replace(administrator(folder), kind="system")
+
+    async def carry_out() -> None:
+        if options.remove_all:
+            print(f"{await certificates.take_all(actor, options.name, COMMAND_LINE)} taken")
+        if options.file is not None:
+            print(await certificates.give(actor, options.name, options.file.read_bytes(), options.by_subject, COMMAND_LINE))
+        elif not options.remove_all:
+            for one in await certificates.of(options.name):
+                until = datetime.fromtimestamp(one.not_after, UTC).strftime("%Y-%m-%d")
+                print(f"{one.key_sha256}  {'subject' if one.by_subject else 'fingerprint'}  until {until}  {one.subject}")
+
+    try:
+        asyncio.run(carry_out())
+    except OSError as error:
+        raise WrongUse(f"{options.file} can't be read: {error.strerror}; name a certificate") from None
+    except DispatchError as refused:
+        raise WrongUse(refused.detail) from None
+    return 0
+
+
 def _accounts(settings: Settings) -> Any:
     from composition import open_accounts
 
@@ -282,6 +310,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--jt808-port", dest="jt808_port", type=int)
     p.add_argument("--tls-cert", dest="tls_cert", type=Path)
     p.add_argument("--tls-key", dest="tls_key", type=Path)
+    p.add_argument("--tls-client-ca", dest="tls_client_ca", type=Path)
     p.add_argument("--no-demo", dest="demo", action="store_const", const=False)
     p.add_argument("--log-level", dest="log_level")
 
@@ -322,6 +351,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("name")
     p.add_argument("--unit", help="unit_id of the crew an officer belongs to")
     _one_account_options(_add(users, "reset-totp", user_reset_totp))
+    p = _add(users, "certificate", user_certificate)
+    _one_account_options(p)
+    p.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the certificate, PEM or DER; without it: shows those of the account")
+    p.add_argument("--by-subject", dest="by_subject", action="store_true", help="and every later one of the same issuer and subject")
+    p.add_argument("--remove-all", dest="remove_all", action="store_true")
     p = _add(users, "sessions", user_sessions)
     _one_account_options(p)
     p.add_argument("--end", metavar="ID", help="end this one; the first column names it")

@@ -48,6 +48,7 @@ from geodata.travel import TravelTimes
 from operations.accounts import AccountError, Accounts
 from operations.authority import Authority
 from operations.bus import Bus
+from operations.certificates import Certificates
 from operations.deadline_watch import DeadlineWatch
 from operations.duty_watch import DutyWatch
 from operations.elements import ElementStore
@@ -79,6 +80,7 @@ from storage import verify as journal_check
 from storage.accounts import AccountStore
 from storage.audit import AuditLog
 from storage.cameras import CameraStore
+from storage.certificates import CertificateStore
 from storage.database import open_database
 from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
@@ -249,6 +251,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         scene=scene,
         authority=authority,
         accounts=accounts,
+        certificates=Certificates(CertificateStore(engine), accounts, audit, clock),
+        certificate_proxies=settings.trusted_proxies,
+        takes_certificates=settings.tls_client_ca is not None or bool(settings.trusted_proxies),
         oidc=_identity_provider(settings, clock),
         enrolment=Enrolment(account_store, accounts, audit, clock),
         sessions=Sessions(accounts, authority, audit, clock),
@@ -323,7 +328,8 @@ async def serve(settings: Settings, city_folder: Path) -> int:
     node = await asyncio.to_thread(lambda: compose(settings, open_city(city_folder), clock))
     async with node.running() as services, AsyncExitStack() as stack:
         demo_accounts = await prepare_accounts(settings, services)
-        server = _Server(server_config(create_app(services, demo_accounts, mount_native_feed), settings.tls_cert, settings.tls_key))
+        application = create_app(services, demo_accounts, mount_native_feed)
+        server = _Server(server_config(application, settings.tls_cert, settings.tls_key, client_ca=settings.tls_client_ca))
         if settings.jt808_port:
             await stack.enter_async_context(vehicle_terminals(settings, services))
         if settings.demo:
@@ -345,6 +351,12 @@ def _require_certificate(settings: Settings) -> None:
             f"--tls-cert {settings.tls_cert} with --tls-key {settings.tls_key} can't be used: {reason}. "
             "Give a certificate chain and its private key, both PEM."
         ) from None
+    if settings.tls_client_ca is not None:
+        try:
+            ssl.create_default_context(cafile=settings.tls_client_ca)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise SettingsError(f"--tls-client-ca {settings.tls_client_ca} can't be used: {reason}. Give certificates, PEM.") from None
 
 
 def mount_native_feed(server: FastAPI, services: Services) -> None:
@@ -474,6 +486,12 @@ def open_enrolment(settings: Settings, city_folder: Path) -> Enrolment:
     """Second factors of a node that may be running meanwhile."""
     engine = open_database(settings.database_url)
     return Enrolment(AccountStore(engine), open_accounts(settings, city_folder), AuditLog(engine), SystemClock())
+
+
+def open_certificates(settings: Settings, city_folder: Path) -> Certificates:
+    """Client certificates of a node that may be running meanwhile."""
+    engine = open_database(settings.database_url)
+    return Certificates(CertificateStore(engine), open_accounts(settings, city_folder), AuditLog(engine), SystemClock())
 
 
 def administrator(city_folder: Path) -> Actor:

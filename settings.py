@@ -6,6 +6,7 @@ the default. Only app.py reads this module; every other part is handed plain val
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -38,6 +39,8 @@ class Settings:
     demo_seed: int = _setting(20161201, "seed of the demo feed: the same seed, the same evening")
     tls_cert: Path | None = _setting(None, "certificate chain (PEM); phones need https")
     tls_key: Path | None = _setting(None, "private key (PEM) of the certificate")
+    tls_client_ca: Path | None = _setting(None, "certificates (PEM) of the authorities whose client certificates may log people in")
+    certificate_proxies: str = _setting("", "addresses of proxies, with commas between, that check client certificates and pass them on")
     session_idle_s: int = _setting(12 * 3600, "a log-in ends after this long without a request", "s")
     admin_second_factor: bool = _setting(True, "administrators need a second factor to do anything; demo mode asks for none")
     oidc_issuer: str = _setting("", "address of an OpenID Connect identity provider that people may log in with; empty: none")
@@ -57,6 +60,9 @@ class Settings:
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise SettingsError("--tls-cert and --tls-key belong together; give both or neither")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key: without TLS no certificate can be shown")
+        _addresses("certificate_proxies", self.certificate_proxies)
         self._check_oidc()
         for host in self.hosts_for_webhooks:
             if not re.fullmatch(r"[a-z0-9._-]+(:\d+)?|[0-9a-f]*(:[0-9a-f]*){2,}|\[[0-9a-f:]+\](:\d+)?", host):
@@ -76,6 +82,11 @@ class Settings:
             raise SettingsError("oidc_issuer needs oidc_client_id, oidc_secret_file and oidc_claim; give all of them")
 
     @property
+    def trusted_proxies(self) -> frozenset[str]:
+        """Addresses that client certificates are believed from."""
+        return _addresses("certificate_proxies", self.certificate_proxies)
+
+    @property
     def hosts_for_webhooks(self) -> frozenset[str]:
         """Hosts that webhooks may be sent to, in small letters."""
         return frozenset(host.strip().lower() for host in self.webhook_hosts.split(",") if host.strip())
@@ -84,6 +95,14 @@ class Settings:
     def database_url(self) -> str:
         """URL of the journal's database."""
         return self.database or f"sqlite:///{self.data / 'journal.sqlite'}"
+
+
+def _addresses(name: str, written: str) -> frozenset[str]:
+    """IP addresses with commas between, as a connection's peer is written."""
+    try:
+        return frozenset(str(ipaddress.ip_address(address.strip())) for address in written.split(",") if address.strip())
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}; write addresses such as 10.0.0.7, not names or networks") from None
 
 
 def settings_from(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:

@@ -14,6 +14,7 @@ from dashboard import ids
 from dashboard.account import AccountPage, add_account
 from dashboard.admin import add_admin
 from dashboard.callbacks import classify, command_line, commands, correct, further_calls, locate, new_incident, scene, selection, split
+from dashboard.certificate import add_certificate
 from dashboard.duty_pages import add_duty_pages
 from dashboard.i18n import LANGUAGES, words_in
 from dashboard.layouts.page import Desk, Page
@@ -54,6 +55,8 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     add_login(server, services, login)
     add_account(server, services, account)
     add_second_factor(server, services, login, account)
+    if services.takes_certificates:
+        add_certificate(server, services, login)
     if services.oidc is not None:
         add_oidc(server, services, services.oidc, login)
     add_admin(server, services)

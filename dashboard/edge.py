@@ -40,6 +40,7 @@ PUBLIC_PATHS = frozenset(
         "/login/code",
         "/login/oidc",
         "/login/oidc/return",
+        "/login/certificate",
         "/logout",
         "/api/v1/health",
         "/api/v1/openapi.json",

@@ -41,14 +41,17 @@ class LoginPages:
         """Name and password."""
         spoken = words_in(language_of(request))
         listed = [(account, password, role, self._where(code, spoken)) for account, password, role, code in self._demo_accounts]
-        return _html(
-            login_page(self._city(spoken), spoken, safe_next(next_path), error, listed, name, self._services.oidc is not None), status
-        )
+        return _html(login_page(self._city(spoken), spoken, safe_next(next_path), error, listed, name, self._ways()), status)
 
     def code_form(self, request: Request, next_path: str, ticket: str, error: str = "", status: int = 200) -> Response:
         """The second factor of a log-in whose first was right."""
         spoken = words_in(language_of(request))
         return _html(code_page(self._city(spoken), spoken, safe_next(next_path), ticket, error), status)
+
+    def _ways(self) -> frozenset[str]:
+        """In beside the password."""
+        is_open = {"oidc": self._services.oidc is not None, "certificate": self._services.takes_certificates}
+        return frozenset(way for way in is_open if is_open[way])
 
     def _city(self, spoken: Words) -> str:
         return spoken.pick(self._services.city.name, self._services.city.name_en)

@@ -16,9 +16,11 @@ from typing import Any, cast
 import msgspec
 import uvicorn
 from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 TRANSPORT = "liandong.transport"  # key in scope["extensions"]
+TLS = "tls"  # key of ASGI's TLS extension
 SEND_BUFFER = 128 * 1024  # bytes in the kernel per client; its default would hold 4 MB for one that reads nothing
 LARGEST_MESSAGE = 2 * 1024 * 1024  # bytes of one incoming WebSocket message; a feed's batch fits, an attack does not
 CLOSE_WITHIN_S = 2.0
@@ -33,6 +35,31 @@ class TransportProtocol(WebSocketsSansIOProtocol):
         extensions = cast(dict[str, Any], self.scope["extensions"])
         extensions[TRANSPORT] = self.transport
         await super().run_asgi()
+
+
+class CertificateProtocol(H11Protocol):
+    """uvicorn's HTTP protocol; the application also finds the client's certificate in its scope, as ASGI's TLS extension names it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        secured = transport.get_extra_info("ssl_object")
+        shown = secured.getpeercert(binary_form=True) if secured is not None else None
+        if shown is not None:
+            self.app = _with_certificate(self.app, ssl.DER_cert_to_PEM_cert(shown))
+
+
+def _with_certificate(application: Any, certificate: str) -> Any:
+    async def application_with_certificate(scope: Scope, receive: Any, send: Any) -> None:
+        scope.setdefault("extensions", {})[TLS] = {"client_cert_chain": [certificate]}
+        await application(scope, receive, send)
+
+    return application_with_certificate
+
+
+def client_certificate(scope: Scope) -> bytes | None:
+    """The certificate (PEM) that the client proved to hold in the TLS handshake, checked against `--tls-client-ca`; None without one."""
+    chain = scope.get("extensions", {}).get(TLS, {}).get("client_cert_chain", [])
+    return chain[0].encode() if chain else None
 
 
 def listen_socket(host: str, port: int) -> socket.socket:
@@ -50,10 +77,20 @@ def listen_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
-def server_config(application: Any, certificate: Path | None = None, key: Path | None = None, log_level: str = "warning") -> uvicorn.Config:
-    """Settings for `uvicorn.Server(config).serve(sockets=[listen_socket(host, port)])`."""
+def server_config(
+    application: Any,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    log_level: str = "warning",
+    client_ca: Path | None = None,
+) -> uvicorn.Config:
+    """Settings for `uvicorn.Server(config).serve(sockets=[listen_socket(host, port)])`.
+
+    With `client_ca` browsers are asked for a certificate of these authorities; one of another, or out of date, ends the handshake.
+    """
     return uvicorn.Config(
         application,
+        http=CertificateProtocol,
         ws=TransportProtocol,
         ws_per_message_deflate=False,  # one deflate stream per client fills a core at 100 clients
         ws_max_size=LARGEST_MESSAGE,
@@ -63,6 +100,8 @@ def server_config(application: Any, certificate: Path | None = None, key: Path |
         ssl_certfile=certificate,
         ssl_keyfile=key,
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        ssl_ca_certs=client_ca,
+        ssl_cert_reqs=ssl.CERT_NONE if client_ca is None else ssl.CERT_OPTIONAL,
         timeout_graceful_shutdown=3,
     )
 

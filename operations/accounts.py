@@ -237,15 +237,17 @@ class Accounts:
 
     # Administration (synchronous: command line and start-up) ----------------------------------------------------------
 
-    def add_user(self, name: str, password: str, role: str, scope: str, unit_id: str | None = None, is_demo: bool = False) -> User:
-        """Make an account. `scope` may be a short code. Raises AccountError."""
+    def add_user(
+        self, name: str, password: str, role: str, scope: str | None = None, unit_id: str | None = None, is_demo: bool = False
+    ) -> User:
+        """Make an account. `scope` may be a short code; none is the city. Raises AccountError."""
         _refuse_name(name)
         check_password(name, password)
         user = User(
             name=name,
             password_hash=self._hasher.hash(password),
             role=_known_role(role),
-            org_code=self._known_scope(scope),
+            org_code=self._known_scope(scope or self._organisations.city.code),
             created_at=self._clock.unix_s(),
             unit_id=unit_id,
             is_demo=is_demo,

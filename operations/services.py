@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from operations.accounts import Accounts
     from operations.authority import Authority
     from operations.bus import Bus
+    from operations.certificates import Certificates
     from operations.deadline_watch import DeadlineWatch
     from operations.duty_watch import DutyWatch
     from operations.elements import ElementStore
@@ -75,6 +76,9 @@ class Services:
     scene: SceneService
     authority: Authority
     accounts: Accounts
+    certificates: Certificates  # client certificates that were given to accounts
+    certificate_proxies: frozenset[str]  # addresses whose word is believed about a client's certificate
+    takes_certificates: bool  # whether any can come: from TLS here, or from such a proxy
     oidc: Provider | None  # identity provider that people may log in with
     enrolment: Enrolment  # setting up second factors
     sessions: Sessions  # log-ins of people, to be seen and ended

@@ -204,6 +204,7 @@ def _form(what: str, account: str, session_id: str, label: str, kind: str) -> st
 def how_word(how: str, words: Words) -> str:
     """How a session was signed in."""
     known = {"password": words("password"), "code": words("code"), "recovery": words("recovery code"), "oidc": words("identity provider")}
+    known |= {"certificate": words("certificate")}
     return " + ".join(known.get(step, step) for step in how.split("+"))
 
 

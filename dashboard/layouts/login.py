@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from html import escape
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ def login_page(
     error: str,
     demo_accounts: list[tuple[str, str, str, str]],
     name: str = "",
-    oidc: bool = False,
+    ways: Collection[str] = (),
 ) -> str:
     """The page. `demo_accounts` are (name, password, role, organisation), shown only where they exist."""
     # Named outside the page's text: the extraction of words does not look into it.
@@ -34,15 +35,20 @@ def login_page(
 <label><span>{escape(password_word)}</span><input name="password" type="password" autocomplete="current-password" required></label>
 {_said(error)}
 <button class="primary" type="submit">{escape(enter)}</button>
-</form>{_provider_link(words, next_path) if oidc else ""}{demo}
+</form>{_other_ways(words, next_path, ways)}{demo}
 <a class="lang" href="/login?lang={other}&amp;next={escape(next_path)}">{"English" if other == "en" else "中文"}</a>"""
     return _page(city_name, words, fields)
 
 
-def _provider_link(words: Words, next_path: str) -> str:
-    """To the identity provider, where there is one."""
-    label = words("Log in with the police identity provider")
-    return f'<a class="provider" href="/login/oidc?next={escape(quote(next_path, safe=""))}">{escape(label)}</a>'
+def _other_ways(words: Words, next_path: str, ways: Collection[str]) -> str:
+    """To the identity provider, and in by certificate, where there are such."""
+    provider, certificate = words("Log in with the police identity provider"), words("Log in with a certificate")
+    to_provider = f'<a class="provider" href="/login/oidc?next={escape(quote(next_path, safe=""))}">{escape(provider)}</a>'
+    by_certificate = (
+        f'<form class="way" method="post" action="/login/certificate"><input type="hidden" name="next" value="{escape(next_path)}">'
+        f'<button class="provider" type="submit">{escape(certificate)}</button></form>'
+    )
+    return (to_provider if "oidc" in ways else "") + (by_certificate if "certificate" in ways else "")
 
 
 def code_page(city_name: str, words: Words, next_path: str, ticket: str, error: str) -> str:

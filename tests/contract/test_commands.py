@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import CertificateAuthority
 from tests.contract.conftest import City, app, app_process
 
 CSV = "id,lon,lat,name\nk-1,121.55,29.87,A\nk-2,abc,29,B\n"
@@ -20,6 +21,7 @@ CSV = "id,lon,lat,name\nk-1,121.55,29.87,A\nk-2,abc,29,B\n"
         ("run --port 99999", "99999"),
         ("run --host 0.0.0.0", "--no-demo"),
         ("run --tls-cert {tmp}/none.pem", "both or neither"),
+        ("run --tls-client-ca {tmp}/none.pem", "--tls-cert"),
         ("run --tls-cert {tmp}/none.pem --tls-key {tmp}/none.key", "none.pem"),
         ("city build {tmp}/list.csv --out {tmp}/out", "list.csv"),
         ("city build {tmp}/none.osm.pbf --out {tmp}/out", "none.osm.pbf is not there"),
@@ -94,6 +96,22 @@ def test_sessions_of_an_account_are_shown_and_ended(city: City) -> None:
     assert (nobody.code, "no account 'nobody'" in nobody.err) == (2, True)
     without = app("user", "reset-totp", "reviewer", *data)
     assert (without.code, "no account 'reviewer' with a second factor" in without.err) == (2, True)
+
+
+def test_a_certificate_is_given_shown_and_taken_away(tmp_path: Path, a_city: Path) -> None:
+    where = ("--data", str(tmp_path / "d"), "--city", str(a_city))
+    assert app("user", "add", "wang", "--role", "viewer", *where, stdin="a-long-enough-password\n").code == 0
+    card = str(CertificateAuthority(tmp_path, "root").issue("wang", "wang 010203")[0])
+    given = app("user", "certificate", "wang", card, "--by-subject", *where)
+    assert (given.code, given.out) == (0, "CN=wang 010203,O=Police\n")
+    assert "subject  until 2099-01-01  CN=wang 010203" in app("user", "certificate", "wang", *where).out
+    (tmp_path / "list.csv").write_text(CSV)
+    for file, said in (("none.pem", "can't be read"), ("list.csv", "holds no certificate"), ("wang.crt", "belongs to an account")):
+        refused = app("user", "certificate", "wang", str(tmp_path / file), "--by-subject", *where)
+        assert (refused.code, said in refused.err) == (2, True), refused.err
+    assert app("user", "certificate", "wang", "--remove-all", *where).out == "1 taken\n"
+    assert app("user", "certificate", "wang", *where).out == ""
+    assert app("user", "certificate", "nobody", card, *where).code == 2
 
 
 def test_one_journal_has_one_writer(city: City, tmp_path: Path) -> None:
