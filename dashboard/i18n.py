@@ -64,6 +64,7 @@ STEPS = {
     Step.FEEDBACK: pgettext("step", "Give feedback"),
     Step.REVIEW: pgettext("step", "Review"),
     Step.CHECK_IN: pgettext("step", "Check in"),
+    Step.HELP: pgettext("step", "Answer the call for help"),
 }
 GRADES = {
     Grade.MAJOR: pgettext("grade", "Major"),

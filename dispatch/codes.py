@@ -13,6 +13,7 @@ import msgspec
 from dispatch.model import Grade
 
 BUILT_IN = Path(__file__).with_name("codes.toml")
+PANIC_SOURCE = "terminal"  # source of the incidents that it makes
 OFFICER_EMERGENCY = "officer_emergency"  # the incident type that a crew's panic button makes
 
 

@@ -205,6 +205,8 @@ def _after(told: Miss, deadline: Deadline, seconds: float) -> datetime:
 
 def is_done(incident: Incident, step: Step, assignment_id: str, round_: int) -> bool:
     """Whether the step needs no watching any more: done, its crew off the incident (as all are when it ends), or of an earlier round."""
+    if step == Step.HELP:
+        return not _calls_for_help(incident) or round_ != incident.help_calls
     if step == Step.REVIEW:
         return incident.stage != Stage.FEEDBACK or round_ != incident.review_round
     number, assignment = next(((n, a) for n, a in enumerate(incident.assignments) if a.assignment_id == assignment_id), (0, None))
@@ -253,10 +255,17 @@ def _running(incident: Incident, targets: Targets) -> Iterator[Deadline]:
                 )
         if (check_in := _check_in(incident, number, assignment, targets)) is not None:
             yield check_in
+    if incident.help_at is not None and _calls_for_help(incident):
+        yield Deadline(Step.HELP, incident.help_calls, incident.help_at, OnMiss.ALARM)
     review = targets.of(Step.REVIEW, incident.area)
     if incident.stage == Stage.FEEDBACK and review is not None and review.seconds[row]:
         due_at = incident.stage_since + timedelta(seconds=review.seconds[row])
         yield Deadline(Step.REVIEW, incident.review_round, due_at, review.on_miss[row])
+
+
+def _calls_for_help(incident: Incident) -> bool:
+    """Whether a crew's call for help is still unheard: nobody was sent since. It is due at once, and loud until it is taken on."""
+    return incident.is_open and incident.help_at is not None and all(a.pushed_at < incident.help_at for a in incident.assignments)
 
 
 def _check_in(incident: Incident, number: int, assignment: Assignment, targets: Targets) -> Deadline | None:

@@ -127,10 +127,14 @@ def decide(
 
 
 def incident_of(picture: OperatingPicture, command: Command) -> Incident | None:
-    """The incident in the picture that the command is about, if any; for a reception the one received before."""
+    """The incident in the picture that the command is about, if any; for a reception the one received before.
+
+    For a crew's call for help that is its open one.
+    """
     if isinstance(command, IncidentCommand):
         return picture.incidents.get(command.incident_id)
     if isinstance(command, commands.ReceiveIncident):
         key = source_key(command.source, command.source_id)
-        return None if key is None else picture.incidents.get(picture.incident_by_source.get(key, ""))
+        known = None if key is None else picture.incidents.get(picture.incident_by_source.get(key, ""))
+        return known or incidents.open_call_for_help(picture, command)
     return None

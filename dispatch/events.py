@@ -66,6 +66,14 @@ class IncidentReceived(IncidentEvent, frozen=True, tag="incident_received"):
     split_from: str = ""
 
 
+class HelpCalledAgain(IncidentEvent, frozen=True, tag="help_called_again"):
+    """A crew whose call for help is open has held its panic button again."""
+
+    held_id: str | None = None  # which time it was held
+    lon: float | None = None  # where the crew was then
+    lat: float | None = None
+
+
 class IncidentClassified(IncidentEvent, frozen=True, tag="incident_classified"):
     incident_type: str
     grade: Grade
@@ -503,6 +511,7 @@ def chain_hash(previous_hash: str, canonical: bytes) -> str:
 
 AnyEvent = (
     IncidentReceived
+    | HelpCalledAgain
     | IncidentClassified
     | IncidentLocated
     | UnitPushed

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from dispatch.claims import claim_after
+from dispatch.codes import OFFICER_EMERGENCY, PANIC_SOURCE
 from dispatch.events import (
     Acknowledged,
     AlarmTaken,
@@ -22,6 +23,7 @@ from dispatch.events import (
     HandoverAccepted,
     HandoverOffered,
     HandoverRefused,
+    HelpCalledAgain,
     IncidentClassified,
     IncidentClosed,
     IncidentEnded,
@@ -49,6 +51,8 @@ from dispatch.events import (
 from dispatch.model import Assignment, AssignmentStage, Incident, Miss, Stage
 
 Changes = dict[str, Any]
+
+KEPT_HELP_IDS = 50  # a phone sends a call for help again until it is answered, not for ever
 
 # How far an active assignment carries its incident.
 STAGE_BY_ASSIGNMENT_STAGE = {
@@ -121,6 +125,7 @@ def _reached(assignment: Assignment) -> Stage | None:
 
 
 def _received(recorded: Recorded, body: IncidentReceived) -> Incident:
+    is_panic = body.incident_type == OFFICER_EMERGENCY and body.source == PANIC_SOURCE and recorded.on_behalf_of is not None
     return Incident(
         incident_id=body.incident_id,
         number=body.number,
@@ -142,7 +147,17 @@ def _received(recorded: Recorded, body: IncidentReceived) -> Incident:
         has_caller=body.caller_digest is not None,
         area=body.area,
         split_from=body.split_from,
+        help_for=recorded.on_behalf_of or "" if is_panic else "",
+        help_calls=int(is_panic),
+        help_at=body.called_at if is_panic else None,
+        help_ids=(body.source_id,) if is_panic and body.source_id is not None else (),
     )
+
+
+def _help_again(incident: Incident, body: HelpCalledAgain, recorded: Recorded) -> Changes:
+    ids = incident.help_ids if body.held_id is None else (*incident.help_ids, body.held_id)[-KEPT_HELP_IDS:]
+    at = recorded.occurred_at if incident.help_at is None else max(incident.help_at, recorded.occurred_at)
+    return {"help_calls": incident.help_calls + 1, "help_at": at, "help_ids": ids}
 
 
 def _replaced(incident: Incident, assignment_id: str, **changes: Any) -> tuple[Assignment, ...]:
@@ -377,6 +392,7 @@ def _upload(incident: Incident, body: UploadAdded, recorded: Recorded) -> Change
 
 # Which function answers which event; one that is not here (a note, a claim) only raises the version. Claims: `dispatch.claims`.
 _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
+    HelpCalledAgain: _help_again,
     IncidentClassified: _classified,
     IncidentLocated: _located,
     UnitPushed: _pushed,

@@ -53,6 +53,7 @@ class Step(StrEnum):
     ARRIVE = "arrive"
     FEEDBACK = "feedback"
     REVIEW = "review"
+    HELP = "help"  # somebody takes on a crew's call for help, or sends others
     CHECK_IN = "check_in"  # a crew on the scene says that all is well; due again and again
 
 
@@ -222,6 +223,10 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     handover_to: str = ""  # 移交: organisation that was offered it and has not answered
     handed_over: bool = False  # its owner was settled by a hand-over, no longer by its place
     called_back: bool = False  # 回访
+    help_for: str = ""  # 紧急求援: the crew that called for help for itself with its panic button; empty: no such call
+    help_calls: int = 0  # how often it has, while this is open
+    help_at: datetime | None = None  # when last
+    help_ids: tuple[str, ...] = ()  # which times the button was held: the same again is no other; the newest of them
     misses: tuple[Miss, ...] = ()  # deadlines that passed, in the order they were noticed
     alarm_taken: int = 0  # so many of `misses` somebody has taken on
     repush_stopped: tuple[str, ...] = ()  # assignments whose missed acknowledgement shall send nobody else

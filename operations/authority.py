@@ -162,6 +162,8 @@ class Authority:
 
     def incident_for(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> Incident:
         """The incident as the actor may see it: without assignments of plain-clothes units hidden from it, and their deadlines."""
+        if incident.help_for and self.hides_unit(actor, incident.help_for, picture):
+            incident = msgspec.structs.replace(incident, help_for="")
         kept = tuple(a for a in incident.assignments if not self.hides_unit(actor, a.unit_id, picture))
         if len(kept) == len(incident.assignments):
             return incident

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from dispatch.codes import OFFICER_EMERGENCY
+from dispatch.codes import OFFICER_EMERGENCY, PANIC_SOURCE
 from dispatch.commands import ReceiveIncident
 from dispatch.model import Actor, Grade, Unit
 from dispatch.rules.guards import LONG_AGO
@@ -22,8 +22,6 @@ from operations.permissions import Action
 if TYPE_CHECKING:
     from operations.handle import Outcome
     from operations.services import Services
-
-SOURCE = "terminal"
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,9 @@ class Place(NamedTuple):
 
 
 async def call_for_help(services: Services, actor: Actor, unit: Unit, held: Held) -> Outcome:
-    """Make the incident. Its owner is the crew's own command, wherever the crew is: it knows the crew and can hand the incident over.
+    """Make the incident, or add to the one that is open for this crew already: it rings again.
+
+    Its owner is the crew's own command, wherever the crew is: it knows the crew and can hand the incident over.
 
     Raises NotPermitted where the actor may not, and Unavailable where nothing can be made durable.
     """
@@ -63,7 +63,7 @@ async def call_for_help(services: Services, actor: Actor, unit: Unit, held: Held
         happened_at=held.at if held.at is not None and LONG_AGO <= held.at <= now else now,
         on_behalf_of=unit.unit_id,
         channel="terminal",
-        source=SOURCE,
+        source=PANIC_SOURCE,
         # Not the handler's key: a repetition may find the crew somewhere else, and would be another command under the same key.
         source_id=None if held.key is None else hashlib.sha256(f"{unit.unit_id} {held.key}".encode()).hexdigest(),
     )

@@ -80,6 +80,8 @@ def _relations(incident: Incident, facts: Facts) -> list[html.Div]:
         said.append(html.Span([words("part of "), _other(incident.split_from, facts)]))
     if incident.escalated_to:
         said.append(html.Span(words("escalated to {name}", name=facts.organisation_name(incident.escalated_to))))
+    if incident.help_calls > 1:
+        said.append(html.Span(words("called for help {n} times", n=incident.help_calls), className="unlocated"))
     if incident.called_back:
         said.append(html.Span(words("called back")))
     return [html.Div(said, className="head-facts relations")] if said else []

@@ -38,6 +38,8 @@ def _of_the_report(body: e.AnyEvent, facts: Facts) -> str | None:
                 if body.split_from
                 else words("Received: {type}, {grade}", **what)
             )
+        case e.HelpCalledAgain():
+            return words("The panic button was held again")
         case e.IncidentClassified():
             return words("Classified: {type}, {grade}", type=facts.type_name(body.incident_type), grade=words.grade(body.grade))
         case e.IncidentLocated():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, timedelta
 
+from dispatch.codes import OFFICER_EMERGENCY, PANIC_SOURCE
 from dispatch.commands import (
     AcceptHandover,
     AddUpload,
@@ -39,6 +40,7 @@ from dispatch.events import (
     HandoverAccepted,
     HandoverOffered,
     HandoverRefused,
+    HelpCalledAgain,
     IncidentClassified,
     IncidentClosed,
     IncidentEnded,
@@ -54,18 +56,25 @@ from dispatch.events import (
     NoteAdded,
     UploadAdded,
 )
-from dispatch.model import Stage
-from dispatch.rules.case import Case, incident_name, unit_name
+from dispatch.model import Incident, Stage
+from dispatch.picture import OperatingPicture
+from dispatch.rules.case import Case, incident_name, occurred_at, unit_name
 from dispatch.rules.guards import incident_open
 
 Events = tuple[AnyEvent, ...]
 
+# A panic button that is held again within this time rings already.
+HELP_APART = timedelta(seconds=10)
+
 
 def receive(case: Case[ReceiveIncident]) -> Events:
-    """Opens an incident. The same `source` and `source_id` again is the same incident: nothing happens twice."""
+    """Opens an incident. The same `source` and `source_id` again is the same incident: nothing happens twice.
+
+    A crew's second call for help adds to its open one.
+    """
     command, picture = case.command, case.picture
     if case.found is not None:
-        return ()
+        return _help_again(case, case.found)
     incident_id = case.new_id()
     return (
         IncidentReceived(
@@ -86,6 +95,24 @@ def receive(case: Case[ReceiveIncident]) -> Events:
             area=command.area,
         ),
     )
+
+
+def open_call_for_help(picture: OperatingPicture, command: ReceiveIncident) -> Incident | None:
+    """The open incident of the crew that holds its panic button: a crew has one at a time."""
+    if command.incident_type != OFFICER_EMERGENCY or command.source != PANIC_SOURCE or command.on_behalf_of is None:
+        return None
+    return next((i for i in picture.incidents.values() if i.is_open and i.help_for == command.on_behalf_of), None)
+
+
+def _help_again(case: Case[ReceiveIncident], incident: Incident) -> Events:
+    """The button was held once more: it counts and rings again, but not for each time a thumb slips. Everything else is a repetition."""
+    command = case.command
+    is_known = command.source_id is not None and command.source_id in (incident.source_id, *incident.help_ids)
+    if is_known or incident.help_at is None or open_call_for_help(case.picture, command) is not incident:
+        return ()
+    if occurred_at(command, case.now) < incident.help_at + HELP_APART:
+        return ()
+    return (HelpCalledAgain(incident.incident_id, command.source_id, command.lon, command.lat),)
 
 
 def classify(case: Case[Classify]) -> Events:

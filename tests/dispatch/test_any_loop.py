@@ -480,6 +480,14 @@ def test_such_histories_take_every_path() -> None:
                 reasons[recorded.body.reason] += 1
     never = {kind for kind in get_args(e.AnyEvent) if kind not in bodies}
     of_duty = {kind for kind in never if issubclass(kind, e.OrganisationEvent)}  # `test_any_duty` takes those paths
-    assert never - of_duty == {e.UploadAdded, e.ElementWritten, e.CrewSignedOn, e.CrewSignedOff, e.DutyBegan, e.DutyEnded}
+    assert never - of_duty == {
+        e.UploadAdded,
+        e.ElementWritten,
+        e.HelpCalledAgain,
+        e.CrewSignedOn,
+        e.CrewSignedOff,
+        e.DutyBegan,
+        e.DutyEnded,
+    }
     assert set(levels) == {(0, False), (1, False), (2, False), (0, True)}
     assert set(reasons) == {"push", "reinforce", "reassign", "repush"}

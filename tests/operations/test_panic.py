@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,11 +14,14 @@ import pytest
 
 from dispatch.clock import ManualClock
 from dispatch.codes import OFFICER_EMERGENCY
-from dispatch.commands import Push, ReceiveIncident, RegisterUnit
+from dispatch.commands import Cancel, Push, ReceiveIncident, RegisterUnit, TakeAlarm
+from dispatch.deadlines import alarms, load_targets
 from dispatch.errors import NotPermitted
-from dispatch.model import Actor, Grade, Incident, UnitKind
+from dispatch.events import HelpCalledAgain
+from dispatch.model import Actor, Grade, Incident, Step, UnitKind
 from operations.authority import Authority, as_wall
 from operations.bus import Bus
+from operations.deadline_watch import DeadlineWatch
 from operations.enrich import Unenriched
 from operations.handle import Handler
 from operations.panic import Held, call_for_help
@@ -56,6 +60,14 @@ class Rig:
         outcome = await call_for_help(self, actor, self.handler.picture.units[unit_id], held)  # type: ignore[arg-type]
         return self.handler.picture.incidents[outcome.incident_id or ""]
 
+    async def over(self, incident: Incident) -> None:
+        """That emergency has been seen to."""
+        await self.handler.handle(Cancel(incident_id=incident.incident_id), SYSTEM)
+
+
+async def nobody(incident: Incident) -> str | None:
+    return None
+
 
 @asynccontextmanager
 async def rig(**fields: Any) -> AsyncIterator[Rig]:
@@ -89,8 +101,59 @@ async def test_the_same_key_is_the_same_emergency_though_the_crew_has_moved_mean
         city.place(LON, LAT)
         city.clock.advance(20 * 24 * 3600)  # kept answers are long gone
         assert (await city.hold(Held("k1"))).incident_id == first.incident_id
+        await city.over(first)
+        assert (await city.hold(Held("k1"))).incident_id == first.incident_id
         assert (await city.hold(Held("k2"))).incident_id != first.incident_id
         assert len(city.handler.picture.incidents) == 2
+
+
+async def test_a_second_hold_adds_to_the_open_emergency_and_counts() -> None:
+    async with rig() as city:
+        first = await city.hold(Held("k1"))
+        assert (first.help_for, first.help_calls, first.help_at) == ("car", 1, world.NOW)
+        city.clock.advance(9)
+        assert (await city.hold(Held("k2"))).help_calls == 1, "it rings already"
+        city.clock.advance(1)
+        city.place(LON, LAT)
+        again = await city.hold(Held("k3"))
+        assert (again.incident_id, again.help_calls, again.help_at) == (first.incident_id, 2, world.NOW + timedelta(seconds=10))
+        city.clock.advance(60)
+        assert (await city.hold(Held("k3"))).help_calls == 2, "the phone only asks whether it was heard"
+        assert len(city.handler.picture.incidents) == 1
+        (added,) = [r for r in city.journal.read(0, 99) if isinstance(r.body, HelpCalledAgain)]
+        assert (added.on_behalf_of, added.channel, added.body.lon) == ("car", "terminal", LON)  # type: ignore[union-attr]
+        assert (await city.hold(Held("k1"), GATEWAY, "shadow")).incident_id != first.incident_id, "another crew's is another"
+
+
+async def test_many_holds_at_once_are_one_emergency() -> None:
+    async with rig() as city:
+        found = await asyncio.gather(*(city.hold(Held(f"k{k}")) for k in range(20)))
+        assert len({incident.incident_id for incident in found}) == 1
+        assert len(city.handler.picture.incidents) == 1
+
+
+async def test_a_call_for_help_is_an_alarm_until_somebody_is_sent_or_takes_it_on_and_each_hold_rings_anew() -> None:
+    async with rig() as city:
+        incident_id = (await city.hold(Held("k1"))).incident_id
+        watch = DeadlineWatch(city.handler, city.clock, world.organisations(), load_targets(), nobody)
+
+        def heard() -> list[tuple[int, int]]:
+            return [(miss.round, miss.level) for miss in alarms(city.handler.picture.incidents[incident_id]) if miss.step == Step.HELP]
+
+        await watch.tick()
+        assert heard() == [(1, 0)], "at once"
+        city.clock.advance(60)
+        await watch.tick()
+        assert heard() == [(1, 0), (1, 1)], "and a level higher while nobody takes it on"
+        await city.handler.handle(TakeAlarm(incident_id=incident_id), SYSTEM)
+        assert heard() == []
+        await city.hold(Held("k2"))
+        await watch.tick()
+        await watch.tick()
+        assert heard() == [(2, 0)]
+        city.clock.advance(1)
+        await city.handler.handle(Push(incident_id=incident_id, unit_ids=("far",)), SYSTEM)
+        assert heard() == []
 
 
 async def test_the_same_key_of_another_crew_is_another_emergency() -> None:
@@ -105,6 +168,7 @@ async def test_without_a_known_position_the_one_that_was_sent_serves() -> None:
         old = await city.hold(Held("k1", None, LON, LAT, world.NOW - timedelta(minutes=5)))
         assert (old.lon, old.lat) == (LON, LAT)
         assert "5 min old" in old.text
+        await city.over(old)
         city.place(121.6, 29.9)
         newer = await city.hold(Held("k2", None, LON, LAT))
         assert (newer.lon, newer.lat) == (121.6, 29.9)
@@ -172,6 +236,12 @@ async def test_plain_clothes_are_known_to_those_alone_who_may_see_them() -> None
         incident = await city.hold(actor=GATEWAY, unit_id="shadow")
         assert "shadow" not in incident.text
         assert "便衣警力" in incident.text
+        assert incident.help_for == "shadow"
+        shown = {
+            actor: city.authority.incident_for(actor, incident, city.handler.picture).help_for
+            for actor in (world.actor("operator", world.STATION), world.actor("operator", world.COUNTY), as_wall(SYSTEM))
+        }
+        assert list(shown.values()) == ["shadow", "", ""]
         (received,) = [r for r in city.journal.read(0, 99) if r.incident_id]
         assert received.on_behalf_of == "shadow"
         station, county = world.actor("commander", world.STATION), world.actor("commander", world.COUNTY)
