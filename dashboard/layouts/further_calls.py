@@ -22,6 +22,7 @@ def may_be_the_same(incident: Incident, found: Sequence[Likeness], facts: Facts)
     known = [(one, facts.incidents[one.incident_id]) for one in found if one.incident_id in facts.incidents]
     if not known:
         return []
+    known.sort(key=lambda pair: not pair[1].is_open)  # the first line is the one that keys answer: it can be merged with
     rows = [_row(one, other, facts, _answers(incident, other, facts, is_first=at == 0)) for at, (one, other) in enumerate(known)]
     return [html.Div(rows, className="due-lines")]
 
