@@ -26,7 +26,9 @@ def checks_of(form: dict[str, Any], incident_type: str, facts: Facts) -> list[An
     known = {item.id: item for item in checklist.item} if checklist else {}
     ordered = [*(item for item in known if item in missing), *(item for item in missing if item not in known)]
     names = [_name(item, known.get(item), facts) for item in ordered[:MOST_NAMED]]
-    return [html.Details([html.Summary(said), html.Ul([html.Li(name) for name in names])], className="checks lacking")]
+    return [
+        html.Details([html.Summary(said), html.Div([html.Div(name) for name in names], className="missing")], className="checks lacking")
+    ]
 
 
 def _name(item: str, known: ChecklistItem | None, facts: Facts) -> str:

@@ -282,6 +282,7 @@ def test_a_crew_on_the_scene_that_falls_silent_is_an_alarm_until_it_answers(brow
     expect(question).to_be_in_viewport(ratio=1)
     shows_well(phone.page)
     silent = panel.locator(".due-line.silent")
+    expect(silent).to_be_visible()
     expect(silent).to_contain_text("电台0radio group 西 2no position")
     expect(panel.locator(".due-line.alarm")).to_contain_text("Check in overdue (电台0)")
     question.click()
