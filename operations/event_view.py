@@ -50,11 +50,7 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
         body |= {"members": [], "trackers": [], "radio_group": ""}
     if isinstance(recorded.body, Arrived):
         body["disagreement"] = msgspec.to_builtins(disagreement(recorded.occurred_at, recorded.body.position))
-    if "unit_ids" in body:
-        body["unit_ids"] = [unit_id for unit_id in body["unit_ids"] if not authority.hides_unit(actor, unit_id, picture)]
-    if "crews" in body:
-        body["crews"] = [row for row in body["crews"] if not authority.hides_unit(actor, row["unit_id"], picture)]
-    if "row" in body and not authority.in_scope(actor, picture.units[body["unit_id"]].org_code):
+    if "row" in body and not authority.may_see_crew(actor, picture.units[body["unit_id"]]):
         body["row"] = None
     head = {name: getattr(recorded, name) for name in _HEAD}
     return head | body
