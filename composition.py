@@ -448,6 +448,7 @@ def _simulator_tokens(accounts: Accounts) -> dict[str, str]:
         ("LIANDONG_SIM_FEED_TOKEN", FEED_NAME, "feed"),
         ("LIANDONG_SIM_TERMINAL_TOKEN", "demo-terminals", "officer"),
         ("LIANDONG_SIM_OPERATOR_TOKEN", OPERATOR_NAME, "operator"),
+        ("LIANDONG_SIM_COMMANDER_TOKEN", "demo-duty-office", "commander"),
     ):
         with suppress(AccountError):
             accounts.revoke_token(name)

@@ -102,6 +102,7 @@ class UnitPushed(IncidentEvent, frozen=True, tag="unit_pushed"):
     promised_distance_m: float | None = None
     auxiliary: bool = False
     because_of: str = ""  # of a repush: the assignment that nobody acknowledged
+    leaves: str = ""  # its own task that the unit leaves for this, as said with its status
 
 
 class RepushStopped(IncidentEvent, frozen=True, tag="repush_stopped"):

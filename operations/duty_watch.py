@@ -15,7 +15,7 @@ from dispatch.clock import Clock
 from dispatch.commands import EndMuster, TellDuty
 from dispatch.duty import change_of, is_concerned, next_change
 from dispatch.errors import DispatchError
-from dispatch.model import Actor
+from dispatch.model import Actor, Unit
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from operations.handle import Handler
@@ -58,27 +58,31 @@ class DutyWatch:
     async def tick(self) -> None:
         """Tell everything that has changed by now."""
         now = self._clock.now()
-        if self._is_told(now):
-            return
         for muster in self._handler.picture.musters.values():
             if muster.ended_at is None and muster.until <= now:
                 await self._handler.handle(EndMuster(muster_id=muster.muster_id), self._actor)
         picture = self._handler.picture
-        changed = [
-            unit.unit_id for unit in picture.units.values() if is_concerned(picture, unit) and change_of(picture, unit, now) is not None
-        ]
+        units = self._to_look_at(picture, now)
+        # A shift change asks about every crew of a city: not on the event loop's own time.
+        changed = await asyncio.to_thread(_changed, picture, units, now) if len(units) > AT_ONCE else _changed(picture, units, now)
         for first in range(0, len(changed), AT_ONCE):
             await self._handler.handle(TellDuty(unit_ids=tuple(changed[first : first + AT_ONCE])), self._actor)
-        self._looked = picture, next_change(picture, now)
+        at = self._looked[1] if self._looked is not None and not self._is_due(picture, now) else next_change(picture, now)
+        self._looked = picture, at
 
-    def _is_told(self, now: datetime) -> bool:
-        """Whether neither the clock nor a plan, a muster or a crew has changed since all was told."""
+    def _is_due(self, picture: OperatingPicture, now: datetime) -> bool:
+        """Whether the clock, a plan or a muster may have changed anybody's duty since the last look."""
         if self._looked is None:
-            return False
-        picture, at = self._looked
-        present = self._handler.picture
-        is_same = all(getattr(picture, name) is getattr(present, name) for name in ("units", "shifts", "musters"))
-        return is_same and (at is None or now < at)
+            return True
+        before, at = self._looked
+        return picture.shifts is not before.shifts or picture.musters is not before.musters or (at is not None and now >= at)
+
+    def _to_look_at(self, picture: OperatingPicture, now: datetime) -> list[Unit]:
+        """All crews when something may have changed for any of them, else those that have changed themselves."""
+        if self._looked is None or self._is_due(picture, now):
+            return list(picture.units.values())
+        before = self._looked[0].units
+        return [] if before is picture.units else [unit for unit_id, unit in picture.units.items() if before.get(unit_id) is not unit]
 
     async def _run(self) -> None:
         while True:
@@ -92,3 +96,8 @@ class DutyWatch:
                 self._failure = f"{type(fault).__name__}: {fault}"
                 log.exception("duty_watch_failed")
             await asyncio.sleep(TICK_S)
+
+
+def _changed(picture: OperatingPicture, units: list[Unit], now: datetime) -> list[str]:
+    """Of these the crews whose duty is another than is on record."""
+    return [unit.unit_id for unit in units if is_concerned(picture, unit) and change_of(picture, unit, now) is not None]

@@ -50,7 +50,7 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
         body |= {"members": [], "trackers": [], "radio_group": ""}
     if isinstance(recorded.body, Arrived):
         body["disagreement"] = msgspec.to_builtins(disagreement(recorded.occurred_at, recorded.body.position))
-    if "row" in body and not authority.in_scope(actor, picture.units[body["unit_id"]].org_code):
+    if "row" in body and not authority.may_see_crew(actor, picture.units[body["unit_id"]]):
         body["row"] = None
     head = {name: getattr(recorded, name) for name in _HEAD}
     return head | body

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.clock import Clock
-from dispatch.duty import standing, status_at
+from dispatch.duty import standing
 from dispatch.errors import RuleViolation
 from dispatch.model import Actor, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
@@ -191,17 +191,16 @@ class SceneService:
         placed, visible = self._place(moment), self._visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible)
         eta_s, metres = times.eta_s, times.distance_m
-        free = np.fromiter((self._status(moment, u) == UnitStatus.AVAILABLE for u in moment.unit_ids), np.bool_, len(visible))
+        units = moment.picture.units
+        # As on record, for ten thousand of them at once; those that are listed are judged by the clock.
+        free = np.fromiter(
+            (units[u].status == UnitStatus.AVAILABLE if u in units else False for u in moment.unit_ids), np.bool_, len(visible)
+        )
         if np.count_nonzero(np.isfinite(eta_s) & free) < LEAST_AVAILABLE:
             beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free)
             eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
         order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
         return [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i])) for i in order if np.isfinite(eta_s[i])]
-
-    def _status(self, moment: Moment, unit_id: str) -> UnitStatus | None:
-        """By the clock, which a roster may be ahead of the record with."""
-        unit = moment.picture.units.get(unit_id)
-        return None if unit is None else status_at(unit, standing(moment.picture, unit, moment.now))
 
     def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float) -> Sighting:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
@@ -231,8 +230,7 @@ class SceneService:
 
         def is_wanted(unit_id: str) -> bool:
             unit = units.get(unit_id)
-            is_kind = unit is not None and (not kinds or unit.kind in kinds)
-            return is_kind and (not statuses or self._status(moment, unit_id) in statuses)
+            return unit is not None and (not kinds or unit.kind in kinds) and (not statuses or unit.status in statuses)
 
         placed, visible = self._place(moment), self._visible(moment, actor)
         wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))

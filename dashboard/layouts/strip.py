@@ -85,10 +85,11 @@ def _units(page: Page) -> html.Div:
             )
         )
     counts.append(
-        html.Span(
+        html.A(
             [html.Span("/", className="of"), html.B("0", **{"data-unit-total": ""})],
+            href=f"/duty?org={page.desk.code}" if page.desk else "/duty",
             className="figure total",
-            title=words("Units in all"),
+            title=words("Units in all; opens the duty roster"),
         )
     )
     return html.Div(counts, id=ids.UNIT_COUNTS, className="figures")
@@ -98,9 +99,6 @@ def _controls(page: Page) -> html.Div:
     words = page.words
     return html.Div(
         [
-            html.A(
-                icon("roster"), href=f"/duty?org={page.desk.code}" if page.desk else "/duty", className="roster", title=words("Duty roster")
-            ),
             html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
             html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),

@@ -43,7 +43,7 @@ from dispatch.events import (
     UnitPushed,
     UnitReleased,
 )
-from dispatch.model import Assignment, AssignmentStage
+from dispatch.model import Assignment, AssignmentStage, Unit, UnitStatus
 from dispatch.rules.case import CLOCK_TOLERANCE, Case, occurred_at, unit_name
 
 Events = tuple[AnyEvent, ...]
@@ -94,9 +94,15 @@ def _pushes(case: Case[Push] | Case[Reinforce] | Case[Reassign] | Case[Repush], 
                 promised_distance_m=None if promise is None else promise.distance_m,
                 auxiliary=case.picture.units[unit_id].auxiliary,
                 because_of=because_of,
+                leaves=_left_task(case.picture.units[unit_id]),
             )
         )
     return tuple(events)
+
+
+def _left_task(unit: Unit) -> str:
+    """On record: no unit is called away from its task silently."""
+    return unit.task or str(unit.status) if unit.status == UnitStatus.COMMITTED_DEPLOYABLE else ""
 
 
 def repush(case: Case[Repush]) -> Events:

@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import numpy as np
@@ -25,6 +26,7 @@ from geodata.city import open_city
 from geodata.travel import TravelTimes
 
 STEP_S = 0.5
+PLAN_EVERY_S = 1800.0
 log = structlog.get_logger()
 
 
@@ -45,7 +47,8 @@ async def run(options: argparse.Namespace) -> None:
     if options.hand_driven:
         town.add_hand_driven(hand_driven_crew(city, options.hand_driven), np.random.default_rng(options.seed), clock.unix_s())
     http_url, ws_url = options.url.rstrip("/"), options.url.rstrip("/").replace("http", "ws", 1)
-    feed_token, terminal_token, operator_token = (os.environ[f"LIANDONG_SIM_{name}_TOKEN"] for name in ("FEED", "TERMINAL", "OPERATOR"))
+    names = ("FEED", "TERMINAL", "OPERATOR", "COMMANDER")
+    feed_token, terminal_token, operator_token, commander_token = (os.environ[f"LIANDONG_SIM_{name}_TOKEN"] for name in names)
 
     async with httpx.AsyncClient(base_url=http_url, timeout=10.0) as client, asyncio.TaskGroup() as tasks:
         feed = Socket("feed", f"{ws_url}/feeds/v1", feed_token, _hear_rejections)
@@ -56,6 +59,7 @@ async def run(options: argparse.Namespace) -> None:
         terminals, desk, link = Desk(client, terminal_token), Desk(client, operator_token), FeedLink(feed)
         for unit_id, body in town.registrations():
             await desk.register(unit_id, body)
+        tasks.create_task(_plan_shifts(town, clock, ZoneInfo(city.time_zone), Desk(client, commander_token)))
         for socket in (feed, gateway, live):
             tasks.create_task(socket.run())
         server = os.getppid()
@@ -64,10 +68,25 @@ async def run(options: argparse.Namespace) -> None:
             await link.send(said.feed)
             for answer in said.answers:
                 tasks.create_task(_answer(terminals, answer))
+            for unit_id in said.signings:
+                tasks.create_task(terminals.sign_on(unit_id))
+            for unit_id, muster_id, coming in said.musters:
+                tasks.create_task(terminals.answer_muster(unit_id, muster_id, coming))
             for order in said.orders:
                 tasks.create_task(_order(desk, order, clock))
             await asyncio.sleep(STEP_S)
         raise SystemExit(0)
+
+
+async def _plan_shifts(town: Town, clock: SystemClock, zone: ZoneInfo, office: Desk) -> None:
+    """The roster a day ahead, for as long as this runs; what was planned already is not sent again."""
+    planned: dict[tuple[str, str], dict[str, Any]] = {}
+    while True:
+        for plan in town.shifts(clock.now(), zone):
+            if planned.get((plan.org_code, plan.shift_id)) != plan.body:
+                await office.plan(plan.org_code, plan.shift_id, plan.body)
+                planned[plan.org_code, plan.shift_id] = plan.body
+        await asyncio.sleep(PLAN_EVERY_S)
 
 
 async def _hear_rejections(message: dict[str, Any]) -> None:
@@ -79,6 +98,15 @@ async def _hear_pushes(town: Town, clock: SystemClock, gateway: Socket, message:
     if message["type"] == "hello":
         for view in message["incidents"]:
             town.taken_up(view, clock.unix_s())
+        for unit in message["units"]:
+            # Whether it has signed on for this shift is not said here: signing on again changes nothing.
+            town.duty(unit["unit_id"], unit["off_duty_since"] is None, not unit["shift_id"], clock.unix_s())
+        return
+    if message["type"] == "unit":
+        duty = message["duty"]
+        town.duty(message["unit"]["unit_id"], duty["on_duty"], duty["signed_on"], clock.unix_s())
+        if message["muster"] is not None and message["muster"]["coming"] is None:
+            town.mustered(message["unit"]["unit_id"], message["muster"]["muster_id"], clock.unix_s())
         return
     if message["type"] == "push":
         town.pushed(message["unit_id"], message["incident"], clock.unix_s())

@@ -24,6 +24,10 @@ HANDLE_S = {1: (900, 2400), 2: (480, 1500), 3: (240, 900), 4: (180, 600)}
 CHECK_IN_S = (540, 640)
 SHARE_SILENT = 0.04
 SHARE_REFUSED = 0.02
+SIGN_ON_S = (2.0, 120.0)
+SHARE_NOT_SIGNED_ON = 0.04
+ANSWER_MUSTER_S = (4.0, 60.0)
+SHARE_COMING = 0.85
 SHARE_IGNORED = 0.02
 REFUSALS = ("正在处置其他警情", "车辆故障", "押送嫌疑人途中", "交接班")
 IGNORED_FOR_S = 600.0
@@ -69,6 +73,15 @@ class Answer(NamedTuple):
     said_s: int = 0  # Unix s, of what is said again and again: each time is another
 
 
+class Called(NamedTuple):
+    """A muster that calls the crew in, and what it will say when."""
+
+    muster_id: str
+    at_s: float
+    comes: bool
+    answered: bool = False
+
+
 @dataclass(frozen=True)
 class Ground:
     """What a crew needs of the city. `route` gives a leg from a place to a place, or None when there is no way."""
@@ -97,11 +110,41 @@ class Crew:
         self._silent_until_s = 0.0
         # A person answers this crew's pushes on a phone; here it only drives where its stages say.
         self.hand_driven = False
+        self.off_duty = False  # at home: its radio is off. One that is on an incident finishes that first
+        self._sign_on_s: float | None = None
+        self._muster: Called | None = None
         self._leg = ground.wanderer.walk(self._profile, start_edge, home_edge, BEAT_RADIUS_M[plan.kind], now_s, 60)
 
     def place(self, now_s: float) -> Place:
         """Where the crew really is."""
         return self._leg.place(now_s)
+
+    def duty(self, on_duty: bool, signed_on: bool, now_s: float) -> None:
+        """What the server says of its duty. Most sign on within two minutes, some forget it."""
+        self.off_duty = not on_duty
+        forgets = self._random.random() < SHARE_NOT_SIGNED_ON
+        self._sign_on_s = None if signed_on or not on_duty or forgets or self.hand_driven else now_s + self._random.uniform(*SIGN_ON_S)
+
+    def mustered(self, muster_id: str, now_s: float) -> None:
+        """Reserves are called in, this crew among them: it answers within a minute."""
+        if not self.hand_driven and (self._muster is None or self._muster.muster_id != muster_id):
+            comes = bool(self._random.random() < SHARE_COMING)
+            self._muster = Called(muster_id, now_s + self._random.uniform(*ANSWER_MUSTER_S), comes)
+
+    def muster_answer(self, now_s: float) -> tuple[str, bool] | None:
+        """The muster that it answers now, and whether it comes."""
+        called = self._muster
+        if called is None or called.answered or now_s < called.at_s:
+            return None
+        self._muster = called._replace(answered=True)
+        return called.muster_id, called.comes
+
+    def signs_on(self, now_s: float) -> bool:
+        """Whether it does so now."""
+        if self._sign_on_s is None or now_s < self._sign_on_s:
+            return False
+        self._sign_on_s = None
+        return True
 
     def push(self, task: Task, now_s: float) -> None:
         """A push reaches the terminal. One that is repeated changes nothing."""
@@ -141,6 +184,8 @@ class Crew:
         if self.hand_driven:
             return []
         if self.doing is Doing.PATROLLING:
+            if self.off_duty:
+                return []
             if now_s >= self._leg.ends_s and now_s >= self._due_s:
                 self._patrol(now_s)
             return []
@@ -150,7 +195,7 @@ class Crew:
 
     def reports(self, now_s: float) -> list[dict[str, Any]]:
         """Position messages due now, one a tracker; none while the radio is silent."""
-        if now_s < self._next_report_s:
+        if now_s < self._next_report_s or (self.off_duty and self.task is None):
             return []
         place = self._leg.place(now_s)
         pace = "driving" if self.doing is Doing.DRIVING else "moving" if place.speed_mps > 0.2 else "standing"

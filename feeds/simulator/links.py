@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import random
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -111,6 +112,20 @@ class Desk:
                 return
             await asyncio.sleep(1.0)
         raise ConnectionError(f"the server took no registration of {unit_id} in {REGISTER_TRIES} tries; its log says why")
+
+    async def plan(self, org_code: str, shift_id: str, body: dict[str, Any]) -> None:
+        """Plan a shift; the same again changes nothing."""
+        content = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+        await self._write("PUT", f"/api/v1/shifts/{org_code}/{shift_id}", body, f"shift-{org_code}-{shift_id}-{content}")
+
+    async def sign_on(self, unit_id: str) -> None:
+        """A crew says that it is there."""
+        await self._write("POST", f"/api/v1/units/{unit_id}/commands", {"command": "sign_on", "channel": "terminal"}, str(uuid.uuid4()))
+
+    async def answer_muster(self, unit_id: str, muster_id: str, coming: bool) -> None:
+        """A crew that is called in comes or does not."""
+        body = {"unit_id": unit_id, "coming": coming, "channel": "terminal"}
+        await self._write("POST", f"/api/v1/musters/{muster_id}/answers", body, f"{unit_id}-{muster_id}")
 
     async def best_units(self, incident_id: str, count: int) -> list[str]:
         """The units the one-click scene recommends, nearest by road first."""

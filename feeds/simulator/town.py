@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from feeds.simulator.crews import BEAT_RADIUS_M, CrewPlan, plan_crews
 from feeds.simulator.incidents import Happenings, checks_done, feedback_text
 from feeds.simulator.legs import Leg, Place, Wanderer, along_line
 from feeds.simulator.operators import Operators, Order
+from feeds.simulator.shifts import ShiftPlan, plan_shifts
 from feeds.simulator.weather import Weather
 from geodata.city import City
 from geodata.nearest import NoRoute
@@ -33,6 +36,8 @@ class Said:
     feed: list[dict[str, Any]] = field(default_factory=list)  # messages of the native feed
     answers: list[Answer] = field(default_factory=list)  # commands of crews' terminals
     orders: list[Order] = field(default_factory=list)  # what the demo operators want
+    signings: list[str] = field(default_factory=list)  # crews that sign on for their shift
+    musters: list[tuple[str, str, bool]] = field(default_factory=list)  # crew, muster, and whether it comes
 
 
 class Town:
@@ -59,6 +64,22 @@ class Town:
         crew = self._add(plan, random, now_s)
         crew.hand_driven = True
         crew.stand(now_s)
+
+    def shifts(self, now: datetime, zone: ZoneInfo) -> list[ShiftPlan]:
+        """The roster as it is to be planned at an instant."""
+        plans = [crew.plan for crew in self.crews.values()]
+        always = next((crew.plan.unit_id for crew in self.crews.values() if crew.hand_driven), None)
+        return plan_shifts(plans, always, now, zone)
+
+    def duty(self, unit_id: str, on_duty: bool, signed_on: bool, now_s: float) -> None:
+        """A crew's duty has begun or ended, or it has signed on."""
+        if unit_id in self.crews:
+            self.crews[unit_id].duty(on_duty, signed_on, now_s)
+
+    def mustered(self, unit_id: str, muster_id: str, now_s: float) -> None:
+        """A crew is called in."""
+        if unit_id in self.crews:
+            self.crews[unit_id].mustered(muster_id, now_s)
 
     def watch(self, view: dict[str, Any], now_s: float) -> None:
         """An incident is new or has changed."""
@@ -101,6 +122,11 @@ class Town:
         for crew in self.crews.values():
             said.answers.extend(crew.step(now_s))
             said.feed.extend(crew.reports(now_s))
+            if crew.signs_on(now_s):
+                said.signings.append(crew.plan.unit_id)
+            answered = crew.muster_answer(now_s)
+            if answered is not None:
+                said.musters.append((crew.plan.unit_id, *answered))
         while self._first_calls and self._first_calls[0] <= now_s:
             said.feed.append(self._happenings.call(self._first_calls.pop(0)))
         said.feed.extend(self._happenings.due(now_s, now_s - self._stepped_s))

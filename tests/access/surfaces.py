@@ -53,6 +53,7 @@ ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
 SHIFT = {"name": "x", "starts_at": "2026-06-01T00:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}
 SIGNATURE = {"side": "outgoing", "name": "x", "revision": 1}
 MUSTER = {"org_code": WEST, "text": "x", "until": "2026-05-01T12:00:00Z"}
+FORM = (("content-type", "application/x-www-form-urlencoded"),)
 NEW_UPLOAD = (*TUS, ("upload-length", "20"))
 
 
@@ -189,6 +190,12 @@ ROUTES: dict[tuple[str, str, str], Route] = {
         A.ANSWER_MUSTER, "/musters/none/answers", "unit's status", (404,), {"unit_id": "{idle}", "coming": True}
     ),
     ("POST", "/api/v1/musters/{muster_id}/end", ""): api(A.END_MUSTER, "/musters/none/end", "", (404,), {}),
+    ("GET", "/duty", ""): Route(A.SEE_PICTURE, f"/duty?org={WEST}", "duty at WEST", otherwise=403),
+    ("POST", "/duty", ""): Route(A.SEE_PICTURE, "/duty", "duty at WEST", frozenset({422}), 403, f"do=none&org={WEST}".encode(), FORM),
+    ("GET", "/handover/{org}", ""): Route(A.SEE_PICTURE, f"/handover/{WEST}?shift=none", "duty at WEST", frozenset({404}), 403),
+    ("POST", "/handover/{org}", ""): Route(
+        A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({404}), 403, b"shift=none&side=outgoing&name=x&revision=1", FORM
+    ),
     ("GET", "/api/v1/elements", ""): api(A.SEE_ELEMENTS, "/elements"),
     ("GET", "/api/v1/elements/{element}", ""): api(A.SEE_ELEMENTS, "/elements/street_camera"),
     ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),

@@ -160,3 +160,20 @@ def test_two_leaders_sign_the_sheet(city: ApiCity) -> None:
 )
 def test_what_may_not_be_is_refused(city: ApiCity, method: str, path: str, body: Any, role: str, scope: str, status: int) -> None:
     problem_of(city.ask(method, path, role, scope, **({} if body is None else {"json": body})), status)
+
+
+def test_a_plain_clothes_crew_is_on_no_list_of_those_who_may_not_know_of_it(city: ApiCity) -> None:
+    city.unit("plain-1", marked=False)
+    city.unit("d-1")
+    since = city.services.handler.picture.revision
+    plan(city, "plain", -1, 8, "d-1", "plain-1")
+    body = {"org_code": WEST, "text": "x", "until": when(2), "unit_ids": ["plain-1", "d-1"]}
+    muster_id = city.post("/musters", body, "commander").json()["muster_id"]
+    city.post(f"/musters/{muster_id}/answers", {"unit_id": "plain-1", "coming": True}, "commander")
+    city.run(city.services.duty.tick())
+    paths = (f"/shifts?org={WEST}", f"/rosters?org={WEST}", f"/musters?org={WEST}", f"/changes?since={since}")
+    for path in paths:
+        assert "plain-1" in city.get(path, "commander").text, path  # the city knows of it
+        county = city.get(path, "commander", COUNTY).text
+        assert "plain-1" not in county, path
+        assert "d-1" in county, path

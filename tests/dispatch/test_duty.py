@@ -381,6 +381,24 @@ def test_a_mustered_crew_whose_car_is_broken_stays_where_it_is(node: Node) -> No
     assert status_at(node.picture.units["B"], stands(node, "B")) == UnitStatus.OUT_OF_SERVICE
 
 
+# Own tasks
+
+
+def test_a_unit_that_may_be_called_away_goes_and_what_it_leaves_is_on_record(node: Node) -> None:
+    node.give(c.SetUnitStatus(unit_id="A", status=UnitStatus.COMMITTED_DEPLOYABLE, text="学校门口护学"))
+    assert node.picture.units["A"].task == "学校门口护学"
+    (pushed,) = node.give(c.Push(incident_id=node.incident(), unit_ids=("A",)))
+    assert isinstance(pushed.body, e.UnitPushed)
+    assert pushed.body.leaves == "学校门口护学"
+    assert node.picture.units["A"].task == ""
+
+
+def test_a_unit_that_may_not_be_called_away_stays(node: Node) -> None:
+    node.give(c.SetUnitStatus(unit_id="A", status=UnitStatus.COMMITTED, text="押解"))
+    words = refusal(node, c.Push(incident_id=node.incident(), unit_ids=("A",)))
+    assert words.startswith("unit-busy: Unit A12 (A) can't be pushed: it is committed on its own task")
+
+
 # The hand-over sheet
 
 

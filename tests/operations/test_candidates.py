@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch.duty import Standing, Why
 from dispatch.model import Grade, UnitKind, UnitStatus
 from operations.candidates import TURNOUT_S, Question, Sighting, assess, by_ring, clock
 from tests.operations.access_world import CITY, COUNTY, FAR, STATION, unit
@@ -97,3 +100,49 @@ def test_nobody_is_recommended_before_a_nearer_one_that_can_go(units: list[tuple
 
 def test_clock() -> None:
     assert [clock(s) for s in (0, 0.2, 59.5, 60, 610)] == ["0:00", "0:01", "1:00", "1:00", "10:10"]
+
+
+def test_duty_says_why_a_unit_may_not_be_sent_or_who_has_not_been_heard_of() -> None:
+    since = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+    by_id = {
+        "home": Standing(False, Why.OFF_ROSTER, since),
+        "gone": Standing(False, Why.SIGNED_OFF, since),
+        "quiet": Standing(True, Why.SHIFT, since),
+        "reserve": Standing(True, Why.MUSTER, since, signed_on=True),
+        "broken": Standing(True, Why.SHIFT, since, signed_on=True),
+        "over": Standing(False, Why.OFF_ROSTER, since),
+    }
+    asked = replace(question(Grade.MAJOR), standing=lambda one: by_id[one.unit_id])
+    rows = assess(
+        [
+            sighting("home", 10),  # its record is behind the clock
+            sighting("gone", 20, status=UnitStatus.OUT_OF_SERVICE),
+            sighting("quiet", 30),
+            sighting("reserve", 40),
+            sighting("broken", 50, status=UnitStatus.OUT_OF_SERVICE),
+            sighting("over", 60, status=UnitStatus.ON_SCENE, incident_id="seen"),
+        ],
+        asked,
+    )
+    found = {row["unit_id"]: row for row in rows}
+    assert {name for name, row in found.items() if row["available"]} == {"quiet", "reserve"}
+    assert found["home"]["reasons"][-1]["text"] == "off duty since 2026-05-01T12:00+00:00"
+    assert found["home"]["status"] == UnitStatus.OUT_OF_SERVICE
+    assert found["gone"]["reasons"][-1]["text"] == "signed off since 2026-05-01T12:00+00:00"
+    assert codes(found["broken"])[-1] == "out_of_service"
+    assert "not_signed_on" in codes(found["quiet"])
+    assert "mustered" in codes(found["reserve"])
+    assert codes(found["over"])[-2:] == ["off_duty", "on_incident"]
+
+
+def test_a_unit_with_a_task_says_which_it_would_leave_and_one_still_on_an_incident_never_goes_silently() -> None:
+    rows = assess(
+        [
+            sighting("guard", 10, status=UnitStatus.COMMITTED_DEPLOYABLE, task="学校门口护学"),
+            sighting("reporting", 20, status=UnitStatus.COMMITTED_DEPLOYABLE, incident_id="seen"),
+        ],
+        question(),
+    )
+    assert rows[0]["reasons"][-1]["text"] == "would leave its task: 学校门口护学"
+    assert rows[1]["reasons"][-1]["text"] == "on incident 117"
+    assert not any(row["available"] or row["recommended"] for row in rows)

@@ -123,3 +123,20 @@ async def test_a_watch_whose_journal_can_not_be_written_says_so_and_goes_on(monk
                 await duty_watch.asyncio.sleep(0.01)
         finally:
             await node.watch.stop()
+
+
+async def test_a_crew_that_comes_new_or_a_plan_that_changes_is_looked_at_without_the_clock() -> None:
+    async with room() as node:
+        await node.plan("day", 0, 8, "A")
+        await node.at(0)
+        late = c.RegisterUnit(unit_id="Z", callsign="Z", kind=c.UnitKind.PATROL_CAR, org_code=world.STATION)
+        await node.give(late)
+        await node.watch.tick()
+        assert node.told()[-1] == ("DutyEnded", "Z")
+        await node.plan("day", 0, 8, "A", "Z")
+        await node.watch.tick()
+        assert node.told()[-1] == ("DutyBegan", "Z")
+        await node.give(c.CancelShift(org_code=world.STATION, shift_id="day"))
+        await node.watch.tick()
+        assert node.told()[-1] == ("DutyBegan", "Z")
+        assert {unit.shift_id for unit in node.handler.picture.units.values()} == {""}
