@@ -246,6 +246,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "call_back": {"text": "x"},
     "merge": {"into": ITSELF},
     "tell_apart": {"other": ITSELF},
+    "check_in": CREW,
+    "correct_stage": CREW | {"stage": "acknowledged", "text": "x"},
     "claim": {},
     "release_claim": {},
     "warn_place": {"warning": "dog", "text": "x", "expires_at": "2026-05-02T08:00:00Z"},
@@ -280,6 +282,7 @@ def _pending(command: str) -> dict[str, Any]:
 _GOOD = '"kind":"good"'
 _POINT = {"lon": LON, "lat": LAT, "address": "here"}
 _CALL = {"new-typed": 1, "new-type": "assault", "new-point": _POINT, "new-caller-number": NUMBER}
+_CORRECTED = _pending("correct") | {"unit": "{unit}", "times": {"acknowledged": "{now}"}}
 # module.function → what is asked of it.
 CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
     "selection.on_select": (
@@ -353,6 +356,27 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             {"locate-send": 1, "locate-point": _POINT, "locate-pending": _pending("locate")},
             _GOOD,
             "an incident",
+        ),
+    ),
+    "correct.on_open": (
+        Conversation(A.SEE_PICTURE, "incident", {"correct-asked": _pressed("correct") | {"unit": "{unit}"}}, '"correct-title":', "a stage"),
+    ),
+    "correct.on_stage": (
+        Conversation(A.SEE_PICTURE, "", {"correct-stage": "acknowledged", "correct-pending": _CORRECTED}, '"correct-time":', "a stage"),
+    ),
+    "correct.on_send": (
+        Conversation(
+            A.CORRECT_STAGE,
+            "incident's command",
+            {
+                "correct-send": 1,
+                "correct-pending": _CORRECTED | {"version": 10_000},
+                "correct-stage": "acknowledged",
+                "correct-way": "take_back",
+                "correct-text": "x",
+            },
+            "10000",  # what is granted ends in a conflict, so that every asker finds the same stage
+            "a stage",
         ),
     ),
     "classify.on_open": (Conversation(A.SEE_PICTURE, "incident", {"classify-asked": _pressed("classify")}, TEXT, "an incident"),),
