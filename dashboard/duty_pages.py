@@ -88,10 +88,9 @@ def add_duty_pages(server: FastAPI, services: Services) -> None:
 
 def _org(services: Services, actor: Actor, code: str | None) -> str:
     """The organisation asked for, the reader's own without one. Raises NotFound, NotPermitted."""
-    if not code:
-        services.authority.authorise(actor, Action.SEE_PICTURE, org_code=actor.org_code)
-        return actor.org_code
-    return services.authority.at_desk_of(actor, code).org_code
+    org_code = services.authority.at_desk_of(actor, code).org_code if code else actor.org_code
+    services.authority.authorise_duty(actor, org_code)
+    return org_code
 
 
 def _sees(services: Services, actor: Actor, picture: OperatingPicture) -> rosters.SeesUnit:

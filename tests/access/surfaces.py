@@ -114,6 +114,15 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/account/second-factor/confirm", ""): Route(
         A.OWN_SESSIONS, "/account/second-factor/confirm", "own account", frozenset({422}), 403, b"code=000000"
     ),
+    ("GET", "/duty", ""): Route(A.SEE_PICTURE, f"/duty?org={WEST}", "duty at WEST", otherwise=403),
+    # A form that is refused shows its page again, with why (422): these are refused to everyone who sees the page.
+    ("POST", "/duty", ""): Route(
+        A.SEE_PICTURE, "/duty", "duty at WEST", frozenset({422}), 403, f"org={WEST}&do=answer&muster=none&unit=idle-west".encode()
+    ),
+    ("GET", "/handover/{org}", ""): Route(A.SEE_PICTURE, f"/handover/{WEST}?shift=early", "duty at WEST", otherwise=403),
+    ("POST", "/handover/{org}", ""): Route(
+        A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({422}), 403, b"shift=early&side=nobody&name=&revision=1"
+    ),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
     ("GET", "/assets", ""): Route(PUBLIC, "/assets/favicon.svg"),
