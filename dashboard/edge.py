@@ -8,7 +8,7 @@ return a page for them, and sets the security headers. What an actor may do is d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -24,7 +24,7 @@ from dashboard.rate_limit import RateLimit
 from dispatch.clock import Clock
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor
-from operations.accounts import SESSION_COOKIE, Accounts
+from operations.accounts import SESSION_COOKIE, Accounts, sha256_of
 from operations.authority import ENROLLING
 
 FOREIGN_ORIGIN = NOT_PERMITTED = 4403  # WebSocket close code
@@ -67,6 +67,7 @@ class Visitor(NamedTuple):
     datum: str  # of the positions this program sends; wgs84 for people
     by_cookie: bool
     recheck: Recheck
+    key: str = ""  # of its session, the same for all its requests
 
 
 def actor_of(connection: HTTPConnection) -> Actor:
@@ -117,7 +118,7 @@ class Edge:
     `routes` are those added on purpose: whatever else would match under a guarded prefix is Dash's catch-all. `script_hashes`
     are the hashes of inline scripts Dash writes (`app.csp_hashes()`), `pages` the paths it draws, `{name}` for any part. `hosts` are
     the names the server answers to, empty for any: in demo mode, where passwords are well known, a page of another name must not
-    reach it through its own DNS.
+    reach it through its own DNS. `refused` is told of every refusal for its rate, by which limit it was.
     """
 
     def __init__(
@@ -129,8 +130,10 @@ class Edge:
         script_hashes: Iterable[str] = (),
         pages: Iterable[str] = ("/",),
         hosts: Iterable[str] = (),
+        refused: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self._app = app
+        self._refused = refused
         self._accounts = accounts
         self._routes = tuple(routes)
         self._pages = [compile_path(page)[0] for page in pages]
@@ -139,6 +142,10 @@ class Edge:
         # Measured against a desk's page load of some 60 calls and 700 terminals behind one gateway token.
         self._known_limit = RateLimit(clock, per_s=300.0, burst=3000)
         self._unknown_limit = RateLimit(clock, per_s=10.0, burst=100)
+        # What changes something, callbacks included. A person at a desk makes a few a second; several programs, and every desk of a
+        # command room, may stand behind one address.
+        self._session_writes = RateLimit(clock, per_s=30.0, burst=300)
+        self._address_writes = RateLimit(clock, per_s=600.0, burst=6000)
         self._sockets = OpenSockets()
         accounts.when_sessions_end(self._sockets.look)
 
@@ -205,7 +212,7 @@ class Edge:
         async def session_holds() -> bool:
             return await accounts.actor_of_session(cookie or "") == actor
 
-        return None if actor is None else Visitor(actor, "wgs84", True, session_holds)
+        return None if actor is None else Visitor(actor, "wgs84", True, session_holds, sha256_of(cookie or ""))
 
     def _refuse_host(self, scope: Scope) -> Response | None:
         host = Headers(scope=scope).get("host", "")
@@ -234,13 +241,19 @@ class Edge:
         """Static files and tiles are not counted: one move of a map asks for dozens."""
         if scope["path"].startswith(("/assets/", "/tiles/", "/_dash-component-suites/")):
             return None
-        if visitor is None:
-            wait_s = self._unknown_limit.take(client_address(HTTPConnection(scope)))
-        else:
-            wait_s = self._known_limit.take(visitor.actor.name)
+        address = client_address(HTTPConnection(scope))
+        limits = {"stranger": (self._unknown_limit, address)} if visitor is None else {"account": (self._known_limit, visitor.actor.name)}
+        if scope["method"] not in SAFE_METHODS:
+            limits["address"] = (self._address_writes, address)
+            if visitor is not None and visitor.by_cookie:
+                limits["session"] = (self._session_writes, visitor.key)
+        waits_s = {name: limit.take(key) for name, (limit, key) in limits.items()}
+        name, wait_s = max(waits_s.items(), key=lambda wait: wait[1])
         if wait_s <= 0.0:
             return None
-        return problem(429, "too-many-requests", f"Too many requests; wait {wait_s:.1f} s.", headers={"Retry-After": str(int(wait_s) + 1)})
+        self._refused(name)
+        detail = f"Too many requests of this {name}; wait {wait_s:.1f} s."
+        return problem(429, "too-many-requests", detail, headers={"Retry-After": str(int(wait_s) + 1)})
 
     def _refuse_stranger(self, scope: Scope, visitor: Visitor | None) -> Response | None:
         path = scope["path"]
@@ -310,7 +323,7 @@ def content_security_policy(script_hashes: Iterable[str]) -> str:
         "img-src": "'self' data: blob:",
         "worker-src": "'self' blob:",
         "connect-src": "'self'",
-        "media-src": "'self' blob:",
+        "media-src": "'self'",
         "font-src": "'self' data:",
         "object-src": "'none'",
         "base-uri": "'none'",

@@ -38,4 +38,4 @@ def create_app(services: Services, demo_accounts: DemoAccounts, mount_feeds: Cal
     pages = add_pages(server, services, demo_accounts)
     hosts = LOOPBACK_NAMES if services.demo else ()
     inner = ForReaders(station.StationDesks(server, services), services)
-    return Edge(inner, services.accounts, services.clock, server.routes, pages.csp_hashes(), PAGES, hosts)
+    return Edge(inner, services.accounts, services.clock, server.routes, pages.csp_hashes(), PAGES, hosts, services.health.refuse_rate)

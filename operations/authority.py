@@ -150,6 +150,12 @@ class Authority:
         """Shifts, rosters and musters of an organisation: names of people, so own scope only and never a wall."""
         return actor.kind != WALL and org_code in self.visible_orgs(actor)
 
+    def authorise_duty(self, actor: Actor, org_code: str) -> None:
+        """Raises NotPermitted unless the actor may see who is on duty there."""
+        self.authorise(actor, Action.SEE_PICTURE, org_code=org_code)
+        if not self.may_see_duty(actor, org_code):
+            raise NotPermitted("role-not-permitted", "Who is on duty is not shown on a wall; ask at a desk.")
+
     def speaks_for(self, actor: Actor, unit: Unit, picture: OperatingPicture) -> bool:
         """Whether a terminal's link is the unit's: its own, or that of a gateway whose scope it is in and which may know of it."""
         if actor.unit_id is not None:

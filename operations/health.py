@@ -96,6 +96,7 @@ class Health:
         self.feeds: dict[str, FeedHealth] = {}
         self._probes: dict[str, Callable[[], dict[str, Any]]] = {}
         self._lags_s: deque[float] = deque(maxlen=LAG_SAMPLES)
+        self.too_many: Counter[str] = Counter()  # requests refused for their rate since the start, by which limit it was
 
     def feed(self, name: str, expected_interval_s: float | None = None) -> FeedHealth:
         """The feed's counters; declared with the default interval when new."""
@@ -105,6 +106,10 @@ class Health:
         elif expected_interval_s is not None:
             known.expected_interval_s = expected_interval_s
         return known
+
+    def refuse_rate(self, limit: str) -> None:
+        """A request was one too many of its stranger, account, session or address."""
+        self.too_many[limit] += 1
 
     def watch(self, part: str, probe: Callable[[], dict[str, Any]]) -> None:
         """Ask `probe` for the state of `part` at each snapshot. It runs on the event loop: counters only, no I/O."""

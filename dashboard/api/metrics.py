@@ -27,6 +27,10 @@ class SystemCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         yield from self._picture()
         yield from self._feeds()
+        too_many = CounterMetricFamily("liandong_too_many_requests", "Requests refused for their rate", labels=["limit"])
+        for limit, count in self._services.health.too_many.items():
+            too_many.add_metric([limit], count)
+        yield too_many
         mismatched = self._services.evidence.mismatched
         yield CounterMetricFamily("liandong_uploads_mismatched", "Files kept apart: not what they were announced as", mismatched)
 

@@ -11,13 +11,12 @@ from dashboard.api.describe import answers
 from dashboard.api.shapes import MAX_ID, MAX_NAME, Body, Id, IdempotencyKey, Instant, Name, answer, answer_in_thread, known_org
 from dashboard.edge import actor_of
 from dispatch.commands import CancelShift, PlanShift, SignShiftHandover
-from dispatch.errors import NotFound, NotPermitted
+from dispatch.errors import NotFound
 from dispatch.model import Actor, Unit
 from dispatch.picture import OperatingPicture
 from dispatch.rules.duty import MAX_CREWS, find_shift
 from dispatch.shifts import Rostered, Shift
 from operations import rosters
-from operations.authority import Action
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -77,9 +76,7 @@ class SignatureBody(Body):
 def seen_org(services: Services, actor: Actor, org: str | None) -> str:
     """The organisation asked for, the caller's own without one: names of people on duty are for their own scope only."""
     org_code = known_org(services, "org", org) if org else actor.org_code
-    services.authority.authorise(actor, Action.SEE_PICTURE, org_code=org_code)
-    if not services.authority.may_see_duty(actor, org_code):
-        raise NotPermitted("role-not-permitted", "Who is on duty is not shown on a wall; ask at a desk.")
+    services.authority.authorise_duty(actor, org_code)
     return org_code
 
 

@@ -115,6 +115,15 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/account/second-factor/confirm", ""): Route(
         A.OWN_SESSIONS, "/account/second-factor/confirm", "own account", frozenset({422}), 403, b"code=000000"
     ),
+    ("GET", "/duty", ""): Route(A.SEE_PICTURE, f"/duty?org={WEST}", "duty at WEST", otherwise=403),
+    # A form that is refused shows its page again, with why (422): these are refused to everyone who sees the page.
+    ("POST", "/duty", ""): Route(
+        A.SEE_PICTURE, "/duty", "duty at WEST", frozenset({422}), 403, f"org={WEST}&do=answer&muster=none&unit=idle-west".encode()
+    ),
+    ("GET", "/handover/{org}", ""): Route(A.SEE_PICTURE, f"/handover/{WEST}?shift=early", "duty at WEST", otherwise=403),
+    ("POST", "/handover/{org}", ""): Route(
+        A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({422}), 403, b"shift=early&side=nobody&name=&revision=1"
+    ),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
     ("GET", "/assets", ""): Route(PUBLIC, "/assets/favicon.svg"),
@@ -253,6 +262,8 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "call_back": {"text": "x"},
     "merge": {"into": ITSELF},
     "tell_apart": {"other": ITSELF},
+    "check_in": CREW,
+    "correct_stage": CREW | {"stage": "acknowledged", "text": "x"},
     "claim": {},
     "release_claim": {},
     "warn_place": {"warning": "dog", "text": "x", "expires_at": "2026-05-02T08:00:00Z"},
@@ -287,6 +298,7 @@ def _pending(command: str) -> dict[str, Any]:
 _GOOD = '"kind":"good"'
 _POINT = {"lon": LON, "lat": LAT, "address": "here"}
 _CALL = {"new-typed": 1, "new-type": "assault", "new-point": _POINT, "new-caller-number": NUMBER}
+_CORRECTED = _pending("correct") | {"unit": "{unit}", "times": {"acknowledged": "{now}"}}
 # module.function → what is asked of it.
 CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
     "selection.on_select": (
@@ -360,6 +372,27 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             {"locate-send": 1, "locate-point": _POINT, "locate-pending": _pending("locate")},
             _GOOD,
             "an incident",
+        ),
+    ),
+    "correct.on_open": (
+        Conversation(A.SEE_PICTURE, "incident", {"correct-asked": _pressed("correct") | {"unit": "{unit}"}}, '"correct-title":', "a stage"),
+    ),
+    "correct.on_stage": (
+        Conversation(A.SEE_PICTURE, "", {"correct-stage": "acknowledged", "correct-pending": _CORRECTED}, '"correct-time":', "a stage"),
+    ),
+    "correct.on_send": (
+        Conversation(
+            A.CORRECT_STAGE,
+            "incident's command",
+            {
+                "correct-send": 1,
+                "correct-pending": _CORRECTED | {"version": 10_000},
+                "correct-stage": "acknowledged",
+                "correct-way": "take_back",
+                "correct-text": "x",
+            },
+            "10000",  # what is granted ends in a conflict, so that every asker finds the same stage
+            "a stage",
         ),
     ),
     "classify.on_open": (Conversation(A.SEE_PICTURE, "incident", {"classify-asked": _pressed("classify")}, TEXT, "an incident"),),

@@ -54,6 +54,18 @@ def test_who_may_know_reads_it_somewhere(access_walk: Walk, secret: str) -> None
     assert readers & set(askers) == {name for name, who in askers.items() if may_know(who)}
 
 
+def test_every_answer_of_every_route_carries_the_security_headers(access_walk: Walk) -> None:
+    """Refusals, files, pages, downloads; of whoever asks."""
+    assert access_walk.bare == []
+
+
+@pytest.mark.parametrize(
+    "policy", ["", "default-src 'self'", "default-src 'self'; script-src 'self' 'unsafe-inline'; frame-ancestors 'none'"]
+)
+def test_a_weaker_policy_would_be_noticed(policy: str) -> None:
+    assert "Content-Security-Policy" in w.lacks("/", {"content-security-policy": policy})
+
+
 def test_what_is_hidden_is_refused_in_the_words_of_what_does_not_exist(access_walk: Walk) -> None:
     assert access_walk.differing == []
 

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from dashboard.edge import ENROLMENT_PATHS
+from dashboard.edge import ENROLMENT_PATHS, SECURITY_HEADERS
 from dashboard.live import Request as LiveMessage
 from dashboard.terminal_socket import AnyMessage
 from operations.authority import ENROLLING
@@ -60,6 +60,7 @@ class Walk:
     steps: list[Step] = field(default_factory=list)
     undeclared: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)  # declared, and no longer there
+    bare: list[str] = field(default_factory=list)  # answers that lack a security header, or have a weaker one
     differing: list[str] = field(default_factory=list)  # hidden and unknown things that are refused in different words
 
 
@@ -180,6 +181,8 @@ class _Walker:
         self._remember(who, path, method, answer)
         surface = f"{method} {route.variant if route.variant.startswith('/') else path}"
         surface += f" ({route.variant})" if route.variant and not route.variant.startswith("/") else ""
+        if lacking := lacks(url, answer.headers):
+            self._found.bare.append(f"{who.name}: {surface}: {', '.join(lacking)}")
         wanted, good = (set(map(str, statuses)) for statuses in (self._statuses(who, route), route.good))
         self._note(HTTP, surface, route, who, answer, str(answer.status), wanted, url + body.decode("latin-1"), good)
 
@@ -412,6 +415,19 @@ def _count(talk: Talk, kind: str) -> int:
 def _results(talk: Talk) -> dict[str, bool]:
     """By key: whether a command was taken."""
     return {text["key"]: bool(text.get("ok")) for text in talk.texts() if text.get("type") in ("result", "error")}
+
+
+def lacks(url: str, headers: dict[str, str]) -> list[str]:
+    """Names of the security headers that an answer lacks, or has weaker than they must be."""
+    weak = [name for name, value in SECURITY_HEADERS.items() if headers.get(name.lower()) != value]
+    policy = headers.get("content-security-policy", "")
+    script = next((rule for rule in policy.split("; ") if rule.startswith("script-src ")), "")
+    is_strict = "default-src 'self'" in policy and "frame-ancestors 'none'" in policy and script and "unsafe" not in script
+    if policy != "sandbox" and not is_strict:
+        weak.append("Content-Security-Policy")
+    if url.startswith("/api/v1/") and "/uploads/" not in url and "no-store" not in headers.get("cache-control", ""):
+        weak.append("Cache-Control")
+    return weak
 
 
 # What there is

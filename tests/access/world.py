@@ -24,7 +24,18 @@ from dashboard import web
 from dashboard.edge import Edge
 from dashboard.login import DemoAccounts
 from dispatch.clock import ManualClock
-from dispatch.commands import AnswerMuster, Caller, Command, MusterReserves, PlanShift, Push, ReceiveIncident, RegisterUnit, SetUnitStatus
+from dispatch.commands import (
+    Acknowledge,
+    AnswerMuster,
+    Caller,
+    Command,
+    MusterReserves,
+    PlanShift,
+    Push,
+    ReceiveIncident,
+    RegisterUnit,
+    SetUnitStatus,
+)
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 from geodata.source import SourceOrganisation
@@ -206,6 +217,7 @@ def _fill(world: AccessWorld) -> None:
     known["far"] = world.incident(FAR_TEXT, FAR_NUMBER, FAR)
     known |= {"unit": "car-west", "plain": PLAIN, "idle": "idle-west"}
     world.handle(Push(incident_id=known["incident"], unit_ids=("car-west", PLAIN)))
+    world.handle(Acknowledge(incident_id=known["incident"], unit_ids=("car-west",)))
     known["plain_assignment"] = assignment_id(world, PLAIN)
     known["assignment"] = assignment_id(world, "car-west")
     reserves = {"reserve-west": True, f"{PLAIN}-reserve": False}

@@ -315,7 +315,10 @@ def test_readiness_and_metrics_tell_of_the_feeds(city: ApiCity) -> None:
     ready = city.get("/ready").json()
     assert ready["feeds"]["radio"]["rejected"] == {"stale": 2}
     assert ready["revision"] == city.services.handler.picture.revision
+    city.services.health.refuse_rate("session")
     text = city.get("/metrics", "admin").text
+    assert 'liandong_too_many_requests_total{limit="session"} 1.0' in text
+    assert "liandong_uploads_mismatched_total 0.0" in text
     assert 'liandong_feed_accepted_total{feed="radio"} 7.0' in text
     assert 'liandong_feed_rejected_total{feed="radio",reason="stale"} 2.0' in text
     assert city.get("/api/v1/metrics", "admin").text.splitlines()[:3] == text.splitlines()[:3]

@@ -374,6 +374,50 @@ async def test_too_many_requests_wait(house: House) -> None:
     assert (await house.ask("GET", "/api/v1/health")).status_code == 200
 
 
+WRITES = [
+    ("POST", "/api/v1/who"),
+    ("PATCH", "/uploads/1"),
+    ("POST", "/_dash-update-component"),
+    ("PUT", "/anything"),
+    ("DELETE", "/anything"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+async def test_a_session_that_writes_too_often_waits_and_nobody_else_does(tmp_path: Path, method: str, path: str) -> None:
+    """On every path, whether there is a route or not; other sessions of the same account, and programs, go on."""
+    counted: list[str] = []
+    house = House(tmp_path, refused=counted.append)
+    house.edge._session_writes = RateLimit(house.clock, per_s=2.0, burst=3)
+    busy, other = await house.cookie(), await house.cookie()
+    for _ in range(3):
+        assert (await house.ask(method, path, busy)).status_code != 429
+    refused = await house.ask(method, path, busy)
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:liandong:problem:too-many-requests")
+    assert refused.json()["detail"] == "Too many requests of this session; wait 0.5 s."
+    assert int(refused.headers["retry-after"]) == 1
+    assert counted == ["session"]
+    for headers in (other, house.bearer):
+        assert (await house.ask(method, path, headers)).status_code != 429
+    assert (await house.ask("GET", "/api/v1/who", busy)).status_code == 200, "reading has a limit of its own"
+    house.clock.advance(1.0)
+    assert (await house.ask(method, path, busy)).status_code != 429
+    house.engine.dispose()
+
+
+async def test_an_address_that_writes_too_often_waits_whoever_asks_from_it(tmp_path: Path) -> None:
+    counted: list[str] = []
+    house = House(tmp_path, refused=counted.append)
+    house.edge._address_writes = RateLimit(house.clock, per_s=1.0, burst=2)
+    assert [(await house.ask("POST", "/api/v1/who", headers)).status_code for headers in (house.bearer, await house.cookie())] == [200, 200]
+    for headers in (house.bearer, await house.cookie(), {}):
+        refused = await house.ask("POST", "/api/v1/who", headers)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+    assert counted == ["address"] * 3
+    assert (await house.ask("GET", "/api/v1/who", house.bearer)).status_code == 200
+    house.engine.dispose()
+
+
 @given(st.lists(st.floats(min_value=-5, max_value=5), min_size=1, max_size=60))
 def test_a_rate_limit_never_lets_more_through_than_it_says(steps: list[float]) -> None:
     """Whatever the clock does, backwards too: at most the burst and the rate over the time that passed forwards."""
