@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 
 from dashboard import ids
+from dashboard.layouts.broadcast import broadcast_button
 from dashboard.layouts.desks import desk_name
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
@@ -98,6 +99,7 @@ def _controls(page: Page) -> html.Div:
     words = page.words
     return html.Div(
         [
+            broadcast_button(page),
             html.A(
                 icon("roster"), href=f"/duty?org={page.desk.code}" if page.desk else "/duty", className="roster", title=words("Duty roster")
             ),
