@@ -49,6 +49,7 @@ UNIT = {
     "radio_group": "radio-west",
 }
 WEBHOOK = {"url": "http://127.0.0.1:9/", "events": ["incident_closed"]}
+BROADCAST = {"org_code": WEST, "text": "x"}
 ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
 SHIFT = {"name": "x", "starts_at": "2026-06-01T00:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}
 SIGNATURE = {"side": "outgoing", "name": "x", "revision": 1}
@@ -194,6 +195,14 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
+    ("GET", "/api/v1/broadcasts", ""): api(A.READ_BROADCAST, "/broadcasts"),
+    ("POST", "/api/v1/broadcasts", ""): api(A.BROADCAST, "/broadcasts", "desk of WEST", (201,), BROADCAST, otherwise=403),
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/recall", ""): api(
+        A.RECALL_BROADCAST, "/broadcasts/{own_broadcast}/recall", "own_broadcast"
+    ),
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/receipts", ""): api(
+        A.READ_BROADCAST, "/broadcasts/{broadcast}/receipts", "receipt of WEST", (204,), {"recipient": WEST, "read": True}, otherwise=403
+    ),
     ("GET", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks"),
     ("POST", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks", good=(201,), body=WEBHOOK),
     ("GET", "/api/v1/webhooks/{webhook_id}/deliveries", ""): api(A.MANAGE_WEBHOOKS, "/webhooks/{webhook}/deliveries", "webhook"),
@@ -255,6 +264,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "offer_handover": {"to_org_code": "330200000000"},
     "accept_handover": {},
     "refuse_handover": {"text": "x"},
+    "read_note": {"note_id": "x"},
 }
 
 
@@ -368,6 +378,22 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             },
             _GOOD,
             "an incident",
+        ),
+    ),
+    "broadcast.on_send": (
+        Conversation(
+            A.BROADCAST,
+            "own_broadcast",
+            {
+                "broadcast-send": 1,
+                "broadcast-to": WEST,
+                "broadcast-whom": ["crews", "desks"],
+                "broadcast-grade": "normal",
+                "broadcast-text": "x",
+                "broadcast-lasts": 3600,
+            },
+            _GOOD,
+            "a broadcast",
         ),
     ),
     "split.on_open": (Conversation(A.SEE_PICTURE, "incident", {"split-asked": _pressed("split")}, '"split-title":', "an incident"),),
