@@ -179,7 +179,16 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     responsibility = Responsibility.of_city(city, jurisdictions, codes.type_by_id)
     trails = Trails(lambda: handler.picture, positions)
     enricher = Enricher(
-        responsibility, Areas(city.graph), organisations, codes, RoadPromises(travel), positions, authority.in_scope, trails, clock
+        responsibility,
+        Areas(city.graph),
+        organisations,
+        codes,
+        RoadPromises(travel),
+        positions,
+        authority.in_scope,
+        authority.may_see_unit,
+        trails,
+        clock,
     )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history = History(journal)

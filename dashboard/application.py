@@ -13,7 +13,19 @@ from fastapi import FastAPI
 from dashboard import ids
 from dashboard.account import AccountPage, add_account
 from dashboard.admin import add_admin
-from dashboard.callbacks import classify, command_line, commands, correct, further_calls, locate, new_incident, scene, selection, split
+from dashboard.callbacks import (
+    broadcast,
+    classify,
+    command_line,
+    commands,
+    correct,
+    further_calls,
+    locate,
+    new_incident,
+    scene,
+    selection,
+    split,
+)
 from dashboard.certificate import add_certificate
 from dashboard.duty_pages import add_duty_pages
 from dashboard.i18n import LANGUAGES, words_in
@@ -84,7 +96,19 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
 
     app.layout = layout
     app.clientside_callback(ClientsideFunction("liandong", "start"), Input(ids.CONFIG, "data"))
-    for conversation in (selection, scene, commands, new_incident, further_calls, locate, classify, correct, split, command_line):
+    for conversation in (
+        selection,
+        scene,
+        commands,
+        new_incident,
+        further_calls,
+        locate,
+        classify,
+        correct,
+        split,
+        command_line,
+        broadcast,
+    ):
         conversation.register(app, services)
     # Dash does this at the first request of `/` alone: a wall that is asked for first would get a page without styles.
     app._setup_server()

@@ -22,7 +22,7 @@ from dashboard.layouts.duty import DutyView, duty_page
 from dashboard.layouts.handover import SheetView, handover_page
 from dashboard.login import THEME_COOKIE, language_of
 from dispatch.commands import AnswerMuster, Command, EndMuster, MusterReserves, SignOff, SignOn, SignShiftHandover
-from dispatch.errors import DispatchError, NotFound, NotPermitted, RuleViolation
+from dispatch.errors import DispatchError, NotFound, RuleViolation
 from dispatch.model import Actor, Incident, Unit
 from dispatch.picture import OperatingPicture
 from dispatch.rules.duty import find_shift
@@ -88,18 +88,8 @@ def add_duty_pages(server: FastAPI, services: Services) -> None:
 
 def _org(services: Services, actor: Actor, code: str | None) -> str:
     """The organisation asked for, the reader's own without one. Raises NotFound, NotPermitted."""
-<<<<<<< HEAD
-    if code:
-        org_code = services.authority.at_desk_of(actor, code).org_code
-    else:
-        org_code = actor.org_code
-        services.authority.authorise(actor, Action.SEE_PICTURE, org_code=org_code)
-    if not services.authority.may_see_duty(actor, org_code):
-        raise NotPermitted("role-not-permitted", "Who is on duty is not shown on a wall; ask at a desk.")
-=======
     org_code = services.authority.at_desk_of(actor, code).org_code if code else actor.org_code
     services.authority.authorise_duty(actor, org_code)
->>>>>>> access-ready
     return org_code
 
 

@@ -169,6 +169,22 @@ SHOWN = "shown"  # {"incident": id, "version": n}: what the panel shows, so that
 CHOSEN = "chosen"  # a selection the server asks the client to make: the incident just recorded
 ASK_CHOICE_BOX = "ask-choice-box"
 
+# broadcasts
+BROADCAST_OPEN = "broadcast-open"
+BROADCAST_UNREAD = "broadcast-unread"  # how many this desk has yet to read
+BROADCAST_DIALOG = "broadcast-dialog"
+BROADCAST_CLOSE = "broadcast-close"
+BROADCAST_TO = "broadcast-to"
+BROADCAST_WHOM = "broadcast-whom"
+BROADCAST_GRADE = "broadcast-grade"
+BROADCAST_TEXT = "broadcast-text"
+BROADCAST_LASTS = "broadcast-lasts"
+BROADCAST_ERROR = "broadcast-error"
+BROADCAST_SEND = "broadcast-send"
+BROADCAST_REPLACES = "broadcast-replaces"  # id of the one that the next takes the place of
+BROADCASTS_SENT = "broadcasts-sent"
+BROADCASTS_RECEIVED = "broadcasts-received"
+
 # the question before one acts on an incident that another has claimed
 CLAIM_WARNING = "claim-warning"
 CLAIM_WARNING_TITLE = "claim-warning-title"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from dispatch.events import Recorded
 from dispatch.model import Actor
 from operations.audience import Audience, Rights
 from operations.authority import Action, as_wall
+from operations.broadcasts import ToldBroadcasts
 from operations.frames import Changed, FrameKind, Sent, encode, heartbeat, select
 from operations.presence import Look, Looker, ToldLookers, lookers_by_incident
 from operations.screens import View
@@ -35,7 +36,7 @@ HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
 FULL_EVERY_S = 10.0  # ages of units that are heard but stand still
 STATUS_EVERY_S = 5.0  # elements and health
 LOOK_EVERY_S = 30.0
-LOOKERS_EVERY_S = 0.25  # who walks through the queue is told where he is now, not each step
+BESIDE_EVERY_S = 0.25  # who walks through the queue is told where he is now, not each step; receipts come by the hundred
 READY_BELOW = 16 * 1024  # waiting bytes up to which a connection counts as free
 MOST_TEXTS = 1_000
 MOST_RESUMED = 1_000  # events that are sent after; beyond, a whole picture is smaller
@@ -43,6 +44,13 @@ MOST_RESUMED = 1_000  # events that are sent after; beyond, a whole picture is s
 NOTHING = Sent()
 NO_UNITS: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
 log = structlog.get_logger(__name__)
+
+
+class Beside(NamedTuple):
+    """What one audience of desks was told beside the picture."""
+
+    lookers: ToldLookers
+    broadcasts: ToldBroadcasts
 
 
 class LiveClient:
@@ -103,7 +111,7 @@ class LiveHub:
         self._services = services
         self._clients: set[LiveClient] = set()
         self._audiences: dict[Rights, Audience] = {}
-        self._lookers: dict[Rights, ToldLookers] = {}  # of audiences that see who has which incident open
+        self._beside: dict[Rights, Beside] = {}  # of audiences of desks that act
         self._users: Counter[Rights] = Counter()  # clients of each audience, those that are about to join included
         self._picture = services.handler.picture  # as of the last batch that was told, or newer
         self._revision = 0  # of the last event that was told
@@ -140,7 +148,7 @@ class LiveHub:
         if self._users[rights] == 0:
             del self._users[rights]
             self._audiences.pop(rights, None)
-            self._lookers.pop(rights, None)
+            self._beside.pop(rights, None)
         if not self._users and self._task is not None:
             self._task.cancel()
             self._task = None
@@ -156,7 +164,7 @@ class LiveHub:
         if first is audience:
             audience.take(seen, self._picture, self._revision)
             if self._services.authority.can(actor, Action.LOOK):
-                self._lookers[rights] = ToldLookers()
+                self._beside[rights] = Beside(ToldLookers(), ToldBroadcasts(self._services.authority, actor))
         return first
 
     async def _missed(self, since_revision: int | None) -> list[Recorded] | None:
@@ -180,8 +188,10 @@ class LiveHub:
         if client.screen is not None:
             shown = (self._services.screens.newest(client.actor.org_code, client.screen),)
             messages += [_view_text(view) for view in shown if view is not None]
-        told = self._lookers.get(Rights.of(client.actor))
-        client.begin(messages + (told.all() if told is not None else []))
+        beside = self._beside.get(Rights.of(client.actor))
+        if beside is not None:
+            messages += beside.lookers.all() + beside.broadcasts.all(self._services.handler.picture)
+        client.begin(messages)
 
     def _may_have(self, client: LiveClient, message: bytes | None) -> bool:
         action = Action.SEE_HEALTH if message is self._health else Action.SEE_ELEMENTS
@@ -203,7 +213,7 @@ class LiveHub:
         stop_suggesting = self._services.stages.listen(self._suggest)
         try:
             async with asyncio.TaskGroup() as group:
-                for part in (self._listen(subscription), self._tick_on(), self._tell_status(), self._tell_lookers(), self._look_again()):
+                for part in (self._listen(subscription), self._tick_on(), self._tell_status(), self._tell_beside(), self._look_again()):
                     group.create_task(part)
         except* Exception:
             log.exception("live_socket_failed", clients=len(self._clients))
@@ -274,15 +284,16 @@ class LiveHub:
                         client.tell(websocket_message(TEXT, message))
             await asyncio.sleep(STATUS_EVERY_S)
 
-    async def _tell_lookers(self) -> None:
-        """Who has which incident open, to desks that may see it. A looker who has lost sight of an incident is not told of there."""
+    async def _tell_beside(self) -> None:
+        """Who has which incident open, and broadcasts. A looker who has lost sight of an incident is not told of there."""
         while True:
-            await asyncio.sleep(LOOKERS_EVERY_S)
+            await asyncio.sleep(BESIDE_EVERY_S)
             looks = [c.looking for c in self._clients if c.looking is not None and c.audience.sees(c.looking.incident_id)]
             present = lookers_by_incident(looks)
-            for rights, told in tuple(self._lookers.items()):
+            picture, now = self._services.handler.picture, self._services.clock.now()
+            for rights, beside in tuple(self._beside.items()):
                 audience = self._audiences[rights]
-                self._tell(audience, told.changes(present, audience.sees))
+                self._tell(audience, beside.lookers.changes(present, audience.sees) + beside.broadcasts.changes(picture, now))
 
     async def _look_again(self) -> None:
         """What ends without an event: log-ins, and at midnight an organisation's place in the tree."""

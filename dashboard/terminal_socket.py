@@ -106,7 +106,10 @@ CrewCommand = (
     | c.Feedback
     | c.Clear
     | c.Note
+    | c.ReadNote
     | c.SetUnitStatus
+    | c.MarkBroadcastDelivered
+    | c.ReadBroadcast
     | c.SignOn
     | c.SignOff
     | c.AnswerMuster
@@ -234,7 +237,7 @@ def _command(text: str | bytes, unit: Unit) -> CrewCommand:
     """The crew's command. Raises msgspec.ValidationError naming the field that is wrong."""
     fields = _fields.decode(text)
     fields["channel"] = "terminal"
-    fields["unit_id"] = unit.unit_id  # of a status; stages take unit_ids
+    fields["unit_id"] = fields["recipient"] = unit.unit_id  # of a status, of a broadcast; stages take unit_ids
     if fields["command"] != "note":
         fields["unit_ids"] = [unit.unit_id]
     return msgspec.convert(fields, CrewCommand)

@@ -312,6 +312,13 @@ class LiftWarning(IncidentCommand, kw_only=True, frozen=True, tag="lift_warning"
 
 class Note(IncidentCommand, kw_only=True, frozen=True, tag="note"):
     text: str
+    to_units: tuple[str, ...] = ()
+
+
+class ReadNote(UnitCommand, kw_only=True, frozen=True, tag="read_note"):
+    """Without `unit_ids`, and not from a crew: somebody at the sender's desk has read it."""
+
+    note_id: str
 
 
 class AddUpload(IncidentCommand, kw_only=True, frozen=True, tag="add_upload"):
@@ -421,6 +428,32 @@ class WriteElement(Command, kw_only=True, frozen=True, tag="write_element"):
     properties: dict[str, Any] = {}
 
 
+class SendBroadcast(Command, kw_only=True, frozen=True, tag="broadcast"):
+    org_code: str  # to this organisation and those below it
+    text: str
+    urgent: bool = False
+    to_crews: bool = True  # on duty
+    to_desks: bool = True
+    lasts_s: int = 8 * 3600
+    replaces: str = ""  # broadcast_id of the one it takes the place of
+    unit_ids: tuple[str, ...] = ()  # filled in by enrich, as the next
+    desks: tuple[str, ...] = ()
+
+
+class RecallBroadcast(Command, kw_only=True, frozen=True, tag="recall_broadcast"):
+    broadcast_id: str
+
+
+class MarkBroadcastDelivered(Command, kw_only=True, frozen=True, tag="broadcast_delivered"):
+    broadcast_id: str
+    recipient: str  # unit_id of a crew, code of the organisation of a desk
+
+
+class ReadBroadcast(Command, kw_only=True, frozen=True, tag="read_broadcast"):
+    broadcast_id: str
+    recipient: str
+
+
 # What a caller of the API may send to an incident.
 AnyIncidentCommand = (
     Classify
@@ -463,9 +496,20 @@ AnyIncidentCommand = (
     | WarnPlace
     | LiftWarning
     | Note
+    | ReadNote
 )
 # What concerns crews and their duty.
 AnyDutyCommand = SignOn | SignOff | TellDuty | PlanShift | CancelShift | MusterReserves | AnswerMuster | EndMuster | SignShiftHandover
+AnyBroadcastCommand = SendBroadcast | RecallBroadcast | MarkBroadcastDelivered | ReadBroadcast
 AnyCommand = (
-    AnyIncidentCommand | ReceiveIncident | Repush | MissDeadline | AddUpload | RegisterUnit | SetUnitStatus | WriteElement | AnyDutyCommand
+    AnyIncidentCommand
+    | AnyBroadcastCommand
+    | AnyDutyCommand
+    | ReceiveIncident
+    | Repush
+    | MissDeadline
+    | AddUpload
+    | RegisterUnit
+    | SetUnitStatus
+    | WriteElement
 )

@@ -15,7 +15,7 @@ from dispatch.commands import Command, IncidentCommand
 from dispatch.events import AnyEvent
 from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture, source_key
-from dispatch.rules import assignments, claims, corrections, duty, incidents, units, warnings
+from dispatch.rules import assignments, broadcasts, claims, corrections, duty, incidents, notes, units, warnings
 from dispatch.rules.case import Case
 from dispatch.rules.guards import (
     incident_known,
@@ -89,7 +89,8 @@ RULES: dict[type[Command], Rule] = {
     commands.ReleaseClaim: Rule(ANY, claims.release_claim),
     commands.WarnPlace: Rule((*ANY, text_given), warnings.warn_place),
     commands.LiftWarning: Rule((*ANY, text_given), warnings.lift_warning),
-    commands.Note: Rule((*ANY, text_given), incidents.note),
+    commands.Note: Rule((*ANY, text_given), notes.note),
+    commands.ReadNote: Rule(ANY, notes.read_note),
     commands.AddUpload: Rule(ANY, incidents.add_upload),
     commands.RegisterUnit: Rule((*SOUND, time_plausible), units.register_unit),
     commands.SetUnitStatus: Rule((*SOUND, unit_known, time_plausible, duty.not_off_duty), units.set_unit_status),
@@ -102,6 +103,10 @@ RULES: dict[type[Command], Rule] = {
     commands.AnswerMuster: Rule((*SOUND, unit_known, time_plausible), duty.answer_muster),
     commands.EndMuster: Rule(SOUND, duty.end_muster),
     commands.SignShiftHandover: Rule(SOUND, duty.sign_shift_handover),
+    commands.SendBroadcast: Rule((*SOUND, text_given, time_plausible, broadcasts.broadcast_sound), broadcasts.send),
+    commands.RecallBroadcast: Rule((*SOUND, time_plausible), broadcasts.recall),
+    commands.MarkBroadcastDelivered: Rule((*SOUND, time_plausible), broadcasts.delivered),
+    commands.ReadBroadcast: Rule((*SOUND, time_plausible), broadcasts.read),
     commands.WriteElement: Rule((*SOUND, point_sound, time_plausible), units.write_element),
 }
 

@@ -340,7 +340,20 @@ class WarningLifted(IncidentEvent, frozen=True, tag="warning_lifted"):
 
 
 class NoteAdded(IncidentEvent, frozen=True, tag="note_added"):
+    """`to_units`: for these crews; none: for everybody on it. `by_unit`: the crew that wrote it, empty for a desk."""
+
     text: str
+    note_id: str = ""
+    to_units: tuple[str, ...] = ()
+    by_unit: str = ""
+
+
+class NoteRead(IncidentEvent, frozen=True, tag="note_read"):
+    """Read by a crew, or at a desk of the organisation."""
+
+    note_id: str
+    unit_id: str = ""
+    org_code: str = ""
 
 
 class UploadAdded(IncidentEvent, frozen=True, tag="upload_added"):
@@ -447,6 +460,39 @@ class ShiftHandoverSigned(OrganisationEvent, frozen=True, tag="shift_handover_si
     at_revision: int
 
 
+class BroadcastEvent(Event, frozen=True):
+    """An event about one broadcast."""
+
+    broadcast_id: str
+
+
+class BroadcastSent(BroadcastEvent, frozen=True, tag="broadcast_sent"):
+    """通播: to the crews and desks named, as they were on duty then."""
+
+    org_code: str
+    text: str
+    urgent: bool
+    sent_by_org: str
+    expires_at: datetime
+    unit_ids: tuple[str, ...] = ()
+    desks: tuple[str, ...] = ()
+    replaces: str = ""
+
+
+class BroadcastRecalled(BroadcastEvent, frozen=True, tag="broadcast_recalled"):
+    """It no longer holds; `replaced_by`: the one that was sent in its place."""
+
+    replaced_by: str = ""
+
+
+class BroadcastDelivered(BroadcastEvent, frozen=True, tag="broadcast_delivered"):
+    recipient: str
+
+
+class BroadcastRead(BroadcastEvent, frozen=True, tag="broadcast_read"):
+    recipient: str
+
+
 class ElementWritten(Event, frozen=True, tag="element_written"):
     element: str
     element_id: str
@@ -551,6 +597,7 @@ AnyEvent = (
     | PlaceWarned
     | WarningLifted
     | NoteAdded
+    | NoteRead
     | UploadAdded
     | UnitRegistered
     | UnitStatusSet
@@ -564,6 +611,10 @@ AnyEvent = (
     | MusterAnswered
     | MusterEnded
     | ShiftHandoverSigned
+    | BroadcastSent
+    | BroadcastRecalled
+    | BroadcastDelivered
+    | BroadcastRead
     | ElementWritten
 )
 

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from dispatch import picture as pictures
+from dispatch.broadcasts import Broadcast
 from dispatch.events import (
+    BroadcastEvent,
     DutyBegan,
     DutyEnded,
     ElementWritten,
@@ -21,6 +23,7 @@ from dispatch.events import (
     UnitRegistered,
     WarningLifted,
 )
+from dispatch.evolve_broadcasts import evolve_broadcasts
 from dispatch.evolve_duty import evolve_duty, evolve_unit, status_when_free
 from dispatch.evolve_incident import evolve_incident
 from dispatch.model import AssignmentStage, Element, Incident, PlaceWarning, Unit, UnitStatus
@@ -74,6 +77,7 @@ class _Draft:
     shifts: dict[str, tuple[Shift, ...]]
     musters: dict[str, Muster]
     warnings: dict[str, PlaceWarning]
+    broadcasts: dict[str, Broadcast]
 
     def frozen(self) -> OperatingPicture:
         return OperatingPicture(*(getattr(self, name) for name in OperatingPicture.__struct_fields__))
@@ -113,6 +117,8 @@ class _Draft:
         elif isinstance(body, OrganisationEvent):
             for name, after in evolve_duty(self.shifts, self.musters, recorded).items():
                 setattr(self, name, after)
+        elif isinstance(body, BroadcastEvent):
+            self.broadcasts = evolve_broadcasts(self.broadcasts, recorded, body)
         elif isinstance(body, ElementWritten):
             written = Element(body.element, body.element_id, body.lon, body.lat, recorded.occurred_at, body.properties)
             self._writable_element(body.element)[body.element_id] = written

@@ -36,6 +36,8 @@ from dispatch.events import (
     IncidentReviewed,
     IncidentsToldApart,
     LeadNamed,
+    NoteAdded,
+    NoteRead,
     PushDelivered,
     PushRecalled,
     PushRefused,
@@ -48,7 +50,7 @@ from dispatch.events import (
     UnitReleased,
     UploadAdded,
 )
-from dispatch.model import Assignment, AssignmentStage, Incident, Miss, Stage
+from dispatch.model import Assignment, AssignmentStage, Incident, Miss, Note, Reading, Stage
 
 Changes = dict[str, Any]
 
@@ -63,6 +65,8 @@ STAGE_BY_ASSIGNMENT_STAGE = {
     AssignmentStage.FEEDBACK: Stage.FEEDBACK,
 }
 LOOP_ORDER = tuple(Stage)
+# Of one incident: what its crews and desks may still have to read; each change of it carries them to every screen.
+KEPT_NOTES = 10
 
 
 def evolve_incident(incident: Incident | None, recorded: Recorded) -> Incident | None:
@@ -386,11 +390,27 @@ def _alarm_taken(incident: Incident, body: AlarmTaken, recorded: Recorded) -> Ch
     return {"alarm_taken": len(incident.misses)}
 
 
+def _noted(incident: Incident, body: NoteAdded, recorded: Recorded) -> Changes:
+    if not body.note_id:  # of before notes could be read
+        return {}
+    note = Note(body.note_id, body.text, recorded.actor, recorded.occurred_at, body.to_units, body.by_unit)
+    return {"notes": (*incident.notes, note)[-KEPT_NOTES:]}
+
+
+def _note_read(incident: Incident, body: NoteRead, recorded: Recorded) -> Changes:
+    reading = Reading(body.unit_id or recorded.actor, recorded.occurred_at, body.org_code)
+    return {
+        "notes": tuple(
+            msgspec.structs.replace(one, reads=(*one.reads, reading)) if one.note_id == body.note_id else one for one in incident.notes
+        )
+    }
+
+
 def _upload(incident: Incident, body: UploadAdded, recorded: Recorded) -> Changes:
     return {"uploads": incident.uploads + 1}
 
 
-# Which function answers which event; one that is not here (a note, a claim) only raises the version. Claims: `dispatch.claims`.
+# Which function answers which event; one that is not here (a claim) only raises the version. Claims: `dispatch.claims`.
 _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
     HelpCalledAgain: _help_again,
     IncidentClassified: _classified,
@@ -425,5 +445,7 @@ _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
     HandoverRefused: _handover_refused,
     DeadlineMissed: _missed,
     AlarmTaken: _alarm_taken,
+    NoteAdded: _noted,
+    NoteRead: _note_read,
     UploadAdded: _upload,
 }

@@ -172,6 +172,26 @@ class Miss(msgspec.Struct, frozen=True, gc=False):
     quiet: bool = False  # for the supervision list 督办 only
 
 
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """Somebody has read a note: a crew, or an account at a desk."""
+
+    reader: str  # unit_id, or account
+    at: datetime
+    org_code: str = ""  # of the desk; empty: a crew
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """A remark on an incident, and who has read it."""
+
+    note_id: str
+    text: str
+    by: str  # account, as in the journal
+    at: datetime
+    to_units: tuple[str, ...] = ()  # for these crews; none: for everybody on it
+    by_unit: str = ""  # the crew that wrote it
+    reads: tuple[Reading, ...] = ()
+
+
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """认领: somebody at a desk has taken the incident on for now. It says so to others and binds nobody."""
 
@@ -230,6 +250,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     misses: tuple[Miss, ...] = ()  # deadlines that passed, in the order they were noticed
     alarm_taken: int = 0  # so many of `misses` somebody has taken on
     repush_stopped: tuple[str, ...] = ()  # assignments whose missed acknowledgement shall send nobody else
+    notes: tuple[Note, ...] = ()  # the newest `evolve_incident.KEPT_NOTES`; all of them are in the journal
     claim: Claim | None = None  # the newest, also one that has lapsed meanwhile: see `dispatch.claims`
 
     @property

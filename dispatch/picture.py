@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from dispatch.broadcasts import Broadcast
 from dispatch.model import Element, Incident, PlaceWarning, Unit
 from dispatch.shifts import Muster, Shift
 
@@ -29,6 +30,7 @@ class OperatingPicture(msgspec.Struct, frozen=True):
     # By organisation, in order of time; one that is not in here keeps no roster. Ended ones are kept for `shifts.KEPT_FOR`.
     shifts: dict[str, tuple[Shift, ...]] = {}
     musters: dict[str, Muster] = {}  # running ones, and those that ended within `shifts.KEPT_FOR`
+    broadcasts: dict[str, Broadcast] = {}  # the newest `broadcasts.KEPT`, in the order of sending
 
     warnings: dict[str, PlaceWarning] = {}  # by warning_id; expired ones go with the next that is set
 

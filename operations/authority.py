@@ -15,10 +15,11 @@ from operator import and_
 import msgspec
 
 from dispatch import commands as c
+from dispatch.broadcasts import Broadcast
 from dispatch.clock import Clock
 from dispatch.errors import NotFound, NotPermitted
-from dispatch.events import ElementWritten, OrganisationEvent, PlaceWarned, Recorded, UnitEvent, WarningLifted
-from dispatch.model import Actor, AssignmentStage, Incident, Unit, UnitStatus
+from dispatch.events import BroadcastEvent, ElementWritten, OrganisationEvent, PlaceWarned, Recorded, UnitEvent, WarningLifted
+from dispatch.model import Actor, AssignmentStage, Incident, Note, Unit, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from operations.permissions import GRANTS, ON_BEHALF_ROLES, ROLES, Action, Role, is_granted
@@ -173,6 +174,7 @@ class Authority:
         kept = tuple(a for a in incident.assignments if not self.hides_unit(actor, a.unit_id, picture))
         if len(kept) == len(incident.assignments):
             return incident
+        hidden = {a.unit_id for a in incident.assignments} - {a.unit_id for a in kept}
         shown = {"", *(a.assignment_id for a in kept)}
         taken, left = incident.misses[: incident.alarm_taken], incident.misses[incident.alarm_taken :]
         taken, left = (tuple(miss for miss in misses if miss.assignment_id in shown) for misses in (taken, left))
@@ -182,8 +184,19 @@ class Authority:
             lead_id=incident.lead_id if incident.lead_id in shown else "",
             misses=(*taken, *left),
             alarm_taken=len(taken),
+            notes=tuple(_without(hidden, one) for one in incident.notes if not hidden & {one.by_unit, *one.to_units}),
             repush_stopped=tuple(one for one in incident.repush_stopped if one in shown),
         )
+
+    def may_see_broadcast(self, actor: Actor, broadcast: Broadcast) -> bool:
+        """Desks it went to, and those whose scope its sender is in. A crew is told of its own on its terminal."""
+        if not self.can(actor, Action.READ_BROADCAST) or actor.unit_id is not None or actor.role == Role.OFFICER:
+            return False
+        return actor.org_code in broadcast.desks or self.oversees_broadcast(actor, broadcast)
+
+    def oversees_broadcast(self, actor: Actor, broadcast: Broadcast) -> bool:
+        """Whether the actor may know who has it and who has read it: whoever could recall it."""
+        return self.can(actor, Action.RECALL_BROADCAST) and self.in_scope(actor, broadcast.sent_by_org)
 
     def may_see_event(self, actor: Actor, recorded: Recorded, picture: OperatingPicture, incident: Incident | None = None) -> bool:
         """Whether a journal event may reach the actor. `incident` is its incident when the picture no longer holds it."""
@@ -192,14 +205,20 @@ class Authority:
             return self.can(actor, Action.SEE_ELEMENTS)
         if isinstance(body, PlaceWarned | WarningLifted) and not self.can(actor, Action.SEE_WARNINGS):
             return False
+        if isinstance(body, BroadcastEvent):
+            broadcast = picture.broadcasts.get(body.broadcast_id)
+            recipient = getattr(body, "recipient", "")
+            return broadcast is not None and self.oversees_broadcast(actor, broadcast) and not self.hides_unit(actor, recipient, picture)
         unit_id = getattr(body, "unit_id", None)
         if isinstance(body, OrganisationEvent):
             return self.may_see_duty(actor, body.org_code) and not (unit_id is not None and self.hides_unit(actor, unit_id, picture))
         if isinstance(body, UnitEvent):
             unit = picture.units.get(body.unit_id)
             return unit is not None and self.may_see_unit(actor, unit, picture)
-        # Whom it was said on behalf of may be a unit as well: that of a panic button, that of a stage entered at the desk.
-        if any(name is not None and self.hides_unit(actor, name, picture) for name in (unit_id, recorded.on_behalf_of)):
+        # Whom it was said on behalf of may be a unit as well: that of a panic button, that of a stage entered at the desk;
+        # and whom a note is from, or for.
+        named = (unit_id, recorded.on_behalf_of, getattr(body, "by_unit", None), *getattr(body, "to_units", ()))
+        if any(name is not None and self.hides_unit(actor, name, picture) for name in named):
             return False
         if recorded.incident_id is not None:
             incident = picture.incidents.get(recorded.incident_id, incident)
@@ -270,6 +289,15 @@ class Authority:
                 self._authorise_units(actor, Action.REGISTER_UNIT, (unit_id,) if unit_id in picture.units else (), picture)
             case c.SetUnitStatus(unit_id=unit_id):
                 self._authorise_units(actor, Action.SET_UNIT_STATUS, (unit_id,), picture)
+            case c.SendBroadcast() | c.RecallBroadcast() | c.MarkBroadcastDelivered() | c.ReadBroadcast():
+                self._authorise_broadcast(actor, command, picture)
+            case c.IncidentCommand(incident_id=incident_id):
+                self._authorise_incident_command(actor, command, picture, picture.incidents.get(incident_id, incident))
+            case _:
+                self._authorise_duty(actor, command, picture)
+
+    def _authorise_duty(self, actor: Actor, command: c.Command, picture: OperatingPicture) -> None:
+        match command:
             case c.SignOn(unit_id=unit_id) | c.SignOff(unit_id=unit_id) | c.AnswerMuster(unit_id=unit_id):
                 self._authorise_units(actor, command_name(command), (unit_id,), picture)
             case c.MusterReserves(org_code=org_code, unit_ids=unit_ids):
@@ -282,8 +310,31 @@ class Authority:
                 self.authorise(actor, Action.END_MUSTER, org_code=muster.org_code)
             case c.PlanShift(org_code=org_code) | c.CancelShift(org_code=org_code) | c.SignShiftHandover(org_code=org_code):
                 self.authorise(actor, command_name(command), org_code=org_code)
-            case c.IncidentCommand(incident_id=incident_id):
-                self._authorise_incident_command(actor, command, picture, picture.incidents.get(incident_id, incident))
+
+    def _authorise_broadcast(self, actor: Actor, command: c.AnyBroadcastCommand, picture: OperatingPicture) -> None:
+        match command:
+            case c.SendBroadcast(org_code=org_code):
+                self.authorise(actor, Action.BROADCAST, org_code=self._expanded(org_code))
+            case c.RecallBroadcast(broadcast_id=broadcast_id):
+                broadcast = picture.broadcasts.get(broadcast_id)
+                if broadcast is None or not self.may_see_broadcast(actor, broadcast):
+                    raise NotFound("unknown-broadcast", f"There is no broadcast {broadcast_id}; look at the ones there are.")
+                self.authorise(actor, Action.RECALL_BROADCAST, org_code=broadcast.sent_by_org)
+            case c.MarkBroadcastDelivered(recipient=recipient) | c.ReadBroadcast(recipient=recipient):
+                self._authorise_recipient(actor, command, recipient, picture)
+
+    def _authorise_recipient(self, actor: Actor, command: c.Command, recipient: str, picture: OperatingPicture) -> None:
+        """A crew says it for itself, a gateway for the crews it speaks for, a desk for an organisation of its scope."""
+        if actor.role == Role.OFFICER:
+            self._authorise_units(actor, command_name(command), (recipient,), picture)
+        else:
+            self.authorise(actor, command_name(command), org_code=recipient)
+
+    def _expanded(self, code: str) -> str:
+        try:
+            return self._organisations.expand(code)
+        except ValueError as error:
+            raise NotFound("unknown-organisation", f"There is no such organisation: {error}.") from None
 
     def _authorise_incident_command(
         self, actor: Actor, command: c.IncidentCommand, picture: OperatingPicture, incident: Incident | None
@@ -363,6 +414,10 @@ def _named_units(command: c.IncidentCommand) -> tuple[str, ...]:
     if isinstance(command, c.AddUpload):
         return () if command.unit_id is None else (command.unit_id,)
     return command.unit_ids if isinstance(command, c.UnitCommand) else ()
+
+
+def _without(hidden: Collection[str], note: Note) -> Note:
+    return msgspec.structs.replace(note, reads=tuple(read for read in note.reads if read.reader not in hidden))
 
 
 def _mask_number(number: str) -> str:

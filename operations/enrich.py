@@ -27,13 +27,14 @@ from dispatch.commands import (
     ReceiveIncident,
     Reinforce,
     Repush,
+    SendBroadcast,
     Split,
     WarnPlace,
 )
 from dispatch.duty import standing
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.events import Promise
-from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Incident, UnitKind, UnitStatus
+from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Incident, Unit, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from geodata.datum import UnknownDatum, to_wgs84
@@ -99,10 +100,12 @@ class Enricher:
         road_times: RoadTimes,
         positions: UnitPositions,
         in_scope: Callable[[Actor, str], bool],
+        may_see_unit: Callable[[Actor, Unit, OperatingPicture], bool],
         witness: Witness,
         clock: Clock,
     ) -> None:
         """`in_scope`: whether the actor commands for an organisation."""
+        self._may_see_unit = may_see_unit
         self._responsibility = responsibility
         self._areas = areas
         self._organisations = organisations
@@ -118,6 +121,8 @@ class Enricher:
         if isinstance(command, ReceiveIncident | Locate | Split):
             command = self._placed(command, actor, incident)  # a tenth of a millisecond at most: not worth a thread
         command = self._witnessed(self._named(command, picture, incident), actor, incident)
+        if isinstance(command, SendBroadcast):
+            return self._addressed(command, actor, picture)
         if isinstance(command, Locate) and incident is not None:
             on_the_way = [a.unit_id for a in incident.assignments if a.stage in ON_THE_WAY]
             promises = await self._promises(command.lon, command.lat, on_the_way, picture)
@@ -165,6 +170,22 @@ class Enricher:
         named = (actor.unit_id,) if actor.unit_id is not None else command.unit_ids
         asked = [a for a in incident.active_assignments if not a.service and (not named or a.unit_id in named)]
         return {a.unit_id: self._witness.arrival(a.unit_id, incident, at) for a in asked}
+
+    def _addressed(self, command: SendBroadcast, actor: Actor, picture: OperatingPicture) -> SendBroadcast:
+        """Who gets it: desks and crews on duty of the organisation and those below it, as far as the sender commands and knows of them.
+
+        Not the sender's own desk: it has it.
+        """
+        top = self._organisation(command.org_code)
+        below = [one.code for one in self._organisations.all() if top in (one.code, *self._organisations.ancestors(one.code))]
+        codes = [code for code in below if self._in_scope(actor, code)]
+        crews = [unit.unit_id for unit in picture.units.values() if unit.org_code in codes and self._is_reached(unit, actor, picture)]
+        unit_ids = tuple(crews) if command.to_crews else ()
+        desks = tuple(code for code in codes if code != actor.org_code) if command.to_desks else ()
+        return msgspec.structs.replace(command, org_code=top, unit_ids=unit_ids, desks=desks)
+
+    def _is_reached(self, unit: Unit, actor: Actor, picture: OperatingPicture) -> bool:
+        return unit.registered and unit.status != UnitStatus.OUT_OF_SERVICE and self._may_see_unit(actor, unit, picture)
 
     def _require_disposition(self, disposition: str) -> None:
         known = [row.id for row in self._codes.disposition]

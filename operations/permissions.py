@@ -88,6 +88,7 @@ class Action(StrEnum):
     WARN_PLACE = "warn_place"
     LIFT_WARNING = "lift_warning"
     NOTE = "note"
+    READ_NOTE = "read_note"
     ADD_UPLOAD = "add_upload"
     # Units, elements, screens
     REGISTER_UNIT = "register_unit"
@@ -103,6 +104,10 @@ class Action(StrEnum):
     ANSWER_MUSTER = "answer_muster"
     END_MUSTER = "end_muster"
     SIGN_SHIFT_HANDOVER = "sign_shift_handover"  # 交接班
+    BROADCAST = "broadcast"  # 通播
+    RECALL_BROADCAST = "recall_broadcast"
+    BROADCAST_DELIVERED = "broadcast_delivered"  # as the next, of one's own crew or desk
+    READ_BROADCAST = "read_broadcast"
     PUSH_VIEW = "push_view"  # send the desk's view to a wall
     MANAGE_WEBHOOKS = "manage_webhooks"  # have events of one's scope sent to other programs
     # Connections and administration
@@ -115,6 +120,8 @@ class Action(StrEnum):
 
 A = Action
 READ = frozenset({A.OWN_SESSIONS, A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE_ELEMENTS, A.SEE_HEALTH})
+# Of broadcasts and notes, wherever they arrive.
+RECEIPTS = frozenset({A.BROADCAST_DELIVERED, A.READ_BROADCAST, A.READ_NOTE})
 # What a crew does on its terminal; the desk enters the same for a crew on the radio (代签收, 代反馈).
 CREW = frozenset(
     {A.DELIVERED, A.SEEN, A.ACKNOWLEDGE, A.REFUSE, A.DEPART, A.ARRIVE, A.FEEDBACK, A.CLEAR, A.NOTE, A.ADD_UPLOAD, A.SET_UNIT_STATUS}
@@ -124,10 +131,12 @@ CALL_TAKING = frozenset(
     {A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.TELL_APART, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW}
     | {A.LOOK, A.CLAIM, A.RELEASE_CLAIM}
     | {A.SEE_WARNINGS}
+    | RECEIPTS
 )
 SENDING = frozenset(
     {A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.STOP_REPUSH, A.CALL_SERVICE, A.NAME_LEAD, A.TAKE_ALARM, A.CORRECT_STAGE}
     | {A.CANCEL, A.CLOSE, A.CALL_BACK, A.MERGE, A.SPLIT, A.REGISTER_UNIT, A.WRITE_ELEMENT, A.PUSH_VIEW}
+    | {A.BROADCAST, A.RECALL_BROADCAST}
 )
 # Between organisations: up, across, and back.
 PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_HANDOVER})
@@ -140,7 +149,7 @@ LEADING = frozenset({A.PLAN_SHIFT, A.CANCEL_SHIFT, A.MUSTER_RESERVES, A.END_MUST
 
 GRANTS: dict[Role, frozenset[Action]] = {
     Role.VIEWER: READ,
-    Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
+    Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | RECEIPTS | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
     Role.COMMANDER: DESK | JUDGING | LEADING | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING},

@@ -33,6 +33,7 @@ from dispatch.events import (
 from dispatch.model import Actor, Assignment, Incident, Unit
 from dispatch.picture import OperatingPicture
 from operations.batch import ENDED, PUSH
+from operations.broadcasts import tell_phones, waiting_on_phones
 from operations.bus import Subscription
 from operations.rosters import duty_view
 from storage.journal import OutboxEntry
@@ -175,6 +176,7 @@ class Pushes:
             "duty": None,
             "muster": None,
             "incidents": [self._told(link, incident, picture) for incident in mine],
+            "broadcasts": waiting_on_phones(picture, units, self._services.clock.now()),
         }
         if link.actor.unit_id is None:
             message["units"] = units
@@ -192,6 +194,7 @@ class Pushes:
                 continue
             before, self._picture = self._picture, self._services.handler.picture
             await self._tell(batch, before, self._picture)
+            tell_phones(batch, self._picture, self.links_of)
 
     async def _tell(self, batch: Iterable[Recorded], before: OperatingPicture, now: OperatingPicture) -> None:
         """What these events mean for the terminals: pushes first, they ring."""

@@ -6,7 +6,21 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Response
 
-from dashboard.api import docs, elements, ground, incidents, metrics, musters, picture, sessions, shifts, system, units, webhooks
+from dashboard.api import (
+    broadcasts,
+    docs,
+    elements,
+    ground,
+    incidents,
+    metrics,
+    musters,
+    picture,
+    sessions,
+    shifts,
+    system,
+    units,
+    webhooks,
+)
 from dashboard.api.describe import EVERYWHERE, add_openapi
 from dashboard.problems import add_problem_handlers
 
@@ -26,7 +40,7 @@ def create_server() -> FastAPI:
 
 def add_api(server: FastAPI, services: Services) -> None:
     """Mount every route of the API, its documentation and the metrics."""
-    for topic in (incidents, picture, ground, units, shifts, musters, elements, webhooks, sessions, system, metrics):
+    for topic in (incidents, picture, ground, units, shifts, musters, elements, broadcasts, webhooks, sessions, system, metrics):
         server.include_router(topic.router(services), prefix=PREFIX, responses=EVERYWHERE, default_response_class=Response)
     server.include_router(metrics.router(services), include_in_schema=False)
     server.include_router(docs.router())

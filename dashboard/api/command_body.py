@@ -61,6 +61,8 @@ class CommandBody(Body):
     take_over: bool | None = Field(None, description="of a claim: also from whoever has it")
     stage: Name | None = Field(None, description="of a correction: acknowledged, en_route, on_scene or feedback")
     at: Instant | None = Field(None, description="of a correction: when the stage was reached; left out: it is taken back")
+    to_units: list[Id] | None = Field(None, max_length=50, description="crews on it that a note is for")
+    note_id: Id | None = Field(None, description="the note that was read")
     satisfied: bool | None = Field(None, description="what the caller said afterwards")
 
 
@@ -79,6 +81,7 @@ def to_command(incident_id: str, body: CommandBody, datum: str) -> IncidentComma
         raise InvalidFields(*errors)
     if "datum" in takes:
         given.setdefault("datum", datum)
-    if "unit_ids" in given:
-        given["unit_ids"] = tuple(given["unit_ids"])
+    for name in ("unit_ids", "to_units"):
+        if name in given:
+            given[name] = tuple(given[name])
     return kind(incident_id=incident_id, **given)

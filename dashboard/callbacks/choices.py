@@ -40,6 +40,8 @@ def choices(services: Services, actor: Actor, command: str, incident: Incident |
             return [{"label": labels[answer], "value": answer} for answer in SATISFIED]
         case "warn_place":
             return [{"label": facts.warning_name(one.id), "value": one.id} for one in facts.codes.place_warning]
+        case "note":
+            return _readers(incident, facts)
         case "merge":
             return [] if incident is None else _incidents(services, actor, incident, facts)
         case "offer_handover":
@@ -49,6 +51,13 @@ def choices(services: Services, actor: Actor, command: str, incident: Incident |
 
 def _service(service: str, facts: Facts) -> dict[str, str]:
     return {"label": facts.service_name(service), "value": service}
+
+
+def _readers(incident: Incident | None, facts: Facts) -> Options | None:
+    """Everybody on it, or one of its crews."""
+    crews = [a.unit_id for a in incident.active_assignments if not a.service] if incident else []
+    everybody = {"label": facts.words("For everybody on it"), "value": ""}
+    return [everybody, *({"label": f"@{facts.callsign(unit_id)}", "value": unit_id} for unit_id in crews)] if crews else None
 
 
 def _incidents(services: Services, actor: Actor, incident: Incident, facts: Facts) -> Options:

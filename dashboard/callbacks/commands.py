@@ -45,6 +45,7 @@ TOLD_FIELD = {
     "tell_apart": ("other", "other"),
     "warn_place": ("expires_at", "expires_at"),
     "lift_warning": ("warning_id", "warning"),
+    "read_note": ("note_id", "note"),
 }
 UNFORESEEN = frozenset({"offer_handover", "warn_place"})  # choices of which none is so likely that it may stand there by itself
 LONG_LIST = 10  # options that are searched rather than read
@@ -147,13 +148,21 @@ def command_of(pending: dict[str, Any], text: str, choice: str | None) -> AnyInc
         fields["text"] = text
     if name in CHOSEN_FIELD:
         fields[CHOSEN_FIELD[name]] = choice or pending.get("into", "")
-    if name == "claim":
-        fields["take_over"] = bool(pending.get("take_over"))
     if name == "call_back":
         fields["satisfied"] = SATISFIED[choice or "unknown"]
     if name in JUDGED:
         fields["expected_version"] = version_shown(pending.get("shown"), pending["incident"])
-    return msgspec.convert(fields, AnyIncidentCommand)
+    return msgspec.convert(fields | _told(pending, choice), AnyIncidentCommand)
+
+
+def _told(pending: dict[str, Any], choice: str | None) -> dict[str, Any]:
+    """What is more than a field of the press or of the choice."""
+    match pending["command"]:
+        case "claim":
+            return {"take_over": bool(pending.get("take_over"))}
+        case "note" if choice:
+            return {"to_units": (choice,)}
+    return {}
 
 
 def warning_ends(services: Services, warning: str | None) -> datetime:

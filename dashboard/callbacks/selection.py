@@ -14,6 +14,7 @@ from dashboard.layouts.due import what_is_due
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.further_calls import may_be_the_same
 from dashboard.layouts.incident import assignments, incident_head
+from dashboard.layouts.notes import notes
 from dashboard.layouts.parts import empty
 from dashboard.layouts.photo import beside_photo
 from dashboard.layouts.premises import earlier_calls, premise_lines
@@ -106,6 +107,7 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
         *belongs_elsewhere(incident, responsible_for(services, incident), facts),
         actions(incident, facts),
         assignments(incident, facts),
+        *notes(incident, facts),
     ]
     below = [uploads(recorded, facts, await _beside_photos(services, incident, recorded, facts)), timeline(recorded, facts)]
     return above, below, {"incident": incident_id, "version": incident.version}

@@ -159,5 +159,6 @@ def command_label(command: str, facts: Facts) -> str:
         "warn_place": words("Warn of this place"),
         "lift_warning": words("Lift"),
         "note": words("Note"),
+        "read_note": words("Read"),
     }
     return labels[command]

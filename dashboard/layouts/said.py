@@ -45,7 +45,10 @@ def _of_the_report(body: e.AnyEvent, facts: Facts) -> str | None:
         case e.IncidentLocated():
             return words("Located: {place}", place=body.address or f"{body.lon:.5f}, {body.lat:.5f}")
         case e.NoteAdded():
-            return _with(words("Note"), body.text)
+            to = ", ".join(facts.callsign(unit_id) for unit_id in body.to_units)
+            return _with(words("Note to {names}", names=to) if to else words("Note"), body.text)
+        case e.NoteRead():
+            return words("Note read")
         case e.UploadAdded():
             what = {"name": body.filename, "size": size_text(body.size_bytes)}
             if body.mismatched:

@@ -10,6 +10,7 @@ from dashboard import ids
 from dashboard.figures.city_map import city_map, first_view
 from dashboard.i18n import GRADES, KINDS, STAGES, STATUSES, STEPS, client_words
 from dashboard.layouts.ask import ask
+from dashboard.layouts.broadcast import broadcasts, received_broadcasts
 from dashboard.layouts.catalogue import catalogue_panel
 from dashboard.layouts.claim import WARNED, claim_warning
 from dashboard.layouts.classify import classify
@@ -83,6 +84,8 @@ def shell(services: Services, page: Page) -> html.Div:
             ask(page),
             command_line(page),
             claim_warning(page),
+            broadcasts(services.organisations, page),
+            received_broadcasts(),
             key_help(page),
             html.Div(id=ids.TOAST, **{"aria-live": "polite"}),
             dcc.Store(id=ids.CONFIG, data=client_config(services, page)),

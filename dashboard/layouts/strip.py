@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 
 from dashboard import ids
+from dashboard.layouts.broadcast import broadcast_button
 from dashboard.layouts.desks import desk_name
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
@@ -99,6 +100,7 @@ def _controls(page: Page) -> html.Div:
     words = page.words
     return html.Div(
         [
+            broadcast_button(page),
             html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
             html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),

@@ -18,7 +18,6 @@ from dispatch.commands import (
     MarkInvalid,
     Merge,
     MissDeadline,
-    Note,
     OfferHandover,
     ReceiveIncident,
     RefuseHandover,
@@ -53,7 +52,6 @@ from dispatch.events import (
     IncidentReviewed,
     IncidentSplit,
     IncidentsToldApart,
-    NoteAdded,
     UploadAdded,
 )
 from dispatch.model import Incident, Stage
@@ -364,11 +362,6 @@ def take_alarm(case: Case[TakeAlarm]) -> Events:
     if case.incident.alarm_taken == len(case.incident.misses):
         return ()
     return (AlarmTaken(case.incident.incident_id, case.command.text),)
-
-
-def note(case: Case[Note]) -> Events:
-    """A remark in the timeline; also after the end."""
-    return (NoteAdded(case.incident.incident_id, case.command.text),)
 
 
 def add_upload(case: Case[AddUpload]) -> Events:

@@ -65,6 +65,11 @@ def sees_webhook(who: Who) -> bool:
     return grants(who, Action.MANAGE_WEBHOOKS) and reaches(who)
 
 
+def oversees_broadcast(who: Who) -> bool:
+    """One that WEST has sent."""
+    return grants(who, Action.RECALL_BROADCAST) and reaches(who)
+
+
 def is_wall(who: Who) -> bool:
     return who.kind in ("wall", "wall page")
 
@@ -77,6 +82,7 @@ SEEN: dict[str, Callable[[Who], bool]] = {
     "plain": sees_plain,
     "upload": sees_incident,
     "webhook": sees_webhook,
+    "own_broadcast": oversees_broadcast,
 }
 
 # What must occur in no answer to whom

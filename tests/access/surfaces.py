@@ -49,11 +49,11 @@ UNIT = {
     "radio_group": "radio-west",
 }
 WEBHOOK = {"url": "http://127.0.0.1:9/", "events": ["incident_closed"]}
+BROADCAST = {"org_code": WEST, "text": "x"}
 ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
 SHIFT = {"name": "x", "starts_at": "2026-06-01T00:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}
 SIGNATURE = {"side": "outgoing", "name": "x", "revision": 1}
 MUSTER = {"org_code": WEST, "text": "x", "until": "2026-05-01T12:00:00Z"}
-FORM = (("content-type", "application/x-www-form-urlencoded"),)
 NEW_UPLOAD = (*TUS, ("upload-length", "20"))
 
 
@@ -199,17 +199,19 @@ ROUTES: dict[tuple[str, str, str], Route] = {
         A.ANSWER_MUSTER, "/musters/none/answers", "unit's status", (404,), {"unit_id": "{idle}", "coming": True}
     ),
     ("POST", "/api/v1/musters/{muster_id}/end", ""): api(A.END_MUSTER, "/musters/none/end", "", (404,), {}),
-    ("GET", "/duty", ""): Route(A.SEE_PICTURE, f"/duty?org={WEST}", "duty at WEST", otherwise=403),
-    ("POST", "/duty", ""): Route(A.SEE_PICTURE, "/duty", "duty at WEST", frozenset({422}), 403, f"do=none&org={WEST}".encode(), FORM),
-    ("GET", "/handover/{org}", ""): Route(A.SEE_PICTURE, f"/handover/{WEST}?shift=none", "duty at WEST", frozenset({404}), 403),
-    ("POST", "/handover/{org}", ""): Route(
-        A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({404}), 403, b"shift=none&side=outgoing&name=x&revision=1", FORM
-    ),
     ("GET", "/api/v1/elements", ""): api(A.SEE_ELEMENTS, "/elements"),
     ("GET", "/api/v1/elements/{element}", ""): api(A.SEE_ELEMENTS, "/elements/street_camera"),
     ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
+    ("GET", "/api/v1/broadcasts", ""): api(A.READ_BROADCAST, "/broadcasts"),
+    ("POST", "/api/v1/broadcasts", ""): api(A.BROADCAST, "/broadcasts", "desk of WEST", (201,), BROADCAST, otherwise=403),
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/recall", ""): api(
+        A.RECALL_BROADCAST, "/broadcasts/{own_broadcast}/recall", "own_broadcast"
+    ),
+    ("POST", "/api/v1/broadcasts/{broadcast_id}/receipts", ""): api(
+        A.READ_BROADCAST, "/broadcasts/{broadcast}/receipts", "receipt of WEST", (204,), {"recipient": WEST, "read": True}, otherwise=403
+    ),
     ("GET", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks"),
     ("POST", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks", good=(201,), body=WEBHOOK),
     ("GET", "/api/v1/webhooks/{webhook_id}/deliveries", ""): api(A.MANAGE_WEBHOOKS, "/webhooks/{webhook}/deliveries", "webhook"),
@@ -273,6 +275,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "offer_handover": {"to_org_code": "330200000000"},
     "accept_handover": {},
     "refuse_handover": {"text": "x"},
+    "read_note": {"note_id": "x"},
 }
 
 
@@ -409,6 +412,22 @@ CONVERSATIONS: dict[str, tuple[Conversation, ...]] = {
             },
             _GOOD,
             "an incident",
+        ),
+    ),
+    "broadcast.on_send": (
+        Conversation(
+            A.BROADCAST,
+            "own_broadcast",
+            {
+                "broadcast-send": 1,
+                "broadcast-to": WEST,
+                "broadcast-whom": ["crews", "desks"],
+                "broadcast-grade": "normal",
+                "broadcast-text": "x",
+                "broadcast-lasts": 3600,
+            },
+            _GOOD,
+            "a broadcast",
         ),
     ),
     "split.on_open": (Conversation(A.SEE_PICTURE, "incident", {"split-asked": _pressed("split")}, '"split-title":', "an incident"),),

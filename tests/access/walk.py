@@ -206,6 +206,8 @@ class _Walker:
         if route.about == "new upload":
             status = ex.command_status(who, Action.ADD_UPLOAD, names_unit=False)
             return route.good if status == 409 else frozenset({status})
+        if route.about == "receipt of WEST" and who.role == Role.OFFICER:  # a crew answers for itself, and WEST is none
+            return frozenset({403 if who.unit_id is not None else 404})
         if route.about in ("unit's status", "own unit's status"):
             return self._status_of_unit(who, route)
         return route.good if self._granted(who, route) else frozenset({route.otherwise})
@@ -223,7 +225,7 @@ class _Walker:
                 return (who.name, "upload") in self._own
             case "webhook" if "own_webhook" in route.url and (who.name, "webhook") in self._own:
                 return True
-            case "place in WEST" | "unit's organisation" | "desk of WEST" | "webhook" | "account":
+            case "place in WEST" | "unit's organisation" | "desk of WEST" | "receipt of WEST" | "webhook" | "account":
                 return ex.reaches(who)
         return ex.SEEN[route.about](who)
 

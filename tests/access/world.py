@@ -34,6 +34,7 @@ from dispatch.commands import (
     Push,
     ReceiveIncident,
     RegisterUnit,
+    SendBroadcast,
     SetUnitStatus,
 )
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
@@ -237,6 +238,10 @@ def _fill(world: AccessWorld) -> None:
     camera = CameraReport(camera_id="cam-west", lon=lon, lat=lat, url=f"rtsp://admin:{CAMERA_PASSWORD}@{CAMERA_URL[7:]}")
     assert world.run(world.services.intake.cameras([camera], feed)) == []
     known["upload"] = world.run(_upload(world))
+    for name, sender, to_desks in (("broadcast", CITY, True), ("own_broadcast", WEST, False)):
+        asked = SendBroadcast(org_code=WEST, text="x", to_desks=to_desks)
+        sent = world.run(world.services.handler.handle(asked, Actor(f"{name}-desk", "operator", sender)))
+        known[name] = sent.events[0].body.broadcast_id
     owner = Actor("west-records", "commander", WEST, kind="token")
     world.services.accounts.add_token("commander", WEST, name="west-records")
     known["webhook"] = world.run(world.services.webhooks.add(owner, WEBHOOK_URL, ["incident_closed"], None, None)).webhook_id

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dispatch.commands import Cancel
-from tests.browser.desk_server import DeskServer, Visitor
+from dispatch.commands import Acknowledge, Cancel, Push, RecallBroadcast
+from tests.browser.desk_server import PASSWORD, DeskServer, Visitor
+from tests.cities import WEST
 
 pytestmark = pytest.mark.browser
 
@@ -120,3 +121,86 @@ def test_acting_on_what_another_has_claimed_takes_one_more_yes(city_desk: Visito
     expect(west.locator("#ask")).to_be_visible()
     press(west.locator("#ask-send"))
     expect(west.locator(".stage-bar .now")).to_contain_text("Closed")
+
+
+@pytest.fixture(scope="module")
+def crew_account(desk: DeskServer) -> str:
+    desk.services.accounts.add_user("crew", PASSWORD, "officer", WEST, unit_id="u0")
+    return "crew"
+
+
+def phone(browser: Browser, desk: DeskServer, account: str) -> Visitor:
+    """The officer's page on a phone of its own."""
+    visitor = Visitor(browser, desk, account, (390, 844))
+    visitor.page.goto(f"{desk.url}/terminal?lang=en")
+    visitor.page.wait_for_selector(".head .tick")
+    return visitor
+
+
+def broadcast(visitor: Visitor, text: str) -> None:
+    visitor.page.fill("#broadcast-text", text)
+    press(visitor.page.locator("#broadcast-send"))
+    expect(visitor.page.locator("#broadcasts-sent .broadcast .text").first).to_have_text(text)
+
+
+def test_a_broadcast_is_read_on_a_phone_and_at_a_desk_and_the_sender_sees_by_whom(
+    browser: Browser, city_desk: Visitor, west_desk: Visitor, desk: DeskServer, crew_account: str
+) -> None:
+    crew = phone(browser, desk, crew_account)
+    city, west = city_desk.page, west_desk.page
+    press(city.locator("#broadcast-open"))
+    broadcast(city_desk, "Bridge closed. <b>No</b> way across.")
+    receipts, rest = city.locator(".receipts").first, city.locator(".rest").first
+    expect(receipts).to_have_text("0 of 27 have read it, 2 have it")
+    expect(rest).to_contain_text("西门00")
+    expect(city.locator("#broadcasts-received")).to_be_hidden()
+
+    expect(crew.page.locator(".cast .text")).to_have_text("Bridge closed. <b>No</b> way across.")
+    press(crew.page.locator("[data-do=read-cast]"))
+    expect(crew.page.locator(".cast")).to_have_count(0)
+    expect(west.locator("#broadcasts-received .text")).to_have_text("Bridge closed. <b>No</b> way across.")
+    press(west.locator("#broadcasts-received button"))
+    expect(west.locator("#broadcasts-received")).to_be_hidden()
+    expect(receipts).to_have_text("2 of 27 have read it, 2 have it")
+    expect(rest).not_to_contain_text("西门00")
+    expect(rest).not_to_contain_text("西门派出所")
+
+    crew.context.close()  # a phone that is off
+    broadcast(city_desk, "Second.")
+    broadcast(city_desk, "Third.")
+    crew = phone(browser, desk, crew_account)
+    expect(crew.page.locator(".cast .text")).to_have_text("Second.")
+    press(crew.page.locator("[data-do=read-cast]"))
+    expect(crew.page.locator(".cast .text")).to_have_text("Third.")
+    press(city.locator(".broadcast button", has_text="Recall").first)
+    expect(crew.page.locator(".cast")).to_have_count(0)
+    expect(crew.page.locator(".note .words")).to_have_text("A broadcast was recalledThird.")
+    expect(west.locator("#broadcasts-received .broadcast")).to_have_count(1)
+    assert crew.errors == []
+    crew.context.close()
+    for one in desk.services.handler.picture.broadcasts.values():
+        desk.handle(RecallBroadcast(broadcast_id=one.broadcast_id))
+
+
+def test_a_note_shows_who_on_the_incident_has_read_it(
+    browser: Browser, city_desk: Visitor, west_desk: Visitor, desk: DeskServer, crew_account: str
+) -> None:
+    incident_id = desk.incident()
+    desk.handle(Push(incident_id=incident_id, unit_ids=("u0", "u1")))
+    for unit_id in ("u0", "u1"):  # before anybody else is sent as well
+        desk.handle(Acknowledge(incident_id=incident_id, unit_ids=(unit_id,)))
+    crew = phone(browser, desk, crew_account)
+    city, west = show(city_desk, desk, incident_id), show(west_desk, desk, incident_id)
+    press(west.locator(".actions button", has_text="Note"))
+    west.fill("#ask-text", "The dog bites.")
+    press(west.locator("#ask-send"))
+    expect(city.locator(".note-row .reads .waiting")).to_have_text("not read: 西门00, 西门01")
+    expect(crew.page.locator(".remark .words")).to_contain_text("The dog bites.")
+    press(crew.page.locator("[data-do=read-note]"))
+    expect(crew.page.locator(".remark")).to_have_count(0)
+    press(city.locator(".note-row button", has_text="Read"))
+    expect(west.locator(".note-row .reads")).to_have_text(
+        re.compile(r"^read: 西门00 \d\d:\d\d:\d\dread: commander \d\d:\d\d:\d\dnot read: 西门01$")
+    )
+    assert crew.errors == []
+    crew.context.close()

@@ -75,8 +75,8 @@ class TerminalWorld:
     async def ask(self, command: Command, actor: Actor = DESK) -> Outcome:
         return await self.handler.handle(command, actor)
 
-    async def register(self, unit_id: str, org_code: str = world.STATION) -> None:
-        await self.ask(RegisterUnit(unit_id=unit_id, callsign=unit_id, kind=UnitKind.PATROL_CAR, org_code=org_code))
+    async def register(self, unit_id: str, org_code: str = world.STATION, *, marked: bool = True) -> None:
+        await self.ask(RegisterUnit(unit_id=unit_id, callsign=unit_id, kind=UnitKind.PATROL_CAR, org_code=org_code, marked=marked))
 
     async def call(self, caller: Caller | None = None, org_code: str = world.STATION) -> str:
         call = ReceiveIncident(incident_type="theft", grade=Grade.URGENT, text="bag", org_code=org_code, lon=121.5, lat=29.8, caller=caller)

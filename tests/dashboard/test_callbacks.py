@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from dashboard.callbacks import classify, locate, split
+from dashboard.callbacks import broadcast, classify, locate, split
 from dashboard.callbacks.choices import choices
 from dashboard.callbacks.commands import command_of, question, send
 from dashboard.callbacks.context import facts_for
@@ -22,15 +23,19 @@ from dispatch.commands import (
     Arrive,
     CallBack,
     CallService,
+    ClaimIncident,
     Close,
     Escalate,
     Feedback,
     Merge,
     NameLead,
+    Note,
     OfferHandover,
     Push,
+    ReadNote,
     ReceiveIncident,
     RefuseHandover,
+    SendBroadcast,
     SetUnitStatus,
     StopRepush,
     TakeAlarm,
@@ -497,3 +502,29 @@ def test_the_desk_of_a_station_does_not_offer_its_account_to_itself(city: ApiCit
     assert CITY not in [one["value"] for one in offered]
     assert COUNTY in [one["value"] for one in offered]
     assert not [one["label"] for one in offered if "take it over" in one["label"]], "it is the station's own already"
+
+
+def test_a_broadcast_is_sent_from_the_desk_and_a_refusal_says_why(city: ApiCity) -> None:
+    city.unit("cast", WEST)
+    command = SendBroadcast(org_code=WEST, text="Bridge closed.", urgent=True)
+    said, error = city.run(broadcast.send(city.services, COMMANDER, command, "cast-1", words("en")))
+    assert error == ""
+    assert re.fullmatch(r"Broadcast to \d+ crews and 1 desks", said)
+    assert next(reversed(city.services.handler.picture.broadcasts.values())).text == "Bridge closed."
+    empty = SendBroadcast(org_code=WEST, text=" ")
+    assert city.run(broadcast.send(city.services, COMMANDER, empty, "cast-2", words("en")))[1].startswith("SendBroadcast needs a text")
+    assert "role" in city.run(broadcast.send(city.services, VIEWER, command, "cast-3", words("en")))[1]
+
+
+def test_a_note_goes_to_everybody_on_the_incident_or_to_one_crew(city: ApiCity) -> None:
+    city.unit("noted", WEST)
+    incident_id = city.incident("commander")["incident_id"]
+    city.command(incident_id, "push", "commander", unit_ids=["noted"])
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    incident = city.services.handler.picture.incidents[incident_id]
+    offered = choices(city.services, COMMANDER, "note", incident, facts)
+    assert [one["value"] for one in offered or []] == ["", "noted"]
+    assert command_of(pressed("note", "i"), "x", "") == Note(incident_id="i", text="x")
+    assert command_of(pressed("note", "i"), "x", "noted") == Note(incident_id="i", text="x", to_units=("noted",))
+    assert command_of(pressed("read_note", "i", note="n1"), "", None) == ReadNote(incident_id="i", note_id="n1")
+    assert command_of(pressed("claim", "i", take_over="yes"), "", None) == ClaimIncident(incident_id="i", take_over=True)

@@ -313,10 +313,11 @@ CREW_COMMANDS = ("MarkDelivered", "MarkSeen", "Acknowledge", "Refuse", "Depart",
 # How often each is drawn: with all alike few histories would come as far as a feedback.
 WEIGHTS = {
     6: "Push Arrive Feedback",
-    3: "ClaimIncident ReleaseClaim Acknowledge Depart CheckIn CorrectStage Reopen Classify TakeAlarm NameLead Review Return OfferHandover",
+    3: "ClaimIncident ReleaseClaim Note ReadNote "
+    "Acknowledge Depart CheckIn CorrectStage Reopen Classify TakeAlarm NameLead Review Return OfferHandover",
     2: "Receive Locate Reinforce CallService Recall Clear CallBack Merge AcceptHandover RefuseHandover Close",
     1: "Reassign StopRepush Refuse Divert MarkInvalid Cancel TellApart WarnPlace LiftWarning "
-    "Split Escalate Note MarkDelivered MarkSeen SetUnitStatus",
+    "Split Escalate MarkDelivered MarkSeen SetUnitStatus",
 }
 WHATS = [what for weight, names in WEIGHTS.items() for what in names.split() for _ in range(weight)]
 UNIT_SETS = (("A",), ("A",), ("B",), ("B",), ("C",), (AUXILIARY,), ("119",), ("A", "B"), ())
@@ -360,6 +361,7 @@ def command_of(move: Move, node: Node) -> tuple[Command, Actor]:
         "Classify": {"grade": [*Grade][variant]},
         "Locate": {"lon": 121.5, "lat": 29.8, "area": [None, *Area][variant], "org_code": list(CHAINS)[move.who % 3]},
         **{name: {"unit_ids": unit_ids} for name in ("Push", "Reinforce", "Reassign", "Recall", "NameLead")},
+        "ReadNote": {"note_id": incident.notes[-1].note_id if incident.notes else "none"},
         "ClaimIncident": {"take_over": variant > 1},
         "CorrectStage": correction(assignment, variant, move.who, node.now),
         "StopRepush": {"assignment_id": assignment.assignment_id if assignment is not None else "none"},
@@ -479,8 +481,9 @@ def test_such_histories_take_every_path() -> None:
             if isinstance(recorded.body, e.UnitPushed):
                 reasons[recorded.body.reason] += 1
     never = {kind for kind in get_args(e.AnyEvent) if kind not in bodies}
-    of_duty = {kind for kind in never if issubclass(kind, e.OrganisationEvent)}  # `test_any_duty` takes those paths
-    assert never - of_duty == {
+    # `test_any_duty` and `test_broadcasts` take those paths.
+    elsewhere = {kind for kind in never if issubclass(kind, e.OrganisationEvent | e.BroadcastEvent)}
+    assert never - elsewhere == {
         e.UploadAdded,
         e.ElementWritten,
         e.HelpCalledAgain,

@@ -51,6 +51,7 @@ ON_INCIDENT: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "Cancel": {},
     "Reopen": {"text": st.just("again")},
     "Note": {"text": st.just("n")},
+    "ReadNote": {"note_id": st.sampled_from([f"id{k}" for k in range(5, 30)]), "unit_ids": st.sampled_from([(), ("A",)])},
     "CallService": {"service": st.sampled_from(["119", "120"])},
     "NameLead": {"unit_ids": ONE_UNIT},
     "Repush": {"unit_ids": ONE_UNIT, "because_of": st.sampled_from(["id9", "id12"])},
@@ -88,6 +89,21 @@ ELSEWHERE: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "registered": st.booleans(),
     },
     "SetUnitStatus": {"unit_id": st.sampled_from(UNITS), "status": st.sampled_from(UnitStatus)},
+    "SendBroadcast": {
+        "org_code": st.just(STATION),
+        "text": st.just("storm"),
+        "unit_ids": ONE_UNIT,
+        "replaces": st.sampled_from(["", "", "id9", "id12"]),
+        "lasts_s": st.sampled_from([60, 600]),
+    },
+    **{
+        name: {"broadcast_id": st.sampled_from([f"id{k}" for k in range(5, 30)]), **fields}
+        for name, fields in {
+            "RecallBroadcast": {},
+            "MarkBroadcastDelivered": {"recipient": st.sampled_from(UNITS)},
+            "ReadBroadcast": {"recipient": st.sampled_from(UNITS)},
+        }.items()
+    },
     "WriteElement": {
         "element": st.just("hydrant"),
         "element_id": st.sampled_from("hi"),

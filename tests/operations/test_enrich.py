@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from dispatch import commands as c
@@ -58,8 +59,9 @@ def enricher(**where: tuple[float, float]) -> Enricher:
     for unit_id, (lon, lat) in where.items():
         index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
         table.lon[index], table.lat[index] = lon, lat
-    trails = Trails(OperatingPicture, table)
-    return Enricher(ByHalf(), Halves(), access_world.organisations(), load_codes(), Flat(), table, in_scope, trails, ManualClock(START))
+    trails, marked = Trails(OperatingPicture, table), lambda actor, unit, picture: unit.marked
+    known = (access_world.organisations(), load_codes(), Flat(), table, in_scope, marked, trails, ManualClock(START))
+    return Enricher(ByHalf(), Halves(), *known)
 
 
 def in_scope(actor: Actor, org_code: str) -> bool:
@@ -176,3 +178,24 @@ async def test_whoever_takes_calls_of_a_place_takes_those_that_another_answers_f
             accident = c.ReceiveIncident(incident_type="traffic_accident", grade=Grade.ORDINARY, lon=lon, lat=29.87)
             outcome = await handler.handle(accident, actor)
             assert handler.picture.incidents[outcome.incident_id or ""].org_code == owner
+
+
+async def test_a_broadcast_goes_to_desks_and_crews_on_duty_that_the_sender_commands_and_knows_of() -> None:
+    units = [
+        access_world.unit("here", access_world.STATION),
+        access_world.unit("sister", access_world.SISTER),
+        access_world.unit("far", access_world.FAR),
+        access_world.unit("off", access_world.STATION, status=UnitStatus.OUT_OF_SERVICE),
+        access_world.unit("covert", access_world.STATION, marked=False),
+        access_world.unit("unknown", access_world.STATION, registered=False),
+    ]
+    picture, sender = access_world.picture(units), access_world.actor("operator", access_world.COUNTY)
+    asked = c.SendBroadcast(org_code=access_world.COUNTY[:6], text="storm")
+    sent = await enricher().enrich(asked, sender, picture, None)
+    assert isinstance(sent, c.SendBroadcast)
+    assert sent.org_code == access_world.COUNTY
+    assert sent.unit_ids == ("here", "sister")
+    assert set(sent.desks) == {access_world.STATION, access_world.SISTER}, "the sender's own desk has it"
+    crews_only = await enricher().enrich(msgspec.structs.replace(asked, to_desks=False), sender, picture, None)
+    assert isinstance(crews_only, c.SendBroadcast)
+    assert (crews_only.unit_ids, crews_only.desks) == (("here", "sister"), ())

@@ -99,6 +99,11 @@ function play({ notes, noteS }) {
   });
 }
 
+// One short note for what has come in and is no alarm; never into an alarm that is being heard.
+export function chime() {
+  if (allowed() && running() && sounding.incident_id === null) play(TONES[4]);
+}
+
 function hush() {
   row?.gain.setTargetAtTime(0, context.currentTime, FADE_S / 3);
   row = null;

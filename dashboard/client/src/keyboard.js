@@ -63,6 +63,7 @@ function escape() {
   else if (!hidden("help")) toggleHelp(false);
   else if (!hidden("claim-warning")) press("claim-warning-cancel");
   else if (!hidden("ask")) press("ask-cancel");
+  else if (!hidden("broadcast-dialog")) press("broadcast-close");
   else if (!hidden("classify-dialog")) press("classify-cancel");
   else if (!hidden("correct-dialog")) press("correct-cancel");
   else if (!hidden("split-dialog")) press("split-cancel");

@@ -2,6 +2,7 @@
 import { currentView, readAddress, startAddress } from "./address.js";
 import { basemap, findMap, moveCamera, setStyle } from "./basemap.js";
 import { sounding, startAlarm } from "./alarm.js";
+import { startBroadcasts } from "./broadcasts.js";
 import { startCatalogue } from "./catalogue.js";
 import { mindingClaims, startClaims } from "./claim.js";
 import { startElements } from "./elements.js";
@@ -87,6 +88,7 @@ async function start(config) {
   startStrip();
   startQueue();
   startPresence();
+  startBroadcasts((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
   connect();
   startWatching();
   await findMap();

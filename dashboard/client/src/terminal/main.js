@@ -1,11 +1,13 @@
 // The officer's page: what is known, what happens to it, one redraw after each change.
 import { allowSound, chime, keepScreenOn, ring, silence, soundAllowed } from "./alarm.js";
+import { castTitle, unreadCasts } from "./casts.js";
 import { nowMs, stamp } from "./clock.js";
 import { sentAsWell } from "./crews.js";
 import { isSignedOn, musterAnswer } from "./duty.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
 import { Hold } from "./panic.js";
+import { unreadNotes } from "./notes.js";
 import { askedAt, checklistFor, feedbackForm, isActive, ownAssignment, shownAssignment, shownStatus } from "./picture.js";
 import { canRecord, Recorder } from "./recorder.js";
 import { fetchRoute } from "./route.js";
@@ -28,6 +30,7 @@ const state = {
   alarm: null, // the last call for help that the server has: {unitId, key, at, number}, until it is dismissed
   install: null, // the browser's offer to install the page
   askedFor: null, // the question whether all is well that has sounded
+  broadcasts: [], castRang: null, castRings: false, // live ones not read yet, the last that has rung, and whether it is still ringing
   rang: null, left: null, // assignments that have rung, or were refused or cleared here
   callerOf: null, // incident and stage whose caller was asked for
 };
@@ -73,6 +76,7 @@ function draw() {
     types: state.codes.incident_type, warningKinds: state.codes.place_warning, outcomes: state.codes.disposition, checklist: checklist(),
     alarms: [...(state.alarm && state.alarm.unitId === state.unit?.unit_id ? [{ ...state.alarm, state: "received" }] : []), ...calls.map(({ key, happenedAt: at }) => ({ key, at, state: state.connected && alarms.asked === key ? "sent" : "queued" }))],
     comes: musterAnswer(state.muster, rows), signedOn: isSignedOn(state.duty, rows),
+    remarks: assignment ? unreadNotes(state.incident, state.unit?.unit_id, rows) : [], casts: unreadCasts(state.broadcasts, rows, nowMs()),
     hold, recordedS: recorder.seconds, canRecord: canRecord(),
     unsent: rows.length + calls.length + waitingFiles.filter((file) => own.includes(file)).length,
     othersWait: outbox.rows.length - rows.length + alarms.rows.length - calls.length + waitingFiles.filter((file) => !own.includes(file)).length,
@@ -158,6 +162,12 @@ const act = {
     keeping(outbox.give("answer_muster", {}, { muster_id: state.muster.muster_id, coming }));
   },
   files: (list) => list.forEach((file) => keeping(uploads.add(state.incident.incident_id, file))),
+  readNote: (note) => keeping(outbox.give("read_note", current(), { note_id: note.note_id })),
+  readCast(cast) {
+    silence();
+    keeping(outbox.give("read_broadcast", {}, { broadcast_id: cast.broadcast_id }));
+    callCast();
+  },
   retry: (file) => uploads.retry(file),
   drop: (file) => uploads.drop(file),
   dismiss: (id) => set({ notices: state.notices.filter((one) => one.id !== id) }),
@@ -196,7 +206,7 @@ const act = {
       notice("bad", t("logout_failed"));
       return;
     }
-    await Promise.allSettled([forgetShown("picture"), forgetShown("draft"), forgetShown("alarm")]);
+    await Promise.allSettled(["picture", "draft", "alarm", "broadcasts"].map(forgetShown));
     location.href = LOGIN;
   },
 };
@@ -223,7 +233,7 @@ function received(row, { number }) {
 // What the server says -----------------------------------------------------------------------------------------------
 
 const HEARD = {
-  hello({ unit, duty, muster, incidents }) {
+  hello({ unit, duty, muster, incidents, broadcasts }) {
     const incident = incidents.findLast((one) => isActive(ownAssignment(one, unit?.unit_id))) ?? null;
     if (incident?.incident_id !== state.incident?.incident_id) Object.assign(state, { caller: null, callerOf: null, route: null });
     Object.assign(state, { unit, duty, muster });
@@ -232,6 +242,7 @@ const HEARD = {
     uploads.greeted(unit?.unit_id ?? null);
     show(incident);
     calledIn();
+    keepCasts(broadcasts.map((one) => one.broadcast));
     fetchCodes();
   },
   push(message) {
@@ -245,6 +256,7 @@ const HEARD = {
     const others = sentAsWell(message.incident, ownAssignment(message.incident, message.unit_id)).length;
     const before = state.incident ? sentAsWell(state.incident, ownAssignment(state.incident, message.unit_id)).length : 0;
     if (others > before) chime();
+    if (hasNewNote(message)) chime();
     show(message.incident);
   },
   recall(message) {
@@ -262,6 +274,11 @@ const HEARD = {
     }
     changed();
   },
+  broadcast: ({ broadcast }) => keepCasts([...state.broadcasts.filter((one) => one.broadcast_id !== broadcast.broadcast_id), broadcast]),
+  broadcast_over({ broadcast_id, recalled, replaced_by, text }) {
+    if (recalled && !replaced_by) notice("", t("cast_recalled"), text);
+    keepCasts(state.broadcasts.filter((one) => one.broadcast_id !== broadcast_id));
+  },
   unit({ unit, duty, muster }) {
     set({ unit, duty, muster });
     calledIn();
@@ -269,6 +286,11 @@ const HEARD = {
   result: (message) => keeping(Promise.all([outbox.answered(message), alarms.answered(message)])),
   error: ({ key, reason }) => key && HEARD.result({ key, ok: false, rule: "", detail: reason }),
 };
+
+function hasNewNote({ incident, unit_id }) {
+  const known = new Set(incident.incident_id === state.incident?.incident_id ? state.incident.notes.map((one) => one.note_id) : []);
+  return unreadNotes(incident, unit_id, outbox.own()).some((one) => !known.has(one.note_id));
+}
 
 function connection(connected) {
   if (!connected && state.connected) state.asOf = nowMs();
@@ -302,12 +324,14 @@ function show(incident) {
   if (!incident) return;
   const shown = shownAssignment(incident, state.unit.unit_id, outbox.own());
   if (shown?.stage === "pushed") called(incident, mine);
-  else silence();
+  else if (!state.castRings) silence();
+  callCast();
   updateCaller();
   updateRoute();
 }
 
 function called(incident, assignment) {
+  if (state.rang !== assignment.assignment_id) state.castRings = false;
   if (state.rang !== assignment.assignment_id) ring(incident.grade, t("new_push"), `${gradeWord(incident.grade)} · ${incident.address}`);
   state.rang = assignment.assignment_id;
   sayWhetherSeen();
@@ -317,8 +341,32 @@ function called(incident, assignment) {
 function calledIn() {
   const { muster } = state;
   if (!muster || musterAnswer(muster, outbox.own()) !== null || state.rang === muster.muster_id) return;
+  state.castRings = false;
   ring(2, t("muster"), muster.text);
   state.rang = muster.muster_id;
+}
+
+// What has yet to be read, as the server says or has just said; the device has it now.
+function keepCasts(broadcasts) {
+  const known = new Set(state.broadcasts.map((one) => one.broadcast_id));
+  set({ broadcasts });
+  for (const { broadcast_id } of broadcasts) if (!known.has(broadcast_id)) link.send({ type: "command", command: "broadcast_delivered", broadcast_id });
+  keeping(remember("broadcasts", broadcasts));
+  callCast();
+}
+
+// A broadcast rings like a push, but never over one or over a muster: it waits until those are answered.
+function callCast() {
+  const [cast] = unreadCasts(state.broadcasts, outbox.own(), nowMs());
+  if (!cast) {
+    if (state.castRings) silence();
+    state.castRings = false;
+    return;
+  }
+  const isCalled = shownAssignment(state.incident, state.unit?.unit_id, outbox.own())?.stage === "pushed" || (state.muster && musterAnswer(state.muster, outbox.own()) === null);
+  if (cast.broadcast_id === state.castRang || isCalled) return;
+  Object.assign(state, { castRang: cast.broadcast_id, castRings: true });
+  ring(cast.urgent ? 1 : 3, castTitle(cast), cast.text.slice(0, 120));
 }
 
 // Seen: the push stands on a screen that is switched on with this page in front.
@@ -420,9 +468,10 @@ async function start() {
 }
 
 async function restore() {
-  const [picture, codes, kept, alarm] = await Promise.all([recall("picture"), recall("codes"), recall("draft"), recall("alarm")]);
+  const [picture, codes, kept, alarm, broadcasts] = await Promise.all(["picture", "codes", "draft", "alarm", "broadcasts"].map(recall));
   if (codes) state.codes = codes;
   if (alarm) state.alarm = alarm;
+  if (broadcasts) state.broadcasts = broadcasts;
   if (picture?.unit) {
     Object.assign(state, { unit: picture.unit, incident: picture.incident, asOf: picture.at });
     outbox.unitId = alarms.unitId = uploads.unitId = picture.unit.unit_id;
@@ -434,7 +483,7 @@ async function restore() {
 
 navigator.geolocation?.watchPosition(fixed, unfixed, { enableHighAccuracy: true });
 setInterval(() => { if (Date.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
-setInterval(() => { updateRoute(); askWhetherWell(); if (!document.hidden && state.incident) changed(); }, 1000);
+setInterval(() => { updateRoute(); askWhetherWell(); if (!document.hidden && (state.incident || state.broadcasts.length)) changed(); }, 1000);
 document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed()) keepScreenOn(); });
 addEventListener("pointerdown", silence);
 addEventListener("beforeinstallprompt", (event) => { event.preventDefault(); set({ install: event }); });

@@ -1,8 +1,10 @@
 // What the officer sees, described from the state; `dom.js` mends the page to match.
+import { castScreen } from "./casts.js";
 import { crewList, repushNotes } from "./crews.js";
 import { h, mend } from "./dom.js";
 import { asksForMuster, dutyLine, musterNote, musterScreen, signing } from "./duty.js";
 import { holdBar, panicButton, panicNotes } from "./panic.js";
+import { noteCards } from "./notes.js";
 import { drawRoute } from "./route.js";
 import { feedbackSheet, meSheet, refuseSheet, voiceSheet } from "./sheets.js";
 import { bytes, clock, codeName, distance, duration, gradeWord, ruleWord, stageWord, statusWord, t } from "./words.js";
@@ -28,6 +30,7 @@ export function render(root, s, act) {
     s.ended ? blocked(s, act) : s.assignment && !pushed ? working(s, act) : standing(s, act),
     pushed && !s.ended ? pushScreen(s, act) : null,
     asksForMuster(s) ? musterScreen(s, act) : null,
+    s.casts.length && !pushed && !asksForMuster(s) && !s.ended ? castScreen(s.casts, act) : null,
     s.sheet === "feedback" && s.assignment ? feedbackSheet(s, act) : null,
     s.sheet === "refuse" && pushed ? refuseSheet(s, act) : null,
     s.sheet === "voice" && s.assignment && s.recordedS !== null ? voiceSheet(s, act) : null,
@@ -52,7 +55,7 @@ function notes(s, act) {
   const list = s.notices.map((notice) => h("div", { key: `notice-${notice.id}`, class: `note ${notice.kind}`, role: "alert" },
     h("div", { class: "words" }, h("b", {}, notice.title), notice.lines.map((line) => h("span", {}, line))),
     h("button", { onclick: () => act.dismiss(notice.id), "data-dismiss": notice.kind }, t("understood"))));
-  list.unshift(...[musterNote(s, act), ...panicNotes(s.alarms, act)].filter(Boolean));
+  list.unshift(...[musterNote(s, act), ...panicNotes(s.alarms, act), ...noteCards(s.remarks, act)].filter(Boolean));
   if (!window.isSecureContext) list.push(note("insecure", "bad", t("insecure")));
   if (!s.connected && s.asOf && s.assignment) list.push(note("as-of", "", t("as_of", { at: clock(s.asOf) })));
   if (s.waiting) list.push(note("waiting", "", t(s.connected ? "waiting" : "waiting_offline", { n: s.waiting })));

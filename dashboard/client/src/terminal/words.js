@@ -28,6 +28,7 @@ export const WORDS = {
     me: "我的状态", status_fixed: "执行警情期间，状态随进度变化", language: "语言", theme: "外观", theme_auto: "自动", theme_light: "浅色", theme_dark: "深色", account: "账号与登录", logout: "退出登录",
     logout_waits: "{n} 条尚未发送，会留在本机，下次登录后继续发送", logout_failed: "没有网络，不能退出登录", keep_failed: "本机存储不可用，关闭页面会丢失未发送的内容",
     set_unit_status: "改变状态", upload: "上传",
+    cast: "通播", cast_urgent: "紧急通播", cast_from: "{who} · {at} 发出", cast_read: "已读", cast_more: "另有 {n} 条未读", cast_replaces: "代替先前的通播", cast_recalled: "通播已撤回", read_broadcast: "已读通播", remark: "{who} · {at} 备注", read_note: "已读备注",
     status_available: "待命", status_committed_deployable: "有任务可调派", status_committed: "有任务", status_out_of_service: "离岗", status_dispatched: "已派", status_en_route: "出警途中", status_on_scene: "现场处置",
     stage_pushed: "已派", stage_acknowledged: "已签收", stage_en_route: "出警途中", stage_on_scene: "到场", stage_feedback: "已反馈", stage_released: "已离开", stage_recalled: "已撤回", stage_refused: "已拒绝",
     minutes: "分", seconds: "秒", metres: "米", km: "公里",
@@ -61,6 +62,7 @@ export const WORDS = {
     me: "My status", status_fixed: "While you are on an incident your status follows its stages", language: "Language", theme: "Theme", theme_auto: "Auto", theme_light: "Light", theme_dark: "Dark", account: "Account and sessions", logout: "Log out",
     logout_waits: "{n} not sent yet; they stay on this device and are sent after the next log-in", logout_failed: "No network: can't log out now", keep_failed: "This device can't store anything: closing the page loses what is not sent",
     set_unit_status: "Change of status", upload: "Upload",
+    cast: "Broadcast", cast_urgent: "Urgent broadcast", cast_from: "{who} · sent {at}", cast_read: "I have read it", cast_more: "{n} more to read", cast_replaces: "In place of an earlier broadcast", cast_recalled: "A broadcast was recalled", read_broadcast: "Broadcast read", remark: "Note by {who}, {at}", read_note: "Note read",
     status_available: "Available", status_committed_deployable: "Busy, deployable", status_committed: "Busy", status_out_of_service: "Off duty", status_dispatched: "Dispatched", status_en_route: "En route", status_on_scene: "On scene",
     stage_pushed: "pushed", stage_acknowledged: "acknowledged", stage_en_route: "en route", stage_on_scene: "on scene", stage_feedback: "feedback given", stage_released: "has left", stage_recalled: "recalled", stage_refused: "refused",
     minutes: "min", seconds: "s", metres: "m", km: "km",
@@ -72,14 +74,14 @@ export const WORDS = {
 export const RULES = {
   "zh-CN": {
     "assignment-ended": "你已不在这起警情上", "incident-ended": "警情已结束", "stage-backwards": "进度不能倒退", "unit-assigned": "执行警情期间不能改状态",
-    "not-assigned": "你没有被派到这起警情", "unknown-incident": "没有这起警情，或你不能查看", "before-push": "时间早于派警", "implausible-time": "时间不合理", "text-missing": "缺少文字说明",
+    "not-assigned": "你没有被派到这起警情", "unknown-broadcast": "没有这条通播", "unknown-note": "没有这条备注", "unknown-incident": "没有这起警情，或你不能查看", "before-push": "时间早于派警", "implausible-time": "时间不合理", "text-missing": "缺少文字说明",
     "unsound-text": "文字过长或含有不能保存的字符", "unit-not-arrived": "尚未到场", "not-own-unit": "不是本警力", "role-not-permitted": "此账号无此权限", "outside-scope": "不在管辖范围",
     "not-rostered": "当前不在班次内", "muster-over": "紧急集合已结束", "unit-off-duty": "已离岗",
     "version-conflict": "警情已有变化", "media-type": "不支持这种文件", "media-mismatch": "文件内容与类型不符，已隔离保存", "upload-size": "文件太大或为空", "too-many-uploads": "同时上传的文件太多", "taken-at": "拍摄时间不合理",
   },
   en: {
     "assignment-ended": "You are no longer on this incident", "incident-ended": "The incident is over", "stage-backwards": "Stages go forward only", "unit-assigned": "Not while you are on an incident",
-    "not-assigned": "You were not pushed to this incident", "unknown-incident": "No such incident, or you may not see it", "before-push": "The time is before the push", "implausible-time": "The time can't be right", "text-missing": "A text is missing",
+    "not-assigned": "You were not pushed to this incident", "unknown-broadcast": "There is no such broadcast", "unknown-note": "There is no such note", "unknown-incident": "No such incident, or you may not see it", "before-push": "The time is before the push", "implausible-time": "The time can't be right", "text-missing": "A text is missing",
     "unsound-text": "The text is too long or can't be stored", "unit-not-arrived": "Not on scene yet", "not-own-unit": "Not your unit", "role-not-permitted": "This account may not do that", "outside-scope": "Outside your scope",
     "not-rostered": "You are in no shift now", "muster-over": "The muster is over", "unit-off-duty": "You are off duty",
     "version-conflict": "The incident has changed", "media-type": "This kind of file is not accepted", "media-mismatch": "Kept apart: the file is not what it says it is", "upload-size": "The file is too large or empty", "too-many-uploads": "Too many uploads at once", "taken-at": "The time it was taken can't be right",
