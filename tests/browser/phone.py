@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute
@@ -12,6 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute
 from tests.browser.node import PASSWORD, Node
 from tests.cities import degrees
 
+# The crews of these tests, by unit: callsign, and the account whose phone it is.
+CREWS = {"car": ("西门A1", "officer-1"), "van": ("西门A2", "officer-2")}
 SMALLEST_TEXT_PX, SMALLEST_TARGET_PX = 15, 52
 # What a person sees and presses: sizes of texts and of buttons.
 MEASURE = """() => {
@@ -125,6 +129,31 @@ class Phone:
     def throttle(self, network: Any, bytes_per_s: int, offline: bool = False) -> None:
         limits = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_s}
         network.send("Network.emulateNetworkConditions", limits)
+
+
+@contextmanager
+def node_with(folder: Path, *unit_ids: str, targets: str = "") -> Iterator[Node]:
+    """A running node with some of `CREWS`; `targets`: text of the city's own targets.toml."""
+    running = Node(folder)
+    if targets:
+        (folder / "city" / "targets.toml").write_text(targets, encoding="utf-8")
+    try:
+        running.start()
+        for unit_id in unit_ids:
+            running.register(unit_id, *CREWS[unit_id])
+        yield running
+    finally:
+        running.close()
+
+
+@contextmanager
+def phone_of(node: Node, browser: Browser) -> Iterator[Phone]:
+    """A phone for one test: afterwards its incidents are over, and its page has complained of nothing."""
+    device = Phone(node, browser)
+    yield device
+    device.context.close()
+    node.clear_up()
+    assert device.complaints == []
 
 
 def shows_well(page: Page) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.desk_page import centre_on, pick_on_the_map
 from tests.browser.desk_server import READY_WITHIN_MS, DeskServer, Visitor
 from tests.cities import WEST, degrees
 
@@ -43,15 +44,10 @@ def test_nothing_is_written_on_the_map_before_its_fonts_are_there(browser: Brows
     visitor.context.close()
 
 
-def centre_on(operator: Visitor, east_m: float, north_m: float, zoom: float = 15) -> None:
-    lon, lat = degrees(east_m, north_m)
-    operator.knows(f"liandong.basemap.map.jumpTo({{center: [{lon}, {lat}], zoom: {zoom}}})")
-
-
 def test_units_come_and_glide(operator: Visitor) -> None:
     operator.until(f"{SHOWN} === 24")
     before = operator.knows("[liandong.fleet.shown[0], liandong.fleet.shown[1], liandong.timing.frames]")
-    centre_on(operator, 550, 550)
+    centre_on(operator.page, 550, 550)
     operator.page.wait_for_timeout(700)
     between = operator.knows("[liandong.fleet.shown[0], liandong.fleet.to[0]]")
     assert between[0] != before[0], "the unit stands still between two fixes"
@@ -103,7 +99,7 @@ def test_a_refusal_is_shown_in_its_own_words(operator: Visitor) -> None:
 def test_a_free_point_has_rings_too(operator: Visitor) -> None:
     operator.page.keyboard.press("Escape")
     operator.until("document.querySelector('#panel').classList.contains('open') === false")
-    centre_on(operator, 100, 1000, 16)
+    centre_on(operator.page, 100, 1000, 16)
     operator.page.wait_for_timeout(500)
     box = operator.page.locator("#map-panel").bounding_box()
     assert box is not None
@@ -142,22 +138,14 @@ def test_an_incident_without_a_point_is_located_on_the_map(operator: Visitor, de
     operator.page.click("#locate-send")
     operator.page.wait_for_selector("#locate-error:has-text('Choose a place')")
     operator.page.click("#locate-pick")
-    operator.page.wait_for_selector("html.picking")
-    centre_on(operator, 500, 500, 15)
-    stage = operator.page.locator("#map canvas").first.bounding_box()
-    assert stage is not None
-    # The open panel shifts the view's middle: the map itself says what lies under the pointer.
-    middle = f"[{stage['width'] / 2}, {stage['height'] / 2}]"
-    lon, lat = (operator.knows(f"liandong.basemap.map.unproject({middle}).{axis}") for axis in ("lng", "lat"))
-    operator.page.mouse.click(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
-    operator.page.wait_for_selector("html:not(.picking)")
+    pick_on_the_map(operator.page, 500, 500)
     operator.page.wait_for_selector("#locate-point-label:has-text(', ')")
     operator.page.click("#locate-send")
     operator.page.wait_for_selector("#locate-dialog", state="hidden")
     operator.page.wait_for_selector("#panel-scene .unit-row .eta")
     operator.until(f"{rings} >= 1")
     found = desk.services.handler.picture.incidents[incident_id]
-    assert (found.lon, found.lat) == (pytest.approx(lon, abs=2e-4), pytest.approx(lat, abs=2e-4))
+    assert (found.lon, found.lat) == pytest.approx(degrees(500, 500), abs=2e-4)
     operator.page.locator("#panel-body .actions button", has_text="Classify").click()
     operator.page.wait_for_selector("#classify-dialog:not([hidden])")
     operator.until("document.querySelector('#classify-text').value === 'no idea where'")
@@ -169,7 +157,7 @@ def test_an_incident_without_a_point_is_located_on_the_map(operator: Visitor, de
 
 def test_elements_are_switched_by_key_and_fetched(operator: Visitor) -> None:
     stamps = "liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'elements').props.data"
-    centre_on(operator, 500, 500, 15)
+    centre_on(operator.page, 500, 500, 15)
     operator.page.keyboard.press("Shift+Digit5")
     operator.until(f"{stamps}.some((stamp) => stamp.element === 'street_camera')")
     operator.page.keyboard.press("Shift+Digit5")

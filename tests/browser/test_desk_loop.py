@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator, expect
 from dispatch import deadlines
 from dispatch.commands import Acknowledge, Arrive, Cancel, MarkDelivered, Push, RegisterUnit, StopRepush
 from dispatch.model import Actor, Incident, Stage, UnitKind
+from tests.browser import desk_page
 from tests.browser.desk_server import PASSWORD, DeskServer, Visitor, desk_server
 from tests.browser.phone import shows_well
 from tests.cities import CITY, EAST, WEST
@@ -83,18 +84,12 @@ def now(desk: DeskServer, incident_id: str) -> Incident:
 
 def show(operator: Visitor, desk: DeskServer, incident_id: str) -> Locator:
     """Select it in the queue; its panel."""
-    number = now(desk, incident_id).number
-    operator.page.locator(f".card:has(.number:text-is('#{number}'))").click()
-    expect(operator.page.locator("#panel-body .head .number").first).to_have_text(f"#{number}")
-    return operator.page.locator("#panel-body")
+    return desk_page.show(operator.page, now(desk, incident_id).number)
 
 
 def send(operator: Visitor, text: str = "") -> None:
     """Answer the dialog."""
-    expect(operator.page.locator("#ask")).to_be_visible()
-    operator.page.fill("#ask-text", text)
-    operator.page.click("#ask-send")
-    expect(operator.page.locator("#ask")).to_be_hidden()
+    desk_page.answer(operator.page, text)
 
 
 def test_time_runs_out_on_the_card_without_a_question_to_the_server(operator: Visitor, desk: DeskServer) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.node import PASSWORD, Node, wait_for
-from tests.browser.phone import Phone, shows_well
+from tests.browser.phone import Phone, node_with, phone_of, shows_well
 from tests.cities import CITY, degrees
 
 pytestmark = pytest.mark.browser
@@ -24,20 +24,14 @@ PHOTO = b"\xff\xd8\xff\xe0" + b"\x00" * 2000
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    running = Node(tmp_path_factory.mktemp("node"))
-    running.start()
-    running.register("car", "西门A1", "officer-1")
-    yield running
-    running.close()
+    with node_with(tmp_path_factory.mktemp("node"), "car") as running:
+        yield running
 
 
 @pytest.fixture
 def phone(node: Node, browser: Browser) -> Iterator[Phone]:
-    device = Phone(node, browser)
-    yield device
-    device.context.close()
-    node.clear_up()
-    assert device.complaints == []
+    with phone_of(node, browser) as device:
+        yield device
 
 
 def instant(text: str) -> datetime:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.node import Node, wait_for
-from tests.browser.phone import Phone, shows_well
+from tests.browser.phone import Phone, node_with, phone_of, shows_well
 from tests.cities import CITY, WEST
 
 pytestmark = pytest.mark.browser
@@ -46,11 +46,8 @@ class Chief:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    running = Node(tmp_path_factory.mktemp("node"))
-    running.start()
-    running.register("car", "西门A1", "officer-1")
-    yield running
-    running.close()
+    with node_with(tmp_path_factory.mktemp("node"), "car") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +59,8 @@ def chief(node: Node) -> Iterator[Chief]:
 
 @pytest.fixture
 def phone(node: Node, browser: Browser) -> Iterator[Phone]:
-    device = Phone(node, browser)
-    yield device
-    device.context.close()
-    assert device.complaints == []
+    with phone_of(node, browser) as device:
+        yield device
 
 
 def test_a_crew_signs_on_and_off_on_its_phone_and_is_asked_when_reserves_are_mustered(phone: Phone, node: Node, chief: Chief) -> None:

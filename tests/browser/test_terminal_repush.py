@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from dispatch.deadlines import BUILT_IN
 from tests.browser.node import Node, wait_for
-from tests.browser.phone import Phone, shows_well
+from tests.browser.phone import Phone, node_with, shows_well
 
 pytestmark = pytest.mark.browser
 # The page draws with the next frame; on two shared cores that can be late.
@@ -19,17 +19,11 @@ expect.set_options(timeout=20_000)
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A city that waits seconds where others wait for half a minute."""
-    folder = tmp_path_factory.mktemp("node")
-    running = Node(folder)
     targets = BUILT_IN.read_text(encoding="utf-8")
     quick = targets.replace("repush_after_s = 10 ", "repush_after_s = 1 ").replace("[30, 30, 60, 180]", "[3, 3, 60, 180]")
     assert quick.count("= 1 ") == quick.count("[3, 3, 60") == 1
-    (folder / "city" / "targets.toml").write_text(quick, encoding="utf-8")
-    running.start()
-    running.register("car", "西门A1", "officer-1")
-    running.register("van", "西门A2", "officer-2")
-    yield running
-    running.close()
+    with node_with(tmp_path_factory.mktemp("node"), "car", "van", targets=quick) as running:
+        yield running
 
 
 def test_both_crews_are_told_when_others_are_sent_because_one_did_not_acknowledge(node: Node, browser: Browser) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from dispatch.codes import load_codes
 from tests.browser.desk_server import chromium
 from tests.browser.node import Node, wait_for
-from tests.browser.phone import Phone, shows_well
+from tests.browser.phone import Phone, node_with, phone_of, shows_well
 from tests.cities import CITY, WEST
 
 pytestmark = pytest.mark.browser
@@ -28,21 +28,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    running = Node(tmp_path_factory.mktemp("node"))
-    running.start()
-    running.register("car", "西门A1", "officer-1")
-    running.register("van", "西门A2", "officer-2")
-    yield running
-    running.close()
+    with node_with(tmp_path_factory.mktemp("node"), "car", "van") as running:
+        yield running
 
 
 @pytest.fixture
 def phone(node: Node, browser: Browser) -> Iterator[Phone]:
-    device = Phone(node, browser)
-    yield device
-    device.context.close()
-    node.clear_up()
-    assert device.complaints == []
+    with phone_of(node, browser) as device:
+        yield device
 
 
 def items_for(incident_type: str) -> list[str]:
