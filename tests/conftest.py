@@ -5,21 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.postgres import postgres_server, working_folder
 
-TESTS = Path(__file__).resolve().parent
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several workers: whatever drives a Chromium is one group, so that no two share the cores; other files stay whole."""
-    for item in items:
-        name = "browser" if item.get_closest_marker("browser") else item.path.relative_to(TESTS).as_posix()
-        item.add_marker(pytest.mark.xdist_group(name))
+# Whatever drives a Chromium or a whole city: no two of these at once, they would share the cores and run out of patience.
+HEAVY = ("tests/browser/", "tests/whole/")
+
+
+class SharedOut(LoadScopeScheduling):
+    """How several workers share the tests: files stay whole for the fixtures they share, and the heavy ones stay with one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "heavy" if nodeid.startswith(HEAVY) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedOut:
+    return SharedOut(config, log)
 
 
 @pytest.fixture(scope="session")
