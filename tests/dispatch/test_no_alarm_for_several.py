@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,7 @@ from dispatch import events as e
 from dispatch.deadlines import alarms
 from dispatch.decide import RULES
 from dispatch.errors import DispatchError
-from dispatch.model import Step
+from dispatch.model import AssignmentStage, Step
 from tests.dispatch.driver import DESK, START, STATION, Node
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,10 @@ def commands_of_everything(incident_id: str) -> list[c.Command]:
         "assignment_id": "id7",
         "note_id": "id9",
         "other": "id1",
+        "warning": "dog",
+        "warning_id": "id3",
+        "expires_at": START + timedelta(days=1),
+        "stage": AssignmentStage.ACKNOWLEDGED,
         "lon": 121.5,
         "lat": 29.8,
     }
