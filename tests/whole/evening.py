@@ -278,7 +278,10 @@ HELP_WITHOUT_A_NETWORK: Story = (
     net(16, "bike offline"),
     hand(16, BIKE, "panic"),
     api(14, STATION, "note", "note_added", text="nothing heard from the bike"),
-    net(16, "bike online", "late panic bike: incident_received officer_emergency"),
+    (
+        net(16, "bike online", "late panic bike: incident_received officer_emergency", "clock: deadline_missed help east"),
+        api(16, CITY, "take_alarm", "alarm_taken"),
+    ),
     api(16, CITY, "note", "note_added", text="found, unhurt"),
     api(16, CITY, "close", "incident_closed helped", disposition="helped"),
 )
@@ -362,7 +365,8 @@ TWO_CREWS_AND_A_LEAD: Story = (
 )
 A_CREW_IN_DANGER: Story = (
     (
-        hand(26, CAR, "panic", "panic car: incident_received officer_emergency"),
+        hand(26, CAR, "panic", "panic car: incident_received officer_emergency", "clock: deadline_missed help west"),
+        api(26, STATION, "take_alarm", "alarm_taken"),
         api(26, STATION, "note", "note_added", text="all crews informed"),
     ),
     api(26, STATION, "close", "incident_closed helped", disposition="helped"),

@@ -43,6 +43,7 @@ const send = (message) => link.send(message);
 const outbox = new Outbox("commands", { send, changed, refused, accepted() {}, message: ({ command, incidentId, fields }) => ({ type: "command", command, incident_id: incidentId, ...fields }) });
 // Calls for help wait for nothing that was said before them.
 const alarms = new Outbox("alarms", { send, changed, refused, accepted: received, message: ({ fields }) => ({ type: "panic", ...fields }) });
+let leaving = false; // logging out
 const uploads = new Uploads(changed, () => { location.href = LOGIN; });
 const hold = new Hold(changed, callForHelp);
 const recorder = new Recorder((incidentId, file) => {
@@ -200,9 +201,11 @@ const act = {
     changed();
   },
   async logout() {
+    leaving = true;
     try {
       await fetch("/logout", { method: "POST" });
     } catch {
+      leaving = false;
       notice("bad", t("logout_failed"));
       return;
     }
@@ -300,7 +303,8 @@ function connection(connected) {
 
 function endedBecause(reason) {
   if (reason === "session_ended") {
-    location.href = LOGIN;
+    // Who logs out goes when nothing of the crew is left on the device, not as soon as the server has ended the session.
+    if (!leaving) location.href = LOGIN;
     return;
   }
   uploads.pause();
