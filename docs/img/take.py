@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 from tests.servers import DEMO_PASSWORD, RunningServer  # noqa: E402
 
 DESK, WALL, PHONE = (1920, 1080), (3840, 2160), (390, 844)
+PLAIN = ("/admin", "/duty")  # pages without a map
 SETTLE_MS = 20_000  # software rendering on two cores; a real machine needs two
 CREW = "demo-officer"
 SCENE = {"lon": 121.5503, "lat": 29.8739}
@@ -44,7 +45,7 @@ class Camera:
         page.fill("input[name=name]", account)
         page.fill("input[name=password]", DEMO_PASSWORD)
         page.click("button[type=submit]")
-        if size in (DESK, WALL) and path != "/admin":
+        if size in (DESK, WALL) and not path.startswith(PLAIN):
             page.wait_for_selector("html.ready", timeout=90_000)  # the desk's own program has its map
         page.wait_for_timeout(SETTLE_MS)
         return page
@@ -107,6 +108,8 @@ def take(camera: Camera, server: RunningServer) -> None:
         phone.context.close()
     alarm(camera, operator)
     camera.keep(camera.page("/admin", "admin", DESK), "health-zh")
+    for language, word in (("zh-CN", "zh"), ("en", "en")):
+        camera.keep(camera.page(f"/duty%3Forg%3D{received['org_code']}", "operator", DESK, language), f"duty-{word}")
 
 
 def alarm(camera: Camera, operator: Any) -> None:
