@@ -15,15 +15,15 @@ from tests.postgres import postgres_server, working_folder
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-# Whatever drives a Chromium or a whole city goes one after the other: many at once would share the cores and run out of patience.
+# Whatever drives a Chromium or a whole city: no two of these at once, they would share the cores and run out of patience.
 ONE_AT_A_TIME = ("tests/browser/", "tests/whole/")
 
 
 class SharedOut(LoadScopeScheduling):
-    """How several workers share the tests: files stay whole for the fixtures they share, folders of heavy ones as well."""
+    """How several workers share the tests: files stay whole for the fixtures they share, and the heavy ones stay with one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in ONE_AT_A_TIME if nodeid.startswith(folder)), nodeid.partition("::")[0])
+        return "one at a time" if nodeid.startswith(ONE_AT_A_TIME) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedOut:
