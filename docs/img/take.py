@@ -37,6 +37,7 @@ class Camera:
             viewport={"width": size[0], "height": size[1]},
             locale=language,
             color_scheme=scheme,
+            timezone_id="Asia/Shanghai",
             permissions=["geolocation"],
             geolocation=OFFICER,
         )
