@@ -26,6 +26,18 @@ def operator(browser: Browser, desk: DeskServer) -> Iterator[Visitor]:
     visitor.context.close()
 
 
+@pytest.mark.parametrize("width", [1366, 1600, 1920])
+def test_the_strip_holds_however_many_feeds_there_are(operator: Visitor, width: int) -> None:
+    operator.page.set_viewport_size({"width": width, "height": 900})
+    parts = "".join(
+        f'<span class="{name}">{said}</span>' for name, said in (("mark", ""), ("word", "a-feed-with-a-long-name"), ("age", "9 s"))
+    )
+    badge = f'<span class="badge off">{parts}</span>'
+    operator.knows(f"document.getElementById('feeds').insertAdjacentHTML('beforeend', '{badge}'.repeat(6))")
+    assert operator.knows("document.querySelector('#strip .controls form').getBoundingClientRect().right <= innerWidth")
+    operator.page.set_viewport_size({"width": 1600, "height": 900})
+
+
 def test_nothing_is_written_on_the_map_before_its_fonts_are_there(browser: Browser, desk: DeskServer) -> None:
     """A map keeps a glyph as it was first drawn: a box for a letter whose font came later would stay a box."""
     visitor, held = Visitor(browser, desk, "operator"), []
