@@ -65,7 +65,8 @@ function drawFeeds() {
     const badge = holder.children[k] || holder.appendChild(feedBadge());
     const word = { ok: "good", late: "warn", silent: "bad", never: "off" }[feed.state] || "off";
     badge.className = `badge ${word}`;
-    badge.title = t("Feed {name}: {state}", { name: feed.name, state: states[feed.state] });
+    const since = feed.heardAt === null ? "" : ` · ${age(serverNow() - feed.heardAt)}`;
+    badge.title = t("Feed {name}: {state}", { name: feed.name, state: states[feed.state] }) + since;
     put(badge.querySelector(".word"), feed.name);
     const heard = badge.querySelector(".age");
     if (feed.heardAt !== null) heard.dataset.ageOf = String(feed.heardAt);
