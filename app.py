@@ -65,7 +65,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """The server, until interrupted."""
     import uvloop
 
-    from composition import serve
+    from serving import serve
 
     return uvloop.run(serve(settings, _city_folder(settings)))
 

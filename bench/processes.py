@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench import harness
-from composition import allow_many_connections
 from geodata.demo_city import ensure_demo_city
+from serving import allow_many_connections
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 START_WITHIN_S = 90.0

@@ -19,7 +19,7 @@ import numpy as np
 from dash import Dash
 from fastapi import FastAPI
 
-from composition import compose, mount_native_feed
+from composition import compose
 from dashboard import web
 from dashboard.edge import Edge
 from dashboard.login import DemoAccounts
@@ -44,6 +44,7 @@ from operations.authority import ENROLLING
 from operations.permissions import Role
 from operations.reports import CameraReport, FeedSession
 from operations.services import Services
+from serving import mount_native_feed
 from settings import Settings
 from tests.access.asgi import started
 from tests.cities import CITY, COUNTY, EAST, WEST, build_test_city, degrees

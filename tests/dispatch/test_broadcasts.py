@@ -16,11 +16,6 @@ from dispatch.picture import OperatingPicture
 from tests.dispatch.driver import COUNTY, DESK, START, STATION, Node, crew, refusal
 
 
-@pytest.fixture
-def node() -> Node:
-    return Node()
-
-
 def broadcast(**more: object) -> c.SendBroadcast:
     fields = {"org_code": STATION, "text": "storm", "unit_ids": ("A", "B"), "desks": (STATION,), "lasts_s": 600} | more
     return c.SendBroadcast(**fields)  # type: ignore[arg-type]

@@ -22,11 +22,6 @@ OTHER = Actor("wang", "operator", STATION)
 GRACE_S = GRACE.total_seconds()
 
 
-@pytest.fixture
-def node() -> Node:
-    return Node()
-
-
 def held(node: Node, incident_id: str) -> Claim | None:
     return live_claim(node.picture.incidents[incident_id], node.now)
 

@@ -60,11 +60,6 @@ BEFORE = {
 }
 
 
-@pytest.fixture
-def node() -> Node:
-    return Node()
-
-
 def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 

@@ -18,11 +18,6 @@ from dispatch.model import AssignmentStage, Grade, Stage, UnitKind, UnitStatus
 from tests.dispatch.driver import COUNTY, DESK, START, STATION, Node, crew, refusal
 
 
-@pytest.fixture
-def node() -> Node:
-    return Node()
-
-
 def test_every_command_has_a_rule() -> None:
     assert set(RULES) == set(get_args(AnyCommand))
 

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from dispatch import commands as c
 from dispatch import events as e
 from dispatch.errors import NotFound
 from dispatch.evolve_incident import KEPT_NOTES
 from dispatch.model import Note, Reading
 from tests.dispatch.driver import COUNTY, DESK, START, Node, crew, refusal
-
-
-@pytest.fixture
-def node() -> Node:
-    return Node()
 
 
 def noted(node: Node, incident_id: str, text: str = "dog", to_units: tuple[str, ...] = ()) -> str:

@@ -19,11 +19,6 @@ METRE = 1 / 111_195
 LON, LAT = 121.55, 29.87
 
 
-@pytest.fixture
-def node() -> Node:
-    return Node()
-
-
 def incident(node: Node, north_m: float | None = 0, address: str = "") -> str:
     """At so many metres north of the place, or without a point."""
     point = {} if north_m is None else {"lon": LON, "lat": LAT + north_m * METRE}

@@ -1,4 +1,4 @@
-"""What the composition root does to the process itself."""
+"""What running a node does to the process itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from composition import allow_many_connections
+from serving import allow_many_connections
 
 
 @pytest.fixture
