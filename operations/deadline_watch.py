@@ -69,19 +69,20 @@ class DeadlineWatch:
         return {"state": "failing" if self._failure else "ok", "failure": self._failure, "watched": running}
 
     async def tick(self) -> None:
-        """Tell everything that is due by now."""
+        """Tell everything that is due by now. What fails for one incident is raised when it was tried for all of them."""
         now = self._clock.now()
         due = self._due(now)
         # Side by side, in one commit. One after the other, with a slow disk after a restart, crews had done a step before its turn came.
         told = await asyncio.gather(*(self._tell_all(incident_id, now) for incident_id in due), return_exceptions=True)
-        for failure in told:
-            if failure is not None:
-                raise failure
-        for incident_id in due:
-            incident = self._handler.picture.incidents[incident_id]
-            for sending in others_to_send(incident, self._targets):
-                if sending.at <= now:
-                    await self._send_others(incident, sending, now)
+        failures = [failure for failure in told if failure is not None]
+        for incident_id, failure in zip(due, told, strict=True):
+            if failure is None:
+                try:
+                    await self._send_due(incident_id, now)
+                except Exception as fault:
+                    failures.append(fault)
+        if failures:
+            raise failures[0]
 
     async def _run(self) -> None:
         while True:
@@ -136,6 +137,12 @@ class DeadlineWatch:
             return bool((await self._handler.handle(miss, self._actor)).events)
         except Conflict:
             return False
+
+    async def _send_due(self, incident_id: str, now: datetime) -> None:
+        incident = self._handler.picture.incidents[incident_id]
+        for sending in others_to_send(incident, self._targets):
+            if sending.at <= now:
+                await self._send_others(incident, sending, now)
 
     async def _send_others(self, incident: Incident, sending: SendOthers, now: datetime) -> None:
         assignment_id = sending.deadline.assignment_id

@@ -233,6 +233,42 @@ async def test_a_refusing_journal_is_shown_and_nothing_is_lost(monkeypatch: pyte
         assert node.misses() == [("acknowledge", 0, world.STATION, 31)]
 
 
+async def test_what_fails_for_one_incident_keeps_nobody_from_another() -> None:
+    broken: list[str] = []
+
+    def nearest(incident: Incident) -> str | None:
+        if incident.incident_id in broken:
+            raise ZeroDivisionError
+        return "C"
+
+    async with room(nearest) as node:
+        await node.unit("C")
+        broken.append(await node.pushed("A"))
+        sound = await node.pushed("B")
+        await node.at(30)
+        with pytest.raises(ZeroDivisionError):
+            await node.at(40)
+        assert [a.unit_id for a in node.handler.picture.incidents[sound].assignments] == ["B", "C"]
+
+
+async def test_a_miss_that_can_not_be_told_keeps_nobody_from_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with room(lambda incident: "C") as node:
+        await node.unit("C")
+        broken, sound = await node.pushed("A"), await node.pushed("B")
+        await node.at(30)
+        handle = node.handler.handle
+
+        async def handling(command: c.Command, actor: Actor, key: str | None = None) -> object:
+            if isinstance(command, c.MissDeadline) and command.incident_id == broken:
+                raise ZeroDivisionError
+            return await handle(command, actor, key)
+
+        monkeypatch.setattr(node.handler, "handle", handling)
+        with pytest.raises(ZeroDivisionError):
+            await node.at(100)
+        assert [a.unit_id for a in node.handler.picture.incidents[sound].assignments] == ["B", "C"]
+
+
 Plan = tuple[datetime, c.Command, Actor]
 
 
