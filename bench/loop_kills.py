@@ -1,4 +1,5 @@
-"""The kills of `bench loop`: SIGKILL at random instants under load, restart, everyone resumes; then the journal is asked what it holds.
+"""The kills of `bench loop`: SIGKILL under load, at random instants and in the middle of a command, and everyone resumes.
+Then the journal is asked what it holds.
 
 Clients send what was not answered again under the same key, with the same expected version, and go on. Targets of one second make deadlines
 pass all the time, also while the server is down. What must hold afterwards is checked in `bench/loop_checks.py`.
@@ -130,6 +131,7 @@ class _Evening:
         self._moments = moments
         self._http = Http(HOST, server.port, server.headers("desk"))
         self._is_up = asyncio.Event()
+        self._is_sending = asyncio.Event()
         self._ending = False
         self._sent_again = 0
         self.acknowledged: list[Acknowledged] = []
@@ -145,6 +147,8 @@ class _Evening:
                 group.create_task(self._lane(lane))
             for _ in range(kills):
                 await asyncio.sleep(self._moments.uniform(*BETWEEN_S))
+                if len(found.rounds) % 2 == 0:
+                    await self._next_command()
                 found.rounds.append(await self._kill())
                 harness.say(f"loop: kill {len(found.rounds)} of {kills}, {len(self.acknowledged)} commands acknowledged")
             self._ending = True
@@ -155,6 +159,11 @@ class _Evening:
             client.drop()
         self._http.close()
         return found
+
+    async def _next_command(self) -> None:
+        """Until a command has been sent and can't have been answered: a random instant alone may hit nothing but pauses."""
+        self._is_sending.clear()
+        await self._is_sending.wait()
 
     async def _kill(self) -> dict[str, float]:
         loop = asyncio.get_running_loop()
@@ -222,6 +231,7 @@ class _Evening:
         """Send until there is an answer."""
         while True:
             await self._is_up.wait()
+            self._is_sending.set()
             try:
                 return await send()
             except ConnectionError:

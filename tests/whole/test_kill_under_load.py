@@ -1,4 +1,4 @@
-"""The kills of `bench loop` on a small scale: many incidents in progress, everyone connected, SIGKILL at random instants."""
+"""The kills of `bench loop` on a small scale: many incidents in progress, everyone connected, SIGKILL at random and in mid-command."""
 
 from __future__ import annotations
 
