@@ -50,6 +50,7 @@ from operations.oidc import Client, Provider
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
+from operations.pursuit import PursuitService
 from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
@@ -231,6 +232,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         intake=intake,
         elements=elements,
         scene=scene,
+        pursuit=PursuitService(
+            streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock
+        ),
         authority=authority,
         accounts=accounts,
         certificates=Certificates(CertificateStore(engine), accounts, audit, clock),

@@ -31,6 +31,7 @@ from geodata.nearest import (
     route,
     unit_times,
 )
+from geodata.pursuit import EscapeStreets
 from geodata.rings import areas
 from geodata.searches import Direction, Floats, Ground, ProfileName, RoadPoint
 from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Snapper
@@ -150,6 +151,10 @@ class TravelTimes:
         """The fastest way between two lon, lat points. Raises OffNetwork and NoRoute."""
         checked("to", profile)
         return route(self._ground, self._shapes, self.snap(*start, profile), self.snap(*end, profile), profile)
+
+    def escape_streets(self) -> EscapeStreets:
+        """The same streets as somebody in flight uses them."""
+        return EscapeStreets(self._graph, self._snapper, self._shapes)
 
     def target(self, lon: float, lat: float) -> Target:
         """A point as each profile reaches it. Raises OffNetwork when none does."""

@@ -101,7 +101,7 @@ class SceneService:
 
     async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None) -> Json:
         """Everything about a point, or about an incident at its point, that the actor may see."""
-        moment = self._moment()
+        moment = self.moment()
         rings, ground, earlier = await asyncio.gather(
             asyncio.to_thread(self._rings_or_why, lon, lat),
             asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
@@ -134,7 +134,7 @@ class SceneService:
         self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
     ) -> list[Json]:
         """The k soonest by road among the visible units of these kinds and statuses (empty: any). Raises OffNetwork."""
-        return await asyncio.to_thread(self._nearest, self._moment(), lon, lat, actor, k, kinds, statuses)
+        return await asyncio.to_thread(self._nearest, self.moment(), lon, lat, actor, k, kinds, statuses)
 
     async def next_nearest(self, incident: Incident) -> str | None:
         """The available marked unit that is soonest there by road and was not pushed to the incident yet; None while there is none."""
@@ -156,8 +156,8 @@ class SceneService:
 
     # Units ------------------------------------------------------------------------------------------------------------
 
-    def _moment(self) -> Moment:
-        """On the event loop: later writes change the arrays in place."""
+    def moment(self) -> Moment:
+        """Picture and positions as they are now. On the event loop: later writes change the arrays in place."""
         table, n = self._positions, self._positions.count
         return Moment(
             self._clock.unix_s(),
@@ -170,7 +170,8 @@ class SceneService:
             table.kind[:n] == FOOT,
         )
 
-    def _place(self, moment: Moment) -> UnitPlacement:
+    def place(self, moment: Moment) -> UnitPlacement:
+        """The moment's units on the street network."""
         with self._placing:
             placed = self._placed
             if placed is not None and np.array_equal(placed.on_foot, moment.on_foot):
@@ -180,7 +181,7 @@ class SceneService:
             self._placed = placed
             return placed
 
-    def _visible(self, moment: Moment, actor: Actor) -> NDArray[np.bool_]:
+    def visible(self, moment: Moment, actor: Actor) -> NDArray[np.bool_]:
         """[units] whether the actor may see the unit and it has a position."""
         seen = self._authority.visible_units(actor, moment.picture)
         mask = np.fromiter((unit_id in seen for unit_id in moment.unit_ids), np.bool_, len(moment.unit_ids))
@@ -188,7 +189,7 @@ class SceneService:
 
     def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float) -> list[Sighting]:
         """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
-        placed, visible = self._place(moment), self._visible(moment, actor)
+        placed, visible = self.place(moment), self.visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible)
         eta_s, metres = times.eta_s, times.distance_m
         units = moment.picture.units
@@ -232,7 +233,7 @@ class SceneService:
             unit = units.get(unit_id)
             return unit is not None and (not kinds or unit.kind in kinds) and (not statuses or unit.status in statuses)
 
-        placed, visible = self._place(moment), self._visible(moment, actor)
+        placed, visible = self.place(moment), self.visible(moment, actor)
         wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))
         found = self._travel.nearest(lon, lat, placed, k, wanted)
         rows = zip(found.index, found.eta_s, found.distance_m, strict=True)

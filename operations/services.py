@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.premises import Premises
+    from operations.pursuit import PursuitService
     from operations.scene import SceneService
     from operations.screens import Screens
     from operations.sessions import Sessions
@@ -74,6 +75,7 @@ class Services:
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     scene: SceneService
+    pursuit: PursuitService
     authority: Authority
     accounts: Accounts
     certificates: Certificates  # client certificates that were given to accounts
