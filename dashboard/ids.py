@@ -121,6 +121,22 @@ SPLIT_PENDING = "split-pending"  # {"incident", "key"}
 # wall
 WALL = "wall"
 
+# pursuit of somebody in flight; all of it is the client's
+PURSUIT = "pursuit"
+PURSUIT_SEEN = "pursuit-seen"
+PURSUIT_EARLIER = "pursuit-earlier"
+PURSUIT_LATER = "pursuit-later"
+PURSUIT_AGAIN = "pursuit-again"
+PURSUIT_PROFILE = "pursuit-profile"
+PURSUIT_FACTOR = "pursuit-factor"
+PURSUIT_HEADING = "pursuit-heading"
+PURSUIT_SIGNS = "pursuit-signs"
+PURSUIT_ASSUMED = "pursuit-assumed"
+PURSUIT_LINES = "pursuit-lines"
+PURSUIT_PLACES = "pursuit-places"
+PURSUIT_SIGHTINGS = "pursuit-sightings"
+PURSUIT_CLOSE = "pursuit-close"
+
 # command dialog: a reason, a disposition, a note before a command is sent
 ASK = "ask"
 ASK_TITLE = "ask-title"

@@ -33,6 +33,8 @@ TOKENS: dict[str, dict[str, str]] = {
         "ring-1": "#7df9d8",
         "ring-3": "#2fb8d6",
         "ring-5": "#4377c4",
+        "escape": "#ff79c6",
+        "escape-ink": "#2b0a1f",
         "shadow": "rgba(0, 0, 0, 0.55)",
     },
     "light": {
@@ -53,6 +55,8 @@ TOKENS: dict[str, dict[str, str]] = {
         "ring-1": "#00a587",
         "ring-3": "#0086ad",
         "ring-5": "#3560b0",
+        "escape": "#b3127f",
+        "escape-ink": "#ffffff",
         "shadow": "rgba(30, 45, 60, 0.22)",
     },
 }

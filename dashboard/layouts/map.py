@@ -33,7 +33,7 @@ def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:
                 + [html.Span([html.I(className=f"ring-{m}"), words("{n} min", n=m)]) for m in (1, 3, 5)],
                 id=ids.RING_LEGEND,
             ),
-            html.Div(words("Click the place of the incident; Esc to leave it"), id=ids.PICKING_HINT),
+            html.Div(words("Click the place on the map; Esc to leave it"), id=ids.PICKING_HINT),
         ],
         id=ids.MAP_PANEL,
     )

@@ -10,8 +10,10 @@ from dash import html
 
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, press_button, section, status_pill
+from dashboard.layouts.pursuit import pursue_button
 from dashboard.layouts.selected import element_name
 from dispatch.model import Incident
+from operations.authority import Action
 
 _SHOWN_IN_RING = 8
 _SHOWN_BEYOND = 4
@@ -30,6 +32,8 @@ def scene_panel(scene: Json, incident: Incident | None, facts: Facts) -> list[An
         head.append(html.P(scene["no_rings_because"], className="notice padded"))
     if incident is None:
         head.append(html.P(words("Responsible: {name}", name=facts.organisation_name(scene["org_code"])), className="padded muted"))
+    if facts.may(Action.SEE_SCENE) and not scene["no_rings_because"]:
+        head.append(pursue_button(scene["lon"], scene["lat"], incident.incident_id if incident is not None else None, words))
     return [
         *head,
         units_by_ring(scene, incident, facts),

@@ -22,6 +22,7 @@ from dashboard.layouts.map import city_map_panel
 from dashboard.layouts.new_incident import new_incident
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import icon
+from dashboard.layouts.pursuit import pursuit
 from dashboard.layouts.queue import queue
 from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
@@ -70,7 +71,13 @@ def shell(services: Services, page: Page) -> html.Div:
                 [
                     queue(page),
                     html.Div(
-                        [city_map_panel(services.city, page, figure), catalogue_panel(services.catalogue, page), _panel(page)], id=ids.STAGE
+                        [
+                            city_map_panel(services.city, page, figure),
+                            catalogue_panel(services.catalogue, page),
+                            pursuit(page),
+                            _panel(page),
+                        ],
+                        id=ids.STAGE,
                     ),
                     wall(page),
                 ],
@@ -104,6 +111,8 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
         "own": sorted(page.own),
         "warned": WARNED,  # commands before which one is asked where another has claimed the incident
+        "pushes": is_granted(page.role, Action.PUSH),
+        "notes": is_granted(page.role, Action.NOTE),
         "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them
         "organisations": {one.code: words.pick(one.name, one.name_en) for one in services.organisations.all()},
         "words": client_words(words.language),

@@ -1,6 +1,7 @@
 // Keys for everything an operator does often. Elements are switched with Shift and their key, so that no two keys collide.
 import { toggle } from "./catalogue.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
+import { endPursuit, isPursuing } from "./pursuit.js";
 import { step } from "./queue.js";
 import { select, state, tell } from "./state.js";
 
@@ -69,6 +70,7 @@ function escape() {
   else if (!hidden("split-dialog")) press("split-cancel");
   else if (!hidden("locate-dialog")) press("locate-cancel");
   else if (!hidden("new-dialog")) press("new-cancel");
+  else if (isPursuing()) endPursuit();
   else select(null);
 }
 
