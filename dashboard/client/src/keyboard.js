@@ -1,5 +1,6 @@
 // Keys for everything an operator does often. Elements are switched with Shift and their key, so that no two keys collide.
 import { toggle } from "./catalogue.js";
+import { openCoverage, toggleGaps } from "./coverage.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
 import { step } from "./queue.js";
 import { select, state, tell } from "./state.js";
@@ -36,6 +37,7 @@ const KEYS = {
   c: () => answer(".claim-key"),
   n: () => press("new-open"),
   e: () => press("catalogue-fold"),
+  g: toggleGaps,
   w: () => press("push-wall"),
   "/": openLine,
   ":": openLine,
@@ -57,7 +59,7 @@ function closeDesks(target) {
 }
 
 function escape() {
-  if (closeDesks()) return;
+  if (closeDesks() || openCoverage(false)) return;
   if (state.picking) tell("picking", false);
   else if (isLineOpen()) closeLine();
   else if (!hidden("help")) toggleHelp(false);
