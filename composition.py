@@ -33,12 +33,14 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.certificates import Certificates
+from operations.coverage import Coverage
 from operations.deadline_watch import DeadlineWatch
 from operations.duty_watch import DutyWatch
 from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
 from operations.enrolment import Enrolment
 from operations.evidence import Evidence
+from operations.expected import ExpectedIncidents
 from operations.further_calls import FurtherCalls
 from operations.ground import Ground
 from operations.handle import Handler
@@ -126,6 +128,8 @@ class Node:
             await services.duty.tick()  # before anybody can be sent, what has ended while the node was down
             services.duty.start()
             stack.push_async_callback(services.duty.stop)
+            services.expected.start()
+            stack.push_async_callback(services.expected.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -165,7 +169,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         clock,
     )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
-    history = History(journal)
+    history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
     health.watch("tracks", tracks.state)
@@ -192,7 +196,18 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         clock=clock,
         picture=lambda: handler.picture,
         history=history,
-        past=PastIncidents(engine),
+        past=past,
+    )
+    expected = ExpectedIncidents(city, history, past, clock, lambda: travel.streets, authority.is_confidential)
+    coverage = Coverage(
+        city=city,
+        travel=travel,
+        positions=positions,
+        authority=authority,
+        jurisdictions=jurisdictions,
+        expected=expected,
+        clock=clock,
+        picture=lambda: handler.picture,
     )
 
     def is_home(unit: Unit, lon: float, lat: float) -> bool:
@@ -235,6 +250,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         pursuit=PursuitService(
             streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock
         ),
+        expected=expected,
+        coverage=coverage,
         authority=authority,
         accounts=accounts,
         certificates=Certificates(CertificateStore(engine), accounts, audit, clock),

@@ -81,6 +81,15 @@ class SourceOrganisation:
     valid_to: str | None = None
 
 
+@dataclass(frozen=True)
+class Homes:
+    """Points with the weight of those who live there."""
+
+    lon: NDArray[np.float64]  # [homes] degrees
+    lat: NDArray[np.float64]
+    weight: NDArray[np.float64]  # [homes] any unit: only shares of the whole mean something
+
+
 @dataclass
 class CitySource:
     """Everything a city folder is built from."""
@@ -104,6 +113,8 @@ class CitySource:
     boundary: BaseGeometry | None = None
     # Exceptions from the territory's responsibility.
     responsibility: list[Rule] = field(default_factory=list)
+    # Where people live, when the source knows it better than by its buildings.
+    homes: Homes | None = None
     # Tags of the few nodes that matter to a street: barriers (`barrier=…`) and named crossings (`junction=yes`).
     node_tags: dict[int, dict[str, str]] = field(default_factory=dict)
     # What was met while reading, by reason: `way_with_missing_nodes`, `restriction_with_missing_way`, …

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from geodata.city import City
 from geodata.contours import Outline
+from geodata.coverage import LIMIT_S, CoverageSearch, Reach, Streets
 from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
 from geodata.nearest import (
     MAX_LIMIT_S,
@@ -97,6 +98,7 @@ class TravelTimes:
         self._ground = Ground(graph)
         self._snapper = Snapper(graph)
         self._shapes = StreetShapes(graph)
+        self._coverage: CoverageSearch | None = None  # made with the first question: it takes as much memory as a search
 
     def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
         """The nearest place on a street. Raises OffNetwork with the distance."""
@@ -147,6 +149,18 @@ class TravelTimes:
         """The `k` units (of the mask `among`) soonest at a point by road. Raises OffNetwork."""
         return nearest_units(self._ground, self.target(lon, lat), units, k, among, min(limit_s, MAX_LIMIT_S))
 
+    def reach(self, units: UnitPlacement, among: Bools | None = None, limit_s: float = LIMIT_S) -> Reach:
+        """Which streets the units (of the mask `among`) can be on within `limit_s` seconds, each at its own profile's speed."""
+        search = self._coverage
+        if search is None or search.ground is not self._ground:
+            search = self._coverage = CoverageSearch(self._ground)
+        return search.reach(units, among, limit_s)
+
+    @property
+    def streets(self) -> Streets:
+        """The streets that `reach` speaks of, numbered."""
+        return Streets.of(self._ground)
+
     def route(self, start: tuple[float, float], end: tuple[float, float], profile: ProfileName = "car") -> Route:
         """The fastest way between two lon, lat points. Raises OffNetwork and NoRoute."""
         checked("to", profile)
@@ -179,6 +193,7 @@ class TravelTimes:
             (lon, lat), _ = self._shapes.route([int(usable[0])], 0.5, 1.0)[[0, -1]].tolist()
             units = self.move(self.place([lon, lon], [lat, lat], [False, True]), [lon, lon], [lat, lat + 1e-5])
             self.nearest(lon, lat, units, 1)
+            self.reach(units).within((60.0,))
             self.route((lon, lat), (lon, lat), profile)
             for direction in ("to", "from"):
                 self.rings(lon, lat, (0.5, 1), direction, profile).geojson(streets=True)

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from operations.authority import Authority
     from operations.bus import Bus
     from operations.certificates import Certificates
+    from operations.coverage import Coverage
     from operations.deadline_watch import DeadlineWatch
     from operations.duty_watch import DutyWatch
     from operations.elements import ElementStore
     from operations.enrolment import Enrolment
     from operations.evidence import Evidence
+    from operations.expected import ExpectedIncidents
     from operations.further_calls import FurtherCalls
     from operations.handle import Handler
     from operations.health import Health
@@ -76,6 +78,8 @@ class Services:
     elements: ElementStore
     scene: SceneService
     pursuit: PursuitService
+    expected: ExpectedIncidents  # how many incidents are to be expected where
+    coverage: Coverage  # what available units can be at in time
     authority: Authority
     accounts: Accounts
     certificates: Certificates  # client certificates that were given to accounts

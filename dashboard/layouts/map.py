@@ -7,6 +7,7 @@ from typing import Any
 from dash import dcc, html
 
 from dashboard import ids
+from dashboard.layouts.coverage import gap_legend
 from dashboard.layouts.page import Page
 from geodata.city import City
 
@@ -33,6 +34,7 @@ def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:
                 + [html.Span([html.I(className=f"ring-{m}"), words("{n} min", n=m)]) for m in (1, 3, 5)],
                 id=ids.RING_LEGEND,
             ),
+            gap_legend(page),
             html.Div(words("Click the place on the map; Esc to leave it"), id=ids.PICKING_HINT),
         ],
         id=ids.MAP_PANEL,

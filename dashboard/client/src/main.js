@@ -5,9 +5,11 @@ import { sounding, startAlarm } from "./alarm.js";
 import { startBroadcasts } from "./broadcasts.js";
 import { startCatalogue } from "./catalogue.js";
 import { mindingClaims, startClaims } from "./claim.js";
+import { startCoverage } from "./coverage.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
 import { alikeFound, startFurtherCalls } from "./further.js";
+import { startGaps } from "./gaps.js";
 import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
 import { lineAnswered, lineOffered, startLine } from "./line.js";
@@ -87,6 +89,7 @@ async function start(config) {
   startFleet();
   startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
   startStrip();
+  startCoverage();
   startQueue();
   startPresence();
   startBroadcasts((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
@@ -98,6 +101,7 @@ async function start(config) {
   letter(config);
   await startOverlay();
   startElements();
+  startGaps();
   startAddress();
   on("selection", selected);
   on("incident", (message) => {
