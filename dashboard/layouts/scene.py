@@ -130,10 +130,11 @@ def _times(unit: Json, facts: Facts) -> html.Div:
     words = facts.words
     late = words.eta(unit["eta_p90_s"])
     total = words("{total} with {turnout} turnout", total=words.eta(unit["arrival_s"]), turnout=words.eta(unit["turnout_s"]))
+    sure = words("on the road no more than {late} on nine of ten drives", late=late)
     return html.Div(
         [html.B([words.eta(unit["eta_s"]), html.Small(f"–{late}")]), html.Span(words.distance(unit["distance_m"]))],
         className="eta",
-        title=f"{total}\n{words('on the road no more than {late} on nine of ten drives', late=late)}",
+        title=f"{total}\n{sure}",
     )
 
 
