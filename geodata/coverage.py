@@ -262,7 +262,7 @@ class CoverageSearch:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.streets = Streets.of(ground)
-        self._templates = {name: _template(profile) for name, profile in ground.profiles.items()}
+        self._templates = {name: _template(profile, ground.through_s[name]) for name, profile in ground.profiles.items()}
         # deque.pop and .append are atomic: a pool without a lock.
         self._pool: deque[tuple[NDArray[np.float32], Ints]] = deque()
 
@@ -298,10 +298,10 @@ class CoverageSearch:
         return label_s
 
 
-def _template(profile: Profile) -> NDArray[np.float32]:
+def _template(profile: Profile, through_s: Times) -> NDArray[np.float32]:
     """The records before a search, [edges + 1, 4]; the last one only ends the turns of the one before."""
     number = np.full((len(profile.time_s) + 1, 4), np.inf, np.float32)
-    number[:-1, KEY] = profile.time_s
+    number[:-1, KEY] = through_s  # nobody drives through where it is closed, only in
     index = number.view(np.int32)
     index[:, FOLLOWING] = UNTOUCHED
     index[:, POINTER] = profile.next_ptr

@@ -176,7 +176,7 @@ class PursuitService:
         among = np.zeros(len(crews.placement.lon), np.bool_)
         among[crews.rows] = True
         try:
-            found = self._travel.etas_to(place.lon, place.lat, crews.placement, max(place.target_s, 0.0) + TOO_LATE_S, among)
+            found = self._travel.etas_to(place.lon, place.lat, crews.placement, max(place.target_s, 0.0) + TOO_LATE_S, among, siren=True)
         except OffNetwork:  # a checkpoint that stands off every street
             return np.full(len(crews.rows), np.inf)
         return found.eta_s[crews.rows] + crews.ready_s
