@@ -61,6 +61,7 @@ from operations.stage_watch import StageWatch
 from operations.trails import Trails
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
+from operations.what_if import WhatIf
 from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
@@ -252,6 +253,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         ),
         expected=expected,
         coverage=coverage,
+        what_if=WhatIf(city=city, coverage=coverage, travel=travel, elements=elements, organisations=organisations, authority=authority),
         authority=authority,
         accounts=accounts,
         certificates=Certificates(CertificateStore(engine), accounts, audit, clock),

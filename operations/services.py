@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
     from operations.webhooks import Webhooks
+    from operations.what_if import WhatIf
     from storage.track_reader import TrackReader
 
 
@@ -78,6 +79,7 @@ class Services:
     elements: ElementStore
     scene: SceneService
     pursuit: PursuitService
+    what_if: WhatIf
     expected: ExpectedIncidents  # how many incidents are to be expected where
     coverage: Coverage  # what available units can be at in time
     authority: Authority

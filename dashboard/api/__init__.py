@@ -21,6 +21,7 @@ from dashboard.api import (
     system,
     units,
     webhooks,
+    what_if,
 )
 from dashboard.api.describe import EVERYWHERE, add_openapi
 from dashboard.problems import add_problem_handlers
@@ -41,7 +42,22 @@ def create_server() -> FastAPI:
 
 def add_api(server: FastAPI, services: Services) -> None:
     """Mount every route of the API, its documentation and the metrics."""
-    for topic in (incidents, picture, ground, pursuit, units, shifts, musters, elements, broadcasts, webhooks, sessions, system, metrics):
+    for topic in (
+        incidents,
+        picture,
+        ground,
+        pursuit,
+        what_if,
+        units,
+        shifts,
+        musters,
+        elements,
+        broadcasts,
+        webhooks,
+        sessions,
+        system,
+        metrics,
+    ):
         server.include_router(topic.router(services), prefix=PREFIX, responses=EVERYWHERE, default_response_class=Response)
     server.include_router(metrics.router(services), include_in_schema=False)
     server.include_router(docs.router())

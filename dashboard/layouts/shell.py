@@ -27,6 +27,7 @@ from dashboard.layouts.queue import queue
 from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
 from dashboard.layouts.wall import wall
+from dashboard.layouts.what_if import what_if, what_if_banner
 from dashboard.theme import client_marks
 from operations.permissions import Action, is_granted
 
@@ -67,6 +68,7 @@ def shell(services: Services, page: Page) -> html.Div:
         [
             strip(services.city, page),
             banner(page),
+            what_if_banner(page),
             html.Div(
                 [
                     queue(page),
@@ -75,6 +77,7 @@ def shell(services: Services, page: Page) -> html.Div:
                             city_map_panel(services.city, page, figure),
                             catalogue_panel(services.catalogue, page),
                             pursuit(page),
+                            what_if(page),
                             _panel(page),
                         ],
                         id=ids.STAGE,

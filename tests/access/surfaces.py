@@ -167,6 +167,20 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/pursuit", "complaint"): api(
         A.SEE_SCENE, f"/pursuit?{AT}&seen_at={{now}}&incident_id={{complaint}}", "complaint", variant="of a complaint"
     ),
+    ("POST", "/api/v1/what-if/coverage", ""): api(
+        A.SEE_SCENE, "/what-if/coverage", "unit", body={"moves": [{"unit_id": "{unit}", "lon": LON, "lat": LAT}]}
+    ),
+    ("POST", "/api/v1/what-if/coverage", "plain"): api(
+        A.SEE_SCENE,
+        "/what-if/coverage",
+        "plain",
+        body={"moves": [{"unit_id": "{plain}", "lon": LON, "lat": LAT}]},
+        variant="a plain-clothes crew",
+    ),
+    ("POST", "/api/v1/what-if/coverage", "desk"): api(
+        A.SEE_SCENE, "/what-if/coverage", "desk of WEST", body={"scope": WEST}, otherwise=403, variant="scope"
+    ),
+    ("POST", "/api/v1/what-if/standby", ""): api(A.SEE_SCENE, "/what-if/standby", body={"units": 1}),
     ("GET", "/api/v1/nearest", ""): api(A.SEE_SCENE, f"/nearest?{AT}&k=50"),
     ("GET", "/api/v1/eta", ""): api(A.SEE_SCENE, f"/eta?from_lon={LON}&from_lat={LAT}&to_lon={LON}&to_lat={LAT}"),
     ("GET", "/api/v1/coverage", ""): api(A.SEE_SCENE, "/coverage?minutes=3"),

@@ -22,6 +22,7 @@ import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
 import { isWall, startWall } from "./wall.js";
+import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
 
 const TIMES_AGE_MS = 10_000;
@@ -125,6 +126,7 @@ async function start(config) {
     startAlarm();
     startClaims();
     startPursuit();
+    startWhatIf();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
@@ -184,6 +186,7 @@ function clicked(info, event) {
     else setProps(picked, { data: { lon, lat, address: "" } });
     return;
   }
+  if (isSupposing()) return; // there things are dragged
   if (info.layer?.id === "units" && info.index >= 0) select({ kind: "unit", unit_id: unitAt(info.index).unit_id });
   else if (info.layer?.id === "incidents") select({ kind: "incident", incident_id: info.object.incident_id });
   else if (info.layer?.id === "elements") {

@@ -240,9 +240,8 @@ function drawSightings() {
 
 // On record, and on the phones of the crews: by the incident's own notes.
 async function note(one) {
-  const text = t("Target seen at {time}: {lon}, {lat}, {how}", {
-    time: clockText(one.at), lon: one.lon.toFixed(5), lat: one.lat.toFixed(5), how: chase.profile === "car" ? t("by car") : t("on foot"),
-  });
+  const how = chase.profile === "car" ? t("by car") : t("on foot");
+  const text = t("Target seen at {time}: {lon}, {lat}, {how}", { time: clockText(one.at), lon: one.lon.toFixed(5), lat: one.lat.toFixed(5), how });
   const answer = await fetch(`/api/v1/incidents/${encodeURIComponent(chase.incident)}/commands`, {
     method: "POST",
     headers: { "Content-Type": "application/json", "Idempotency-Key": `sighting-${chase.incident}-${Math.round(one.at * 1000)}` },
