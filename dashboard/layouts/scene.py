@@ -54,7 +54,7 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
     for ring in scene["units_by_ring"]:
         children.append(_ring_heading(ring, facts))
         if not ring["available"]:
-            children.append(_empty_ring(ring, units, facts))
+            children.append(_empty_ring(ring, facts))
         shown, more = ring["unit_ids"][:_SHOWN_IN_RING], len(ring["unit_ids"][_SHOWN_IN_RING:])
         children.extend(unit_row(units[unit_id], incident, command, unit_id == top, facts) for unit_id in shown)
         if more:
@@ -87,14 +87,14 @@ def _ring_heading(ring: Json, facts: Facts) -> html.H4:
     )
 
 
-def _empty_ring(ring: Json, units: dict[str, Json], facts: Facts) -> html.P:
+def _empty_ring(ring: Json, facts: Facts) -> html.P:
     words = facts.words
     beyond = ring["nearest_beyond"]
     if beyond is None:
         return empty(words("Nobody available, neither here nor within an hour by road."))
-    unit = units.get(beyond["unit_id"])
-    eta = words.eta(unit["eta_s"]) if unit else f"+{words.eta(beyond['over_s'])}"
-    return empty(words("Nobody available in this ring. The nearest beyond it: {unit}, {eta} by road.", unit=beyond["callsign"], eta=eta))
+    return empty(
+        words("Nobody available in this ring. {unit} misses it by {over}.", unit=beyond["callsign"], over=words.eta(beyond["over_s"]))
+    )
 
 
 def unit_row(unit: Json, incident: Incident | None, command: str | None, is_top: bool, facts: Facts) -> html.Div:
@@ -168,6 +168,11 @@ def _reason(reason: Json, facts: Facts) -> str:
         "signed_off": words("signed off at {time}", time=_said_at(reason.get("since"), facts)),
         "out_of_service": words("out of service"),
         "not_signed_on": words("not signed on yet"),
+        "armed": words("armed crew"),
+        "auxiliary": words("auxiliary officers alone"),
+        "load": words("sent to {n} since {time}", n=reason["incidents"], time=_said_at(reason["since"], facts)[:5])
+        if reason.get("incidents")
+        else words("sent to none so far"),
         "mustered": words("called in as reserve"),
         "committed_deployable": words("would leave its task: {task}", task=reason["task"])
         if reason.get("task")
