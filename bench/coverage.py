@@ -80,7 +80,7 @@ def against_scipy(search: CoverageSearch, placed: list[UnitPlacement]) -> tuple[
     wrong = 0
     for units, matrix in zip(placed[:2], matrices[:2], strict=True):
         expected = dijkstra(matrix, indices=source, limit=LIMIT_S)[:-1]
-        found = search.reach(units).car_s
+        found = search.reach(units).label_s[0]
         # At the limit either answer is right.
         clear = np.abs(np.where(np.isfinite(expected), expected, found) - LIMIT_S) > 0.1
         same = np.isclose(found, expected, rtol=0.0, atol=0.1) | (np.isinf(found) & np.isinf(expected))
