@@ -199,7 +199,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         history=history,
         past=past,
     )
-    expected = ExpectedIncidents(city, history, past, clock, lambda: travel.streets, authority.is_confidential)
+    expected = ExpectedIncidents(city, history, past, clock, lambda: travel.streets, elements, authority.is_confidential)
     coverage = Coverage(
         city=city,
         travel=travel,

@@ -47,8 +47,8 @@ def copied(graph: StreetGraph, columns: int, rows: int) -> StreetGraph:
     tail, head = _number(graph.tail, copies, nodes, a, b), _number(graph.head, copies, nodes, b, a)
     first = np.concatenate([_offset(graph.first_vertex, copies, vertices), copies * vertices + 2 * np.repeat(np.arange(links), 2)])
     last = np.concatenate([_offset(graph.last_vertex, copies, vertices), copies * vertices + 2 * np.repeat(np.arange(links), 2)])
-    first[-2 * links :] += np.tile([0, 1], links)
-    last[-2 * links :] += np.tile([1, 0], links)
+    first[copies * edges :] += np.tile([0, 1], links)
+    last[copies * edges :] += np.tile([1, 0], links)
     per_lon, per_lat = _degrees(graph)
     made = StreetGraph(
         node_lon=graph.origin_lon + x * per_lon,

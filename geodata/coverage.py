@@ -1,10 +1,7 @@
 """Coverage: which streets the available units can be on within a few minutes, from where they are now. Travel only, no turnout.
 
 One forward search a profile starts from all units at once, each part-way along its street and in both directions, over the
-same turns as every other search (`geodata.searches`, whose label it shares: the seconds until somebody enters an edge at
-its tail). Many units reach many edges, so the queue is laid out for that: what the search needs of an edge lies in one
-record of 16 bytes, and buckets are so narrow that most hold one edge. The smallest of a bucket is taken first,
-so labels are exact to the rounding of a 32-bit float (30 µs at five minutes).
+same turns as every other search (`geodata.searches`). The search itself and what it is fast by is in `geodata.spreading`.
 """
 
 from __future__ import annotations
@@ -18,156 +15,80 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geodata.nearest import Bools, UnitPlacement
-from geodata.searches import Floats, Ground, Ints, ProfileName, Times
-from geodata.streets import Profile
+from geodata.nearest import PROFILES, Bools, UnitPlacement
+from geodata.searches import Floats, Ground, Ints, Times
+from geodata.spreading import Scratch, TurnLayout, spread_from
 
 LIMIT_S = 300.0
-# 250,000 edges within five minutes put less than one edge into a bucket of this width; fastest of 1/64 to 1/1024.
-BUCKET_S = 1.0 / 1024.0
-# Columns of a record. LABEL and KEY are 32-bit floats, the others 32-bit integers in the same memory.
-LABEL, KEY, FOLLOWING, POINTER = 0, 1, 2, 3
-UNTOUCHED = -2  # in FOLLOWING: never queued
+Table = NDArray[np.float32]
+NONE, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @njit(cache=True, nogil=True)
-def queue_units(number: Times, index: Ints, seed_edge: Ints, seed_key_s: Times, limit_s: np.float32, per_s: float, bucket: Ints) -> None:
-    """Put each unit's edge into the bucket of the time when it leaves the edge at its head; `seed_key_s` ascending."""
-    for i in range(len(seed_edge)):
-        e, key = seed_edge[i], seed_key_s[i]
-        if index[e, FOLLOWING] != UNTOUCHED:
-            continue  # of several units on one edge the foremost leaves it first
-        number[e, KEY] = key
-        index[e, FOLLOWING] = -1
-        if key <= limit_s:
-            b = int(key * per_s)
-            index[e, FOLLOWING] = bucket[b]
-            bucket[b] = e
+def streets_within(label_s: Table, per_s: Table, levels_s: Times, out: Table) -> None:
+    """Share of each street that is reached within each level from its two sides. `label_s`, `per_s`: [profiles, 2, streets]."""
+    for k in range(len(levels_s)):
+        for s in range(out.shape[1]):
+            up, down = from_sides(s, label_s, per_s, levels_s[k])
+            out[k, s] = min(ONE, up + down)
 
 
-@njit(cache=True, nogil=True)
-def take_smallest(number: Times, index: Ints, bucket: Ints, b: int) -> int:
-    """Unlink and return the edge with the smallest key of bucket `b`, which must not be empty."""
-    e = bucket[b]
-    before, previous = -1, e
-    i = index[e, FOLLOWING]
-    while i != -1:
-        if number[i, KEY] < number[e, KEY]:
-            e, before = i, previous
-        previous = i
-        i = index[i, FOLLOWING]
-    if before == -1:
-        bucket[b] = index[e, FOLLOWING]
-    else:
-        index[before, FOLLOWING] = index[e, FOLLOWING]
-    return e
-
-
-@njit(cache=True, nogil=True)
-def spread(
-    number: Times, index: Ints, adjacent: Ints, seed_edge: Ints, seed_key_s: Times, limit_s: float, bucket_s: float, bucket: Ints
-) -> None:
-    """Write into LABEL of every edge when it is first entered at its tail, up to `limit_s`; inf stays where nobody comes.
-
-    `number` and `index` are two views of the records, [edges + 1, 4], fresh from the template: LABEL inf, KEY the edge's
-    seconds, FOLLOWING `UNTOUCHED`, POINTER its first turn in `adjacent`. `seed_key_s`: seconds until a unit on the seed's edge
-    leaves it at the head, ascending.
-    """
-    per_s = 1.0 / bucket_s
-    buckets = int(limit_s * per_s) + 1
-    bucket[:buckets] = -1
-    limit = np.float32(limit_s)
-    queue_units(number, index, seed_edge, seed_key_s, limit, per_s, bucket)
-    for b in range(buckets):
-        while bucket[b] != -1:
-            e = take_smallest(number, index, bucket, b)
-            now = number[e, KEY]
-            for a in range(index[e, POINTER], index[e + 1, POINTER]):
-                n = adjacent[a]
-                if number[n, LABEL] != np.inf:
-                    continue
-                number[n, LABEL] = now
-                if index[n, FOLLOWING] == UNTOUCHED:  # else a unit on it leaves it before whoever enters it now
-                    key = now + number[n, KEY]
-                    number[n, KEY] = key
-                    if key <= limit:
-                        k = int(key * per_s)
-                        index[n, FOLLOWING] = bucket[k]
-                        bucket[k] = n
-
-
-@njit(cache=True, nogil=True)
-def streets_within(
-    low: Ints, high: Ints, car_s: Times, foot_s: Times, car_time_s: Times, foot_time_s: Times, levels_s: Floats, out: NDArray[np.float32]
-) -> None:
-    """Share of each street that is reached within each level from its two ends; `car_s` and `foot_s` are labels, [edges]."""
-    for s in range(len(low)):
-        a, b = low[s], high[s]
-        for k in range(len(levels_s)):
-            level = levels_s[k]
-            up, down = 0.0, 0.0
-            if car_s[a] < level:
-                up = (level - car_s[a]) / car_time_s[a]
-            if foot_s[a] < level:
-                up = max(up, (level - foot_s[a]) / foot_time_s[a])
-            if car_s[b] < level:
-                down = (level - car_s[b]) / car_time_s[b]
-            if foot_s[b] < level:
-                down = max(down, (level - foot_s[b]) / foot_time_s[b])
-            out[k, s] = min(1.0, up + down)
+@njit(cache=True, nogil=True, inline="always")
+def from_sides(s: int, label_s: Table, per_s: Table, level_s: np.float32) -> tuple[np.float32, np.float32]:
+    """How far along a street the fastest profile has come from its two sides by `level_s`; may be over 1."""
+    up, down = NONE, NONE
+    for p in range(len(label_s)):
+        # Without branches: which streets are reached is unforeseeable. From a label of inf nothing is left of the level.
+        up = max(up, max(NONE, level_s - label_s[p, 0, s]) * per_s[p, 0, s])
+        down = max(down, max(NONE, level_s - label_s[p, 1, s]) * per_s[p, 1, s])
+    return up, down
 
 
 @njit(cache=True, nogil=True)
 def seeded_within(
-    street: Ints, fraction: Floats, up_time_s: Floats, down_time_s: Floats,
-    low: Ints, high: Ints, car_s: Times, foot_s: Times, car_time_s: Times, foot_time_s: Times, levels_s: Floats, out: NDArray[np.float32],
-) -> None:  # fmt: skip
-    """The same for the streets with units on them, `street` ascending: the union of what each of them and the two ends reach."""
+    street: Ints, fraction: Floats, up_time_s: Times, down_time_s: Times, label_s: Table, per_s: Table, levels_s: Times, out: Table
+) -> None:
+    """The same for the streets with units on them, `street` ascending: the union of what each of them and the two sides reach."""
     i = 0
     while i < len(street):
         j = i
         while j < len(street) and street[j] == street[i]:
             j += 1
-        s = street[i]
-        a, b = low[s], high[s]
         for k in range(len(levels_s)):
-            level = levels_s[k]
-            begin, end = np.empty(j - i + 4), np.empty(j - i + 4)
-            begin[0], end[0] = 0.0, (level - car_s[a]) / car_time_s[a] if car_s[a] < level else 0.0
-            begin[1], end[1] = 0.0, (level - foot_s[a]) / foot_time_s[a] if foot_s[a] < level else 0.0
-            begin[2], end[2] = 1.0 - ((level - car_s[b]) / car_time_s[b] if car_s[b] < level else 0.0), 1.0
-            begin[3], end[3] = 1.0 - ((level - foot_s[b]) / foot_time_s[b] if foot_s[b] < level else 0.0), 1.0
+            begin, end = np.empty(j - i + 2), np.empty(j - i + 2)
+            up, down = from_sides(street[i], label_s, per_s, levels_s[k])
+            begin[0], end[0] = 0.0, up
+            begin[1], end[1] = 1.0 - down, 1.0
             for m in range(i, j):
-                begin[4 + m - i] = fraction[m] - level / down_time_s[m]
-                end[4 + m - i] = fraction[m] + level / up_time_s[m]
+                begin[2 + m - i] = fraction[m] - levels_s[k] / down_time_s[m]
+                end[2 + m - i] = fraction[m] + levels_s[k] / up_time_s[m]
             covered, reached = 0.0, 0.0
             for m in np.argsort(begin):
                 first, last = max(begin[m], reached), min(end[m], 1.0)
                 if last > first:
                     covered += last - first
                     reached = last
-            out[k, s] = covered
+            out[k, street[i]] = covered
         i = j
 
 
 @njit(cache=True, nogil=True)
-def seconds_of_places(edge: Ints, fraction: Floats, twin: Ints, label_s: Times, time_s: Times, out: NDArray[np.float32]) -> None:
-    """Lower `out` to the seconds until somebody who has entered the street at one of its ends is at each place (edge, fraction)."""
-    for i in range(len(edge)):
-        e = edge[i]
-        o = twin[e]
-        if label_s[e] != np.inf:
-            out[i] = min(out[i], label_s[e] + fraction[i] * time_s[e])
-        if label_s[o] != np.inf:
-            out[i] = min(out[i], label_s[o] + (1.0 - fraction[i]) * time_s[o])
+def seconds_of_places(street: Ints, along: Floats, label_s: Table, time_s: Table, out: Times) -> None:
+    """Lower `out` to the seconds until somebody who has entered the street from a side, [2, streets], is at each place."""
+    for i in range(len(street)):
+        s = street[i]
+        if label_s[0, s] != np.inf:
+            out[i] = min(out[i], label_s[0, s] + along[i] * time_s[0, s])
+        if label_s[1, s] != np.inf:
+            out[i] = min(out[i], label_s[1, s] + (1.0 - along[i]) * time_s[1, s])
 
 
 @dataclass(frozen=True)
 class Streets:
     """The streets of a graph, each once: two directed edges that are one another's twins."""
 
-    low: Ints  # [streets] the lower-numbered edge of each
-    high: Ints  # [streets] its twin
+    low: Ints  # [streets] the lower-numbered edge of each: side 0
+    high: Ints  # [streets] its twin: side 1
     of_edge: Ints  # [edges] the street an edge belongs to
     length_m: Floats  # [streets] metres of those a car may use in either direction; 0 for the others
 
@@ -183,126 +104,112 @@ class Streets:
         open_to_cars = np.isfinite(car_s[low]) | np.isfinite(car_s[high])
         return cls(low, high, of_edge, np.where(open_to_cars, ground.length_m[low], 0.0).astype(np.float64))
 
+    def places(self, edges: Ints, fractions: Floats) -> tuple[Ints, Floats]:
+        """Street and share of it, from side 0, of places given by edge and fraction."""
+        street = self.of_edge[edges]
+        return street, np.where(edges == self.low[street], fractions, 1.0 - fractions)
+
 
 @dataclass(frozen=True)
 class Reach:
     """When units can be where, at one moment. Everything is asked of it; it never changes."""
 
-    ground: Ground
     streets: Streets
     limit_s: float
-    car_s: Times  # [edges] seconds until a car enters the edge at its tail; inf: not within the limit
-    foot_s: Times  # [edges] the same on foot
-    edge: Ints  # [units that count] the edge each of them is on
-    fraction: Floats  # [units that count]
-    on_foot: Bools  # [units that count]
+    # [profiles in use, 2, streets] seconds until a unit of the profile enters the street from each side; inf: not within the limit, or only
+    # after the whole street has been reached from the other side.
+    label_s: Table
+    time_s: Table  # [profiles in use, 2, streets] seconds the profile takes from each side to the other; inf where closed
+    per_s: Table  # [profiles in use, 2, streets] one over that
+    street: Ints  # [units that count] the street each of them is on
+    along: Floats  # [units that count] where on it, as a share from side 0
+    row: Ints  # [units that count] of the tables above: its profile
 
     @property
     def units(self) -> int:
         """How many units the search began from."""
-        return len(self.edge)
+        return len(self.street)
 
     @cached_property
     def first_s(self) -> Times:
         """[streets] seconds until the first unit is anywhere on the street; inf: not within the limit."""
-        low, high = self.streets.low, self.streets.high
-        first = np.minimum(np.minimum(self.car_s[low], self.car_s[high]), np.minimum(self.foot_s[low], self.foot_s[high]))
-        first[self.streets.of_edge[self.edge]] = 0.0
+        first = np.full(len(self.streets.low), np.inf, np.float32)
+        if len(self.label_s):
+            first = self.label_s.min(axis=(0, 1))
+        first[self.street] = 0.0
         return first
 
-    def within(self, levels_s: Sequence[float]) -> NDArray[np.float32]:
+    def within(self, levels_s: Sequence[float]) -> Table:
         """[levels, streets] share of each street that is reached within each level, 0 … 1. No level may be over the limit."""
         if max(levels_s, default=0.0) > self.limit_s:
             raise ValueError(f"{max(levels_s):g} s were asked of a search that ended at {self.limit_s:g} s. Search further.")
-        levels, s = np.array(levels_s, np.float64), self.streets
-        car, foot = self.ground.profiles["car"], self.ground.profiles["foot"]
-        arrays = (s.low, s.high, self.car_s, self.foot_s, car.time_s, foot.time_s, levels)
-        share = np.empty((len(levels), len(s.low)), np.float32)
-        streets_within(*arrays, share)
-        street, low = s.of_edge[self.edge], s.low[s.of_edge[self.edge]]
-        along = np.where(self.edge == low, self.fraction, 1.0 - self.fraction)
-        up_s, down_s = (np.where(self.on_foot, foot.time_s[e], car.time_s[e]).astype(np.float64) for e in (low, self.ground.twin[low]))
-        order = np.argsort(street, kind="stable")
-        seeded_within(street[order], along[order], up_s[order], down_s[order], *arrays, share)
+        levels = np.array(levels_s, np.float32)
+        share = np.empty((len(levels), len(self.streets.low)), np.float32)
+        streets_within(self.label_s, self.per_s, levels, share)
+        order = np.argsort(self.street, kind="stable")
+        street, row = self.street[order], self.row[order]
+        up_s, down_s = self.time_s[row, 0, street], self.time_s[row, 1, street]
+        seeded_within(street, self.along[order], up_s, down_s, self.label_s, self.per_s, levels, share)
         return share
 
-    def seconds_at(self, edges: Ints, fractions: Floats) -> NDArray[np.float32]:
+    def seconds_at(self, edges: Ints, fractions: Floats) -> Times:
         """[places] seconds until the first unit is at each place (edge, fraction along it); inf: not within the limit."""
         seconds = np.full(len(edges), np.inf, np.float32)
-        for name, label_s in (("car", self.car_s), ("foot", self.foot_s)):
-            seconds_of_places(edges, fractions, self.ground.twin, label_s, self.ground.profiles[name].time_s, seconds)
-        self._from_units_on_the_street(edges, fractions, seconds)
+        street, along = self.streets.places(edges, fractions)
+        for label_s, time_s in zip(self.label_s, self.time_s, strict=True):
+            seconds_of_places(street, along, label_s, time_s, seconds)
+        self._from_units_on_the_street(street, along, seconds)
         seconds[seconds > self.limit_s] = np.inf
         return seconds
 
-    def _from_units_on_the_street(self, edges: Ints, fractions: Floats, seconds: NDArray[np.float32]) -> None:
-        street = self.streets.of_edge[edges]
-        low = self.streets.low[street]
-        along = np.where(edges == low, fractions, 1.0 - fractions)
+    def _from_units_on_the_street(self, street: Ints, along: Floats, seconds: Times) -> None:
         order = np.argsort(street, kind="stable")
         ordered = street[order]
-        for edge, fraction, on_foot in zip(self.edge.tolist(), self.fraction.tolist(), self.on_foot.tolist(), strict=True):
-            here = int(self.streets.of_edge[edge])
-            first, last = np.searchsorted(ordered, here), np.searchsorted(ordered, here, side="right")
-            if first == last:
-                continue
-            places = order[first:last]
-            time_s = self.ground.profiles["foot" if on_foot else "car"].time_s
-            begin = int(self.streets.low[here])
-            at = fraction if edge == begin else 1.0 - fraction
-            ahead = along[places] - at
+        first, last = np.searchsorted(ordered, self.street), np.searchsorted(ordered, self.street, side="right")
+        for i in np.flatnonzero(last > first).tolist():
+            places = order[first[i] : last[i]]
+            ahead = along[places] - self.along[i]
+            up_s, down_s = self.time_s[self.row[i], :, self.street[i]]
             with np.errstate(invalid="ignore"):  # nothing ahead on a way that is closed: 0 · inf
-                there = np.where(ahead >= 0, ahead * time_s[begin], -ahead * time_s[self.ground.twin[begin]])
-            seconds[places] = np.fmin(seconds[places], np.where(ahead == 0, 0.0, there))
+                there = np.where(ahead == 0, 0.0, np.where(ahead > 0, ahead * up_s, -ahead * down_s))
+            seconds[places] = np.fmin(seconds[places], there)
 
 
 class CoverageSearch:
-    """Searches one ground for coverage. Thread-safe; the scratch memory (16 bytes an edge) is kept and reused."""
+    """Searches one ground for coverage. Thread-safe; the scratch memory is kept and reused."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.streets = Streets.of(ground)
-        self._templates = {name: _template(profile, ground.through_s[name]) for name, profile in ground.profiles.items()}
+        sides = np.stack([self.streets.low, self.streets.high])
+        self._layouts = {name: TurnLayout.of(ground, profile, sides) for name, profile in ground.profiles.items()}
         # deque.pop and .append are atomic: a pool without a lock.
-        self._pool: deque[tuple[NDArray[np.float32], Ints]] = deque()
+        self._pool: deque[Scratch] = deque()
 
     def reach(self, units: UnitPlacement, among: Bools | None = None, limit_s: float = LIMIT_S) -> Reach:
         """Where the units (of those in the mask `among`; those off the network never count) can be within `limit_s` seconds."""
-        counted = units.edge >= 0 if among is None else among & (units.edge >= 0)
-        rows = np.flatnonzero(counted)
-        edge, fraction, on_foot = units.edge[rows], units.fraction[rows], units.on_foot[rows]
-        car_s = self._labels("car", edge[~on_foot], fraction[~on_foot], limit_s)
-        foot_s = self._labels("foot", edge[on_foot], fraction[on_foot], limit_s)
-        return Reach(self.ground, self.streets, limit_s, car_s, foot_s, edge, fraction, on_foot)
+        counted = np.flatnonzero(units.edge >= 0 if among is None else among & (units.edge >= 0))
+        edge, fraction = units.edge[counted], units.fraction[counted]
+        used, row = np.unique(units.on_foot[counted].astype(np.int32), return_inverse=True)
+        layouts = [self._layouts[PROFILES[profile]] for profile in used.tolist()]
+        shape = (len(layouts), 2, len(self.streets.low))
+        label_s = np.empty(shape, np.float32)
+        for r, layout in enumerate(layouts):
+            self._label(layout, edge[row == r], fraction[row == r], limit_s, label_s[r])
+        time_s, per_s = (np.array([getattr(layout, name) for layout in layouts], np.float32).reshape(shape) for name in ("time_s", "per_s"))
+        street, along = self.streets.places(edge, fraction)
+        return Reach(self.streets, limit_s, label_s, time_s, per_s, street, along, row.astype(np.int32))
 
-    def _labels(self, name: ProfileName, edge: Ints, fraction: Floats, limit_s: float) -> Times:
-        """[edges] seconds until a unit of the profile enters each edge."""
-        profile, template = self.ground.profiles[name], self._templates[name]
-        if not len(edge):
-            return np.full(len(template) - 1, np.inf, np.float32)
+    def _label(self, layout: TurnLayout, edge: Ints, fraction: Floats, limit_s: float, label_s: Table) -> None:
+        """Fill `label_s` with the seconds until a unit of the layout's profile enters each street from either side."""
         both = np.concatenate([edge, self.ground.twin[edge]])
+        time_s = layout.edge_s[both]
+        usable = np.isfinite(time_s)
         rest = np.concatenate([1.0 - fraction, fraction])
-        usable = np.isfinite(profile.time_s[both])
-        both, key_s = both[usable], (rest[usable] * profile.time_s[both[usable]]).astype(np.float32)
-        order = np.argsort(key_s, kind="stable")  # the foremost of each edge comes first
+        key_s = (rest[usable] * time_s[usable]).astype(np.float32)
         try:
-            number, bucket = self._pool.pop()
+            scratch = self._pool.pop()
         except IndexError:
-            number, bucket = np.empty_like(template), np.empty(0, np.int32)
-        if len(bucket) < int(limit_s / BUCKET_S) + 2:
-            bucket = np.empty(int(limit_s / BUCKET_S) + 2, np.int32)
-        np.copyto(number, template)
-        spread(number, number.view(np.int32), profile.next_edge, both[order], key_s[order], float(limit_s), BUCKET_S, bucket)
-        label_s = number[:-1, LABEL].copy()
-        self._pool.append((number, bucket))
-        return label_s
-
-
-def _template(profile: Profile, through_s: Times) -> NDArray[np.float32]:
-    """The records before a search, [edges + 1, 4]; the last one only ends the turns of the one before."""
-    number = np.full((len(profile.time_s) + 1, 4), np.inf, np.float32)
-    number[:-1, KEY] = through_s  # nobody drives through where it is closed, only in
-    index = number.view(np.int32)
-    index[:, FOLLOWING] = UNTOUCHED
-    index[:, POINTER] = profile.next_ptr
-    return number
+            scratch = Scratch()
+        spread_from(layout, scratch, both[usable], key_s, limit_s, label_s)
+        self._pool.append(scratch)

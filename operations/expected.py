@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from dispatch.clock import Clock
 from geodata.city import City
 from geodata.coverage import Streets
-from geodata.demand import DemandField, Hotspot
+from geodata.demand import SPREAD_M, DemandField, Hotspot
+from operations.elements import ElementStore, Thing
 from operations.history import History
 from storage.journal import MAX_PAGE
 from storage.past import PastIncidents
@@ -32,6 +32,8 @@ PARTS = 24 // PART_HOURS
 LEAST_INCIDENTS = 50
 EVERY_S = 3600.0
 MOST_HOTSPOTS = 60
+# Everybody may see hot spots: of so many incidents none is told of.
+LEAST_AT_HOTSPOT = 10
 
 Floats = NDArray[np.float64]
 log = structlog.get_logger(__name__)
@@ -76,6 +78,7 @@ class ExpectedIncidents:
         past: PastIncidents,
         clock: Clock,
         streets: Callable[[], Streets],
+        elements: ElementStore,
         is_confidential: Callable[[str], bool],
     ) -> None:
         self._city = city
@@ -83,6 +86,7 @@ class ExpectedIncidents:
         self._past = past
         self._clock = clock
         self._streets = streets
+        self._elements = elements
         self._is_confidential = is_confidential  # by incident type: a complaint's place is nobody's business
         self._zone = ZoneInfo(city.time_zone)
         self._field: DemandField | None = None
@@ -121,7 +125,10 @@ class ExpectedIncidents:
             cursor = page.cursor
             if cursor is None:
                 break
-        self._known = await asyncio.to_thread(self._learn, rows, since, now)
+        known = self._known = await asyncio.to_thread(self._learn, rows, since, now)
+        is_enough = sum(known.counts) >= LEAST_INCIDENTS
+        spots = [spot for spot in known.hotspots if is_enough and spot.incidents >= LEAST_AT_HOTSPOT]
+        self._elements.derive("hotspot", [self._hotspot(number, spot, now) for number, spot in enumerate(spots, 1)])
 
     def now(self) -> Expectation | TooFew:
         """What is to be expected at this hour."""
@@ -136,18 +143,10 @@ class ExpectedIncidents:
             return Expectation(known.whole, sum(known.counts), None, known.since, known.as_of)
         return TooFew(sum(known.counts), known.as_of)
 
-    def hotspots(self) -> tuple[list[dict[str, Any]], datetime | None]:
-        """Where most has happened, as points with `incidents`, and when that was read; none with too few incidents behind them."""
-        known = self._known
-        if known is None or sum(known.counts) < LEAST_INCIDENTS:
-            return [], None
-        rows = []
-        for number, spot in enumerate(known.hotspots, 1):
-            lon, lat = self._city.projection.to_degrees(spot.x, spot.y)
-            rows.append(
-                {"id": f"hotspot-{number}", "lon": round(float(lon), 6), "lat": round(float(lat), 6), "incidents": round(spot.incidents)}
-            )
-        return rows, known.as_of
+    def _hotspot(self, number: int, spot: Hotspot, as_of: datetime) -> Thing:
+        lon, lat = self._city.projection.to_degrees(spot.x, spot.y)
+        properties = {"incidents": round(spot.incidents), "within_m": round(2 * SPREAD_M), "days": DAYS}
+        return Thing("hotspot", f"hotspot-{number}", round(float(lon), 6), round(float(lat), 6), properties, as_of.timestamp())
 
     def _learn(self, rows: list[tuple[str, float, float, float]], since: datetime, as_of: datetime) -> _Known:
         if self._field is None:

