@@ -87,6 +87,8 @@ class WhatIf:
         self._elements = elements
         self._organisations = organisations
         self._authority = authority
+        # Advice takes a core for seconds: one at a time, so that the others go on being answered.
+        self._advising = asyncio.Lock()
         # By closed edges and the streets as they were: learned times and traffic events swap the latter.
         self._copies: dict[tuple[frozenset[int], int], tuple[Ground, TravelTimes]] = {}
 
@@ -102,8 +104,9 @@ class WhatIf:
         self, supposed: Supposition, actor: Actor, most_moves: int, within_minutes: float, longest_drive_minutes: float
     ) -> Json:
         """Where idle crews should wait so that most of what is to be expected is within some minutes of one. Raises as `coverage`."""
-        moment = self._coverage.moment()
-        return await asyncio.to_thread(self._advised, moment, supposed, actor, most_moves, within_minutes, longest_drive_minutes)
+        async with self._advising:
+            moment = self._coverage.moment()
+            return await asyncio.to_thread(self._advised, moment, supposed, actor, most_moves, within_minutes, longest_drive_minutes)
 
     # In threads -------------------------------------------------------------------------------------------------------
 
