@@ -72,7 +72,7 @@ function seenAt(byS) {
 
 function change(fields) {
   if (!chase) return;
-  Object.assign(chase, fields, { lead: null });
+  Object.assign(chase, fields, fields.profile ? { lead: null } : {});
   ask();
 }
 

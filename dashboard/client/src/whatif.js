@@ -139,7 +139,10 @@ async function question() {
   const mine = what;
   const told = await post("coverage", { ...supposition(), gaps: GAP_MINUTES, ring_from: what.last });
   underWay = false;
-  if (what !== mine) return;
+  if (what !== mine) {
+    if (what) ask(); // left and begun anew meanwhile
+    return;
+  }
   if (told) {
     what.told = told;
     supposeGaps(told.gaps);
@@ -183,7 +186,8 @@ async function advise(units) {
 // ---- drawing -----------------------------------------------------------------------------------------------------------
 function draw() {
   const unitKinds = new Map(state.config.marks.kinds.map((kind, k) => [kind.id, k]));
-  const units = [...what.moves].map(([unit_id, place]) => {
+  const known = [...what.moves].filter(([unit_id]) => fleet.indexById.has(unit_id));
+  const units = known.map(([unit_id, place]) => {
     const index = fleet.indexById.get(unit_id);
     const { callsign, kind } = fleet.rows[index];
     return { unit_id, callsign, ...place, kind: unitKinds.get(kind), real: [fleet.shown[2 * index], fleet.shown[2 * index + 1]] };
