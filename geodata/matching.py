@@ -62,14 +62,18 @@ class Matcher:
         `unit` are rows from 0, `at_s` Unix seconds, degrees WGS-84; NaN heading or speed is unknown. A fix that is not newer
         than its unit's last one is passed over.
         """
-        rows = np.asarray(unit, np.int32)
+        rows = np.ascontiguousarray(unit, np.int32)
         if len(rows) and int(rows.max()) >= len(self._cars.ways):
             self._cars = more_cars(self._cars, max(2 * len(self._cars.ways), int(rows.max()) + 1))
-        x, y = (np.atleast_1d(axis) for axis in self._projection.to_metres(lon, lat))
-        at, heading, speed = (np.asarray(values, np.float64) for values in (at_s, heading_deg, speed_mps))
+        x, y = self._projection.to_metres(np.asarray(lon, np.float64), np.asarray(lat, np.float64))
+        x, y, at, heading, speed = (np.ascontiguousarray(values, np.float64) for values in (x, y, at_s, heading_deg, speed_mps))
         out = room_to_settle(self._cars, len(rows))
         settled = follow(rows, at, x, y, heading, speed, self._grid, self._arcs, self._cars, self._work, out)
         return Traversals(out.unit[:settled].copy(), out.edge[:settled].copy(), out.entered_s[:settled].copy(), out.left_s[:settled].copy())
+
+    def warm_up(self) -> None:
+        """Compile the kernels, or load them from the cache."""
+        self.follow([], [], [], [], [], [])
 
     def place(self, unit: int) -> tuple[int, float] | None:
         """Where a unit most likely is: directed edge and fraction; None while that is not known."""
