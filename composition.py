@@ -74,6 +74,7 @@ from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
 from storage.speeds import SpeedFile
+from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
 from storage.tracks import TrackStore
 from storage.webhooks import WebhookStore
@@ -351,12 +352,14 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
     looks, audit_damage = AuditLog(engine).verify()
     engine.dispose()
     tracks = TrackStore(settings.data / "tracks").verify()
+    speeds, speeds_damage = verify_speeds(settings.data / "speeds")
     evidence = EvidenceFiles(settings.data / "evidence")
     checked = [
         f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
         f"audit: {looks} entries",
         f"tracks: {tracks.slices} slices, {tracks.fixes} fixes",
+        f"speeds: {speeds} files",
         f"evidence: {sum(1 for _ in evidence.kept())} files",
     ]
     damage = [f"journal, event {d.revision}: {d.what}" for d in journal.damage] + [f"audit: {what}" for what in audit_damage]
-    return checked, damage + list(tracks.damage) + evidence.verify()
+    return checked, damage + list(tracks.damage) + speeds_damage + evidence.verify()
