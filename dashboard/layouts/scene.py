@@ -145,8 +145,9 @@ def _verdict(unit: Json) -> str:
 
 
 def reasons_text(unit: Json, facts: Facts) -> str:
-    """Why the unit is recommended, or why not: what speaks against it comes first and alone."""
+    """Why the unit is recommended, or why not: what speaks against it comes first and alone, but for a delay on its way."""
     against = [_reason(reason, facts) for reason in unit["reasons"] if reason["for"] is False]
+    against += [_reason(reason, facts) for reason in unit["reasons"] if against and reason["code"] == "traffic"]
     if against:
         return " · ".join(against)
     said = [_reason(reason, facts) for reason in unit["reasons"] if reason["code"] not in ("available", "in_ring")]
