@@ -1,10 +1,10 @@
 """Exact, turn-aware searches on the street graph: the numba kernels and the arrays they work in.
 
-The state of a search is a directed edge, or a copy of one (`geodata.via_ways`). Its label is the time between the point asked for and the edge's far side: for a
-search *to* a point the time left when the unit reaches the edge's head, for a search *from* a point the time spent when
-it enters at the tail. Turns cost nothing, so everything that continues from one edge gets the same label; edges leave
-the queue in order of time, so the first label an edge is given is already its final one. Each edge is therefore queued
-once, and no label is ever corrected.
+The state of a search is a directed edge, or a copy of one (`geodata.via_ways`). Its label is the time between the point asked
+for and the edge's far side: for a search *to* a point the time left when the unit reaches the edge's head, for a search
+*from* a point the time spent when it enters at the tail. Turns cost nothing, so everything that continues from one edge gets
+the same label; edges leave the queue in order of time, so the first label an edge is given is already its final one. Each
+edge is therefore queued once, and no label is ever corrected.
 
 The queue is a row of buckets, each an unsorted linked list from which the smallest is taken: exact like a heap, without one.
 

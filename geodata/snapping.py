@@ -122,8 +122,7 @@ class Snapper:
 def _usable(graph: StreetGraph) -> NDArray[np.uint8]:
     """Per directed edge: which profiles may use the street in either direction, and is it connected for them."""
     flags = np.zeros(graph.edge_count, np.uint8)
-    for profile in graph.profiles:
-        name = profile.name
+    for name, profile in zip(PROFILES, graph.profiles, strict=True):
         one_way = np.isfinite(profile.time_s)
         usable = one_way | one_way[graph.twin]
         part = np.arange(len(graph.node_x), dtype=np.int32)

@@ -62,6 +62,13 @@ class Profile:
         """[states] the edge that each state is on."""
         return np.concatenate([np.arange(len(self.time_s), dtype=np.int32), self.copy_of])
 
+    def edges_of(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The edges that some states are on."""
+        edges = np.array(states)
+        is_copy = edges >= len(self.time_s)
+        edges[is_copy] = self.copy_of[edges[is_copy] - len(self.time_s)]
+        return edges
+
 
 @dataclass(frozen=True)
 class StreetGraph:
@@ -149,5 +156,7 @@ def load_graph(folder: Path) -> StreetGraph:
         names=tuple(scalars["names"]),
         origin_lon=scalars["origin_lon"],
         origin_lat=scalars["origin_lat"],
-        **{name: profile(name) for name in PROFILES},
+        car=profile("car"),
+        foot=profile("foot"),
+        ebike=profile("ebike"),
     )

@@ -81,6 +81,7 @@ class RingsAnswer:
             "profile": self.profile,
             "edge_metres": round(self.edge_metres[ring], 1),
             "street_metres": round(self.street_metres[ring], 1),
+            "turnout_included": False,  # time on the road; how long a crew needs to set off is its own
             "off_street_m": round(self.on_street.distance_m, 1),
         }
         return {"type": "Feature", "properties": properties, "geometry": {"type": shape, "coordinates": coordinates}}

@@ -13,7 +13,6 @@ from geodata.isochrones import edge_metres
 from geodata.osm import read_osm
 from geodata.searches import Ground, RoadPoint
 from geodata.source import CitySource, SourceRestriction
-from geodata.streets import StreetGraph
 from tests.geodata.planted import plant_over_ways
 from tests.geodata.reference import At, Reference, car_reference
 from tests.geodata.sources import city_source, graph_of, way
@@ -45,7 +44,7 @@ def random_source(rng: np.random.Generator) -> CitySource:
             meeting = [w for w in ends if w not in chain and (at in ends[w] or rng.random() < 0.02)]
             if meeting:
                 chain.append(int(rng.choice(meeting)))
-                at = next((end for end in ends[chain[-1]] if end != at))
+                at = next(end for end in ends[chain[-1]] if end != at)
         if len(chain) > 1:
             kind = str(rng.choice(["no_left_turn", "no_u_turn", "only_straight_on"], p=[0.5, 0.2, 0.3]))
             common = set(ends[chain[0]]) & set(ends[chain[1]])

@@ -213,7 +213,7 @@ def test_a_maze_of_via_ways_is_given_up() -> None:
     columns = [way(200 + x, *(y * side + x for y in range(side))) for x in range(side)]
     ways = [way(1, 0, 1), *rows, *columns, way(2, side * side - 1, 0)]
     maze = tuple(w.way_id for w in rows + columns)
-    graph, counts = build(places, ways, restrictions=[ban("no_u_turn", 1, None, 2, via_ways=maze)])
+    _, counts = build(places, ways, restrictions=[ban("no_u_turn", 1, None, 2, via_ways=maze)])
     assert counts["restriction_ambiguous"] == 1
 
 
