@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch.duty import Standing, Why, status_at
@@ -54,7 +54,7 @@ class Question:
     incident_number: Callable[[str], int | None]  # of an incident the actor may see
     assigned: frozenset[str]  # units already on this incident
     standing: Callable[[Unit], Standing] = by_status_alone  # whether a unit is on duty at the moment of asking
-    movement: Movement = WALKING
+    movement: Movement = field(default_factory=lambda: WALKING)
 
 
 def assess(sightings: Sequence[Sighting], question: Question) -> list[Json]:
