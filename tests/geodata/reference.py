@@ -44,9 +44,9 @@ class Reference:
         for run in only:
             for n in range(1, len(run)):
                 self.only[run[:n]].add(run[n])
-        runs = [*no, *only]
-        self._matters = {e for run in runs for e in run}
-        self._longest = max((len(run) for run in runs), default=2) - 1
+        self.runs = [*no, *only]
+        self._matters = {e for run in self.runs for e in run}
+        self._longest = max((len(run) for run in self.runs), default=2) - 1
         self._before: dict[Driven, list[Driven]] | None = None
 
     def onward(self, driven: Driven) -> list[Driven]:
