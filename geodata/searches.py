@@ -310,6 +310,7 @@ class Ground:
         self.length_m = owned(graph.length_m)
         self.profiles: dict[str, Profile] = {p.name: _owned_profile(p) for p in graph.profiles}
         self._copies: dict[str, CopiedStates] = {p.name: CopiedStates(p) for p in self.profiles.values()}
+        self._state_s = {p.name: self._copies[p.name].times(p.time_s) for p in self.profiles.values()}  # [states] by profile
         copies = max(len(p.copy_of) for p in self.profiles.values())
         self._room = (len(self.twin) + copies, 2 + copies)
         # deque.pop and .append are atomic: a pool without a lock.
@@ -336,7 +337,7 @@ class Ground:
         except IndexError:
             w = Workspace(*self._room)
         used = settle(
-            ptr, adjacent, copies.time_s, state, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
+            ptr, adjacent, self._state_s[profile], state, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
             w.slot, w.edge, w.label_s, w.key_s, w.parent, w.following, w.bucket,
         )  # fmt: skip
         hidden = 0

@@ -57,11 +57,14 @@ class CopiedStates:
 
     def __init__(self, profile: Profile) -> None:
         self.count = len(profile.copy_of)
-        # A copy is as long as its edge.
-        self.time_s = np.concatenate([profile.time_s, profile.time_s[profile.copy_of]]) if self.count else profile.time_s
+        self._copy_of = profile.copy_of
         self._states: dict[int, list[int]] = {}
         for c, edge in enumerate(profile.copy_of.tolist()):
             self._states.setdefault(edge, []).append(len(profile.time_s) + c)
+
+    def times(self, time_s: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[states] from [edges]: a copy takes as long as its edge."""
+        return np.concatenate([time_s, time_s[self._copy_of]]) if self.count else time_s
 
     def seeds(self, edge: NDArray[np.int32], towards: bool) -> tuple[NDArray[np.int32], NDArray[np.int32] | slice]:
         """The states to begin from for a point on `edge` (one or two), and the index of each one's edge.
