@@ -227,32 +227,30 @@ class Found:
     limit_s: float
     seed_edge: Ints  # [directions] of the street through the point
     seed_fraction: Floats
-    seed_of_row: Ints  # [seeds] index into the two above; more than the directions where the point's edges have copies
+    seeds: int  # rows to begin with: more than the directions where the point's edges have copies
+    seed_of_row: Ints | slice  # [seeds] index into directions
     used: int  # rows, the seeds included
     hidden: int  # of those, rows that are not their edge's answer
     workspace: Workspace
 
     @property
-    def seeds(self) -> int:
-        return len(self.seed_of_row)
-
-    @cached_property
-    def _rows(self) -> slice | NDArray[np.intp]:
-        reached = slice(self.seeds, self.used)
-        if not self.hidden:
-            return reached
-        w = self.workspace
-        return self.seeds + np.flatnonzero(w.slot[w.edge[reached]] == np.arange(self.seeds, self.used))
-
-    @property
     def edge(self) -> Ints:
         """[reached] directed edges, each once, in order of label."""
-        return self.workspace.edge[self._rows]
+        reached = self.workspace.edge[self.seeds : self.used]
+        return reached[self._shown] if self.hidden else reached
 
     @property
     def label_s(self) -> Floats:
         """[reached] seconds between the edge's far side and the point, see the module."""
-        return self.workspace.label_s[self._rows]
+        reached = self.workspace.label_s[self.seeds : self.used]
+        return reached[self._shown] if self.hidden else reached
+
+    @cached_property
+    def _shown(self) -> NDArray[np.bool_]:
+        """[rows but the seeds] whether the row is its edge's answer."""
+        w = self.workspace
+        shown: NDArray[np.bool_] = w.slot[w.edge[self.seeds : self.used]] == np.arange(self.seeds, self.used)
+        return shown
 
     def seconds_at(self, edges: Ints, fractions: Floats) -> tuple[Floats, Ints, Ints]:
         """Seconds between each position and the point (inf: not within the limit), the direction taken, the row that continues."""
@@ -342,7 +340,7 @@ class Ground:
         self.profiles: dict[str, Profile] = {}
         self.p90_s: dict[str, Times] = {}
         self.through_s: dict[str, Times] = {}
-        self._through_s: dict[str, Times] = {}  # [states] the same
+        self._state_s: dict[str, Times] = {}  # [states] by profile, the last ones
         for name, built in self._built.items():
             usual, late = _plain(times.p50_s[name]), _plain(times.p90_s[name])  # type: ignore[index]
             searched = late if quantile == 0.9 else usual
@@ -353,7 +351,7 @@ class Ground:
                 built = turning_back(built, through, self.twin)
             self.profiles[name] = replace(built, time_s=searched)
             self.p90_s[name], self.through_s[name] = late, through
-            self._through_s[name] = self._copies[name].of_states(through)
+            self._state_s[name] = self._copies[name].times(through)
 
     def with_times(self, times: StreetTimes, effects: StreetEffects | None = None, quantile: float = 0.5) -> Ground:
         """The same streets with other times: usual ones, or with `quantile` 0.9 those of a way that goes late. Shares all else."""
@@ -382,14 +380,14 @@ class Ground:
         except IndexError:
             w = Workspace(*self._room)
         used = settle(
-            ptr, adjacent, self._through_s[profile], state, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
+            ptr, adjacent, self._state_s[profile], state, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
             w.slot, w.edge, w.label_s, w.key_s, w.parent, w.following, w.bucket,
         )  # fmt: skip
         hidden = 0
         if copies.count:
             hidden = fold(w.slot[: len(self.twin) + copies.count], w.edge, p.copy_of, len(state), not towards)
         try:
-            yield Found(self, p, towards, float(limit_s), seed_edge, seed_fraction, seed_of_row, used, hidden, w)
+            yield Found(self, p, towards, float(limit_s), seed_edge, seed_fraction, len(state), seed_of_row, used, hidden, w)
         finally:
             forget(w.slot, w.edge, used)
             self._pool.append(w)

@@ -62,18 +62,17 @@ class CopiedStates:
         for c, edge in enumerate(profile.copy_of.tolist()):
             self._states.setdefault(edge, []).append(len(profile.time_s) + c)
 
-    def of_states(self, time_s: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[states] of [edges]: a copy is as long as its edge."""
+    def times(self, time_s: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[states] from [edges]: a copy takes as long as its edge."""
         return np.concatenate([time_s, time_s[self._copy_of]]) if self.count else time_s
 
-    def seeds(self, edge: NDArray[np.int32], towards: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def seeds(self, edge: NDArray[np.int32], towards: bool) -> tuple[NDArray[np.int32], NDArray[np.int32] | slice]:
         """The states to begin from for a point on `edge` (one or two), and the index of each one's edge.
 
         A point on a copied edge is come to in any state; who starts there is on the plain edge.
         """
         more = [(state, i) for i, e in enumerate(edge.tolist()) for state in self._states.get(e, ())] if towards and self.count else []
-        own = np.arange(len(edge), dtype=np.int32)
         if not more:
-            return edge, own
+            return edge, slice(None)
         states, of = zip(*more, strict=True)
-        return np.append(edge, np.array(states, np.int32)), np.append(own, np.array(of, np.int32))
+        return np.append(edge, np.array(states, np.int32)), np.array([*range(len(edge)), *of], np.int32)
