@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,7 @@ def city_build(options: argparse.Namespace, settings: Settings) -> int:
     from geodata.osm import read_osm
 
     source = read_osm(options.file, boundary=options.boundary, code=options.code, name=options.name, time_zone=options.time_zone)
+    source = replace(source, closed_ways_pass=options.closed_ways == "pass")
     try:
         report = build_city(source, options.out, progress=_progress_bar(), built_at=SystemClock().now())
     except OSError as error:
@@ -322,6 +324,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--code", default="000000000000", help="12-character code of the city's organisation")
     p.add_argument("--name")
     p.add_argument("--time-zone", dest="time_zone")
+    p.add_argument(
+        "--closed-ways", dest="closed_ways", choices=("pass", "stop"), default="pass",
+        help="roads and gates closed to cars: units pass them slowly (default), or not at all",
+    )  # fmt: skip
     p = _add(city, "info", city_info)
     p.add_argument("dir", type=Path)
 

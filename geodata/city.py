@@ -23,7 +23,7 @@ from typing import Any
 from geodata.projection import LocalProjection
 from geodata.streets import StreetGraph, load_graph
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class CityError(Exception):
@@ -42,6 +42,7 @@ class City:
     schematic: bool
     attribution: str
     built_at: str
+    closed_ways_pass: bool  # how it was built, see `geodata.source`
     bounds: tuple[float, float, float, float]  # west, south, east, north, degrees
     graph: StreetGraph
 
@@ -104,6 +105,7 @@ def open_city(folder: Path) -> City:
             schematic=meta["schematic"],
             attribution=meta["attribution"],
             built_at=meta["built_at"],
+            closed_ways_pass=meta["closed_ways_pass"],
             bounds=tuple(meta["bounds"]),
             graph=load_graph(folder / "graph"),
         )

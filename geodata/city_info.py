@@ -36,6 +36,8 @@ def city_info(folder: Path, *, now: datetime | None = None) -> dict[str, Any]:
         "directed_edges": city.graph.edge_count,
         "directed_car_edges": city.graph.car_edge_count,
         "directed_foot_edges": int(np.isfinite(city.graph.foot.time_s).sum()),
+        "directed_ebike_edges": int(np.isfinite(city.graph.ebike.time_s).sum()),
+        "closed_ways_pass": city.closed_ways_pass,
         "restrictions": report["restrictions"],
         "components": report["figures"]["components"],
         "organisations": len(city.organisations()),

@@ -27,13 +27,15 @@ from geodata.jurisdictions import Jurisdictions
 from geodata.nearest import Route, UnitPlacement
 from geodata.searches import Direction
 from geodata.snapping import OffNetwork
+from geodata.streets import ProfileName
 from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
 from operations.candidates import Question, Sighting
 from operations.elements import ElementStore
 from operations.history import History
-from operations.positions import UNIT_KINDS, PositionTable, distance_m
+from operations.movement import WALKING, Movement, profile_numbers
+from operations.positions import PositionTable, distance_m
 from operations.street_speeds import SIREN_GRADE
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
@@ -51,7 +53,6 @@ NOT_AROUND = frozenset({"street_camera", "scene_video", "drone_video", "weather_
 WEATHER_WITHIN_M = 60_000.0
 
 Json = dict[str, Any]
-FOOT = UNIT_KINDS.index(UnitKind.FOOT_PATROL)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Moment:
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     position_at: NDArray[np.float64]
-    on_foot: NDArray[np.bool_]
+    profile: NDArray[np.uint8]  # place in PROFILES
 
 
 class SceneService:
@@ -84,6 +85,7 @@ class SceneService:
         picture: Callable[[], OperatingPicture],
         history: History,
         past: PastIncidents,
+        movement: Movement = WALKING,
     ) -> None:
         self._travel = travel
         self._positions = positions
@@ -95,6 +97,8 @@ class SceneService:
         self._picture = picture
         self._history = history
         self._past = past
+        self._movement = movement
+        self._profile_of_kind = profile_numbers(movement)
         self._placed: UnitPlacement | None = None
         self._placing = threading.Lock()
 
@@ -133,11 +137,12 @@ class SceneService:
         lat: float,
         minutes: Sequence[float] = MINUTES,
         direction: Direction = "to",
+        profile: ProfileName = "car",
         quantile: float = 0.5,
         siren: bool = False,
     ) -> RingsAnswer:
-        """By car. Raises OffNetwork and BadRings."""
-        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, "car", quantile, siren)
+        """Raises OffNetwork and BadRings."""
+        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, profile, quantile, siren)
 
     async def nearest(
         self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
@@ -159,9 +164,11 @@ class SceneService:
         able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
         return next((str(row["unit_id"]) for row in able), None)
 
-    async def eta(self, start: tuple[float, float], end: tuple[float, float], siren: bool = False) -> Route:
-        """The fastest way by car. Raises OffNetwork and NoRoute."""
-        return await asyncio.to_thread(self._travel.route, start, end, "car", siren)
+    async def eta(
+        self, start: tuple[float, float], end: tuple[float, float], kind: UnitKind = UnitKind.PATROL_CAR, siren: bool = False
+    ) -> Route:
+        """The fastest way for a unit of this kind. Raises OffNetwork and NoRoute."""
+        return await asyncio.to_thread(self._travel.route, start, end, self._movement[kind], siren)
 
     # Units ------------------------------------------------------------------------------------------------------------
 
@@ -176,16 +183,16 @@ class SceneService:
             table.lon[:n].copy(),
             table.lat[:n].copy(),
             table.position_at[:n].copy(),
-            table.kind[:n] == FOOT,
+            self._profile_of_kind[table.kind[:n]],
         )
 
     def _place(self, moment: Moment) -> UnitPlacement:
         with self._placing:
             placed = self._placed
-            if placed is not None and np.array_equal(placed.on_foot, moment.on_foot):
+            if placed is not None and np.array_equal(placed.profile, moment.profile):
                 placed = self._travel.move(placed, moment.lon, moment.lat)
             else:
-                placed = self._travel.place(moment.lon, moment.lat, moment.on_foot)
+                placed = self._travel.place(moment.lon, moment.lat, moment.profile)
             self._placed = placed
             return placed
 
@@ -232,6 +239,7 @@ class SceneService:
             incident_number=number_of,
             assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
             standing=lambda unit: standing(moment.picture, unit, moment.now),
+            movement=self._movement,
         )
 
     def _nearest(

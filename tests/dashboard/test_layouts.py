@@ -58,7 +58,7 @@ def test_every_id_of_a_callback_is_in_the_layout(city: ApiCity) -> None:
 def test_a_delay_by_traffic_is_said_beside_what_speaks_against_a_crew(city: ApiCity) -> None:
     against = {"code": "nearer_units", "for": False, "text": "", "count": 3}
     delayed = {"code": "traffic", "for": None, "text": "", "delay_s": 95}
-    facts = facts_for(city.services, COMMANDER, "en")
+    facts = facts_for(city.services, COMMANDER, PAGE | {"lang": "en"})
     unit = {"recommended": False, "reasons": [delayed, against]}
     assert reasons_text(unit, facts) == "3 that can go are nearer · 1:35 longer for closed or slow streets"
     assert reasons_text(unit | {"reasons": [delayed]}, facts) == "1:35 longer for closed or slow streets"
