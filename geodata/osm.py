@@ -6,7 +6,6 @@ such thing is counted by its reason in `CitySource.problems`, and the rest is us
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,13 +18,16 @@ import shapely
 from numpy.typing import NDArray
 from osmium.filter import KeyFilter
 from osmium.geom import WKBFactory
-from shapely.geometry import LineString, Point, box, shape
+from shapely.geometry import LineString, Point, box
 from shapely.geometry.base import BaseGeometry
 
+from geodata.boundary import read_boundary
 from geodata.city import CityError
 from geodata.coastline import sea_polygons
+from geodata.osm_file import extract, source_file, unreadable
 from geodata.osm_organisations import PolicePlace, default_organisations
 from geodata.osm_tags import INTERESTING_KEYS, area_layer, elements_of, line_layer, name_of, place_rank, poi_kind
+from geodata.progress import Progress, unheard
 from geodata.source import CitySource, MapFeature, SourceElement, SourceRestriction, SourceWay
 from geodata.street_rules import street_rule
 from geodata.time_zones import guess_time_zone
@@ -36,6 +38,9 @@ DEFAULT_CODE = "000000000000"
 MARGIN_DEG = 0.02
 # osmium marks the place of a node that is not in the file with this.
 _UNDEFINED = 2**31 - 1
+# How much of a file one node, way or area with a tag of interest takes: how far the reading is can only be estimated.
+_BYTES_A_THING = 45
+_TOLD_EVERY = 10_000
 
 
 def read_osm(
@@ -45,38 +50,22 @@ def read_osm(
     code: str = DEFAULT_CODE,
     name: str | None = None,
     time_zone: str | None = None,
+    progress: Progress = unheard,
 ) -> CitySource:
     """The city in an extract. `boundary`: GeoJSON with its (multi)polygon; without it the extent of the streets counts.
 
     `code`: the city's organisation code, 12 characters. `name`: without it the largest place's. `time_zone`: IANA
-    name; without it guessed and counted. Raises CityError for a file that can't be read.
+    name; without it guessed and counted. `progress` hears the share of the file read, estimated from its size.
+    Raises CityError for a file that can't be read.
     """
     if len(code) != 12:
         raise CityError(f"Organisation code {code!r} has {len(code)} characters, not 12, for example 330200000000.")
     area = read_boundary(boundary) if boundary is not None else None
     reader = _Reader(area)
-    reader.read(path)
+    reader.read(path, progress)
     if not reader.ways:
         raise CityError(f"{path} holds no streets{' inside ' + str(boundary) if boundary else ''}. Use an extract that covers the city.")
     return reader.source(path, code, name, time_zone)
-
-
-def read_boundary(path: Path) -> BaseGeometry:
-    """The union of the polygons of a GeoJSON file, WGS-84. Raises CityError."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        parts = data["features"] if data["type"] == "FeatureCollection" else [data]
-        shapes = [shapely.make_valid(shape(part["geometry"] if part["type"] == "Feature" else part)) for part in parts]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
-        raise CityError(f"Boundary {path} can't be read ({error}). Give a GeoJSON file with the city's polygon.") from error
-    polygons = [part for whole in shapes for part in shapely.get_parts(whole) if part.geom_type in ("Polygon", "MultiPolygon")]
-    area = shapely.union_all(polygons)
-    if area.is_empty:
-        raise CityError(f"Boundary {path} holds no polygon. Give a GeoJSON file with the city's polygon.")
-    west, south, east, north = area.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
-        raise CityError(f"Boundary {path} reaches {west}, {south}, {east}, {north}: these are no degrees. Convert it to WGS-84 lon, lat.")
-    return area
 
 
 @dataclass
@@ -108,19 +97,17 @@ class _Reader:
         if self.area is not None:
             shapely.prepare(self.area)
 
-    def read(self, path: Path) -> None:
-        if not path.is_file():
-            raise CityError(f"{path} is not there. Give the path of an OpenStreetMap extract (.osm.pbf).")
-        if path.stat().st_size == 0:
-            raise CityError(f"{path} is empty. Fetch the extract again.")
-        processor = osmium.FileProcessor(osmium.io.File(str(path), "pbf")).with_areas().with_filter(KeyFilter(*INTERESTING_KEYS))
+    def read(self, path: Path, progress: Progress) -> None:
+        self.file = source_file(path)
+        expected = max(1, self.file.size_bytes // _BYTES_A_THING)
+        processor = osmium.FileProcessor(extract(path)).with_areas().with_filter(KeyFilter(*INTERESTING_KEYS))
         try:
-            for thing in processor:
+            for number, thing in enumerate(processor):
                 self._take(thing)
+                if number % _TOLD_EVERY == 0:
+                    progress(f"{number:,} things read", min(0.99, number / expected))
         except (RuntimeError, ValueError) as error:
-            raise CityError(
-                f"{path} can't be read as an OpenStreetMap extract (.osm.pbf): {error}. Another format, or cut off: fetch it again."
-            ) from error
+            raise unreadable(path, error) from error
 
     def _take(self, thing: Any) -> None:
         if thing.is_node():
@@ -296,6 +283,7 @@ class _Reader:
             organisations=default_organisations(code, local_name, name_en, area, self.police),
             boundary=self.area,
             node_tags=self.node_tags,
+            file=self.file,
             problems=self.problems,
             read=self.read_counts,
         )

@@ -33,7 +33,7 @@ from geodata.nearest import (
 )
 from geodata.rings import areas
 from geodata.searches import Direction, Floats, Ground, ProfileName, RoadPoint
-from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Snapper
+from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Segments, Snapper
 from geodata.streets import StreetGraph
 
 MAX_MINUTES = 30.0
@@ -94,7 +94,7 @@ class TravelTimes:
         graph = city.graph if isinstance(city, City) else city
         self._graph = graph
         self._ground = Ground(graph)
-        self._snapper = Snapper(graph)
+        self._snapper = Snapper(graph, Segments.load(city.segments_path) if isinstance(city, City) else None)
         self._shapes = StreetShapes(graph)
 
     def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
