@@ -2,14 +2,11 @@
 
 What is in it is as real as the original: its tags, its crossings, its dirt. Only the place and the ids of each copy, the running
 number behind every name, and the streets that link the copies are invented.
-
-    python -m bench.big_extract 64 out.osm.pbf
 """
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +15,6 @@ import numpy as np
 import osmium
 from osmium.osm.mutable import Node, Relation, Way
 
-from bench.cities import LIECHTENSTEIN
 from geodata.street_rules import street_rule
 
 # Streets from each copy to the next one east and the next one north.
@@ -111,11 +107,12 @@ def _links(gates: dict[str, list[int]], copies: int, columns: int, apart: int) -
                 yield from ([a + k * apart, b + neighbour * apart] for a, b in zip(gates[side], gates[other], strict=True))
 
 
-def main(arguments: list[str]) -> None:
-    """`python -m bench.big_extract COPIES OUT [EXTRACT]`."""
-    copies, out, *source = arguments
-    write_copies(Path(source[0]) if source else LIECHTENSTEIN, Path(out), int(copies))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def made(source: Path, copies: int, folder: Path) -> Path:
+    """The extract of `copies` copies in `folder`, written first where it is not there."""
+    out = folder / f"{source.name.split('.')[0].removesuffix('-latest')}-{copies}.osm.pbf"
+    if not out.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = out.with_name(f"unfinished-{out.name}")
+        write_copies(source, unfinished, copies)
+        unfinished.rename(out)
+    return out
