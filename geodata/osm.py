@@ -26,7 +26,7 @@ from geodata.city import CityError
 from geodata.coastline import sea_polygons
 from geodata.osm_file import extract, source_file, unreadable
 from geodata.osm_organisations import PolicePlace, default_organisations
-from geodata.osm_tags import INTERESTING_KEYS, area_layer, elements_of, line_layer, name_of, place_rank, poi_kind
+from geodata.osm_tags import INTERESTING_KEYS, LINE_KEYS, area_layer, elements_of, line_layer, name_of, place_rank, poi_kind
 from geodata.progress import Progress, unheard
 from geodata.source import CitySource, MapFeature, SourceElement, SourceRestriction, SourceWay
 from geodata.street_rules import street_rule
@@ -85,7 +85,8 @@ class _Reader:
     _refs: array[int] = field(default_factory=lambda: array("q"))
     _x: array[int] = field(default_factory=lambda: array("i"))
     _y: array[int] = field(default_factory=lambda: array("i"))
-    # Relations that should become shapes, and those that did: the rest lacked members.
+    # Ways that have not come back as areas yet, and relations that should become areas and those that did: the rest lacked something.
+    _awaited_buildings: set[int] = field(default_factory=set)
     _awaited_areas: set[int] = field(default_factory=set)
     _finished_areas: set[int] = field(default_factory=set)
     _best_place: tuple[int, int, str, str] = (-1, 0, "", "")
@@ -153,10 +154,14 @@ class _Reader:
     # ways
 
     def _take_way(self, way: Any) -> None:
-        tags = dict(way.tags)
-        if "highway" in tags:
-            self._take_street(way, tags)
+        if "highway" in way.tags:
+            self._take_street(way, dict(way.tags))
             return
+        # Most ways are outlines of buildings. Those without a missing node come back as areas; to look at each node would take long.
+        if way.tags.get("building", "no") != "no" and way.is_closed() and not any(key in way.tags for key in LINE_KEYS):
+            self._awaited_buildings.add(way.id)
+            return
+        tags = dict(way.tags)
         found = line_layer(tags)
         if found is None:
             if area_layer(tags) is not None and any(n.x == _UNDEFINED for n in way.nodes):
@@ -195,7 +200,9 @@ class _Reader:
     def _take_area(self, area: Any) -> None:
         tags = dict(area.tags)
         found = area_layer(tags)
-        if not area.from_way():
+        if area.from_way():
+            self._awaited_buildings.discard(area.orig_id())
+        else:
             self._finished_areas.add(area.orig_id())
         osm_id = f"osm-{'w' if area.from_way() else 'r'}{area.orig_id()}"
         if found is None and not elements_of(tags) and poi_kind(tags) is None and tags.get("amenity") != "police":
@@ -255,6 +262,7 @@ class _Reader:
 
     def source(self, path: Path, code: str, name: str | None, time_zone: str | None) -> CitySource:
         node_ids, lon, lat = self._nodes()
+        self.problems["area_with_missing_nodes"] += len(self._awaited_buildings)
         self.problems["area_with_missing_members"] += len(self._awaited_areas - self._finished_areas)
         area = self.area if self.area is not None else box(lon.min(), lat.min(), lon.max(), lat.max())
         if time_zone is None:

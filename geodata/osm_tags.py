@@ -33,6 +33,9 @@ INTERESTING_KEYS = (
     "junction",
 )
 
+# Keys that make a line that is no street (`line_layer`), whatever else it is.
+LINE_KEYS = ("waterway", "natural", "railway", "boundary")
+
 _WATER = {("natural", "water"), ("waterway", "riverbank"), ("waterway", "dock"), ("landuse", "reservoir"), ("landuse", "basin")}
 _GREEN_KEYS = {
     "landuse": {

@@ -192,8 +192,13 @@ def _limit_kph(tags: dict[str, str], direction: str, remarks: list[str]) -> floa
 
 def has_limit(tags: dict[str, str]) -> bool:
     """Whether a limit can be read from the tags of a way, in one direction at least; the class decides otherwise."""
-    known = {key: tags.get(key, "") for key in _RELEVANT}
-    return any(_limit_kph(known, direction, []) is not None for direction in ("forward", "backward"))
+    return _has_limit(tuple(tags.get(key, "") for key in _RELEVANT))
+
+
+@lru_cache(maxsize=65536)
+def _has_limit(values: tuple[str, ...]) -> bool:
+    tags = dict(zip(_RELEVANT, values, strict=True))
+    return any(_limit_kph(tags, direction, []) is not None for direction in ("forward", "backward"))
 
 
 def parse_maxspeed(text: str) -> float | None:
