@@ -60,7 +60,7 @@ class _Original:
         lonlat = np.array([place[i] for i in ids.tolist()])
         found: dict[str, list[int]] = {}
         for sides, across in ((("west", "east"), 0), (("south", "north"), 1)):
-            strips = np.array_split(np.argsort(lonlat[:, 1 - across], kind="stable"), LINKS_A_SIDE)
+            strips = np.array_split(np.argsort(lonlat[:, 1 - across], kind="stable"), min(LINKS_A_SIDE, len(ids)))
             found[sides[0]] = [int(ids[strip[np.argmin(lonlat[strip, across])]]) for strip in strips]
             found[sides[1]] = [int(ids[strip[np.argmax(lonlat[strip, across])]]) for strip in strips]
         return found
