@@ -26,7 +26,7 @@ from geodata.city import CityError
 from geodata.coastline import sea_polygons
 from geodata.osm_file import extract, source_file, unreadable
 from geodata.osm_organisations import PolicePlace, default_organisations
-from geodata.osm_tags import INTERESTING_KEYS, LINE_KEYS, area_layer, elements_of, line_layer, name_of, place_rank, poi_kind
+from geodata.osm_tags import INTERESTING_KEYS, LINE_KEYS, POINT_KEYS, area_layer, elements_of, line_layer, name_of, place_rank, poi_kind
 from geodata.progress import Progress, unheard
 from geodata.source import CitySource, MapFeature, SourceElement, SourceRestriction, SourceWay
 from geodata.street_rules import street_rule
@@ -218,8 +218,9 @@ class _Reader:
         if geometry.is_empty:
             self.problems["area_broken"] += 1
             return
-        centre = geometry.representative_point()
-        self._take_point(osm_id, tags, centre.x, centre.y)
+        if not tags.keys().isdisjoint(POINT_KEYS):
+            centre = geometry.representative_point()
+            self._take_point(osm_id, tags, centre.x, centre.y)
         if found is not None:
             self._keep_shape(MapFeature(found[0], found[1], name_of(tags), geometry))
 
