@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
-from geodata.searches import Floats, Found, Ints, Times, plain
+from geodata.searches import Floats, Found, Ints, Times, owned
 from geodata.streets import StreetGraph
 
 
@@ -70,8 +70,8 @@ class StreetShapes:
 
     def __init__(self, graph: StreetGraph) -> None:
         self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
-        self._first, self._last = plain(graph.first_vertex), plain(graph.last_vertex)
-        self._x, self._y = plain(graph.vertex_x), plain(graph.vertex_y)
+        self._first, self._last = owned(graph.first_vertex), owned(graph.last_vertex)
+        self._x, self._y = owned(graph.vertex_x), owned(graph.vertex_y)
         self._vertices = np.abs(self._last - self._first) + 1
         self._drawn_m = np.empty(len(self._first))
         measure_shapes(self._first, self._last, self._x, self._y, self._drawn_m)

@@ -256,7 +256,7 @@ class Found:
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
-def plain(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
+def owned(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     """The array as the kernels take it, contiguous and writable, copied only where it is not: another kind compiles them again.
 
     The arrays of an opened city are of this kind, see `geodata.mapped`.
@@ -269,8 +269,8 @@ class Ground:
 
     def __init__(self, graph: StreetGraph) -> None:
         self.graph = graph
-        self.twin = plain(graph.twin)
-        self.length_m = plain(graph.length_m)
+        self.twin = owned(graph.twin)
+        self.length_m = owned(graph.length_m)
         self.profiles: dict[str, Profile] = {p.name: self._profile(p) for p in (graph.car, graph.foot)}
         # deque.pop and .append are atomic: a pool without a lock.
         self._pool: deque[Workspace] = deque()
@@ -279,11 +279,11 @@ class Ground:
     def _profile(profile: Profile) -> Profile:
         return Profile(
             profile.name,
-            plain(profile.time_s),
-            plain(profile.next_ptr),
-            plain(profile.next_edge),
-            plain(profile.previous_ptr),
-            plain(profile.previous_edge),
+            owned(profile.time_s),
+            owned(profile.next_ptr),
+            owned(profile.next_edge),
+            owned(profile.previous_ptr),
+            owned(profile.previous_edge),
         )
 
     def seeds(self, point: RoadPoint, profile: Profile) -> tuple[Ints, Floats]:

@@ -11,7 +11,7 @@ import pytest
 from geodata.city import CityError, open_city
 from geodata.isochrones import StreetShapes, write_pieces
 from geodata.mapped import map_array, save_arrays
-from geodata.searches import Ground, plain, settle
+from geodata.searches import Ground, owned, settle
 from geodata.snapping import Segments, nearest_segments
 from geodata.streets import Profile, StreetGraph, load_graph, save_graph
 from geodata.travel import TravelTimes
@@ -76,9 +76,9 @@ def test_other_arrays_are_made_plain_by_a_copy() -> None:
     read_only.setflags(write=False)
     strided = np.arange(8, dtype=np.int32)[::2]
     for array in (read_only, strided):
-        assert plain(array).flags.writeable
-        assert plain(array).flags.c_contiguous
-        assert plain(array).tolist() == array.tolist()
+        assert owned(array).flags.writeable
+        assert owned(array).flags.c_contiguous
+        assert owned(array).tolist() == array.tolist()
 
 
 def test_a_graph_survives_saving(tmp_path: Path) -> None:
