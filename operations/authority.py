@@ -245,9 +245,13 @@ class Authority:
         """What crews are warned of at the incident's place: for desks that see the incident. A crew is told with its push."""
         return self.can(actor, Action.SEE_WARNINGS) and actor.kind != WALL and self.may_see_incident(actor, incident, picture)
 
+    def sees_circles(self, actor: Actor) -> bool:
+        """Whether the actor may see duty circles at all; which, `may_see_circle` says."""
+        return self.can(actor, Action.SEE_DUTY_CIRCLES) and actor.kind != WALL
+
     def may_see_circle(self, actor: Actor, org_code: str, tiers: Collection[Tier] = ()) -> bool:
         """A duty circle of one's own scope, and one that counts on forces of it; a plan of who closes what is for desks, not for walls."""
-        if not self.can(actor, Action.SEE_DUTY_CIRCLES) or actor.kind == WALL:
+        if not self.sees_circles(actor):
             return False
         visible = self.visible_orgs(actor)
         return org_code in visible or any(force.org_code in visible for tier in tiers for force in tier.forces)

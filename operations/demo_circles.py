@@ -66,7 +66,10 @@ def _circle(services: Services, place: Thing, drafted: list[dict[str, Any]]) -> 
     for number, draft in enumerate(drafted):
         area: tuple[Polygon, ...] = draft["area"]["coordinates"]
         found = ways_out(services.city.graph, shape_of(area), GATES[number]) if GATES[number] else []
-        gates = tuple(Gate(way.name or f"{place.properties['name']} {k}", way.lon, way.lat) for k, way in enumerate(found, 1))
+        names = [way.name or str(place.properties["name"]) for way in found]
+        # One street may lead out twice.
+        numbered = [f"{name} {names[: k + 1].count(name)}" if names.count(name) > 1 else name for k, name in enumerate(names)]
+        gates = tuple(Gate(name, way.lon, way.lat) for name, way in zip(numbered, found, strict=True))
         tiers.append(Tier(draft["minutes"], area, forces[number], gates, tuple(cameras[: CAMERAS[number]])))
     return SetDutyCircle(
         circle_id=f"demo-{place.element_id}",

@@ -51,14 +51,19 @@ def extent(circle: DutyCircle) -> Box:
     points = [point for tier in circle.tiers for polygon in tier.area for ring in polygon for point in ring]
     points += [(gate.lon, gate.lat) for tier in circle.tiers for gate in tier.gates] + [(circle.lon, circle.lat)]
     lons, lats = [point[0] for point in points], [point[1] for point in points]
-    wide, high = (max(max(values) - min(values), 0.002) for values in (lons, lats))
-    return min(lons) - MARGIN * wide, min(lats) - MARGIN * high, max(lons) + MARGIN * wide, max(lats) + MARGIN * high
+    lon, lat = (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
+    per_lon = math.cos(math.radians(lat))
+    wide, high = ((1 + 2 * MARGIN) * max(max(values) - min(values), 0.002) for values in (lons, lats))
+    # The frame is filled: what is too narrow for its sides is widened.
+    wide, high = max(wide, high * WIDTH / HEIGHT / per_lon), max(high, wide * HEIGHT / WIDTH * per_lon)
+    return lon - wide / 2, lat - high / 2, lon + wide / 2, lat + high / 2
 
 
 def circle_map(circle: DutyCircle, streets: Sequence[StreetLine], gate_numbers: Sequence[tuple[int, float, float]], label: str) -> str:
     """The SVG. `gate_numbers`: number and place of each gate, as they stand in the tables of the sheet; `label`: what it is, in words."""
     frame = _Frame(extent(circle))
     parts = [_street(street, frame) for street in streets]
+    labels = []
     for number in range(len(circle.tiers) - 1, -1, -1):
         tier = circle.tiers[number]
         outline = " ".join(f"{frame.path(ring)}Z" for polygon in tier.area for ring in polygon)
@@ -66,16 +71,21 @@ def circle_map(circle: DutyCircle, streets: Sequence[StreetLine], gate_numbers: 
         look = f'fill="#000" fill-opacity="0.04" fill-rule="evenodd" stroke="#000" stroke-width="2" stroke-dasharray="{dash}"'
         parts.append(f'<path d="{outline}" {look}/>')
         highest = max((point for polygon in tier.area for ring in polygon for point in ring), key=lambda point: point[1])
-        parts.append(_word(*frame.at(*highest), f"{tier.minutes:g}′", -4))
+        labels.append(_word(*frame.at(*highest), f"{tier.minutes:g}′", -12))
     for number, lon, lat in gate_numbers:
         x, y = frame.at(lon, lat)
         parts.append(f'<rect x="{x - 8:.1f}" y="{y - 8:.1f}" width="16" height="16" fill="#fff" stroke="#000" stroke-width="1.8"/>')
         parts.append(_word(x, y, str(number), 4, bold=True))
     x, y = frame.at(circle.lon, circle.lat)
     parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="#000"/><circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="#fff"/>')
-    parts.append(_scale(frame))
-    drawing = f'<rect width="{WIDTH:g}" height="{HEIGHT:g}" fill="#fff" stroke="#000"/>{"".join(parts)}'
-    return f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg">{drawing}</svg>'
+    parts += [*labels, _scale(frame)]
+    # Streets are drawn to their ends; the inner frame cuts them off.
+    inner = (
+        f'<svg width="{WIDTH:g}" height="{HEIGHT:g}" overflow="hidden"><rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>'
+    )
+    frame_line = f'<rect width="{WIDTH:g}" height="{HEIGHT:g}" fill="none" stroke="#000"/>'
+    head = f'viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{escape(label)}" xmlns="http://www.w3.org/2000/svg"'
+    return f"<svg {head}>{inner}{frame_line}</svg>"
 
 
 def _street(street: StreetLine, frame: _Frame) -> str:

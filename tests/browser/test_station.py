@@ -134,3 +134,46 @@ def test_the_level_above_opens_the_same_desk_and_no_more(city: Visitor, desk: De
     city.until(f"{stage_of(west)} === 'received'")
     assert not city.knows(f"liandong.state.incidents.has('{east}')")
     assert city.knows("liandong.state.scope.org_code") == WEST
+
+
+def test_a_duty_circle_is_drawn_moved_saved_and_drilled_on_the_map(browser: Browser, desk: DeskServer) -> None:
+    commander = Visitor(browser, desk, "commander", size=(1280, 800))
+    page = commander.open("/?lang=en&zoom=15")
+    circle = "liandong.circles"
+    page.click("#circles-open")
+    page.click("#circles-body button:has-text('New duty circle')")
+    expect(page.locator("#circle-hint")).to_have_text("Click the place itself on the map; Esc to leave it")
+    lon, lat = degrees(300, 300)
+
+    def at(of: tuple[float, float]) -> tuple[float, float]:
+        """Where a point of the ground is in the window."""
+        x, y = commander.knows(f"(() => {{ const p = liandong.basemap.map.project([{of[0]}, {of[1]}]); return [p.x, p.y] }})()")
+        box = page.locator("#map canvas.maplibregl-canvas").bounding_box()
+        assert box is not None
+        return box["x"] + x, box["y"] + y
+
+    commander.knows(f"liandong.basemap.map.jumpTo({{center: [{lon}, {lat}], zoom: 15}})")
+    page.mouse.click(*at((lon, lat)))
+    expect(page.locator(".circle-place")).to_contain_text("第一医院")  # the key place that stands there
+    page.click("text=All tiers by road")
+    commander.until(f"{circle}.draft.tiers.every((tier) => tier.area.length)")
+    corner = commander.knows(f"{circle}.draft.tiers[0].area[0][0][1]")
+    x, y = at(corner)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 25, y - 15, steps=3)
+    page.mouse.up()
+    moved = commander.knows(f"{circle}.draft.tiers[0].area[0][0][1]")
+    assert moved != corner
+    assert at(moved) == (pytest.approx(x + 25, abs=1.5), pytest.approx(y - 15, abs=1.5))
+    page.click("#circles-body button:has-text('Add a force')")
+    page.click("#circles-body button:text-is('Save')")
+    expect(page.locator("#circles-body h2")).to_have_text("第一医院")
+    expect(page.locator(".circle-summary")).to_contain_text("crews")  # the drill has answered
+    (saved,) = desk.services.handler.picture.duty_circles.values()
+    assert saved.tiers[0].area[0][0][1] == tuple(moved)
+    page.keyboard.press("Escape")
+    expect(page.locator(".circle-entry .name")).to_have_text("第一医院")
+    assert commander.errors == []
+    assert commander.outside == []
+    commander.context.close()

@@ -46,7 +46,7 @@ def test_the_sheet_shows_what_is_prepared(chief: Person) -> None:
     assert "南门<b>" not in page.text
     numbers = re.findall(r"class='number'>(\d+)<", page.text)
     assert numbers == ["1", "2"]
-    (drawing,) = re.findall(r"<svg.*?</svg>", page.text, re.S)
+    (drawing,) = re.findall(r"<figure>(<svg.*</svg>)<figcaption", page.text, re.S)
     assert drawing.count("stroke-dasharray") == 2
     assert drawing.count('stroke-linecap="round"') > 50, "the streets of the place"
     assert [drawing.count(f">{n}</text>") for n in (1, 2)] == [1, 1]

@@ -26,7 +26,7 @@ function build(atlas) {
   const zoom = basemap.map.getZoom();
   const { draft } = circles;
   const chosen = draft ?? chosenCircle();
-  const others = isShown() ? circles.all.filter((one) => one.circle_id !== chosen?.circle_id) : [];
+  const others = isShown() && zoom >= NAMES_FROM_ZOOM ? circles.all.filter((one) => one.circle_id !== chosen?.circle_id) : [];
   const colour = rgb(token("circle"));
   const faint = rgb(token("circle"), 150);
   // All tiers of the open one; of the others the first, about the place: where circles lie close all of them would say nothing.
@@ -50,7 +50,7 @@ function build(atlas) {
       parameters: ON_TOP,
     }),
     ...(state.lettered && zoom >= MINUTES_FROM_ZOOM ? [minutesLayer(chosen ? [chosen] : [])] : []),
-    ...(state.lettered && zoom >= NAMES_FROM_ZOOM ? [namesLayer(named)] : []),
+    ...(state.lettered ? [namesLayer(named)] : []),
     ...(chosen ? chosenLayers(chosen, atlas) : []),
     ...(draft ? handleLayers() : []),
   ];

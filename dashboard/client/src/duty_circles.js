@@ -8,7 +8,7 @@ import { h, mend } from "./terminal/dom.js";
 import { age, clockText, count, dateText, duration, t } from "./words.js";
 
 const DRILL_EVERY_MS = 5_000;
-const LIST_EVERY_MS = 30_000;
+const FIRST_SHOWN = 5; // further crews of a tier; the rest is counted
 
 let withdrawing = null; // {text} while the reason is asked for
 let refusal = "";
@@ -33,8 +33,8 @@ export function startDutyCircles(asked) {
   on("selection", (selection) => selection && !circles.draft && show(false));
   on("switches", redrawCircles);
   on("camera", () => circles.draft && fetchAround());
+  for (const topic of ["hello", "duty-circles"]) on(topic, () => !circles.draft && load());
   load();
-  setInterval(() => !document.hidden && state.connected && !circles.draft && load(), LIST_EVERY_MS);
   setInterval(() => !document.hidden && isCirclesOpen() && circles.chosen && !circles.draft && drill(), DRILL_EVERY_MS);
 }
 
@@ -99,7 +99,7 @@ function focus() {
 // ---- the server ---------------------------------------------------------------------------------------------------------
 async function load() {
   const answer = await fetch("/api/v1/duty-circles").catch(() => null);
-  if (!answer?.ok) return; // the next look comes soon; what is drawn is as it was
+  if (!answer?.ok) return; // what is drawn is as it was; the next hello asks again
   circles.all = (await answer.json()).features.map((feature) => feature.properties);
   document.documentElement.classList.toggle("has-circles", circles.all.length > 0 && isShown());
   if (circles.chosen && !chosenCircle()) choose(null);
@@ -179,9 +179,10 @@ function toggleLayer() {
 function sheet(circle) {
   const found = circles.drill?.circle_id === circle.circle_id ? circles.drill : null;
   const at = Date.parse(circle.set_at) / 1000;
+  const version = t("version {n}", { n: circle.version });
   return [
     heading(circle.name, button("‹", () => { choose(null); draw(); }, { class: "quiet", title: t("All duty circles") })),
-    h("p", { class: "muted padded", key: "who" }, `${organisationName(circle.org_code)} · ${t("version {n}", { n: circle.version })} · ${dateText(at)} ${clockText(at).slice(0, 5)} · ${circle.set_by}`),
+    h("p", { class: "muted padded", key: "who" }, `${organisationName(circle.org_code)} · ${version} · ${dateText(at)} ${clockText(at).slice(0, 5)} · ${circle.set_by}`),
     h("div", { class: "circle-buttons padded", key: "tools" },
       button(t("Who is there now"), drill, { title: t("Asked again every five seconds while this is open") }),
       h("a", { class: "button", href: `/circle/${encodeURIComponent(circle.circle_id)}?lang=${state.config.lang}`, target: "_blank", rel: "noopener" }, t("Print")),
@@ -215,14 +216,24 @@ function summary(found) {
 
 function tierSheet(tier, found, k) {
   const cameras = tier.cameras.map((id) => circles.cameraNames.get(id) || id);
+  const eyes = t("Cameras");
   return h("section", { class: "section circle-tier", key: `tier ${k}` },
     h("h3", {}, h("span", {}, h("i", { class: `circle-dash tier-${k}` }), t("{n} min", { n: tier.minutes })), found && h("span", { class: "note-right" }, t("{n} crews inside", { n: found.inside }))),
     tier.forces.map((force, f) => forceLine(force, found?.forces[f], f)),
     !tier.forces.length && h("p", { class: "empty" }, t("No forces are named.")),
-    found?.further.length > 0 && h("div", { class: "circle-force" }, h("div", { class: "line" }, t("Also inside, not counted")), crews(found.further)),
     tier.gates.map((gate, g) => gateLine(gate, found?.gates[g], g)),
-    cameras.length > 0 && h("p", { class: "muted" }, `${t("Cameras")}: ${cameras.join("、")}`),
+    found?.further.length > 0 && further(found.further),
+    cameras.length > 0 && h("p", { class: "muted" }, `${eyes}: ${cameras.join("、")}`),
     tier.notes && h("p", {}, tier.notes),
+  );
+}
+
+function further(rows) {
+  const rest = rows.length - FIRST_SHOWN;
+  return h("div", { class: "circle-force", key: "further" },
+    h("div", { class: "line" }, t("Also inside, not counted")),
+    crews(rows.slice(0, FIRST_SHOWN)),
+    rest > 0 && h("p", { class: "muted" }, t("and {n} more", { n: count(rest) })),
   );
 }
 
