@@ -327,6 +327,17 @@ async def running_handler(settings: Settings, city_folder: Path) -> AsyncIterato
         await handler.stop()
 
 
+@asynccontextmanager
+async def running_circles(settings: Settings, city_folder: Path) -> AsyncIterator[tuple[Handler, CircleChecks]]:
+    """A handler without a server, and what says whether a duty circle is about this city. Raises JournalBusy as `running_handler`."""
+    city, clock = open_city(city_folder), SystemClock()
+    catalogue, readings = load_catalogue(city_folder / "catalogue.toml"), ReadingStore(open_database(settings.database_url))
+    async with running_handler(settings, city_folder) as handler:
+        elements = ElementStore(city, catalogue, clock, lambda: handler.picture, PositionTable(), readings)
+        await elements.start()
+        yield handler, CircleChecks(OrganisationTree(city.organisations()), elements, Ground(city.graph))
+
+
 def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
     """What was checked and what is damaged, a sentence each. Raises SettingsError where there is nothing to check."""
     if not settings.database and not (settings.data / "journal.sqlite").is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import shapely
@@ -25,6 +26,17 @@ LEAST_KEPT = 0.85  # a ring that is nothing but spikes keeps them
 # Parts smaller than this share of the largest are the far ends of single streets.
 LEAST_SHARE = 0.08
 DECIMALS = 6  # a tenth of a metre
+
+
+def polygons_of(kind: str, coordinates: Any) -> tuple[Polygon, ...]:
+    """The polygons of a GeoJSON geometry. Raises ValueError where it is no area, or nested otherwise than its type says."""
+    if kind not in ("Polygon", "MultiPolygon"):
+        raise ValueError(f"is a {kind[:40]}; draw a Polygon or MultiPolygon")
+    polygons = [coordinates] if kind == "Polygon" else coordinates
+    try:
+        return tuple(tuple(tuple((float(point[0]), float(point[1])) for point in ring) for ring in polygon) for polygon in polygons)
+    except (TypeError, IndexError, ValueError):
+        raise ValueError(f"is no {kind}; nest its coordinates as RFC 7946 says") from None
 
 
 def fault(polygon: Polygon) -> str | None:

@@ -14,8 +14,9 @@ from dashboard.api.shapes import Body, Id, IdempotencyKey, Latitude, LatQuery, L
 from dashboard.edge import actor_of
 from dashboard.problems import FieldError, InvalidFields
 from dispatch.commands import SetDutyCircle, WithdrawDutyCircle
-from dispatch.duty_circles import MAX_CAMERAS, MAX_COUNT, MAX_FORCES, MAX_GATES, MAX_POLYGONS, MAX_TIERS, Force, Gate, Polygon, Tier
+from dispatch.duty_circles import MAX_CAMERAS, MAX_COUNT, MAX_FORCES, MAX_GATES, MAX_POLYGONS, MAX_TIERS, Force, Gate, Tier
 from dispatch.model import UnitKind
+from geodata.drawn_areas import polygons_of
 from geodata.travel import BadRings
 from operations.authority import Action
 from operations.circle_checks import UnsoundCircle
@@ -97,14 +98,6 @@ class AreaBody(Body):
     type: Literal["Polygon", "MultiPolygon"]
     coordinates: list[list[Point]] | list[list[list[Point]]]
 
-    def polygons(self) -> tuple[Polygon, ...]:
-        """As the domain has them. Raises ValueError when the nesting is not that of the type."""
-        polygons: Any = [self.coordinates] if self.type == "Polygon" else self.coordinates
-        try:
-            return tuple(tuple(tuple((float(point[0]), float(point[1])) for point in ring) for ring in polygon) for polygon in polygons)
-        except (TypeError, IndexError):
-            raise ValueError(f"is no {self.type}; nest its coordinates as RFC 7946 says") from None
-
 
 class ForceBody(Body):
     """So many crews of a kind."""
@@ -155,7 +148,7 @@ def command_of(circle_id: str, body: CircleBody) -> SetDutyCircle:
     tiers = []
     for number, tier in enumerate(body.tiers):
         try:
-            area = tier.area.polygons()
+            area = polygons_of(tier.area.type, tier.area.coordinates)
         except ValueError as error:
             raise InvalidFields.one(f"tiers[{number}].area", str(error)) from None
         forces = tuple(Force(one.org_code, one.kind, one.count, one.text) for one in tier.forces)
