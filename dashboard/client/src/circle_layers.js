@@ -31,6 +31,7 @@ function build(atlas) {
   const faint = rgb(token("circle"), 150);
   // All tiers of the open one; of the others the first, about the place: where circles lie close all of them would say nothing.
   const dashes = [...others.flatMap((one) => dashesOf({ tiers: one.tiers.slice(0, 1) }, faint)), ...(chosen ? dashesOf(chosen, colour) : [])];
+  document.documentElement.classList.toggle("has-circles", dashes.length > 0);
   const named = [...others, ...(chosen && chosen.lon !== null ? [chosen] : [])];
   return [
     new SolidPolygonLayer({

@@ -5,6 +5,7 @@ import { edit, editorClick, editorKey, editorView, startEditor } from "./circle_
 import { organisationName } from "./presence.js";
 import { on, select, state, tell } from "./state.js";
 import { h, mend } from "./terminal/dom.js";
+import { isWall } from "./wall.js";
 import { age, clockText, count, dateText, duration, t } from "./words.js";
 
 const DRILL_EVERY_MS = 5_000;
@@ -17,7 +18,7 @@ const panel = () => document.getElementById("circles");
 export const isCirclesOpen = () => panel()?.classList.contains("open") ?? false;
 
 export function startDutyCircles(asked) {
-  if (!state.config.circles.sees) return;
+  if (!state.config.circles.sees || isWall()) return;
   circles.keyPlaces = new Map(); // id → {id, name, lon, lat} about the open circle
   circles.cameraNames = new Map();
   if (!asked) state.on.add(LAYER);
@@ -101,7 +102,6 @@ async function load() {
   const answer = await fetch("/api/v1/duty-circles").catch(() => null);
   if (!answer?.ok) return; // what is drawn is as it was; the next hello asks again
   circles.all = (await answer.json()).features.map((feature) => feature.properties);
-  document.documentElement.classList.toggle("has-circles", circles.all.length > 0 && isShown());
   if (circles.chosen && !chosenCircle()) choose(null);
   redrawCircles();
   if (!circles.draft && isCirclesOpen()) draw();
@@ -162,7 +162,7 @@ function list() {
       state.config.circles.sets && button(t("New duty circle"), () => { edit(null); fetchAround(); }, { class: "primary" }),
     ),
     h("div", { class: "circle-list", key: "list" },
-      circles.all.map((circle) => button([h("i", { class: "circle-sign" }), h("span", { class: "name" }, circle.name), h("span", { class: "muted" }, organisationName(circle.org_code)), h("span", { class: "minutes" }, circle.tiers.map((tier) => `${tier.minutes}′`).join(" · "))], () => open(circle.circle_id), { key: circle.circle_id, class: "circle-entry" })),
+      circles.all.map((circle) => button([h("i", { class: "circle-sign" }), h("span", { class: "name" }, circle.name), h("span", { class: "muted" }, organisationName(circle.org_code)), h("span", { class: "minutes" }, circle.tiers.map((tier) => `${tier.minutes}′`).join(" · "))], () => open(circle.circle_id), { key: circle.circle_id, class: "circle-entry", "data-id": circle.circle_id })),
       !circles.all.length && h("p", { class: "empty padded", key: "none" }, state.config.circles.sets ? t("No duty circle is prepared yet. Make the first one.") : t("No duty circle is prepared in your scope. A commander makes one.")),
     ),
   ];
@@ -171,7 +171,6 @@ function list() {
 function toggleLayer() {
   if (isShown()) state.on.delete(LAYER);
   else state.on.add(LAYER);
-  document.documentElement.classList.toggle("has-circles", circles.all.length > 0 && isShown());
   tell("switches");
   draw();
 }
@@ -186,7 +185,7 @@ function sheet(circle) {
     h("div", { class: "circle-buttons padded", key: "tools" },
       button(t("Who is there now"), drill, { title: t("Asked again every five seconds while this is open") }),
       h("a", { class: "button", href: `/circle/${encodeURIComponent(circle.circle_id)}?lang=${state.config.lang}`, target: "_blank", rel: "noopener" }, t("Print")),
-      circle.may_change && button(t("Change"), () => { edit(circle); fetchAround(); }),
+      circle.may_change && button(t("Change"), () => { edit(circle); fetchAround(); }, { "data-do": "change" }),
       circle.may_change && button(t("Withdraw"), () => { withdrawing = { text: "" }; draw(); }),
     ),
     withdrawing && withdrawal(circle),
