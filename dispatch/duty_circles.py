@@ -22,6 +22,9 @@ MAX_GATES = 40  # of one tier
 MAX_CAMERAS = 40  # of one tier
 MAX_CIRCLES = 1_000  # that hold at a time in one city
 
+# Stands for a crew at a gate that the reader may not know of; sent back in a command, the crew stays whom it was.
+KEPT_CREW = "*"
+
 Ring = tuple[tuple[float, float], ...]  # lon, lat in WGS-84 degrees, closed: the last point is the first
 Polygon = tuple[Ring, ...]  # its outline, then its holes
 

@@ -17,7 +17,7 @@ import msgspec
 from dispatch import commands as c
 from dispatch.broadcasts import Broadcast
 from dispatch.clock import Clock
-from dispatch.duty_circles import DutyCircle, Tier
+from dispatch.duty_circles import KEPT_CREW, DutyCircle, Tier
 from dispatch.errors import NotFound, NotPermitted
 from dispatch.events import (
     BroadcastEvent,
@@ -348,7 +348,7 @@ class Authority:
         codes = {known.org_code} if known is not None else set()
         if isinstance(command, c.SetDutyCircle):
             codes.add(self._expanded(command.org_code))
-            for unit_id in (gate.unit_id for tier in command.tiers for gate in tier.gates if gate.unit_id):
+            for unit_id in (gate.unit_id for tier in command.tiers for gate in tier.gates if gate.unit_id not in ("", KEPT_CREW)):
                 if unit_id not in picture.units or self.hides_unit(actor, unit_id, picture):
                     raise NotFound("unknown-unit", f"There is no unit {unit_id}; register it or check the id.")
         for org_code in sorted(codes):

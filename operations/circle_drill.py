@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from dispatch.duty_circles import DutyCircle, Force, Gate, Tier
+from dispatch.duty_circles import KEPT_CREW, DutyCircle, Force, Gate, Tier
 from dispatch.model import UnitStatus
 from dispatch.rules.guards import DEPLOYABLE
 from geodata.drawn_areas import holds
@@ -49,7 +49,7 @@ class Present:
 def compare(circle: DutyCircle, present: Sequence[Present], hidden_crews: Collection[str], reach: Reach) -> Json:
     """Per tier: forces with the crews that make them and how many are missing, gates with who stands there, further crews inside.
 
-    `hidden_crews`: unit_ids that the reader may not know of; a gate that is theirs names nobody.
+    `hidden_crews`: unit_ids that the reader may not know of; of a gate that is theirs it is not told whether they stand there.
     """
     lon, lat = [one.sighting.lon for one in present], [one.sighting.lat for one in present]
     inside = [holds(tier.area, lon, lat) if present else np.zeros(0, bool) for tier in circle.tiers]
@@ -127,18 +127,19 @@ def _row(one: Present, is_inside: bool, tier: Tier) -> Json:
 
 
 def _gate_view(gate: Gate, present: Sequence[Present], hidden_crews: Collection[str]) -> Json:
-    """`state`: manned, by the crew named or any where none is; other: somebody else stands there; unmanned."""
+    """`state`: manned, by the crew named or any where none is; other: somebody else stands there; unmanned; unknown: its crew is hidden."""
     fresh = [one for one in present if one.sighting.fix_age_s <= OLD_FIX_S and one.status != UnitStatus.OUT_OF_SERVICE]
     there = [(float(distance_m(gate.lon, gate.lat, one.sighting.lon, one.sighting.lat)), one) for one in fresh]
     near = sorted(((metres, one) for metres, one in there if metres <= GATE_REACH_M), key=lambda pair: pair[0])
     named = next((one for _, one in near if one.sighting.unit.unit_id == gate.unit_id), None)
     by = named or (near[0][1] if near else None)
-    state = "unmanned" if by is None else "manned" if not gate.unit_id or named else "other"
+    is_hidden = gate.unit_id in hidden_crews
+    state = "unknown" if is_hidden and by is None else "unmanned" if by is None else "manned" if not gate.unit_id or named else "other"
     return {
         "name": gate.name,
         "lon": gate.lon,
         "lat": gate.lat,
-        "unit_id": "" if gate.unit_id in hidden_crews else gate.unit_id,
+        "unit_id": KEPT_CREW if is_hidden else gate.unit_id,
         "text": gate.text,
         "state": state,
         "by": None if by is None else by.sighting.unit.callsign,

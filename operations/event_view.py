@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dispatch.arrivals import disagreement
+from dispatch.duty_circles import KEPT_CREW
 from dispatch.events import Arrived, Recorded
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
@@ -59,9 +60,9 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
 
 
 def without_hidden_crews(tiers: Sequence[Json], hides: Callable[[str], bool]) -> list[Json]:
-    """Tiers of a duty circle whose gates name no crew that the reader may not know of."""
+    """Tiers of a duty circle; a crew at a gate that the reader may not know of is `KEPT_CREW`."""
     return [
-        tier | {"gates": [gate | {"unit_id": ""} if gate["unit_id"] and hides(gate["unit_id"]) else gate for gate in tier["gates"]]}
+        tier | {"gates": [gate | {"unit_id": KEPT_CREW} if gate["unit_id"] and hides(gate["unit_id"]) else gate for gate in tier["gates"]]}
         for tier in tiers
     ]
 

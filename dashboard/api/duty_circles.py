@@ -114,7 +114,9 @@ class GateBody(Body):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     lon: Longitude
     lat: Latitude
-    unit_id: Annotated[str, Field(max_length=64)] = Field("", description="the crew that closes it; empty: whichever of the tier is there")
+    unit_id: Annotated[str, Field(max_length=64)] = Field(
+        "", description="the crew that closes it; empty: whichever of the tier is there; *: whom it was"
+    )
     text: Name = ""
 
 

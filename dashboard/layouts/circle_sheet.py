@@ -22,7 +22,7 @@ class CircleSheet(msgspec.Struct, frozen=True):
     circle: DutyCircle
     drawing: str  # SVG of `dashboard.figures.circle_map`
     organisation_of: Callable[[str], str]
-    callsign_of: Callable[[str], str]  # of a crew at a gate; empty where the reader may not know of it
+    callsign_of: Callable[[str], str]  # of a crew at a gate; empty where the reader may not know of it: plain clothes
     cameras: Mapping[str, str]  # names by element_id
     printed_at: datetime
     time_zone: str
@@ -82,7 +82,7 @@ def _tier(tier: Tier, view: CircleSheet, numbers: Iterator[int], words: Words) -
 
 
 def _gate(gate: Gate, view: CircleSheet, words: Words) -> str:
-    crew = view.callsign_of(gate.unit_id) if gate.unit_id else ""
+    crew = view.callsign_of(gate.unit_id) or words("a crew in plain clothes") if gate.unit_id else ""
     said = crew or words("any crew of the tier")
     return f"{escape(gate.name)} <span class='muted'>{escape(said)}{f' · {escape(gate.text)}' if gate.text else ''}</span>"
 

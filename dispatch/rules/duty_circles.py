@@ -6,8 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import msgspec
+
 from dispatch.commands import SetDutyCircle, WithdrawDutyCircle
 from dispatch.duty_circles import (
+    KEPT_CREW,
     MAX_CAMERAS,
     MAX_CIRCLES,
     MAX_COUNT,
@@ -18,6 +21,7 @@ from dispatch.duty_circles import (
     MAX_TIERS,
     MAX_VERTICES,
     DutyCircle,
+    Gate,
     Tier,
 )
 from dispatch.errors import Conflict, NotFound, RuleViolation
@@ -41,7 +45,7 @@ def set_duty_circle(case: Case[SetDutyCircle]) -> Events:
     known = case.picture.duty_circles.get(command.circle_id)
     version = _version(known, command.expected_version)
     names = ("circle_id", "name", "org_code", "lon", "lat", "tiers", "key_place")
-    fields = {name: getattr(command, name) for name in names}
+    fields = {name: getattr(command, name) for name in names} | {"tiers": _with_kept_crews(command.tiers, known)}
     if known is not None and not known.withdrawn and all(getattr(known, name) == value for name, value in fields.items()):
         return ()
     holding = sum(not one.withdrawn for one in case.picture.duty_circles.values())
@@ -59,6 +63,16 @@ def withdraw_duty_circle(case: Case[WithdrawDutyCircle]) -> Events:
         return ()
     version = _version(known, case.command.expected_version)
     return (DutyCircleWithdrawn(known.circle_id, version + 1, known.org_code, case.command.text.strip()),)
+
+
+def _with_kept_crews(tiers: tuple[Tier, ...], known: DutyCircle | None) -> tuple[Tier, ...]:
+    """Gates whose crew the sender may not know of keep it, by their name; one that is not there any more has none."""
+    crews = {gate.name: gate.unit_id for tier in (known.tiers if known is not None else ()) for gate in tier.gates}
+
+    def kept(gate: Gate) -> Gate:
+        return msgspec.structs.replace(gate, unit_id=crews.get(gate.name, "")) if gate.unit_id == KEPT_CREW else gate
+
+    return tuple(msgspec.structs.replace(tier, gates=tuple(map(kept, tier.gates))) for tier in tiers)
 
 
 def _version(known: DutyCircle | None, expected: int | None) -> int:

@@ -113,6 +113,14 @@ def test_a_crew_in_plain_clothes_at_a_gate_is_named_to_those_who_may_know_of_it(
     for path in ("/duty-circles/gate", "/duty-circles/gate/drill", "/duty-circles"):
         assert "plain" in city.get(path, "operator", WEST).text
         assert "plain" not in city.get(path, "operator", COUNTY).text.replace("plain-", "")
+    shown = city.get("/duty-circles/gate", "commander", COUNTY).json()
+    assert shown["tiers"][0]["gates"][0]["unit_id"] == "*"
+    sent_back = plan(*shown["tiers"], name="renamed")
+    assert set_circle(city, "gate", sent_back, "commander", COUNTY).status_code == 200
+    kept = city.get("/duty-circles/gate", "commander", WEST).json()
+    assert (kept["name"], kept["tiers"][0]["gates"][0]["unit_id"]) == ("renamed", "plain"), (
+        "whoever may not know of it does not take it off"
+    )
     city.ask("DELETE", "/duty-circles/gate?text=x", "commander", WEST)
 
 

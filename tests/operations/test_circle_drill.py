@@ -110,7 +110,12 @@ def test_a_gate_is_manned_by_its_crew_by_another_or_by_nobody() -> None:
     ]
     assert (found["gates"], found["gates_unmanned"]) == (4, 1)
     hidden = drill(one, hidden=frozenset({"a"}))
-    assert {gate["unit_id"] for gate in hidden["tiers"][0]["gates"]} == {""}
+    assert [(gate["unit_id"], gate["state"]) for gate in hidden["tiers"][0]["gates"]] == [
+        ("*", "unknown"),
+        ("*", "unknown"),
+        ("", "unmanned"),
+        ("", "unmanned"),
+    ]
 
 
 def test_nobody_there_is_all_missing() -> None:

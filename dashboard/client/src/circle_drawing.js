@@ -13,7 +13,7 @@ export function startDrawing(onChange) {
   const { map } = basemap;
   map.on("mousedown", take);
   map.on("mousemove", drag);
-  map.on("mouseup", drop);
+  addEventListener("mouseup", drop); // also over the panel
   map.on("contextmenu", (event) => {
     const corner = cornerNear(event.point);
     if (corner) removeCorner(corner);

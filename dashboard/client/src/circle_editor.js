@@ -1,6 +1,6 @@
 // The form of a duty circle that is set or changed, beside its drawing on the map. Everything is checked by the server when it is saved.
 import { basemap } from "./basemap.js";
-import { circles, corners, drawnTier, redrawCircles } from "./circle_state.js";
+import { KEPT_CREW, circles, corners, drawnTier, redrawCircles } from "./circle_state.js";
 import { addCorner, finishLine, removeCorner, startDrawing } from "./circle_drawing.js";
 import { fleet } from "./fleet.js";
 import { on, state } from "./state.js";
@@ -305,7 +305,7 @@ function gatesView(tier) {
     h("h4", {}, t("Gates")),
     tier.gates.map((gate, k) => h("div", { class: "circle-row gate", key: rowKey(gate) },
       typed(gate, "name", { placeholder: t("Name of the gate"), maxlength: 200, "aria-label": t("Name of the gate") }),
-      typed(gate, "crew", { placeholder: t("Crew that closes it"), list: "circle-crews", "aria-label": t("Crew that closes it") }),
+      gate.crew === KEPT_CREW ? h("span", { class: "muted" }, t("a crew in plain clothes")) : typed(gate, "crew", { placeholder: t("Crew that closes it"), list: "circle-crews", "aria-label": t("Crew that closes it") }),
       button(gate.lon === null ? t("Place it") : t("Move it"), () => setMode("gate", k), { "aria-pressed": String(circles.mode === "gate" && circles.gate === k) }),
       remove(tier.gates, k),
     )),

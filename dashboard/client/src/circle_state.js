@@ -21,6 +21,8 @@ export function redrawCircles() {
   tell("circles");
 }
 
+export const KEPT_CREW = "*"; // a crew that this account may not know of; sent back, it stays
+
 export const isShown = () => state.on.has(LAYER);
 export const chosenCircle = () => circles.all.find((one) => one.circle_id === circles.chosen) ?? null;
 export const drawnTier = () => circles.draft?.tiers[circles.draft.at] ?? null;

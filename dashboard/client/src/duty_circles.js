@@ -1,6 +1,6 @@
 // Duty circles (快反圈) at the desk: the list, the sheet of one with the drill of who is really there, and the way into the editor.
 import { basemap } from "./basemap.js";
-import { LAYER, chosenCircle, circles, corners, isShown, redrawCircles } from "./circle_state.js";
+import { KEPT_CREW, LAYER, chosenCircle, circles, corners, isShown, redrawCircles } from "./circle_state.js";
 import { edit, editorClick, editorKey, editorView, startEditor } from "./circle_editor.js";
 import { organisationName } from "./presence.js";
 import { on, select, state, tell } from "./state.js";
@@ -260,11 +260,11 @@ function crews(rows) {
 }
 
 function gateLine(gate, found, g) {
-  const says = { manned: t("✓ {name}", { name: found?.by }), other: t("△ another crew: {name}", { name: found?.by }), unmanned: t("△ unmanned") };
-  const wanted = gate.unit_id ? callsign(gate.unit_id) : t("any crew of the tier");
+  const says = { manned: t("✓ {name}", { name: found?.by }), other: t("△ another crew: {name}", { name: found?.by }), unmanned: t("△ unmanned"), unknown: t("not shown to you") };
+  const wanted = gate.unit_id === KEPT_CREW ? t("a crew in plain clothes") : gate.unit_id ? callsign(gate.unit_id) : t("any crew of the tier");
   return h("div", { class: "circle-gate", key: `gate ${g}` },
     h("i", { class: `gate-sign ${found?.state ?? ""}` }), h("b", {}, gate.name), h("span", { class: "muted" }, wanted),
-    found && h("span", { class: found.state === "manned" ? "there" : "missing" }, says[found.state]));
+    found && h("span", { class: { manned: "there", unknown: "muted" }[found.state] ?? "missing" }, says[found.state]));
 }
 
 let callsignOf = () => null;
