@@ -129,9 +129,10 @@ def circles(camera: Camera, circle_id: str, language: str, word: str, scheme: st
     desk.click(".circle-tabs button >> nth=1")
     desk.wait_for_timeout(3000)
     camera.keep(desk, f"circles-edit-{word}")
-    sheet = camera.page(f"/circle/{circle_id}", "commander", A4, language, scheme)
-    sheet.emulate_media(media="print")
-    camera.keep(sheet, f"circle-print-{word}")
+    if word == "zh":
+        sheet = camera.page(f"/circle/{circle_id}", "commander", A4, language, scheme)
+        sheet.emulate_media(media="print")
+        camera.keep(sheet, "circle-print-zh")
 
 
 def alarm(camera: Camera, operator: Any) -> None:

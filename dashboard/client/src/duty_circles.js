@@ -217,7 +217,7 @@ function tierSheet(tier, found, k) {
   const cameras = tier.cameras.map((id) => circles.cameraNames.get(id) || id);
   const eyes = t("Cameras");
   return h("section", { class: "section circle-tier", key: `tier ${k}` },
-    h("h3", {}, h("span", {}, h("i", { class: `circle-dash tier-${k}` }), t("{n} min", { n: tier.minutes })), found && h("span", { class: "note-right" }, t("{n} crews inside", { n: found.inside }))),
+    h("h3", {}, h("span", {}, h("i", { class: `circle-dash tier-${k}` }), t("{n} min", { n: tier.minutes })), found && h("span", { class: "note-right" }, t("{n} inside", { n: found.inside }))),
     tier.forces.map((force, f) => forceLine(force, found?.forces[f], f)),
     !tier.forces.length && h("p", { class: "empty" }, t("No forces are named.")),
     tier.gates.map((gate, g) => gateLine(gate, found?.gates[g], g)),
