@@ -55,7 +55,8 @@ def fault(polygon: Polygon) -> str | None:
 @lru_cache(maxsize=4096)
 def shape_of(area: tuple[Polygon, ...]) -> BaseGeometry:
     """All polygons of an area as one shape in degrees, prepared. The areas must be sound."""
-    shape = shapely.union_all([shapely.Polygon(outline, holes) for outline, *holes in area])
+    parts = [shapely.Polygon(outline, holes) for outline, *holes in area]
+    shape = parts[0] if len(parts) == 1 else shapely.union_all(parts)
     shapely.prepare(shape)
     return shape
 

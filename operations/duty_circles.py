@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import msgspec
+import shapely
 
 from dispatch.clock import Clock
 from dispatch.duty_circles import DutyCircle, Force, Tier
@@ -14,7 +15,7 @@ from dispatch.errors import NotFound
 from dispatch.model import Actor, Unit
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
-from geodata.drawn_areas import holds
+from geodata.drawn_areas import shape_of
 from operations.authority import Action, Authority
 from operations.event_view import without_hidden_crews
 
@@ -27,19 +28,13 @@ def fits(unit: Unit, force: Force, reach: Reach) -> bool:
     return unit.kind == force.kind and unit.org_code in reach(force.org_code)
 
 
-def holding_tier(circle: DutyCircle, lon: float, lat: float) -> Tier | None:
-    """The shortest tier whose area holds the point; None outside the circle."""
-    return next((tier for tier in circle.tiers if bool(holds(tier.area, [lon], [lat])[0])), None)
-
-
-def bound_s(circles: Iterable[DutyCircle], lon: float, lat: float, units: Iterable[Unit], reach: Reach) -> dict[str, float]:
+def bound_s(around: Sequence[tuple[DutyCircle, Tier]], units: Iterable[Unit], reach: Reach) -> dict[str, float]:
     """By unit_id: seconds from the push within which crews of the circles around a point have to be there.
 
-    The minutes of the crew's own tier, or those of the shortest tier whose area holds the point where these are longer: who is
-    one minute from the place need not be one minute from every corner of its circle. Of several circles the shortest counts.
-    Crews that are of no tier are not in the answer.
+    `around`: circles that hold the point, each with the shortest tier that does. The minutes of the crew's own tier, or of
+    that one where these are longer: who is one minute from the place need not be one minute from every corner of its circle.
+    Of several circles the shortest time counts. Crews that are of no tier are not in the answer.
     """
-    around = [(circle, tier) for circle in circles if (tier := holding_tier(circle, lon, lat)) is not None]
     found: dict[str, float] = {}
     for unit in units:
         for circle, here in around:
@@ -50,8 +45,25 @@ def bound_s(circles: Iterable[DutyCircle], lon: float, lat: float, units: Iterab
     return found
 
 
+class CircleIndex:
+    """Which circles hold a point. Made anew when one has changed: their shapes are kept, so that a thousand of them take milliseconds."""
+
+    def __init__(self, circles: Mapping[str, DutyCircle]) -> None:
+        self.circles = circles
+        self._tiers = [(one, tier) for one in circles.values() if not one.withdrawn for tier in one.tiers]
+        self._tree = shapely.STRtree([shape_of(tier.area) for _, tier in self._tiers])
+
+    def around(self, lon: float, lat: float) -> list[tuple[DutyCircle, Tier]]:
+        """Each circle that holds the point, with the shortest tier that does."""
+        found: dict[str, tuple[DutyCircle, Tier]] = {}
+        for index in sorted(self._tree.query(shapely.Point(lon, lat), predicate="intersects").tolist()):
+            circle, tier = self._tiers[index]
+            found.setdefault(circle.circle_id, (circle, tier))
+        return list(found.values())
+
+
 class DutyCircles:
-    """Stateless but for the shapes that `geodata.drawn_areas` keeps."""
+    """Stateless but for the index of what is where."""
 
     def __init__(
         self, authority: Authority, organisations: OrganisationTree, clock: Clock, picture: Callable[[], OperatingPicture]
@@ -60,6 +72,7 @@ class DutyCircles:
         self._organisations = organisations
         self._clock = clock
         self._picture = picture
+        self._index = CircleIndex({})
 
     def visible(self, actor: Actor) -> list[DutyCircle]:
         """Those that hold and that the actor may see, by name."""
@@ -76,14 +89,19 @@ class DutyCircles:
 
     def around(self, actor: Actor, lon: float, lat: float) -> list[Json]:
         """Circles that hold a point, without their areas, each with the minutes of the shortest tier that does."""
+        seen = [pair for pair in self._around(lon, lat) if self._authority.may_see_circle(actor, pair[0].org_code, pair[0].tiers)]
         found = []
-        for circle in self.visible(actor):
-            tier = holding_tier(circle, lon, lat)
-            if tier is not None:
-                view = self.view(actor, circle)
-                tiers = [{name: value for name, value in one.items() if name != "area"} for one in view["tiers"]]
-                found.append(view | {"tiers": tiers, "inside_minutes": tier.minutes})
+        for circle, tier in sorted(seen, key=lambda pair: (pair[0].name, pair[0].circle_id)):
+            view = self.view(actor, circle)
+            tiers = [{name: value for name, value in one.items() if name != "area"} for one in view["tiers"]]
+            found.append(view | {"tiers": tiers, "inside_minutes": tier.minutes})
         return found
+
+    def _around(self, lon: float, lat: float) -> list[tuple[DutyCircle, Tier]]:
+        index, circles = self._index, self._picture().duty_circles
+        if index.circles is not circles:
+            index = self._index = CircleIndex(circles)
+        return index.around(lon, lat)
 
     def view(self, actor: Actor, circle: DutyCircle) -> Json:
         """The circle as JSON; each tier's `area` is a GeoJSON MultiPolygon."""
@@ -103,9 +121,8 @@ class DutyCircles:
         return {"type": "Feature", "id": circle.circle_id, "geometry": view["tiers"][-1]["area"], "properties": view}
 
     def bound_s(self, lon: float, lat: float, units: Iterable[Unit]) -> dict[str, float]:
-        """`bound_s` of all circles that hold now, whoever may see them."""
-        circles = (one for one in self._picture().duty_circles.values() if not one.withdrawn)
-        return bound_s(circles, lon, lat, units, self.reach)
+        """`bound_s` of all circles that hold the point now, whoever may see them."""
+        return bound_s(self._around(lon, lat), units, self.reach)
 
     def reach(self, org_code: str) -> frozenset[str]:
         """The organisation and everything below it today."""

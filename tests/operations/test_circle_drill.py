@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from dispatch.duty_circles import DutyCircle, Force, Gate, Tier
 from dispatch.model import Unit, UnitKind, UnitStatus
 from operations.candidates import OLD_FIX_S, Sighting
 from operations.circle_drill import Present, compare
-from operations.duty_circles import bound_s, holding_tier
+from operations.duty_circles import CircleIndex, bound_s
 
 NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
 STATION, COUNTY, CITY = "station", "county", "city"
@@ -162,10 +163,15 @@ def test_no_crew_counts_twice_and_no_place_stays_empty_that_a_free_crew_could_fi
 def test_the_crew_is_bound_by_its_own_tier_or_by_where_the_incident_lies() -> None:
     one = circle(tier(1, INNER, Force(STATION, CAR, 1)), tier(3, OUTER, Force(COUNTY, ARMED, 1)))
     car, armed, foot = (present(name, 0.0, kind=kind).sighting.unit for name, kind in (("car", CAR), ("armed", ARMED), ("foot", FOOT)))
-    assert bound_s([one], 0.0, 0.0, [car, armed, foot], reach) == {"car": 60.0, "armed": 180.0}
-    assert bound_s([one], 0.003, 0.0, [car, armed], reach) == {"car": 180.0, "armed": 180.0}
-    assert bound_s([one], 0.01, 0.0, [car, armed], reach) == {}
-    tighter = circle(tier(0.5, OUTER, Force(CITY, CAR, 1)))
-    assert bound_s([one, tighter], 0.003, 0.0, [car], reach) == {"car": 30.0}
-    assert holding_tier(one, 0.003, 0.0) is one.tiers[1]
-    assert holding_tier(one, 0.01, 0.0) is None
+
+    def bound(lon: float, units: list[Unit], *circles: DutyCircle) -> dict[str, float]:
+        return bound_s(CircleIndex({str(k): each for k, each in enumerate(circles)}).around(lon, 0.0), units, reach)
+
+    assert bound(0.0, [car, armed, foot], one) == {"car": 60.0, "armed": 180.0}
+    assert bound(0.003, [car, armed], one) == {"car": 180.0, "armed": 180.0}
+    assert bound(0.01, [car, armed], one) == {}
+    tighter = msgspec.structs.replace(circle(tier(0.5, OUTER, Force(CITY, CAR, 1))), circle_id="tighter")
+    assert bound(0.003, [car], one, tighter) == {"car": 30.0}
+    gone = msgspec.structs.replace(one, withdrawn=True, tiers=())
+    assert bound(0.0, [car], gone) == {}
+    assert [tier.minutes for _, tier in CircleIndex({"c": one}).around(0.003, 0.0)] == [3.0]
