@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.clock import Clock
-from dispatch.duty import standing
+from dispatch.duty import standing, status_at
 from dispatch.errors import RuleViolation
 from dispatch.model import Actor, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
@@ -31,6 +31,8 @@ from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
 from operations.candidates import Question, Sighting
+from operations.circle_drill import Present
+from operations.duty_circles import DutyCircles
 from operations.elements import ElementStore
 from operations.history import History
 from operations.positions import UNIT_KINDS, PositionTable, distance_m
@@ -50,6 +52,7 @@ NOT_AROUND = frozenset({"street_camera", "scene_video", "drone_video", "weather_
 WEATHER_WITHIN_M = 60_000.0
 
 Json = dict[str, Any]
+Box = tuple[float, float, float, float]  # west, south, east, north, degrees
 FOOT = UNIT_KINDS.index(UnitKind.FOOT_PATROL)
 
 
@@ -83,6 +86,7 @@ class SceneService:
         picture: Callable[[], OperatingPicture],
         history: History,
         past: PastIncidents,
+        duty_circles: DutyCircles,
     ) -> None:
         self._travel = travel
         self._positions = positions
@@ -94,6 +98,7 @@ class SceneService:
         self._picture = picture
         self._history = history
         self._past = past
+        self._duty_circles = duty_circles
         self._placed: UnitPlacement | None = None
         self._placing = threading.Lock()
 
@@ -149,6 +154,10 @@ class SceneService:
             return None
         able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
         return next((str(row["unit_id"]) for row in able), None)
+
+    async def crews_near(self, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
+        """Every crew the actor may see that is inside the box or can be at the point within the limit by road; also off every street."""
+        return await asyncio.to_thread(self._crews_near, self._moment(), lon, lat, actor, limit_s, box)
 
     async def eta(self, start: tuple[float, float], end: tuple[float, float]) -> Route:
         """The fastest way by car. Raises OffNetwork and NoRoute."""
@@ -206,6 +215,18 @@ class SceneService:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
         unit = moment.picture.units[moment.unit_ids[index]]
         return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres)
+
+    def _crews_near(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
+        visible, (west, south, east, north) = self._visible(moment, actor), box
+        try:
+            times = self._travel.etas_to(lon, lat, self._place(moment), limit_s, visible)
+            eta_s, metres = times.eta_s, times.distance_m
+        except OffNetwork:
+            eta_s = metres = np.full(len(visible), np.inf)
+        boxed = (moment.lon >= west) & (moment.lon <= east) & (moment.lat >= south) & (moment.lat <= north)
+        near = np.flatnonzero(visible & (np.isfinite(eta_s) | boxed))
+        sightings = [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i])) for i in near]
+        return [Present(one, status_at(one.unit, standing(moment.picture, one.unit, moment.now))) for one in sightings]
 
     def _question(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Question:
         def number_of(incident_id: str) -> int | None:
@@ -267,6 +288,7 @@ class SceneService:
             "elements": self._around(lon, lat),
             "weather": self._weather(lon, lat),
             "alerts": self._elements.around(lon, lat, WEATHER_WITHIN_M, ("weather_alert",), MAX_AROUND),
+            "duty_circles": self._duty_circles.around(actor, lon, lat),
         }
 
     def _cameras(self, lon: float, lat: float) -> list[Json]:
