@@ -325,6 +325,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--code", default="000000000000", help="12-character code of the city's organisation")
     p.add_argument("--name")
     p.add_argument("--time-zone", dest="time_zone")
+    p.add_argument(
+        "--closed-ways", dest="closed_ways", choices=("pass", "stop"), default="pass",
+        help="roads and gates closed to cars: units pass them slowly (default), or not at all",
+    )  # fmt: skip
     p = _add(city, "info", city_info)
     p.add_argument("dir", type=Path)
     p = _add(city, "diff", city_diff)

@@ -28,6 +28,7 @@ from geodata.jurisdictions import Jurisdictions
 from geodata.places import load_places
 from geodata.responsibility import Responsibility
 from geodata.snapping import OffNetwork
+from geodata.streets import PROFILES
 from geodata.travel import TravelTimes
 from operations.accounts import Accounts
 from operations.authority import Authority
@@ -48,6 +49,7 @@ from operations.handle import Handler
 from operations.health import Health
 from operations.history import History
 from operations.intake import Intake
+from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
 from operations.personal import PersonalData
@@ -79,13 +81,14 @@ from storage.webhooks import WebhookStore
 class RoadPromises:
     """Promised times at a push, from the street graph (`operations.enrich.RoadTimes`)."""
 
-    def __init__(self, travel: TravelTimes) -> None:
+    def __init__(self, travel: TravelTimes, movement: Movement) -> None:
         self._travel = travel
+        self._movement = movement
 
     def promises(
         self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
     ) -> Sequence[Promise | None]:
-        units = self._travel.place(lons, lats, [kind is UnitKind.FOOT_PATROL for kind in kinds])
+        units = self._travel.place(lons, lats, [PROFILES.index(self._movement[kind]) for kind in kinds])
         promises: list[Promise | None] = [None] * len(kinds)
         try:
             # Looks only as far as the farthest of them is; a crew that is pushed is seldom at the other end of the city.
@@ -143,6 +146,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     catalogue = load_catalogue(city.folder / "catalogue.toml")
     organisations = OrganisationTree(city.organisations())
     travel = TravelTimes(city)
+    movement = RIDING if settings.foot_patrols_ride else WALKING
     positions = PositionTable()
     bus, health = Bus(), Health(clock)
     # Phones come and go with their crews; each unit shows its own age, and a closed page is no feed that has failed.
@@ -160,7 +164,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         Areas(city.graph),
         organisations,
         codes,
-        RoadPromises(travel),
+        RoadPromises(travel, movement),
         positions,
         authority.in_scope,
         authority.may_see_unit,
@@ -199,6 +203,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         history=history,
         past=PastIncidents(engine),
         duty_circles=duty_circles,
+        movement=movement,
     )
     checks = CircleChecks(organisations, elements, ground)
     drills = Drills(duty_circles, checks, scene, authority, city.projection, clock, lambda: handler.picture)

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from geodata.city import CityError
 from geodata.mapped import map_array, save_arrays
 from geodata.projection import LocalProjection
-from geodata.searches import Floats, Ints, ProfileName, RoadPoint
-from geodata.streets import StreetGraph
+from geodata.searches import Floats, Ints, RoadPoint
+from geodata.streets import PROFILES, ProfileName, StreetGraph
 
 # Fastest of 60, 75, 100, 150 m on city networks.
 CELL_M = 75.0
@@ -28,9 +28,9 @@ MAX_DISTANCE_M = 250.0
 # A connected part with less street than this is cut off (when another part has at least twice as much).
 ISLAND_M = 2_000.0
 
-_CAR, _FOOT, _CAR_CONNECTED, _FOOT_CONNECTED = 1, 2, 4, 8
-_FLAG = {"car": _CAR, "foot": _FOOT}
-_CONNECTED = {"car": _CAR_CONNECTED, "foot": _FOOT_CONNECTED}
+# One bit a profile: its units may use the street; and one more: it is connected for them.
+_FLAG = {name: 1 << i for i, name in enumerate(PROFILES)}
+_CONNECTED = {name: 1 << (len(PROFILES) + i) for i, name in enumerate(PROFILES)}
 
 
 class OffNetwork(Exception):
@@ -168,9 +168,9 @@ class Snapper:
 
 
 def _usable(graph: StreetGraph) -> NDArray[np.uint8]:
-    """Per directed edge: may a car, may a pedestrian use the street in either direction, and is it connected for them."""
+    """Per directed edge: which profiles may use the street in either direction, and is it connected for them."""
     flags = np.zeros(graph.edge_count, np.uint8)
-    for name, profile in (("car", graph.car), ("foot", graph.foot)):
+    for name, profile in zip(PROFILES, graph.profiles, strict=True):
         one_way = np.isfinite(profile.time_s)
         usable = one_way | one_way[graph.twin]
         part = np.arange(len(graph.node_x), dtype=np.int32)

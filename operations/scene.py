@@ -27,6 +27,7 @@ from geodata.jurisdictions import Jurisdictions
 from geodata.nearest import Route, UnitPlacement
 from geodata.searches import Direction
 from geodata.snapping import OffNetwork
+from geodata.streets import ProfileName
 from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
@@ -35,7 +36,8 @@ from operations.circle_drill import Present
 from operations.duty_circles import DutyCircles
 from operations.elements import ElementStore
 from operations.history import History
-from operations.positions import UNIT_KINDS, PositionTable, distance_m
+from operations.movement import WALKING, Movement, profile_numbers
+from operations.positions import PositionTable, distance_m
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
 MINUTES = (1.0, 3.0, 5.0)
@@ -53,7 +55,6 @@ WEATHER_WITHIN_M = 60_000.0
 
 Json = dict[str, Any]
 Box = tuple[float, float, float, float]  # west, south, east, north, degrees
-FOOT = UNIT_KINDS.index(UnitKind.FOOT_PATROL)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Moment:
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     position_at: NDArray[np.float64]
-    on_foot: NDArray[np.bool_]
+    profile: NDArray[np.uint8]  # place in PROFILES
 
 
 class SceneService:
@@ -87,6 +88,7 @@ class SceneService:
         history: History,
         past: PastIncidents,
         duty_circles: DutyCircles,
+        movement: Movement = WALKING,
     ) -> None:
         self._travel = travel
         self._positions = positions
@@ -99,6 +101,8 @@ class SceneService:
         self._history = history
         self._past = past
         self._duty_circles = duty_circles
+        self._movement = movement
+        self._profile_of_kind = profile_numbers(movement)
         self._placed: UnitPlacement | None = None
         self._placing = threading.Lock()
 
@@ -131,9 +135,11 @@ class SceneService:
             raise RuleViolation("no-point", f"Incident {incident.number} has no point yet (待定位), so it has no scene; locate it first.")
         return await self.scene(incident.lon, incident.lat, actor, incident)
 
-    async def rings(self, lon: float, lat: float, minutes: Sequence[float] = MINUTES, direction: Direction = "to") -> RingsAnswer:
+    async def rings(
+        self, lon: float, lat: float, minutes: Sequence[float] = MINUTES, direction: Direction = "to", profile: ProfileName = "car"
+    ) -> RingsAnswer:
         """Raises OffNetwork and BadRings."""
-        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction)
+        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, profile)
 
     async def nearest(
         self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
@@ -159,9 +165,9 @@ class SceneService:
         """Every crew the actor may see that is inside the box or can be at the point within the limit by road; also off every street."""
         return await asyncio.to_thread(self._crews_near, self._moment(), lon, lat, actor, limit_s, box)
 
-    async def eta(self, start: tuple[float, float], end: tuple[float, float]) -> Route:
-        """The fastest way by car. Raises OffNetwork and NoRoute."""
-        return await asyncio.to_thread(self._travel.route, start, end)
+    async def eta(self, start: tuple[float, float], end: tuple[float, float], kind: UnitKind = UnitKind.PATROL_CAR) -> Route:
+        """The fastest way for a unit of this kind. Raises OffNetwork and NoRoute."""
+        return await asyncio.to_thread(self._travel.route, start, end, self._movement[kind])
 
     # Units ------------------------------------------------------------------------------------------------------------
 
@@ -176,16 +182,16 @@ class SceneService:
             table.lon[:n].copy(),
             table.lat[:n].copy(),
             table.position_at[:n].copy(),
-            table.kind[:n] == FOOT,
+            self._profile_of_kind[table.kind[:n]],
         )
 
     def _place(self, moment: Moment) -> UnitPlacement:
         with self._placing:
             placed = self._placed
-            if placed is not None and np.array_equal(placed.on_foot, moment.on_foot):
+            if placed is not None and np.array_equal(placed.profile, moment.profile):
                 placed = self._travel.move(placed, moment.lon, moment.lat)
             else:
-                placed = self._travel.place(moment.lon, moment.lat, moment.on_foot)
+                placed = self._travel.place(moment.lon, moment.lat, moment.profile)
             self._placed = placed
             return placed
 
@@ -242,6 +248,7 @@ class SceneService:
             incident_number=number_of,
             assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
             standing=lambda unit: standing(moment.picture, unit, moment.now),
+            movement=self._movement,
         )
 
     def _nearest(

@@ -14,8 +14,10 @@ from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
 from geodata.places import MAX_QUERY_LENGTH
+from geodata.streets import ProfileName
 from geodata.travel import MAX_RINGS, BadRings
 from operations.authority import Action
+from operations.candidates import TURNOUT_S
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -28,13 +30,22 @@ _RINGS = {
     "features": [
         {
             "type": "Feature",
-            "properties": {"kind": "ring", "minutes": 1.0, "direction": "to", "edge_metres": 5120.4, "street_metres": 2640.2},
+            "properties": {
+                "kind": "ring",
+                "minutes": 1.0,
+                "direction": "to",
+                "profile": "car",
+                "edge_metres": 5120.4,
+                "street_metres": 2640.2,
+                "turnout_included": False,
+            },
             "geometry": {"type": "MultiPolygon", "coordinates": [[[[121.55, 29.87], [121.56, 29.87], [121.56, 29.88], [121.55, 29.87]]]]},
         }
     ],
 }
-_NEAREST = {"units": [{"unit_id": "330203A3", "eta_s": 142.0, "distance_m": 1290.0, "reason": "available; within 3 min by road"}]}
-_ETA = {"eta_s": 142.0, "distance_m": 1290.0, "line": {"type": "LineString", "coordinates": [[121.55, 29.87], [121.56, 29.88]]}}
+_TIMES = {"eta_s": 142.0, "distance_m": 1290.0, "turnout_s": 60.0, "arrival_s": 202.0}
+_NEAREST = {"units": [{"unit_id": "330203A3", **_TIMES, "reason": "available; within 3 min by road"}]}
+_ETA = {**_TIMES, "line": {"type": "LineString", "coordinates": [[121.55, 29.87], [121.56, 29.88]]}}
 _PLACES = {"places": [{"kind": "road", "name": "中山东路", "lon": 121.5561, "lat": 29.8731, "detail": "海曙区"}]}
 
 
@@ -49,6 +60,7 @@ def router(services: Services) -> APIRouter:
         lat: LatQuery,
         minutes: Annotated[str, Query(description="with commas between", max_length=100)] = "1,3,5",
         direction: Annotated[Literal["to", "from"], Query(description="towards the point, or away from it")] = "to",
+        profile: Annotated[ProfileName, Query(description="by car, on foot, or by e-bike")] = "car",
         streets: Annotated[bool, Query(description="also the reached streets, as MultiLineStrings")] = False,
         at: Annotated[Instant | None, Query(description="checked and answered; the street network is the same at all times")] = None,
     ) -> Response:
@@ -56,7 +68,7 @@ def router(services: Services) -> APIRouter:
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
         levels = numbers("minutes", minutes, 1, MAX_RINGS)
         try:
-            drawn = await services.scene.rings(lon, lat, levels, direction)
+            drawn = await services.scene.rings(lon, lat, levels, direction, profile)
         except BadRings as error:
             raise InvalidFields.one("minutes", str(error)) from None
         more = {} if at is None else {"at": at}
@@ -79,12 +91,27 @@ def router(services: Services) -> APIRouter:
         return answer({"units": await services.scene.nearest(lon, lat, actor, k, chosen_kinds, statuses)})
 
     @routes.get("/eta", responses=answers(_ETA, problems=(422,)))
-    async def eta(request: Request, from_lon: LonQuery, from_lat: LatQuery, to_lon: LonQuery, to_lat: LatQuery) -> Response:
-        """The fastest way by car between two points: seconds, metres and the line."""
+    async def eta(
+        request: Request,
+        from_lon: LonQuery,
+        from_lat: LatQuery,
+        to_lon: LonQuery,
+        to_lat: LatQuery,
+        kind: Annotated[UnitKind, Query(description="of the unit that goes")] = UnitKind.PATROL_CAR,
+    ) -> Response:
+        """The fastest way between two points: seconds on the road, the turnout before them, both together, metres and the line."""
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
-        way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat))
-        line = {"type": "LineString", "coordinates": way.lonlat.tolist()}
-        return answer({"eta_s": round(way.eta_s, 1), "distance_m": round(way.distance_m, 1), "line": line})
+        way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat), kind)
+        turnout_s = TURNOUT_S[kind]
+        return answer(
+            {
+                "eta_s": round(way.eta_s, 1),
+                "turnout_s": turnout_s,
+                "arrival_s": round(way.eta_s + turnout_s, 1),
+                "distance_m": round(way.distance_m, 1),
+                "line": {"type": "LineString", "coordinates": way.lonlat.tolist()},
+            }
+        )
 
     @routes.get("/scene", responses=answers(SCENE, problems=(422,)))
     async def scene(request: Request, lon: LonQuery, lat: LatQuery) -> Response:

@@ -157,6 +157,7 @@ def _reason(reason: Json, facts: Facts) -> str:
     texts = {
         "own_area": words("of the responsible command"),
         "on_foot": words("time at walking pace"),
+        "on_ebike": words("time by e-bike"),
         "nearer_units": words("{n} that can go are nearer", n=reason["count"]) if reason.get("count") else words("enough crews are on it"),
         "on_this_incident": words("already sent here"),
         "off_duty": words("off duty since {time}", time=_said_at(reason["since"], facts)) if reason.get("since") else words("off duty"),
