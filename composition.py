@@ -37,7 +37,10 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.certificates import Certificates
+from operations.circle_checks import CircleChecks
 from operations.deadline_watch import DeadlineWatch
+from operations.drills import Drills
+from operations.duty_circles import DutyCircles
 from operations.duty_watch import DutyWatch
 from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
@@ -165,6 +168,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])
     jurisdictions = Jurisdictions.of(city)
     responsibility = Responsibility.of_city(city, jurisdictions, codes.type_by_id)
+    duty_circles = DutyCircles(authority, organisations, clock, lambda: handler.picture)
     trails = Trails(lambda: handler.picture, positions)
     enricher = Enricher(
         responsibility,
@@ -177,6 +181,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         authority.may_see_unit,
         trails,
         clock,
+        duty_circles.bound_s,
     )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history = History(journal)
@@ -196,6 +201,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         time_zone=city.time_zone,
     )
     health.watch("speeds", speeds.state)
+    ground = Ground(city.graph)
     intake = Intake(
         clock=clock,
         handler=handler,
@@ -206,7 +212,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         elements=elements,
         cameras=CameraStore(engine),
         health=health,
-        ground=Ground(city.graph),
+        ground=ground,
         snap_distance=travel.street_distance_m,
         follower=speeds.take,
     )
@@ -221,8 +227,11 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         picture=lambda: handler.picture,
         history=history,
         past=PastIncidents(engine),
+        duty_circles=duty_circles,
         movement=movement,
     )
+    checks = CircleChecks(organisations, elements, ground)
+    drills = Drills(duty_circles, checks, scene, authority, city.projection, clock, lambda: handler.picture)
 
     def is_home(unit: Unit, lon: float, lat: float) -> bool:
         return responsibility.territory(lon, lat) in organisations.reach(unit.org_code, clock.now().date())
@@ -279,6 +288,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         stages=StageWatch(trails, lambda: handler.picture, clock, is_home),
         duty=duty,
         beats=Beats.of_city(city),
+        duty_circles=duty_circles,
+        drills=drills,
     )
     return Node(services, settings, tracks)
 
@@ -346,6 +357,17 @@ async def running_handler(settings: Settings, city_folder: Path) -> AsyncIterato
         yield handler
     finally:
         await handler.stop()
+
+
+@asynccontextmanager
+async def running_circles(settings: Settings, city_folder: Path) -> AsyncIterator[tuple[Handler, CircleChecks]]:
+    """A handler without a server, and what says whether a duty circle is about this city. Raises JournalBusy as `running_handler`."""
+    city, clock = open_city(city_folder), SystemClock()
+    catalogue, readings = load_catalogue(city_folder / "catalogue.toml"), ReadingStore(open_database(settings.database_url))
+    async with running_handler(settings, city_folder) as handler:
+        elements = ElementStore(city, catalogue, clock, lambda: handler.picture, PositionTable(), readings)
+        await elements.start()
+        yield handler, CircleChecks(OrganisationTree(city.organisations()), elements, Ground(city.graph))
 
 
 def find_damage(settings: Settings) -> tuple[list[str], list[str]]:

@@ -2,6 +2,8 @@
 
 city.toml            name, code, time zone, datum, extent, whether the streets are schematic
 graph/*.npy          the street graph (`geodata.streets`), memory-mapped
+segments/*.npy       its straight segments in a grid (`geodata.snapping`), memory-mapped
+streets.npz          the streets as the source draws them (`geodata.street_table`)
 base.pmtiles         vector base map, zoom 6–14
 organisations.json   the organisation tree;  jurisdictions.geojson  their areas
 responsibility.toml  exceptions from the areas (`geodata.responsibility`), where the source has any
@@ -53,6 +55,14 @@ class City:
     @property
     def tiles_path(self) -> Path:
         return self.folder / "base.pmtiles"
+
+    @property
+    def segments_path(self) -> Path:
+        return self.folder / "segments"
+
+    @property
+    def streets_path(self) -> Path:
+        return self.folder / "streets.npz"
 
     @property
     def places_path(self) -> Path:

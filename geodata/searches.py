@@ -306,13 +306,11 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def owned(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """A plain in-memory copy: a mapped, read-only array is another type to numba and would compile every kernel twice."""
-    return np.array(array, order="C", subok=False)
+    """The array as the kernels take it, contiguous and writable, copied only where it is not: another kind compiles them again.
 
-
-def _plain(times: Times) -> Times:
-    """Copied only where it must be: times are changed by nobody."""
-    return times if type(times) is np.ndarray and times.flags.writeable and times.flags.c_contiguous else owned(times)
+    The arrays of an opened city are of this kind, see `geodata.mapped`.
+    """
+    return np.require(array, requirements=("C", "A", "W", "E"))
 
 
 class Ground:
@@ -342,7 +340,7 @@ class Ground:
         self.through_s: dict[str, Times] = {}
         self._state_s: dict[str, Times] = {}  # [states] by profile, the last ones
         for name, built in self._built.items():
-            usual, late = _plain(times.p50_s[name]), _plain(times.p90_s[name])  # type: ignore[index]
+            usual, late = owned(times.p50_s[name]), owned(times.p90_s[name])  # type: ignore[index]
             searched = late if quantile == 0.9 else usual
             through = searched
             if effects and name in CARS:

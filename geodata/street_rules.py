@@ -209,6 +209,17 @@ def _limit_kph(tags: dict[str, str], direction: str, remarks: list[str]) -> floa
     return None
 
 
+def has_limit(tags: dict[str, str]) -> bool:
+    """Whether a limit can be read from the tags of a way, in one direction at least; the class decides otherwise."""
+    return _has_limit(tuple(tags.get(key, "") for key in _RELEVANT))
+
+
+@lru_cache(maxsize=65536)
+def _has_limit(values: tuple[str, ...]) -> bool:
+    tags = dict(zip(_RELEVANT, values, strict=True))
+    return any(_limit_kph(tags, direction, []) is not None for direction in ("forward", "backward"))
+
+
 def parse_maxspeed(text: str) -> float | None:
     """km/h of a `maxspeed` value; the first of a list that can be read; None when none can.
 

@@ -53,7 +53,7 @@ class StreetEffects:
 
 def built_times(graph: StreetGraph) -> StreetTimes:
     """Times as the city was built: class, speed limit and access decide; a siren changes nothing yet."""
-    usual: dict[Pace, Times] = {profile.name: _plain(profile.time_s) for profile in graph.profiles}  # type: ignore[misc]
+    usual: dict[Pace, Times] = {profile.name: profile.time_s for profile in graph.profiles}  # type: ignore[misc]
     usual["siren"] = usual["car"]
     late: dict[Pace, Times] = {pace: times * late_factor(SPREAD[pace], TOGETHER) for pace, times in usual.items()}
     return StreetTimes(usual, late)
@@ -120,7 +120,3 @@ def _with_arcs(
     more = np.zeros(len(ptr), np.int32)
     np.add.at(more, row + 1, 1)
     return (ptr + np.cumsum(more, dtype=np.int32)).astype(np.int32), np.insert(adjacent, ptr[row + 1], column).astype(np.int32)
-
-
-def _plain(array: NDArray[np.float32]) -> Times:
-    return np.array(array, np.float32, subok=False)

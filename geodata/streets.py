@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geodata.mapped import map_array, save_arrays
 
 # Street classes in the order of the byte stored with each edge (OpenStreetMap `highway`, links with their parent).
 STREET_CLASSES = (
@@ -125,15 +127,10 @@ _SCALARS = ("names", "origin_lon", "origin_lat")
 
 
 def save_graph(graph: StreetGraph, folder: Path) -> None:
-    """Write every array as its own .npy file into `folder`, so that loading can map it instead of reading it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for item in fields(StreetGraph):
-        if item.name not in _SCALARS + PROFILES:
-            np.save(folder / f"{item.name}.npy", getattr(graph, item.name))
+    """Write every array as its own file into `folder`, to be mapped by `load_graph`."""
+    save_arrays(folder, {f.name: getattr(graph, f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + PROFILES})
     for profile in graph.profiles:
-        for item in fields(Profile):
-            if item.name != "name":
-                np.save(folder / f"{profile.name}.{item.name}.npy", getattr(profile, item.name))
+        save_arrays(folder, {f"{profile.name}.{f.name}": getattr(profile, f.name) for f in fields(Profile) if f.name != "name"})
     (folder / "scalars.json").write_text(
         json.dumps({"names": list(graph.names), "origin_lon": graph.origin_lon, "origin_lat": graph.origin_lat}, ensure_ascii=False),
         encoding="utf-8",
@@ -141,16 +138,13 @@ def save_graph(graph: StreetGraph, folder: Path) -> None:
 
 
 def load_graph(folder: Path) -> StreetGraph:
-    """Map the arrays of `folder` (written by `save_graph`) read-only into memory."""
+    """Map the arrays of `folder` (written by `save_graph`) into memory, see `geodata.mapped`."""
     scalars = json.loads((folder / "scalars.json").read_text(encoding="utf-8"))
 
-    def array(name: str) -> NDArray[Any]:
-        return np.load(folder / f"{name}.npy", mmap_mode="r")
-
     def profile(name: str) -> Profile:
-        return Profile(name, **{f.name: array(f"{name}.{f.name}") for f in fields(Profile) if f.name != "name"})
+        return Profile(name, **{f.name: map_array(folder, f"{name}.{f.name}") for f in fields(Profile) if f.name != "name"})
 
-    arrays = {f.name: array(f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + PROFILES}
+    arrays = {f.name: map_array(folder, f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + PROFILES}
     return StreetGraph(
         **arrays,
         names=tuple(scalars["names"]),

@@ -34,7 +34,7 @@ from geodata.nearest import (
 )
 from geodata.rings import areas
 from geodata.searches import Direction, Floats, Ground, RoadPoint
-from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Snapper
+from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Segments, Snapper
 from geodata.street_times import StreetEffects, StreetTimes, built_times, checked_times
 from geodata.streets import PROFILES, ProfileName, StreetGraph
 
@@ -111,7 +111,7 @@ class TravelTimes:
         self._times, self._effects = built_times(graph), StreetEffects()
         self._swapping = threading.Lock()
         self._grounds = self._made(Ground(graph))
-        self._snapper = Snapper(graph)
+        self._snapper = Snapper(graph, Segments.load(city.segments_path) if isinstance(city, City) else None)
         self._shapes = StreetShapes(graph)
 
     @property

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.clock import Clock
-from dispatch.duty import standing
+from dispatch.duty import standing, status_at
 from dispatch.errors import RuleViolation
 from dispatch.model import Actor, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
@@ -32,6 +32,8 @@ from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
 from operations.candidates import Question, Sighting
+from operations.circle_drill import Present
+from operations.duty_circles import DutyCircles
 from operations.elements import ElementStore
 from operations.history import History
 from operations.movement import WALKING, Movement, profile_numbers
@@ -53,6 +55,7 @@ NOT_AROUND = frozenset({"street_camera", "scene_video", "drone_video", "weather_
 WEATHER_WITHIN_M = 60_000.0
 
 Json = dict[str, Any]
+Box = tuple[float, float, float, float]  # west, south, east, north, degrees
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class SceneService:
         picture: Callable[[], OperatingPicture],
         history: History,
         past: PastIncidents,
+        duty_circles: DutyCircles,
         movement: Movement = WALKING,
     ) -> None:
         self._travel = travel
@@ -97,6 +101,7 @@ class SceneService:
         self._picture = picture
         self._history = history
         self._past = past
+        self._duty_circles = duty_circles
         self._movement = movement
         self._profile_of_kind = profile_numbers(movement)
         self._placed: UnitPlacement | None = None
@@ -164,6 +169,10 @@ class SceneService:
         able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
         return next((str(row["unit_id"]) for row in able), None)
 
+    async def crews_near(self, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
+        """Every crew the actor may see that is inside the box or can be at the point within the limit by road; also off every street."""
+        return await asyncio.to_thread(self._crews_near, self._moment(), lon, lat, actor, limit_s, box)
+
     async def eta(
         self, start: tuple[float, float], end: tuple[float, float], kind: UnitKind = UnitKind.PATROL_CAR, siren: bool = False
     ) -> Route:
@@ -224,6 +233,20 @@ class SceneService:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
         unit = moment.picture.units[moment.unit_ids[index]]
         return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s, delay_s)
+
+    def _crews_near(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
+        visible, (west, south, east, north) = self._visible(moment, actor), box
+        try:
+            times = self._travel.etas_to(lon, lat, self._place(moment), limit_s, visible)
+            eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
+        except OffNetwork:
+            eta_s = metres = late_s = np.full(len(visible), np.inf)
+            delay_s = np.zeros(len(visible))
+        boxed = (moment.lon >= west) & (moment.lon <= east) & (moment.lat >= south) & (moment.lat <= north)
+        near = np.flatnonzero(visible & (np.isfinite(eta_s) | boxed))
+        columns = (eta_s, metres, late_s, delay_s)
+        sightings = [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in near]
+        return [Present(one, status_at(one.unit, standing(moment.picture, one.unit, moment.now))) for one in sightings]
 
     def _question(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Question:
         def number_of(incident_id: str) -> int | None:
@@ -286,6 +309,7 @@ class SceneService:
             "elements": self._around(lon, lat),
             "weather": self._weather(lon, lat),
             "alerts": self._elements.around(lon, lat, WEATHER_WITHIN_M, ("weather_alert",), MAX_AROUND),
+            "duty_circles": self._duty_circles.around(actor, lon, lat),
         }
 
     def _cameras(self, lon: float, lat: float) -> list[Json]:

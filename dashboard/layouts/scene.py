@@ -8,6 +8,7 @@ from typing import Any
 
 from dash import html
 
+from dashboard.layouts.duty_circles import circles_around
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, press_button, section, status_pill
 from dashboard.layouts.selected import element_name
@@ -33,6 +34,7 @@ def scene_panel(scene: Json, incident: Incident | None, facts: Facts) -> list[An
     return [
         *head,
         units_by_ring(scene, incident, facts),
+        *circles_around(scene, facts),
         _cameras(scene, facts),
         _around(scene, facts),
         _weather(scene, facts),
