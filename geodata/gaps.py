@@ -133,9 +133,13 @@ class GapRaster:
         cells, cell_of = np.unique(self._cell[late], return_inverse=True)
         west, south = self._first_centre
         lon, lat = self._projection.to_degrees(west + (cells % self._columns) * CELL_M, south + (cells // self._columns) * CELL_M)
-        cell, polygon = shapely.STRtree(polygons).query(shapely.points(lon, lat), predicate="intersects")
         sums = [np.bincount(cell_of, self._metres[late])]
         sums += [np.bincount(cell_of, np.asarray(weight, np.float64)[self._street[late]] * self._part[late]) for weight in weights]
-        inside = [np.bincount(polygon, of_cells[cell], len(polygons)) for of_cells in sums]
+        inside = np.zeros((len(sums), len(polygons)))
+        shapely.prepare(polygons)  # one of them may have all the countryside and a thousand holes
+        for i, (west, south, east, north) in enumerate(shapely.bounds(polygons).tolist()):
+            near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+            near = near[shapely.contains_xy(polygons[i], lon[near], lat[near])]
+            inside[:, i] = [of_cells[near].sum() for of_cells in sums]
         found = [Gap(ring, float(values[0]), tuple(map(float, values[1:]))) for ring, *values in zip(rings, *inside, strict=True)]
         return sorted((gap for gap in found if gap.street_m >= LEAST_STREET_M), key=lambda gap: gap.street_m, reverse=True)
