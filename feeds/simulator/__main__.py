@@ -34,7 +34,7 @@ async def run(options: argparse.Namespace) -> None:
     """Run until cancelled."""
     clock = SystemClock()
     city = open_city(options.city)
-    travel = TravelTimes(city.graph)
+    travel = TravelTimes(city)
     town = Town(
         city,
         travel,
