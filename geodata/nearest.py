@@ -88,11 +88,14 @@ class NearestUnits:
 
 @dataclass(frozen=True)
 class Route:
-    """The fastest way between two points."""
+    """The fastest way between two points: along `edges`, from the fraction `begin` of the first to the fraction `finish` of the last."""
 
     eta_s: float
     distance_m: float
     lonlat: Floats  # [vertices, 2]
+    edges: tuple[int, ...]
+    begin: float
+    finish: float
 
 
 def unit_times(
@@ -162,7 +165,7 @@ def route(ground: Ground, shapes: StreetShapes, start: RoadPoint, end: RoadPoint
                 lonlat = shapes.route(edges, begin, finish)
                 if not len(lonlat):
                     lonlat = np.array([[start.lon, start.lat], [end.lon, end.lat]])
-                return Route(float(seconds[0]), float(metres[0]), lonlat)
+                return Route(float(seconds[0]), float(metres[0]), lonlat, tuple(int(e) for e in edges), begin, finish)
         if limit >= MAX_LIMIT_S:
             raise NoRoute(
                 f"No way for profile {profile} from {start.lon:.6f}, {start.lat:.6f} to {end.lon:.6f}, {end.lat:.6f} "
