@@ -32,6 +32,8 @@ from geodata.travel import TravelTimes
 from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
+from operations.calibration import Calibrations
+from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.deadline_watch import DeadlineWatch
 from operations.duty_watch import DutyWatch
@@ -90,7 +92,7 @@ class RoadPromises:
         except OffNetwork:
             return promises
         for place, eta_s, distance_m in zip(found.index.tolist(), found.eta_s.tolist(), found.distance_m.tolist(), strict=True):
-            promises[place] = Promise(eta_s, distance_m)
+            promises[place] = Promise(eta_s, distance_m, turnout_s=TURNOUT_S[kinds[place]])
         return promises
 
 
@@ -224,6 +226,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         personal=personal,
         premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
+        calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
         positions=positions,

@@ -124,6 +124,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/handover/{org}", ""): Route(
         A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({422}), 403, b"shift=early&side=nobody&name=&revision=1"
     ),
+    ("GET", "/calibration", ""): Route(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
     ("GET", "/assets", ""): Route(PUBLIC, "/assets/favicon.svg"),
@@ -212,6 +213,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/api/v1/broadcasts/{broadcast_id}/receipts", ""): api(
         A.READ_BROADCAST, "/broadcasts/{broadcast}/receipts", "receipt of WEST", (204,), {"recipient": WEST, "read": True}, otherwise=403
     ),
+    ("GET", "/api/v1/calibration", ""): api(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks"),
     ("POST", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks", good=(201,), body=WEBHOOK),
     ("GET", "/api/v1/webhooks/{webhook_id}/deliveries", ""): api(A.MANAGE_WEBHOOKS, "/webhooks/{webhook}/deliveries", "webhook"),
