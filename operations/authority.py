@@ -351,12 +351,19 @@ class Authority:
             self._authorise_units(actor, action, command.unit_ids, picture)
         else:
             self.authorise(actor, action, org_code=incident.org_code)
+            self._authorise_to_know(actor, (*_named_units(command), command.on_behalf_of or ""), picture)
             if isinstance(command, c.Push | c.Reinforce | c.Reassign):
                 self._authorise_units(actor, action, command.unit_ids, picture)
             if isinstance(command, c.LiftWarning) and command.warning_id in picture.warnings:
                 self.authorise(actor, action, org_code=picture.warnings[command.warning_id].org_code)
             if isinstance(command, c.Merge | c.TellApart):
                 self._authorise_target(actor, action, command.into if isinstance(command, c.Merge) else command.other, picture)
+
+    def _authorise_to_know(self, actor: Actor, unit_ids: Collection[str], picture: OperatingPicture) -> None:
+        """Who may not know of a plain-clothes unit can't speak of it either, though its id be known and the incident its own."""
+        hidden = next((unit_id for unit_id in unit_ids if self.hides_unit(actor, unit_id, picture)), None)
+        if hidden is not None:
+            raise NotFound("unknown-unit", f"There is no unit {hidden}; register it or check the id.")
 
     def _authorise_target(self, actor: Actor, action: str, incident_id: str, picture: OperatingPicture) -> None:
         """The other incident of a merger, or of two told apart, must be the actor's to command as well."""

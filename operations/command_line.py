@@ -65,6 +65,7 @@ GRAMMAR: tuple[Verb, ...] = (
     Verb("new", "接警", "receive", (Slot(Kind.TYPE, "incident_type"), PLACE, WORDS), "records a call; - as place: not known yet"),
     Verb("push", "派警", "push", (INCIDENT, UNITS), "sends units"),
     Verb("reinforce", "增援", "reinforce", (INCIDENT, UNITS), "sends further units"),
+    Verb("reassign", "转派", "reassign", (INCIDENT, UNITS, WORDS), "lets the crews on it go and sends others instead", confirm=True),
     Verb("recall", "撤回", "recall", (INCIDENT, CREW, WORDS), "takes pushes back; without a unit: every crew on it", confirm=True),
     Verb("lead", "主责", "name_lead", (INCIDENT, Slot(Kind.UNIT, "unit_ids"), WORDS), "makes that crew responsible"),
     Verb("call", "呼叫", "call_service", (INCIDENT, Slot(Kind.SERVICE, "service"), WORDS), "asks another service to come"),

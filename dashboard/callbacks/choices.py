@@ -1,13 +1,16 @@
-"""What is chosen from before a command is sent: a disposition, a service, another incident, an organisation."""
+"""What is chosen from before a command is sent: a disposition, a service, a crew, another incident, an organisation."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+from dashboard.callbacks.scene import able_units
 from dashboard.callbacks.selection import responsible_for
 from dashboard.layouts.facts import Facts
 from dispatch.duplicates import metres_between
-from dispatch.model import Actor, Incident
+from dispatch.model import Actor, Incident, UnitStatus
+from geodata.snapping import OffNetwork
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -19,6 +22,14 @@ SATISFIED: dict[str, bool | None] = {"yes": True, "no": False, "unknown": None}
 # A choice of incidents: so many of the nearest. One without a point counts as this far away; a second apart as one metre.
 _MOST_INCIDENTS = 40
 _UNKNOWN_M = 1_500.0
+_MOST_CREWS = 20
+
+
+async def asked_choices(services: Services, actor: Actor, command: str, incident: Incident | None, facts: Facts) -> Options | None:
+    """As `choices`, also for a command whose list takes a search on the streets."""
+    if command == "reassign":
+        return [] if incident is None else await _crews(services, actor, incident, facts)
+    return choices(services, actor, command, incident, facts)
 
 
 def choices(services: Services, actor: Actor, command: str, incident: Incident | None, facts: Facts) -> Options | None:
@@ -58,6 +69,23 @@ def _readers(incident: Incident | None, facts: Facts) -> Options | None:
     crews = [a.unit_id for a in incident.active_assignments if not a.service] if incident else []
     everybody = {"label": facts.words("For everybody on it"), "value": ""}
     return [everybody, *({"label": f"@{facts.callsign(unit_id)}", "value": unit_id} for unit_id in crews)] if crews else None
+
+
+async def _crews(services: Services, actor: Actor, incident: Incident, facts: Facts) -> Options:
+    """Who could go instead: available crews that the reader commands, soonest there by road first; by callsign where none leads there."""
+    on_it = {a.unit_id for a in incident.active_assignments}
+    if incident.lon is not None and incident.lat is not None:
+        with suppress(OffNetwork):
+            found = await services.scene.nearest(incident.lon, incident.lat, actor, _MOST_CREWS, statuses=(UnitStatus.AVAILABLE,))
+            return [_crew(row, facts) for row in found if row["available"] and row["unit_id"] not in on_it]
+    able = able_units(services, actor, incident)
+    return [{"label": unit.callsign, "value": unit.unit_id} for unit in able if unit.unit_id not in on_it]
+
+
+def _crew(row: dict[str, Any], facts: Facts) -> dict[str, str]:
+    """ "江厦A3 · 2:10 · 1.4 km" """
+    parts = (row["callsign"], facts.words.eta(row["eta_s"]), facts.words.distance(row["distance_m"]))
+    return {"label": " · ".join(parts), "value": row["unit_id"]}
 
 
 def _incidents(services: Services, actor: Actor, incident: Incident, facts: Facts) -> Options:

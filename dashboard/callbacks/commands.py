@@ -9,7 +9,7 @@ import msgspec
 from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
-from dashboard.callbacks.choices import SATISFIED, choices
+from dashboard.callbacks.choices import SATISFIED, asked_choices
 from dashboard.callbacks.context import actor_of_callback, facts_for
 from dashboard.callbacks.selection import visible_incident
 from dashboard.layouts.actions import command_label
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 ASKED = frozenset(
     {"feedback", "refuse", "review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "note"}
     | {"call_service", "merge", "escalate", "offer_handover", "refuse_handover", "call_back"}
-    | {"warn_place", "lift_warning"}
+    | {"warn_place", "lift_warning", "reassign"}
 )
 # Judgements on what the panel showed: they name the version they were made on, and are refused when it has moved on.
-JUDGED = frozenset({"review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "merge"})
+JUDGED = frozenset({"review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "merge", "reassign"})
 ON_THE_RADIO = frozenset({"acknowledge", "depart", "arrive", "check_in", "feedback", "refuse", "clear"})
 # The field that a choice fills.
 CHOSEN_FIELD = {
@@ -47,7 +47,7 @@ TOLD_FIELD = {
     "lift_warning": ("warning_id", "warning"),
     "read_note": ("note_id", "note"),
 }
-UNFORESEEN = frozenset({"offer_handover", "warn_place"})  # choices of which none is so likely that it may stand there by itself
+UNFORESEEN = frozenset({"offer_handover", "warn_place", "reassign"})  # choices of which none is so likely that it may stand there by itself
 LONG_LIST = 10  # options that are searched rather than read
 
 Said = dict[str, str]  # {"kind": "good" | "bad", "text": …}
@@ -80,7 +80,7 @@ def register(app: Dash, services: Services) -> None:
         if pressed["command"] not in ASKED or "into" in pressed:
             return (await send(services, actor, pending, "", None, facts), *(no_update,) * 9)
         incident = await visible_incident(services, actor, pressed["incident"])
-        options = choices(services, actor, pressed["command"], incident, facts)
+        options = await asked_choices(services, actor, pressed["command"], incident, facts)
         if options == []:
             return ({"kind": "bad", "text": facts.words("There is nothing to choose from.")}, *(no_update,) * 9)
         first = options[0]["value"] if options and pressed["command"] not in UNFORESEEN else None
@@ -125,6 +125,7 @@ def hint(command: str, facts: Facts) -> str:
         "escalate": words("The level above is asked to look at it; the responsible organisation stays responsible."),
         "offer_handover": words("It stays with its owner until the other accepts; your own organisation takes it over at once."),
         "warn_place": words("Whoever is sent to this place is told before arriving. Say in words what is known; it expires by itself."),
+        "reassign": words("The crews on it are let go, and the chosen one is sent instead. Other services that were called still come."),
         "lift_warning": words("Say why it no longer holds."),
         "call_service": words("Telephone the service; its steps are entered here."),
     }
@@ -162,6 +163,8 @@ def _told(pending: dict[str, Any], choice: str | None) -> dict[str, Any]:
             return {"take_over": bool(pending.get("take_over"))}
         case "note" if choice:
             return {"to_units": (choice,)}
+        case "reassign":
+            return {"unit_ids": (choice,) if choice else ()}
     return {}
 
 

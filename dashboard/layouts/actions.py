@@ -26,7 +26,7 @@ _LIKELY: dict[Stage, tuple[str, ...]] = {
 # Of an open incident, in the order of the fold.
 _ALL_OPEN = (
     *("locate", "classify", "call_service", "escalate", "offer_handover", "merge", "split"),
-    *("recall", "divert", "mark_invalid", "close", "cancel", "warn_place"),
+    *("reassign", "recall", "divert", "mark_invalid", "close", "cancel", "warn_place"),
 )
 # Commands that have a form of their own.
 _FORMS = {"locate": ids.LOCATE_ASKED, "classify": ids.CLASSIFY_ASKED, "split": ids.SPLIT_ASKED}
@@ -89,7 +89,7 @@ def _is_possible(command: str, incident: Incident, facts: Facts) -> bool:
     match command:
         case "warn_place":
             return incident.has_point or bool(incident.address)
-        case "recall":
+        case "recall" | "reassign":
             return any(not one.service for one in incident.active_assignments)
         case "close":
             forced = facts.codes.is_reviewed_before_closing(incident.incident_type, incident.grade)
@@ -124,6 +124,7 @@ def command_label(command: str, facts: Facts) -> str:
     labels = {
         "push": words("Push"),
         "reinforce": words("Reinforce"),
+        "reassign": words("Reassign"),
         "recall": words("Recall"),
         "stop_repush": words("Stop it"),
         "call_service": words("Call service"),

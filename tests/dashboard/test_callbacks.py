@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from dashboard.callbacks import broadcast, classify, locate, split
-from dashboard.callbacks.choices import choices
-from dashboard.callbacks.commands import command_of, question, send
+from dashboard.callbacks.commands import command_of, send
 from dashboard.callbacks.context import facts_for
 from dashboard.callbacks.place import place_options
 from dashboard.callbacks.scene import able_units, scene_of
@@ -23,16 +21,13 @@ from dispatch.commands import (
     Arrive,
     CallBack,
     CallService,
-    ClaimIncident,
     Close,
     Escalate,
     Feedback,
     Merge,
     NameLead,
-    Note,
     OfferHandover,
     Push,
-    ReadNote,
     ReceiveIncident,
     RefuseHandover,
     SendBroadcast,
@@ -43,7 +38,7 @@ from dispatch.commands import (
 from dispatch.model import Actor, Grade, UnitStatus
 from geodata.places import Place
 from operations.authority import as_wall
-from tests.dashboard.api_world import CITY, COUNTY, EAST, WEST, ApiCity, degrees
+from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
 
 
@@ -306,59 +301,6 @@ def test_buttons_become_commands(pending: dict[str, Any], text: str, choice: str
     assert command_of(pending, text, choice) == expected
 
 
-def test_the_dialog_asks_what_the_command_needs(city: ApiCity) -> None:
-    facts = facts_for(city.services, COMMANDER, PAGE | {"lang": "zh"})
-    incident_id = city.incident("commander")["incident_id"]
-    incident = city.services.handler.picture.incidents[incident_id]
-
-    def offered(command: str) -> list[str]:
-        return [one["value"] for one in choices(city.services, COMMANDER, command, incident, facts) or []]
-
-    assert offered("divert") == ["119", "120", "122", "12345"]
-    assert offered("close")
-    assert offered("call_back") == ["yes", "no", "unknown"]
-    assert {"119", "120", "water", "power", "gas"} < set(offered("call_service"))
-    assert choices(city.services, COMMANDER, "note", incident, facts) is None
-    assert choices(city.services, COMMANDER, "merge", None, facts) == [], "it has gone out of sight"
-    assert question(pressed("note", "i"), facts) == "备注"
-
-
-def picked(city: ApiCity, command: str, incident_id: str, actor: Actor = COMMANDER) -> list[dict[str, str]]:
-    """The choices of a command as its dialog lists them."""
-    incident = city.services.handler.picture.incidents[incident_id]
-    return choices(city.services, actor, command, incident, facts_for(city.services, actor, PAGE)) or []
-
-
-def test_calls_near_in_place_and_time_come_first_to_merge_with(city: ApiCity) -> None:
-    called_at = city.clock.now()
-    far, near, early = ((500, 900), (520, 500), (500, 510))
-    ids = []
-    for (east_m, north_m), minutes in ((far, 0), (near, 1), (early, 50)):
-        lon, lat = degrees(east_m, north_m)
-        at = (called_at - timedelta(minutes=minutes)).isoformat()
-        ids.append(city.incident("commander", lon=lon, lat=lat, called_at=at, address=f"{east_m} {north_m}")["incident_id"])
-    first = city.incident("commander", called_at=called_at.isoformat())["incident_id"]
-    options = [one for one in picked(city, "merge", first) if one["value"] in ids]
-    assert [one["value"] for one in options] == [ids[1], ids[0], ids[2]]
-    number = city.services.handler.picture.incidents[ids[1]].number
-    assert options[0]["label"] == f"#{number} Assault · 20 m away · 1:00 earlier · 520 500"
-    assert first not in {one["value"] for one in picked(city, "merge", first)}
-    east = city.incident("commander", lon=degrees(900, 500)[0], lat=degrees(900, 500)[1])["incident_id"]
-    west = Actor("west", "commander", WEST)
-    assert east not in {one["value"] for one in picked(city, "merge", first, west)}, "another station's"
-
-
-def test_neighbours_of_the_owner_come_first_to_hand_over_to(city: ApiCity) -> None:
-    incident_id = city.incident("commander")["incident_id"]
-    assert [one["value"] for one in picked(city, "offer_handover", incident_id)] == [CITY, COUNTY, EAST]
-    county = Actor("haishu", "commander", COUNTY)
-    options = picked(city, "offer_handover", incident_id, county)
-    assert [one["value"] for one in options] == [COUNTY, EAST, CITY]
-    assert [one["label"] for one in options] == ["Haishu: take it over at once", "东门派出所", "Ningbo"]
-    assert city.command(incident_id, "offer_handover", "commander", to_org_code=EAST).status_code == 200
-    assert EAST not in {one["value"] for one in picked(city, "offer_handover", incident_id)}, "it is offered to it already"
-
-
 def test_a_part_is_split_off_with_a_number_of_its_own(city: ApiCity) -> None:
     incident_id = city.incident("commander", grade=2)["incident_id"]
     spoken = words("en")
@@ -478,32 +420,6 @@ def test_closing_waits_for_the_review_where_the_table_forces_it_and_nowhere_else
     assert offered["forced"][0] == "review"
 
 
-def test_services_come_from_the_citys_table(city: ApiCity) -> None:
-    incident_id = city.incident("commander")["incident_id"]
-    incident = city.services.handler.picture.incidents[incident_id]
-    facts = facts_for(city.services, COMMANDER, PAGE)
-    called = choices(city.services, COMMANDER, "call_service", incident, facts)
-    diverted = choices(city.services, COMMANDER, "divert", incident, facts)
-    assert [one["value"] for one in called or []] == [one.id for one in city.services.codes.service]
-    assert [one["label"] for one in diverted or []] == [
-        "Fire and rescue 119",
-        "Ambulance 120",
-        "Traffic accidents 122",
-        "City hotline 12345",
-    ]
-    assert facts.callsign("coast guard") == "coast guard"
-
-
-def test_the_desk_of_a_station_does_not_offer_its_account_to_itself(city: ApiCity) -> None:
-    incident_id = city.incident("commander")["incident_id"]
-    incident = city.services.handler.picture.incidents[incident_id]
-    at_station = Actor("chief", "commander", WEST, own_org_code=CITY)
-    offered = choices(city.services, at_station, "offer_handover", incident, facts_for(city.services, at_station, PAGE)) or []
-    assert CITY not in [one["value"] for one in offered]
-    assert COUNTY in [one["value"] for one in offered]
-    assert not [one["label"] for one in offered if "take it over" in one["label"]], "it is the station's own already"
-
-
 def test_a_broadcast_is_sent_from_the_desk_and_a_refusal_says_why(city: ApiCity) -> None:
     city.unit("cast", WEST)
     command = SendBroadcast(org_code=WEST, text="Bridge closed.", urgent=True)
@@ -514,17 +430,3 @@ def test_a_broadcast_is_sent_from_the_desk_and_a_refusal_says_why(city: ApiCity)
     empty = SendBroadcast(org_code=WEST, text=" ")
     assert city.run(broadcast.send(city.services, COMMANDER, empty, "cast-2", words("en")))[1].startswith("SendBroadcast needs a text")
     assert "role" in city.run(broadcast.send(city.services, VIEWER, command, "cast-3", words("en")))[1]
-
-
-def test_a_note_goes_to_everybody_on_the_incident_or_to_one_crew(city: ApiCity) -> None:
-    city.unit("noted", WEST)
-    incident_id = city.incident("commander")["incident_id"]
-    city.command(incident_id, "push", "commander", unit_ids=["noted"])
-    facts = facts_for(city.services, COMMANDER, PAGE)
-    incident = city.services.handler.picture.incidents[incident_id]
-    offered = choices(city.services, COMMANDER, "note", incident, facts)
-    assert [one["value"] for one in offered or []] == ["", "noted"]
-    assert command_of(pressed("note", "i"), "x", "") == Note(incident_id="i", text="x")
-    assert command_of(pressed("note", "i"), "x", "noted") == Note(incident_id="i", text="x", to_units=("noted",))
-    assert command_of(pressed("read_note", "i", note="n1"), "", None) == ReadNote(incident_id="i", note_id="n1")
-    assert command_of(pressed("claim", "i", take_over="yes"), "", None) == ClaimIncident(incident_id="i", take_over=True)

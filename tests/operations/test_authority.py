@@ -195,6 +195,15 @@ def test_plain_clothes(authority: Authority, who: Actor, sees: bool) -> None:
     assert authority.may_see_event(who, recorded(PushSeen(incident_id="i", assignment_id="a-plain"), "i"), world) is sees
 
 
+@pytest.mark.parametrize("named", [{"unit_ids": ("plain",)}, {"on_behalf_of": "plain", "unit_ids": ("car",)}])
+def test_who_may_not_know_of_plain_clothes_enters_nothing_for_them(authority: Authority, named: dict[str, object]) -> None:
+    world = picture([unit("plain", STATION, marked=False), unit("car")], [incident("i", STATION, assignment("plain"), assignment("car"))])
+    arrived = c.Arrive(incident_id="i", channel="radio", **named)  # type: ignore[arg-type]
+    assert _refusal(authority, actor("commander", COUNTY), arrived, world).rule == "unknown-unit"
+    for who in (actor("commander", STATION), actor("operator", CITY)):
+        authority.authorise_command(who, arrived, world)
+
+
 def test_events_reach_only_who_may_see_their_subject(authority: Authority) -> None:
     world = picture([unit("car"), unit("far", OTHER)], [incident("i"), COMPLAINT_ELSEWHERE])
     commander = actor("commander")
