@@ -18,7 +18,7 @@ from dispatch.clock import Clock, SystemClock
 from dispatch.codes import load_codes
 from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
-from dispatch.model import Actor, Unit, UnitKind
+from dispatch.model import Actor, Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
@@ -52,7 +52,7 @@ from operations.oidc import Client, Provider
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
-from operations.scene import SceneService
+from operations.scene import SIREN_GRADE, SceneService
 from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
@@ -82,17 +82,18 @@ class RoadPromises:
         self._travel = travel
 
     def promises(
-        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
+        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind], grade: Grade
     ) -> Sequence[Promise | None]:
         units = self._travel.place(lons, lats, [kind is UnitKind.FOOT_PATROL for kind in kinds])
         promises: list[Promise | None] = [None] * len(kinds)
         try:
             # Looks only as far as the farthest of them is; a crew that is pushed is seldom at the other end of the city.
-            found = self._travel.nearest(lon, lat, units, k=len(kinds))
+            found = self._travel.nearest(lon, lat, units, k=len(kinds), siren=grade <= SIREN_GRADE)
         except OffNetwork:
             return promises
-        for place, eta_s, distance_m in zip(found.index.tolist(), found.eta_s.tolist(), found.distance_m.tolist(), strict=True):
-            promises[place] = Promise(eta_s, distance_m, turnout_s=TURNOUT_S[kinds[place]])
+        rows = zip(found.index.tolist(), found.eta_s.tolist(), found.distance_m.tolist(), found.eta_p90_s.tolist(), strict=True)
+        for place, eta_s, distance_m, eta_p90_s in rows:
+            promises[place] = Promise(eta_s, distance_m, eta_p90_s, TURNOUT_S[kinds[place]])
         return promises
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from geodata.isochrones import StreetShapes
 from geodata.searches import Direction, Floats, Ground, Ints, ProfileName, RoadPoint
 from geodata.snapping import Snapper
+from geodata.street_times import Pace
 
 # Nobody beyond an hour is of use; it also bounds the largest search.
 MAX_LIMIT_S = 3600.0
@@ -75,6 +76,7 @@ class UnitTimes:
 
     eta_s: Floats  # [units]
     distance_m: Floats  # [units]
+    eta_p90_s: Floats  # [units] in nine of ten such drives it takes no longer, on the same way
 
 
 @dataclass(frozen=True)
@@ -84,54 +86,70 @@ class NearestUnits:
     index: NDArray[np.intp]  # row of the unit in the placement
     eta_s: Floats
     distance_m: Floats
+    eta_p90_s: Floats
 
 
 @dataclass(frozen=True)
 class Route:
-    """The fastest way between two points: along `edges`, from the fraction `begin` of the first to the fraction `finish` of the last."""
+    """The fastest way between two points."""
 
     eta_s: float
     distance_m: float
     lonlat: Floats  # [vertices, 2]
-    edges: tuple[int, ...]
-    begin: float
+    eta_p90_s: float
+    edges: tuple[int, ...]  # directed edges, from the first to the last
+    begin: float  # fraction of the first edge where it begins, and of the last where it ends
     finish: float
 
 
 def unit_times(
-    ground: Ground, target: Target, units: UnitPlacement, limit_s: float, among: Bools | None = None, direction: Direction = "to"
+    ground: Ground,
+    target: Target,
+    units: UnitPlacement,
+    limit_s: float,
+    among: Bools | None = None,
+    direction: Direction = "to",
+    siren: bool = False,
 ) -> UnitTimes:
-    """Times of every unit (of those in the mask `among`) within `limit_s`, each at its own profile's speed."""
-    eta_s, distance_m = np.full(len(units.lon), np.inf), np.full(len(units.lon), np.inf)
+    """Times of every unit (of those in the mask `among`) within `limit_s`, each at its own profile's speed, cars with or without siren."""
+    eta_s, distance_m, eta_p90_s = (np.full(len(units.lon), np.inf) for _ in range(3))
     wanted = units.edge >= 0 if among is None else among & (units.edge >= 0)
     for profile, rows in (("car", np.flatnonzero(wanted & ~units.on_foot)), ("foot", np.flatnonzero(wanted & units.on_foot))):
         point = target.get(profile)  # type: ignore[call-overload]
         if point is None or not len(rows):
             continue
-        with ground.search(point, limit_s, direction, profile) as found:  # type: ignore[arg-type]
+        with ground.search(point, limit_s, direction, pace_of(profile, siren)) as found:  # type: ignore[arg-type]
             edge, fraction = units.edge[rows], units.fraction[rows]
             seconds, taken, row = found.seconds_at(edge, fraction)
             near = np.isfinite(seconds)
             eta_s[rows] = seconds
-            distance_m[rows[near]] = found.metres_at(edge[near], fraction[near], taken[near], row[near])
-    return UnitTimes(eta_s, distance_m)
+            ways = (edge[near], fraction[near], taken[near], row[near])
+            distance_m[rows[near]] = found.metres_at(*ways)
+            eta_p90_s[rows[near]] = found.late_seconds_at(*ways)
+    return UnitTimes(eta_s, distance_m, eta_p90_s)
 
 
 def nearest_units(
-    ground: Ground, target: Target, units: UnitPlacement, k: int, among: Bools | None = None, limit_s: float = MAX_LIMIT_S
+    ground: Ground,
+    target: Target,
+    units: UnitPlacement,
+    k: int,
+    among: Bools | None = None,
+    limit_s: float = MAX_LIMIT_S,
+    siren: bool = False,
 ) -> NearestUnits:
     """The `k` units with the shortest road time to `target`. Equal times: the lower row first."""
     wanted = units.edge >= 0 if among is None else among & (units.edge >= 0)
     enough = min(k, int(np.count_nonzero(wanted)))
     limit = min(limit_s, _first_limit_s(target, units, wanted, k))
     while True:
-        times = unit_times(ground, target, units, limit, wanted)
+        times = unit_times(ground, target, units, limit, wanted, siren=siren)
         if int(np.count_nonzero(np.isfinite(times.eta_s))) >= enough or limit >= limit_s:
             break
         limit = min(limit_s, 2 * limit)
     order = np.argsort(times.eta_s, kind="stable")[:k]
     order = order[np.isfinite(times.eta_s[order])]
-    return NearestUnits(order, times.eta_s[order], times.distance_m[order])
+    return NearestUnits(order, times.eta_s[order], times.distance_m[order], times.eta_p90_s[order])
 
 
 def _first_limit_s(target: Target, units: UnitPlacement, wanted: Bools, k: int) -> float:
@@ -149,23 +167,31 @@ def straight_m(lon: float, lat: float, lons: Floats, lats: Floats) -> Floats:
     return np.hypot((lons - lon) * per_lat * np.cos(np.radians(lat)), (lats - lat) * per_lat)
 
 
-def route(ground: Ground, shapes: StreetShapes, start: RoadPoint, end: RoadPoint, profile: ProfileName = "car") -> Route:
+def pace_of(profile: ProfileName, siren: bool) -> Pace:
+    """What a profile is searched as: a siren is for cars."""
+    return "siren" if siren and profile == "car" else profile
+
+
+def route(
+    ground: Ground, shapes: StreetShapes, start: RoadPoint, end: RoadPoint, profile: ProfileName = "car", siren: bool = False
+) -> Route:
     """The fastest way from `start` to `end`. Raises NoRoute."""
     edge, fraction = np.array([start.edge], np.int32), np.array([start.fraction])
     straight = float(straight_m(start.lon, start.lat, np.array([end.lon]), np.array([end.lat]))[0])
     limit = min(MAX_LIMIT_S, max(_LEAST_LIMIT_S, straight * _DETOUR / (_PACE_MPS if profile == "car" else 1.0)))
     while True:
-        with ground.search(end, limit, "to", profile) as found:
+        with ground.search(end, limit, "to", pace_of(profile, siren)) as found:
             seconds, taken, row = found.seconds_at(edge, fraction)
             if np.isfinite(seconds[0]):
                 metres = found.metres_at(edge, fraction, taken, row)
+                late = found.late_seconds_at(edge, fraction, taken, row)
                 edges: Sequence[int] = found.chain(int(row[0])) if row[0] >= 0 else [int(taken[0])]
                 begin = start.fraction if taken[0] == start.edge else 1.0 - start.fraction
                 finish = float(found.seed_fraction[list(found.seed_edge).index(edges[-1])])
                 lonlat = shapes.route(edges, begin, finish)
                 if not len(lonlat):
                     lonlat = np.array([[start.lon, start.lat], [end.lon, end.lat]])
-                return Route(float(seconds[0]), float(metres[0]), lonlat, tuple(int(e) for e in edges), begin, finish)
+                return Route(float(seconds[0]), float(metres[0]), lonlat, float(late[0]), tuple(edges), begin, finish)
         if limit >= MAX_LIMIT_S:
             raise NoRoute(
                 f"No way for profile {profile} from {start.lon:.6f}, {start.lat:.6f} to {end.lon:.6f}, {end.lat:.6f} "

@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geodata.street_times import Pace, StreetEffects, StreetTimes, built_times, turning_back, with_effects
 from geodata.streets import Profile, StreetGraph
 
 Direction = Literal["to", "from"]
@@ -231,8 +233,15 @@ class Found:
         row: Ints,
     ) -> Floats:
         """Metres by road along the fastest way of each position that `seconds_at` reached; others must not be passed."""
+        return self._along(self.ground.length_m, edges, fractions, taken, row)
+
+    def late_seconds_at(self, edges: Ints, fractions: Floats, taken: Ints, row: Ints) -> Floats:
+        """The p90 of the same way, in seconds."""
+        return self._along(self.ground.p90_s[self.profile.name], edges, fractions, taken, row)
+
+    def _along(self, length_m: Times, edges: Ints, fractions: Floats, taken: Ints, row: Ints) -> Floats:
+        """What the edges' lengths (or other amounts) add up to along the fastest way."""
         w = self.workspace
-        length_m = self.ground.length_m
         used_share = self.seed_fraction if self.towards else 1.0 - self.seed_fraction
         label_m = np.empty(self.used)
         measure(w.edge, w.parent, length_m, used_share * length_m[self.seed_edge], self.used, label_m)
@@ -261,16 +270,49 @@ def owned(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     return np.array(array, order="C", subok=False)
 
 
+def _plain(times: Times) -> Times:
+    """Copied only where it must be: times are changed by nobody."""
+    return times if type(times) is np.ndarray and times.flags.writeable and times.flags.c_contiguous else owned(times)
+
+
 class Ground:
-    """A street graph made ready for searching. Thread-safe; workspaces are kept and reused."""
+    """A street graph made ready for searching, with the times of one moment. Never changes; thread-safe.
+
+    Workspaces are kept and reused, also by the grounds that `with_times` makes of this one.
+    """
 
     def __init__(self, graph: StreetGraph) -> None:
         self.graph = graph
         self.twin = owned(graph.twin)
         self.length_m = owned(graph.length_m)
-        self.profiles: dict[str, Profile] = {p.name: self._profile(p) for p in (graph.car, graph.foot)}
         # deque.pop and .append are atomic: a pool without a lock.
         self._pool: deque[Workspace] = deque()
+        car, foot = self._profile(graph.car), self._profile(graph.foot)
+        self._built: dict[str, Profile] = {"car": car, "siren": replace(car, name="siren"), "foot": foot}
+        self._set(built_times(graph), StreetEffects(), 0.5)
+
+    def _set(self, times: StreetTimes, effects: StreetEffects, quantile: float) -> None:
+        self.quantile = quantile
+        # [edges] by profile: seconds of whole edges; seconds towards a way's p90; seconds for who drives through, inf where closed.
+        self.profiles: dict[str, Profile] = {}
+        self.p90_s: dict[str, Times] = {}
+        self.through_s: dict[str, Times] = {}
+        for name, built in self._built.items():
+            usual, late = _plain(times.p50_s[name]), _plain(times.p90_s[name])  # type: ignore[index]
+            searched = late if quantile == 0.9 else usual
+            through = searched
+            if effects and name != "foot":
+                late, _ = with_effects(late, effects)
+                searched, through = with_effects(searched, effects)
+                built = turning_back(built, through, self.twin)
+            self.profiles[name] = replace(built, time_s=searched)
+            self.p90_s[name], self.through_s[name] = late, through
+
+    def with_times(self, times: StreetTimes, effects: StreetEffects | None = None, quantile: float = 0.5) -> Ground:
+        """The same streets with other times: usual ones, or with `quantile` 0.9 those of a way that goes late. Shares all else."""
+        other = copy(self)
+        other._set(times, effects or StreetEffects(), quantile)
+        return other
 
     @staticmethod
     def _profile(profile: Profile) -> Profile:
@@ -291,7 +333,7 @@ class Ground:
         return np.array([e for e, _ in usable], np.int32), np.array([f for _, f in usable], np.float64)
 
     @contextmanager
-    def search(self, point: RoadPoint, limit_s: float, direction: Direction = "to", profile: ProfileName = "car") -> Iterator[Found]:
+    def search(self, point: RoadPoint, limit_s: float, direction: Direction = "to", profile: Pace = "car") -> Iterator[Found]:
         """Search up to `limit_s` seconds around `point`; the result lives inside the `with` block."""
         p = self.profiles[profile]
         towards = direction == "to"
@@ -303,7 +345,7 @@ class Ground:
         except IndexError:
             w = Workspace(len(self.twin))
         used = settle(
-            ptr, adjacent, p.time_s, seed_edge, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
+            ptr, adjacent, self.through_s[profile], seed_edge, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
             w.slot, w.edge, w.label_s, w.key_s, w.parent, w.following, w.bucket,
         )  # fmt: skip
         try:

@@ -35,6 +35,7 @@ class Sighting:
     fix_age_s: float
     eta_s: float  # by road, at this kind's speed
     distance_m: float  # by road
+    eta_p90_s: float  # nine of ten such drives take no longer
 
 
 def by_status_alone(unit: Unit) -> Standing:
@@ -119,6 +120,7 @@ def _row(sighting: Sighting, question: Question, recommended: bool, reasons: lis
         "lat": round(sighting.lat, 6),
         "fix_age_s": round(sighting.fix_age_s, 1),
         "eta_s": round(sighting.eta_s, 1),
+        "eta_p90_s": round(sighting.eta_p90_s, 1),
         "distance_m": round(sighting.distance_m, 1),
         "turnout_s": turnout_s,
         "arrival_s": round(sighting.eta_s + turnout_s, 1),

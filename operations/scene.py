@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dispatch.clock import Clock
 from dispatch.duty import standing
 from dispatch.errors import RuleViolation
-from dispatch.model import Actor, Incident, UnitKind, UnitStatus
+from dispatch.model import Actor, Grade, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.past import PastIncident
 from dispatch.picture import OperatingPicture
@@ -37,6 +37,8 @@ from operations.positions import UNIT_KINDS, PositionTable, distance_m
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
 MINUTES = (1.0, 3.0, 5.0)
+# To incidents up to this grade crews drive with siren, and their times are those of drives with siren.
+SIREN_GRADE = Grade.URGENT
 MAX_LISTED = 60  # units in one answer
 LEAST_AVAILABLE = 5  # so many available units are listed even when they are beyond the rings
 EARLIER_RADIUS_M, EARLIER_DAYS, MAX_EARLIER = 300.0, 90, 20
@@ -103,7 +105,7 @@ class SceneService:
         """Everything about a point, or about an incident at its point, that the actor may see."""
         moment = self._moment()
         rings, ground, earlier = await asyncio.gather(
-            asyncio.to_thread(self._rings_or_why, lon, lat),
+            asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident)),
             asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
             self._earlier(lon, lat, actor, incident),
         )
@@ -126,9 +128,17 @@ class SceneService:
             raise RuleViolation("no-point", f"Incident {incident.number} has no point yet (待定位), so it has no scene; locate it first.")
         return await self.scene(incident.lon, incident.lat, actor, incident)
 
-    async def rings(self, lon: float, lat: float, minutes: Sequence[float] = MINUTES, direction: Direction = "to") -> RingsAnswer:
-        """Raises OffNetwork and BadRings."""
-        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction)
+    async def rings(
+        self,
+        lon: float,
+        lat: float,
+        minutes: Sequence[float] = MINUTES,
+        direction: Direction = "to",
+        quantile: float = 0.5,
+        siren: bool = False,
+    ) -> RingsAnswer:
+        """By car. Raises OffNetwork and BadRings."""
+        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, "car", quantile, siren)
 
     async def nearest(
         self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
@@ -150,9 +160,9 @@ class SceneService:
         able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
         return next((str(row["unit_id"]) for row in able), None)
 
-    async def eta(self, start: tuple[float, float], end: tuple[float, float]) -> Route:
+    async def eta(self, start: tuple[float, float], end: tuple[float, float], siren: bool = False) -> Route:
         """The fastest way by car. Raises OffNetwork and NoRoute."""
-        return await asyncio.to_thread(self._travel.route, start, end)
+        return await asyncio.to_thread(self._travel.route, start, end, "car", siren)
 
     # Units ------------------------------------------------------------------------------------------------------------
 
@@ -186,26 +196,26 @@ class SceneService:
         mask = np.fromiter((unit_id in seen for unit_id in moment.unit_ids), np.bool_, len(moment.unit_ids))
         return mask & ~np.isnan(moment.lon)
 
-    def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float) -> list[Sighting]:
+    def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, siren: bool) -> list[Sighting]:
         """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
         placed, visible = self._place(moment), self._visible(moment, actor)
-        times = self._travel.etas_to(lon, lat, placed, limit_s, visible)
-        eta_s, metres = times.eta_s, times.distance_m
+        times = self._travel.etas_to(lon, lat, placed, limit_s, visible, siren)
+        eta_s, metres, late_s = times.eta_s, times.distance_m, times.eta_p90_s
         units = moment.picture.units
         # As on record, for ten thousand of them at once; those that are listed are judged by the clock.
         free = np.fromiter(
             (units[u].status == UnitStatus.AVAILABLE if u in units else False for u in moment.unit_ids), np.bool_, len(visible)
         )
         if np.count_nonzero(np.isfinite(eta_s) & free) < LEAST_AVAILABLE:
-            beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free)
-            eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
+            beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free, siren=siren)
+            eta_s[beyond.index], metres[beyond.index], late_s[beyond.index] = beyond.eta_s, beyond.distance_m, beyond.eta_p90_s
         order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
-        return [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i])) for i in order if np.isfinite(eta_s[i])]
+        return [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i]), float(late_s[i])) for i in order if np.isfinite(eta_s[i])]
 
-    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float) -> Sighting:
+    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float, eta_p90_s: float) -> Sighting:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
         unit = moment.picture.units[moment.unit_ids[index]]
-        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres)
+        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s)
 
     def _question(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Question:
         def number_of(incident_id: str) -> int | None:
@@ -235,16 +245,16 @@ class SceneService:
         placed, visible = self._place(moment), self._visible(moment, actor)
         wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))
         found = self._travel.nearest(lon, lat, placed, k, wanted)
-        rows = zip(found.index, found.eta_s, found.distance_m, strict=True)
-        sightings = [self._sighting(moment, int(i), float(eta), float(metres)) for i, eta, metres in rows]
+        rows = zip(found.index, found.eta_s, found.distance_m, found.eta_p90_s, strict=True)
+        sightings = [self._sighting(moment, int(i), float(eta), float(metres), float(late)) for i, eta, metres, late in rows]
         assessed = candidates.assess(sightings, self._question(moment, lon, lat, actor, None))
         return [row | {"reason": "; ".join(reason["text"] for reason in row["reasons"])} for row in assessed]
 
     # Around -----------------------------------------------------------------------------------------------------------
 
-    def _rings_or_why(self, lon: float, lat: float) -> tuple[Json | None, str | None]:
+    def _rings_or_why(self, lon: float, lat: float, siren: bool) -> tuple[Json | None, str | None]:
         try:
-            return self._travel.rings(lon, lat, MINUTES).geojson(streets=True), None
+            return self._travel.rings(lon, lat, MINUTES, siren=siren).geojson(streets=True), None
         except OffNetwork as off:
             return None, str(off)
 
@@ -252,7 +262,7 @@ class SceneService:
         """Units, cameras, elements, weather."""
         question = self._question(moment, lon, lat, actor, incident)
         try:
-            sightings = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0)
+            sightings = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
         except OffNetwork:
             sightings = []
         assessed = candidates.assess(sightings, question)
@@ -313,6 +323,11 @@ class SceneService:
             return []
         past = self._past.near(lon, lat, EARLIER_RADIUS_M, since, MAX_EARLIER)
         return [other for other in past if not self._authority.is_confidential(other.incident_type)]
+
+
+def _with_siren(incident: Incident | None) -> bool:
+    """Whether crews drive there with siren; to a plain point they do not."""
+    return incident is not None and incident.grade <= SIREN_GRADE
 
 
 def _earlier_row(lon: float, lat: float, other: Incident | PastIncident, incident_id: str | None, number: int | None, stage: str) -> Json:

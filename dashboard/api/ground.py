@@ -14,7 +14,7 @@ from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
 from geodata.places import MAX_QUERY_LENGTH
-from geodata.travel import MAX_RINGS, BadRings
+from geodata.travel import MAX_RINGS, QUANTILES, BadRings
 from operations.authority import Action
 
 if TYPE_CHECKING:
@@ -33,8 +33,17 @@ _RINGS = {
         }
     ],
 }
-_NEAREST = {"units": [{"unit_id": "330203A3", "eta_s": 142.0, "distance_m": 1290.0, "reason": "available; within 3 min by road"}]}
-_ETA = {"eta_s": 142.0, "distance_m": 1290.0, "line": {"type": "LineString", "coordinates": [[121.55, 29.87], [121.56, 29.88]]}}
+_NEAREST = {
+    "units": [
+        {"unit_id": "330203A3", "eta_s": 142.0, "eta_p90_s": 188.0, "distance_m": 1290.0, "reason": "available; within 3 min by road"}
+    ]
+}
+_ETA = {
+    "eta_s": 142.0,
+    "eta_p90_s": 188.0,
+    "distance_m": 1290.0,
+    "line": {"type": "LineString", "coordinates": [[121.55, 29.87], [121.56, 29.88]]},
+}
 _PLACES = {"places": [{"kind": "road", "name": "中山东路", "lon": 121.5561, "lat": 29.8731, "detail": "海曙区"}]}
 
 
@@ -49,16 +58,18 @@ def router(services: Services) -> APIRouter:
         lat: LatQuery,
         minutes: Annotated[str, Query(description="with commas between", max_length=100)] = "1,3,5",
         direction: Annotated[Literal["to", "from"], Query(description="towards the point, or away from it")] = "to",
+        quantile: Annotated[float, Query(description="0.5: as usual; 0.9: what is reached in time on nine of ten drives")] = 0.5,
+        siren: Annotated[bool, Query(description="with the times of drives with siren")] = False,
         streets: Annotated[bool, Query(description="also the reached streets, as MultiLineStrings")] = False,
-        at: Annotated[Instant | None, Query(description="checked and answered; the street network is the same at all times")] = None,
+        at: Annotated[Instant | None, Query(description="checked and answered; the rings are those of now")] = None,
     ) -> Response:
         """Travel-time rings by road, the smallest last. A point off the network is 422 with the distance to the nearest street."""
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
         levels = numbers("minutes", minutes, 1, MAX_RINGS)
         try:
-            drawn = await services.scene.rings(lon, lat, levels, direction)
+            drawn = await services.scene.rings(lon, lat, levels, direction, quantile, siren)
         except BadRings as error:
-            raise InvalidFields.one("minutes", str(error)) from None
+            raise InvalidFields.one("quantile" if quantile not in QUANTILES else "minutes", str(error)) from None
         more = {} if at is None else {"at": at}
         return await answer_in_thread(lambda: drawn.geojson(streets) | more, GEOJSON)
 
@@ -79,12 +90,20 @@ def router(services: Services) -> APIRouter:
         return answer({"units": await services.scene.nearest(lon, lat, actor, k, chosen_kinds, statuses)})
 
     @routes.get("/eta", responses=answers(_ETA, problems=(422,)))
-    async def eta(request: Request, from_lon: LonQuery, from_lat: LatQuery, to_lon: LonQuery, to_lat: LatQuery) -> Response:
+    async def eta(
+        request: Request,
+        from_lon: LonQuery,
+        from_lat: LatQuery,
+        to_lon: LonQuery,
+        to_lat: LatQuery,
+        siren: Annotated[bool, Query(description="with the times of drives with siren")] = False,
+    ) -> Response:
         """The fastest way by car between two points: seconds, metres and the line."""
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
-        way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat))
+        way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat), siren)
         line = {"type": "LineString", "coordinates": way.lonlat.tolist()}
-        return answer({"eta_s": round(way.eta_s, 1), "distance_m": round(way.distance_m, 1), "line": line})
+        times = {"eta_s": round(way.eta_s, 1), "eta_p90_s": round(way.eta_p90_s, 1)}
+        return answer(times | {"distance_m": round(way.distance_m, 1), "line": line})
 
     @routes.get("/scene", responses=answers(SCENE, problems=(422,)))
     async def scene(request: Request, lon: LonQuery, lat: LatQuery) -> Response:

@@ -128,10 +128,13 @@ def unit_row(unit: Json, incident: Incident | None, command: str | None, is_top:
 
 def _times(unit: Json, facts: Facts) -> html.Div:
     words = facts.words
+    late = words.eta(unit["eta_p90_s"])
+    total = words("{total} with {turnout} turnout", total=words.eta(unit["arrival_s"]), turnout=words.eta(unit["turnout_s"]))
+    sure = words("on the road no more than {late} on nine of ten drives", late=late)
     return html.Div(
-        [html.B(words.eta(unit["eta_s"])), html.Span(words.distance(unit["distance_m"]))],
+        [html.B([words.eta(unit["eta_s"]), html.Small(f"–{late}")]), html.Span(words.distance(unit["distance_m"]))],
         className="eta",
-        title=words("{total} with {turnout} turnout", total=words.eta(unit["arrival_s"]), turnout=words.eta(unit["turnout_s"])),
+        title=f"{total}\n{sure}",
     )
 
 

@@ -16,7 +16,7 @@ from tests.operations.access_world import CITY, COUNTY, FAR, STATION, unit
 
 
 def sighting(unit_id: str, eta_s: float, org_code: str = STATION, fix_age_s: float = 2.0, **more: Any) -> Sighting:
-    return Sighting(unit(unit_id, org_code, **more), 121.55, 29.87, fix_age_s, eta_s, eta_s * 9.0)
+    return Sighting(unit(unit_id, org_code, **more), 121.55, 29.87, fix_age_s, eta_s, eta_s * 9.0, eta_s * 1.3)
 
 
 def question(grade: Grade | None = Grade.ORDINARY, assigned: frozenset[str] = frozenset()) -> Question:

@@ -1,0 +1,127 @@
+"""How long every street takes: the seconds of each directed edge by profile, usual and late, and what is closed just now.
+
+`usual` is the median (p50) of a traversal. `late` is what the edge adds to the p90 of a whole way: a car that is slow is slow on
+all its way, yet not every street goes wrong at once. How much of the streets' own spread comes together on one way is
+`TOGETHER` at first and then learned, see `geodata.learned` and docs/decisions/0082-p90-of-a-way.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geodata.streets import Profile, StreetGraph
+
+Times = NDArray[np.float32]
+# A car with siren makes the turns of a car in times of its own.
+Pace = Literal["car", "siren", "foot"]
+
+# One deviation of the normal distribution's 90th percentile.
+Z90 = 1.2816
+# Spread of the logarithm of one traversal's time, before anything was measured: signals, traffic, drivers; walkers differ less.
+SPREAD: Mapping[Pace, float] = {"car": 0.35, "siren": 0.35, "foot": 0.15}
+# Share of the streets' spread that comes together on one way, before anything was measured.
+TOGETHER = 0.5
+
+
+@dataclass(frozen=True)
+class StreetTimes:
+    """Seconds of every directed edge, by pace; inf where the pace may not go, exactly as in the graph. Never changes."""
+
+    p50_s: Mapping[Pace, Times]  # [edges]
+    p90_s: Mapping[Pace, Times]  # [edges] share of a way's p90; nowhere less than p50
+
+
+@dataclass(frozen=True)
+class StreetEffects:
+    """What traffic events do to cars just now. Never changes."""
+
+    # Edges that nobody drives through: one may drive in up to the place, and out, but not past it.
+    closed: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    slowed: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    speed_factor: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # [slowed] of the usual speed, over 0
+
+    def __bool__(self) -> bool:
+        return bool(len(self.closed) or len(self.slowed))
+
+
+def built_times(graph: StreetGraph) -> StreetTimes:
+    """Times as the city was built: class, speed limit and access decide; a siren changes nothing yet."""
+    usual: dict[Pace, Times] = {"car": _plain(graph.car.time_s), "foot": _plain(graph.foot.time_s)}
+    usual["siren"] = usual["car"]
+    late: dict[Pace, Times] = {pace: times * late_factor(SPREAD[pace], TOGETHER) for pace, times in usual.items()}
+    return StreetTimes(usual, late)
+
+
+def late_factor(spread: float, together: float) -> np.float32:
+    """An edge's part of a way's p90, as a multiple of its median, from the spread of the logarithm of its times."""
+    return np.float32(1.0 + together * (math.exp(Z90 * spread) - 1.0))
+
+
+def checked_times(times: StreetTimes, graph: StreetGraph) -> StreetTimes:
+    """The times, if they fit the graph. Raises ValueError naming what does not."""
+    for pace, profile in (("car", graph.car), ("siren", graph.car), ("foot", graph.foot)):
+        usual, late = times.p50_s[pace], times.p90_s[pace]  # type: ignore[index]
+        if usual.shape != profile.time_s.shape or late.shape != profile.time_s.shape:
+            raise ValueError(f"Times of {pace} are for {len(usual)} and {len(late)} edges, the graph has {len(profile.time_s)}.")
+        open_ = np.isfinite(profile.time_s)
+        if not (np.array_equal(np.isfinite(usual), open_) and np.array_equal(np.isfinite(late), open_)):
+            raise ValueError(f"Times of {pace} must be finite exactly where the graph's are; closures are effects, not times.")
+        if not ((usual[open_] > 0).all() and (late[open_] >= usual[open_]).all()):
+            raise ValueError(f"Times of {pace} must be above zero, and late ones no shorter than usual ones.")
+    return times
+
+
+def with_effects(time_s: Times, effects: StreetEffects) -> tuple[Times, Times]:
+    """Seconds of each edge while the effects hold, and the same for who drives it from end to end: inf where it is closed."""
+    held = time_s.copy()
+    # Two events on one street: the slower one holds.
+    np.maximum.at(held, effects.slowed, time_s[effects.slowed] / effects.speed_factor)
+    through = held.copy()
+    through[effects.closed] = np.inf
+    return held, through
+
+
+def turning_back(profile: Profile, through_s: Times, twin: NDArray[np.int32]) -> Profile:
+    """The profile with a way back before closures: an edge after which everything is closed leads into its twin, as a dead end does."""
+    shut = np.isfinite(profile.time_s) & ~np.isfinite(through_s)
+    before = np.unique(_neighbours(profile.previous_ptr, profile.previous_edge, np.flatnonzero(shut)))
+    stuck = [
+        int(e)
+        for e in before
+        if not np.isfinite(through_s[profile.next_edge[profile.next_ptr[e] : profile.next_ptr[e + 1]]]).any()
+        and np.isfinite(profile.time_s[twin[e]])
+        and twin[e] not in profile.next_edge[profile.next_ptr[e] : profile.next_ptr[e + 1]]
+    ]
+    if not stuck:
+        return profile
+    source = np.array(stuck, np.int32)
+    return Profile(
+        profile.name,
+        profile.time_s,
+        *_with_arcs(profile.next_ptr, profile.next_edge, source, twin[source]),
+        *_with_arcs(profile.previous_ptr, profile.previous_edge, twin[source], source),
+    )
+
+
+def _neighbours(ptr: NDArray[np.int32], adjacent: NDArray[np.int32], edges: NDArray[np.intp]) -> NDArray[np.int32]:
+    pieces = [adjacent[ptr[e] : ptr[e + 1]] for e in edges.tolist()]
+    return np.concatenate(pieces) if pieces else np.empty(0, np.int32)
+
+
+def _with_arcs(
+    ptr: NDArray[np.int32], adjacent: NDArray[np.int32], row: NDArray[np.int32], column: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """CSR with further entries."""
+    more = np.zeros(len(ptr), np.int32)
+    np.add.at(more, row + 1, 1)
+    return (ptr + np.cumsum(more, dtype=np.int32)).astype(np.int32), np.insert(adjacent, ptr[row + 1], column).astype(np.int32)
+
+
+def _plain(array: NDArray[np.float32]) -> Times:
+    return np.array(array, np.float32, subok=False)
