@@ -1,4 +1,7 @@
-"""Figures of the calibration page, as plain data for plotly.js: promised beside actual, shares kept, bias by hour and by district."""
+"""Figures of the calibration page, as plain data for plotly.js: promised beside actual, shares kept, bias by hour and by district.
+
+A colour is the name of a token (`dashboard.theme`): the page fills in what it is in the reader's theme.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboard.i18n import Words
-from dashboard.theme import TOKENS
 from operations.calibration import Bias, Bucket
 
 Figure = dict[str, Any]
@@ -21,86 +23,82 @@ def bucket_name(bucket: Bucket) -> str:
     return f"> {bucket.from_min:g}" if bucket.to_min is None else f"{bucket.from_min:g}–{bucket.to_min:g}"
 
 
-def reliability(buckets: Sequence[Bucket], words: Words, theme: str) -> Figure:
+def reliability(buckets: Sequence[Bucket], words: Words) -> Figure:
     """Median actual minutes over median promised ones, one mark a bucket with the middle eight tenths; the diagonal is a promise kept."""
     known = [b for b in buckets if b.n and b.promised_s is not None and b.actual_s is not None]
     x, y = [_minutes(b.promised_s) for b in known], [_minutes(b.actual_s) for b in known]
     above = [_minutes(b.actual_p90_s) - at for b, at in zip(known, y, strict=True)]
     below = [at - _minutes(b.actual_p10_s) for b, at in zip(known, y, strict=True)]
     most = max([*x, *(at + more for at, more in zip(y, above, strict=True)), 1.0]) * 1.05
-    colours = TOKENS[theme]
     told = [
         f"{bucket_name(b)} min · n {b.n}<br>{words('promised')} {words.eta(b.promised_s)}<br>{words('actual')} {words.eta(b.actual_s)}"
         for b in known
     ]
     return {
         "data": [
-            _line([0, most], [0, most], words("as promised"), colours["muted"]),
+            _line([0, most], [0, most], words("as promised"), "--muted"),
             {
                 "type": "scatter",
                 "mode": "markers+lines",
                 "x": x,
                 "y": y,
                 "error_y": {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.2, "width": 4},
-                "marker": {"size": 10, "symbol": "diamond", "color": colours["accent"]},
-                "line": {"color": colours["accent"], "width": 2},
+                "marker": {"size": 10, "symbol": "diamond", "color": "--accent"},
+                "line": {"color": "--accent", "width": 2},
                 "name": words("actual: median, and from 10 to 90 %"),
                 "hovertext": told,
                 "hoverinfo": "text",
             },
         ],
-        "layout": _layout(colours, words("promised, min"), words("actual, min"), xaxis={"range": [0, most]}, yaxis={"range": [0, most]}),
+        "layout": _layout(words("promised, min"), words("actual, min"), xaxis={"range": [0, most]}, yaxis={"range": [0, most]}),
     }
 
 
-def kept(buckets: Sequence[Bucket], words: Words, theme: str) -> Figure:
+def kept(buckets: Sequence[Bucket], words: Words) -> Figure:
     """Shares that were there within p50 and within p90, beside what those names promise: one half, and nine in ten."""
     known = [b for b in buckets if b.share_in_p50 is not None]
-    colours = TOKENS[theme]
     names = [bucket_name(b) for b in known]
-    bars: list[Figure] = [_bars(names, [b.share_in_p50 for b in known], words("within p50"), colours["accent"], [b.n for b in known], "")]
-    goals = [_goal(GOAL_P50, colours["accent"])]
+    bars: list[Figure] = [_bars(names, [b.share_in_p50 for b in known], words("within p50"), "--accent", [b.n for b in known], "")]
+    goals = [_goal(GOAL_P50, "--accent")]
     if any(b.share_in_p90 is not None for b in known):
         counts = [b.n_p90 for b in known]
-        bars.append(_bars(names, [b.share_in_p90 for b in known], words("within p90"), colours["good"], counts, "/"))
-        goals.append(_goal(GOAL_P90, colours["good"]))
-    layout = _layout(colours, words("promised, min"), words("share"), yaxis={"range": [0, 1.02], "tickformat": ".0%"})
+        bars.append(_bars(names, [b.share_in_p90 for b in known], words("within p90"), "--good", counts, "/"))
+        goals.append(_goal(GOAL_P90, "--good"))
+    layout = _layout(words("promised, min"), words("share"), yaxis={"range": [0, 1.02], "tickformat": ".0%"})
     return {"data": bars, "layout": layout | {"shapes": goals, "barmode": "group"}}
 
 
-def by_hour(hours: Sequence[Bias], words: Words, theme: str) -> Figure:
+def by_hour(hours: Sequence[Bias], words: Words) -> Figure:
     """Median of actual − promised by hour of setting out; above zero is later than promised."""
-    colours = TOKENS[theme]
     axis = {"range": [-0.6, 23.6], "dtick": 3, "ticksuffix": ":00"}
-    bars = _bias_bars([int(one.key) for one in hours], hours, words, colours)
-    return {"data": [bars], "layout": _layout(colours, words("hour of setting out"), words("actual − promised, s"), xaxis=axis)}
+    bars = _bias_bars([int(one.key) for one in hours], hours, words)
+    layout = _layout(words("hour of setting out"), words("actual − promised, s"), xaxis=axis)
+    return {"data": [bars], "layout": layout | {"showlegend": False}}
 
 
-def by_district(districts: Sequence[Bias], names: Sequence[str], words: Words, theme: str) -> Figure:
+def by_district(districts: Sequence[Bias], names: Sequence[str], words: Words) -> Figure:
     """The same by district, as lying bars."""
-    colours = TOKENS[theme]
-    bars = _bias_bars(list(names), districts, words, colours)
+    bars = _bias_bars(list(names), districts, words)
     bars |= {"x": bars["y"], "y": bars["x"], "orientation": "h"}
-    layout = _layout(colours, words("actual − promised, s"), "", yaxis={"automargin": True, "autorange": "reversed", "type": "category"})
-    return {"data": [bars], "layout": layout | {"height": max(180, 90 + 34 * len(names))}}
+    layout = _layout(words("actual − promised, s"), "", yaxis={"automargin": True, "autorange": "reversed", "type": "category"})
+    return {"data": [bars], "layout": layout | {"height": max(180, 90 + 34 * len(names)), "showlegend": False}}
 
 
 def _minutes(seconds: float | None) -> float:
     return round((seconds or 0.0) / 60, 3)
 
 
-def _bias_bars(keys: Sequence[Any], rows: Sequence[Bias], words: Words, colours: dict[str, str]) -> Figure:
+def _bias_bars(keys: Sequence[Any], rows: Sequence[Bias], words: Words) -> Figure:
     return {
         "type": "bar",
         "x": list(keys),
         "y": [one.bias_s for one in rows],
         "marker": {
-            "color": [colours["warn"] if one.bias_s > 0 else colours["accent"] for one in rows],
+            "color": ["--warn" if one.bias_s > 0 else "--accent" for one in rows],
             "opacity": [1.0 if one.n >= FEW else 0.45 for one in rows],
         },
         "hovertext": [f"{key} · n {one.n}<br>{one.bias_s:+.0f} s · × {one.ratio:.2f}" for key, one in zip(keys, rows, strict=True)],
         "hoverinfo": "text",
-        "name": words("actual − promised, s"),
     }
 
 
@@ -129,18 +127,18 @@ def _goal(share: float, colour: str) -> Figure:
     return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": share, "y1": share, "line": line, "layer": "below"}
 
 
-def _layout(colours: dict[str, str], x_title: str, y_title: str, xaxis: Figure | None = None, yaxis: Figure | None = None) -> Figure:
-    axis = {"gridcolor": colours["line"], "zerolinecolor": colours["line-strong"], "linecolor": colours["line-strong"]}
+def _layout(x_title: str, y_title: str, xaxis: Figure | None = None, yaxis: Figure | None = None) -> Figure:
+    axis = {"gridcolor": "--line", "zerolinecolor": "--line-strong", "linecolor": "--line-strong"}
     return {
-        "font": {"family": FONT, "size": 13, "color": colours["text"]},
+        "font": {"family": FONT, "size": 13, "color": "--text"},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
         "height": 320,
         "showlegend": True,
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "hoverlabel": {"bgcolor": colours["raised"], "font": {"color": colours["text"], "family": FONT}},
-        "xaxis": axis | {"title": {"text": x_title}, "fixedrange": True} | (xaxis or {}),
-        "yaxis": axis | {"title": {"text": y_title}, "fixedrange": True} | (yaxis or {}),
+        "hoverlabel": {"bgcolor": "--raised", "font": {"color": "--text", "family": FONT}},
+        "xaxis": axis | {"title": {"text": x_title, "standoff": 10}, "fixedrange": True, "automargin": True} | (xaxis or {}),
+        "yaxis": axis | {"title": {"text": y_title, "standoff": 8}, "fixedrange": True, "automargin": True} | (yaxis or {}),
         "bargap": 0.25,
     }

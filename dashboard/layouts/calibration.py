@@ -38,7 +38,7 @@ def calibration_page(view: CalibrationView, words: Words, theme: str) -> str:
     """The whole page."""
     found = view.found
     said = f'<p class="error" role="alert">{escape(view.error)}</p>' if view.error else ""
-    shown = _figures(view, words, theme) if found.comparable else f'<p class="notice">{escape(_why_empty(found, words))}</p>'
+    shown = _figures(view, words) if found.comparable else f'<p class="notice">{escape(_why_empty(found, words))}</p>'
     body = f"<main>{said}{_tools(view, words)}{shown}{_apart(found, words)}</main>"
     body += f'<script src="{PLOTLY}"></script>'
     return framed(words("Promises checked"), view.name_of(view.org_code), body, words, theme, "calibration", _address(view))
@@ -83,31 +83,31 @@ def _tools(view: CalibrationView, words: Words) -> str:
     )
 
 
-def _figures(view: CalibrationView, words: Words, theme: str) -> str:
+def _figures(view: CalibrationView, words: Words) -> str:
     found = view.found
     names = [view.name_of(one.key) for one in found.districts]
     reliability = _section(
         words("Promised and actual"),
         words("From setting out until there, beside the time by road that was promised. On the line: as promised; above it: later."),
-        figures.reliability(found.buckets, words, theme),
+        figures.reliability(found.buckets, words),
         _buckets(found.buckets, words),
     )
     kept = _section(
         words("There in time"),
         words("A sound p50 is kept by one half, a sound p90 by nine in ten: the dashed lines."),
-        figures.kept(found.buckets, words, theme),
+        figures.kept(found.buckets, words),
         "",
     )
     by_hour = _section(
         words("Bias by hour"),
         words("Above zero: later than promised. Pale: fewer than {n} ways.", n=figures.FEW),
-        figures.by_hour(found.hours, words, theme),
+        figures.by_hour(found.hours, words),
         _biases(found.hours, words("Hour"), [f"{int(one.key):02d}:00" for one in found.hours], words),
     )
     by_district = _section(
         words("Bias by district"),
         words("By the county of the responsible organisation."),
-        figures.by_district(found.districts, names, words, theme),
+        figures.by_district(found.districts, names, words),
         _biases(found.districts, words("District"), names, words),
     )
     return f'{_cards(found, words)}<div class="charts">{reliability}{kept}{by_hour}{by_district}</div>'
@@ -117,11 +117,11 @@ def _cards(found: Calibration, words: Words) -> str:
     turnout = found.turnout
     assumed = words("assumed {eta}", eta=words.eta(turnout.assumed_s)) if turnout.assumed_s is not None else words("none was assumed")
     no_p90 = words("no promise had a p90")
-    some = words("of {n} with a p90", n=found.comparable - found.without_p90)
-    late = words("of them {n} late without arriving", n=found.late_without_arrival)
+    some = words.listed([words("goal 90 %"), words("{n} with a p90", n=found.comparable - found.without_p90)])
+    late = [words("{n} late without arriving", n=found.late_without_arrival)] if found.late_without_arrival else []
     cards = (
         (f"{found.comparable}", words("ways compared"), words("of {n} assignments", n=found.assignments)),
-        (_percent(found.share_in_p50), words("there within what was promised"), late if found.late_without_arrival else words("goal 50 %")),
+        (_percent(found.share_in_p50), words("there within what was promised"), words.listed([words("goal 50 %"), *late])),
         (_percent(found.share_in_p90), words("there within the p90"), no_p90 if found.share_in_p90 is None else some),
         (_ratio(found.ratio), words("actual ÷ promised, median"), _signed(found.bias_s, words)),
         (words.eta(turnout.median_s), words("turnout, median"), assumed),
