@@ -44,7 +44,7 @@ def _which_rings(page: Page) -> dcc.RadioItems:
     """The switch says which rings are drawn: those of half of all drives, or of nine in ten."""
     words = page.words
     options = [
-        {"label": words("usual (p50)"), "value": "p50", "title": words("Reached in time on half of all drives")},
-        {"label": words("9 in 10 (p90)"), "value": "p90", "title": words("Reached in time on nine of ten drives")},
+        {"label": words("half"), "value": "p50", "title": words("Reached in time on half of all drives (p50)")},
+        {"label": words("9 in 10"), "value": "p90", "title": words("Reached in time on nine of ten drives (p90)")},
     ]
     return dcc.RadioItems(options, "p50", id=ids.RINGS_SURE, className="rings-sure", inline=True)
