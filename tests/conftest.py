@@ -15,15 +15,19 @@ from tests.postgres import postgres_server, working_folder
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-# Whatever drives a Chromium or a whole city: no two of these at once, they would share the cores and run out of patience.
-ONE_AT_A_TIME = ("tests/browser/", "tests/whole/")
+# Pages with a map, drawn without a graphics card: no two of these at once, they would share the cores and run out of patience.
+# Phones have none, and a worker of their own if there is one.
+PHONES = ("tests/browser/test_terminal",)
+MAPS = ("tests/browser/", "tests/whole/test_evening", "tests/whole/test_desk_and_phone")
 
 
 class SharedOut(LoadScopeScheduling):
-    """How several workers share the tests: files stay whole for the fixtures they share, and the heavy ones stay with one worker."""
+    """How several workers share the tests: files stay whole for the fixtures they share, and those with a browser one after the other."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "one at a time" if nodeid.startswith(ONE_AT_A_TIME) else nodeid.partition("::")[0]
+        if nodeid.startswith(PHONES):
+            return "phones"
+        return "maps" if nodeid.startswith(MAPS) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedOut:

@@ -58,6 +58,7 @@ def test_nothing_is_written_on_the_map_before_its_fonts_are_there(browser: Brows
 
 def test_units_come_and_glide(operator: Visitor) -> None:
     operator.until(f"{SHOWN} === 24")
+    operator.page.emulate_media(reduced_motion="no-preference")
     before = operator.knows("[liandong.fleet.shown[0], liandong.fleet.shown[1], liandong.timing.frames]")
     centre_on(operator.page, 550, 550)
     operator.page.wait_for_timeout(700)
@@ -65,6 +66,14 @@ def test_units_come_and_glide(operator: Visitor) -> None:
     assert between[0] != before[0], "the unit stands still between two fixes"
     assert between[0] != between[1], "the unit jumps to its fix instead of gliding"
     assert operator.knows("liandong.timing.frames") > before[2] + 3
+
+
+def test_who_asks_for_less_motion_sees_units_move_once_a_second(operator: Visitor) -> None:
+    operator.page.emulate_media(reduced_motion="reduce")
+    operator.page.wait_for_timeout(1_000)
+    before = operator.knows("liandong.timing.frames")
+    operator.page.wait_for_timeout(3_000)
+    assert 1 <= operator.knows("liandong.timing.frames") - before <= 12
 
 
 def test_an_incident_appears_in_queue_counters_and_on_the_map(operator: Visitor, desk: DeskServer) -> None:

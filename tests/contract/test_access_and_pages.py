@@ -90,7 +90,7 @@ def browser() -> Iterator[Browser]:
 
 
 def logged_in(browser: Browser, city: City, account: str, page: str) -> BrowserContext:
-    context = browser.new_context(base_url=city.server.url, viewport={"width": 1280, "height": 800})
+    context = browser.new_context(base_url=city.server.url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.request.post("/login", form={"name": account, "password": DEMO_PASSWORD, "next": page}, headers={"Origin": city.server.url})
     return context
 

@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 
 def log_in(browser: Browser, server: RunningServer, path: str, account: str, width: int, height: int) -> Page:
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", reduced_motion="reduce")
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{server.url}/login?next={path}")

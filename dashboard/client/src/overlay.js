@@ -17,6 +17,8 @@ const HALF_PIXEL = 0.5;
 const NO_FRAME = { x: 0, y: 0, width: 0, height: 0 };
 const QUICKEST_MS = 15; // about sixty frames a second
 const SLOWEST_MS = 1_000;
+// Whoever asks the system for less motion, or spares an old machine, sees units move once a second.
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const ARROWS_FROM_ZOOM = 10.8;
 const FADED_AFTER_S = 60;
 const OLD_AFTER_S = 300;
@@ -91,7 +93,8 @@ function frame(nowMs) {
   timing.frames += 1;
   timing.busyMs += performance.now() - startedMs;
   if (fastestMps > 0) {
-    const pauseMs = Math.min(SLOWEST_MS, Math.max(QUICKEST_MS, (1000 * HALF_PIXEL * metresPerPixel()) / fastestMps));
+    const halfPixelMs = calm.matches ? SLOWEST_MS : (1000 * HALF_PIXEL * metresPerPixel()) / fastestMps;
+    const pauseMs = Math.min(SLOWEST_MS, Math.max(QUICKEST_MS, halfPixelMs));
     if (pauseMs <= 20) wake();
     else pause ||= setTimeout(resume, pauseMs - 8);
   }
