@@ -24,7 +24,10 @@ from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.beats import Beats
 from geodata.city import City, open_city
+from geodata.closures import StreetFinder
 from geodata.jurisdictions import Jurisdictions
+from geodata.learned import graph_identity
+from geodata.matching import Matcher
 from geodata.places import load_places
 from geodata.responsibility import Responsibility
 from geodata.snapping import OffNetwork
@@ -52,11 +55,13 @@ from operations.oidc import Client, Provider
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
-from operations.scene import SIREN_GRADE, SceneService
+from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
 from operations.stage_watch import StageWatch
+from operations.street_speeds import SIREN_GRADE, StreetSpeeds
+from operations.traffic import Traffic
 from operations.trails import Trails
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
@@ -70,6 +75,7 @@ from storage.database import open_database
 from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
+from storage.speeds import SpeedFile
 from storage.sql_journal import SqlJournal
 from storage.tracks import TrackStore
 from storage.webhooks import WebhookStore
@@ -114,10 +120,14 @@ class Node:
             stack.push_async_callback(services.handler.stop)
             stack.push_async_callback(services.history.stop)
             await services.elements.start()
+            await services.traffic.start()
+            stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
             last_known = await asyncio.to_thread(self.tracks.last_known)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
+            await services.speeds.start()
+            stack.push_async_callback(services.speeds.stop)
             await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
             await services.webhooks.start()
@@ -171,6 +181,19 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
     health.watch("tracks", tracks.state)
+    traffic = Traffic(travel, StreetFinder(city.graph, travel.snapper), elements, clock)
+    health.watch("traffic", traffic.state)
+    speeds = StreetSpeeds(
+        travel=travel,
+        matcher=Matcher(city.graph, travel.snapper),
+        file=SpeedFile(settings.data / "speeds", graph_identity(city.graph)),
+        positions=positions,
+        picture=lambda: handler.picture,
+        affected=lambda: traffic.affected,
+        clock=clock,
+        time_zone=city.time_zone,
+    )
+    health.watch("speeds", speeds.state)
     intake = Intake(
         clock=clock,
         handler=handler,
@@ -183,6 +206,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         health=health,
         ground=Ground(city.graph),
         snap_distance=travel.street_distance_m,
+        follower=speeds.take,
     )
     scene = SceneService(
         travel=travel,
@@ -220,6 +244,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         codes=codes,
         organisations=organisations,
         travel=travel,
+        traffic=traffic,
+        speeds=speeds,
         places=load_places(city.folder / "places.npz"),
         targets=targets,
         responsibility=responsibility,

@@ -77,6 +77,7 @@ class UnitTimes:
     eta_s: Floats  # [units]
     distance_m: Floats  # [units]
     eta_p90_s: Floats  # [units] in nine of ten such drives it takes no longer, on the same way
+    delay_s: Floats  # [units] of it for traffic events; 0 beyond the limit
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class NearestUnits:
     eta_s: Floats
     distance_m: Floats
     eta_p90_s: Floats
+    delay_s: Floats  # of it for traffic events
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Route:
     edges: tuple[int, ...]  # directed edges, from the first to the last
     begin: float  # fraction of the first edge where it begins, and of the last where it ends
     finish: float
+    delay_s: float = 0.0  # of it for traffic events
+    without_events: tuple[int, ...] = ()  # edges of the way as it would be without them, where there are any
 
 
 def unit_times(
@@ -126,7 +130,7 @@ def unit_times(
             ways = (edge[near], fraction[near], taken[near], row[near])
             distance_m[rows[near]] = found.metres_at(*ways)
             eta_p90_s[rows[near]] = found.late_seconds_at(*ways)
-    return UnitTimes(eta_s, distance_m, eta_p90_s)
+    return UnitTimes(eta_s, distance_m, eta_p90_s, np.zeros(len(eta_s)))
 
 
 def nearest_units(
@@ -149,7 +153,7 @@ def nearest_units(
         limit = min(limit_s, 2 * limit)
     order = np.argsort(times.eta_s, kind="stable")[:k]
     order = order[np.isfinite(times.eta_s[order])]
-    return NearestUnits(order, times.eta_s[order], times.distance_m[order], times.eta_p90_s[order])
+    return NearestUnits(order, times.eta_s[order], times.distance_m[order], times.eta_p90_s[order], times.delay_s[order])
 
 
 def _first_limit_s(target: Target, units: UnitPlacement, wanted: Bools, k: int) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -51,6 +52,22 @@ class Snapped:
     distance_m: Floats  # [points] to the street; inf where none was near enough
 
 
+class Grid(NamedTuple):
+    """Street segments by cells, for other kernels."""
+
+    ptr: NDArray[np.int64]  # [cells + 1] rows of each cell
+    segments: Floats  # [rows, 4] ax, ay, bx, by, metres in the city's projection
+    shares: Floats  # [rows, 2] fractions of the street at both ends
+    edge: Ints  # [rows] the lower-numbered of the street's two directed edges, along which the fractions run
+    flags: NDArray[np.uint8]  # [rows] who may use it, in either direction
+    car: int  # the bit of `flags` that means cars
+    west: float
+    south: float
+    columns: int
+    rows: int
+    cell_m: float
+
+
 class Snapper:
     """Finds the nearest street. Built once per city (0.1 s for 100,000 edges); thread-safe."""
 
@@ -79,6 +96,12 @@ class Snapper:
         self._shares = shares[order]
         self._edge = piece[owner[order]]
         self._flags = flags[owner[order]]
+
+    @property
+    def grid(self) -> Grid:
+        """What it looks at."""
+        place = (self._west, self._south, self._columns, self._rows, self._cell_m)
+        return Grid(self._ptr, self._segments, self._shares, self._edge, self._flags, _FLAG["car"], *place)
 
     def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
         """The point on the nearest street. Raises OffNetwork, also for coordinates that are no numbers."""

@@ -1,19 +1,19 @@
 """How long every street takes: the seconds of each directed edge by profile, usual and late, and what is closed just now.
 
-`usual` is the median (p50) of a traversal. `late` is what the edge adds to the p90 of a whole way: a car that is slow is slow on
-all its way, yet not every street goes wrong at once. How much of the streets' own spread comes together on one way is
-`TOGETHER` at first and then learned, see `geodata.learned` and docs/decisions/0082-p90-of-a-way.md.
+Both are what an edge adds to a whole way: half of all drives take no longer than the sum of the usual times, nine of ten no longer than
+that of the late ones. A car that is slow is slow on all its way, yet not every street goes wrong at once: how much of the
+streets' own spread comes together on one way is `TOGETHER` at first and then learned, see `geodata.learned` and
+docs/decisions/0082-p90-of-a-way.md.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from geodata.streets import Profile, StreetGraph
 
@@ -23,7 +23,7 @@ Pace = Literal["car", "siren", "foot"]
 
 # One deviation of the normal distribution's 90th percentile.
 Z90 = 1.2816
-# Spread of the logarithm of one traversal's time, before anything was measured: signals, traffic, drivers; walkers differ less.
+# Spread of one traversal's time as a share of it, before anything was measured: signals, traffic, drivers; walkers differ less.
 SPREAD: Mapping[Pace, float] = {"car": 0.35, "siren": 0.35, "foot": 0.15}
 # Share of the streets' spread that comes together on one way, before anything was measured.
 TOGETHER = 0.5
@@ -58,9 +58,9 @@ def built_times(graph: StreetGraph) -> StreetTimes:
     return StreetTimes(usual, late)
 
 
-def late_factor(spread: float, together: float) -> np.float32:
-    """An edge's part of a way's p90, as a multiple of its median, from the spread of the logarithm of its times."""
-    return np.float32(1.0 + together * (math.exp(Z90 * spread) - 1.0))
+def late_factor(spread: ArrayLike, together: float) -> Times:
+    """An edge's part of a way's p90, as a multiple of its usual time, from the spread of its times as a share of them."""
+    return np.asarray(1.0 + together * Z90 * np.asarray(spread), np.float32)
 
 
 def checked_times(times: StreetTimes, graph: StreetGraph) -> StreetTimes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,16 @@ class TravelTimes:
         self._snapper = Snapper(graph)
         self._shapes = StreetShapes(graph)
 
+    @property
+    def graph(self) -> StreetGraph:
+        """The streets as they were built."""
+        return self._graph
+
+    @property
+    def snapper(self) -> Snapper:
+        """Finds the nearest street."""
+        return self._snapper
+
     def ground(self, quantile: float = 0.5) -> Ground:
         """The streets as they are now, for whoever searches by themselves. Take it once an answer."""
         grounds = self._grounds
@@ -195,7 +205,16 @@ class TravelTimes:
 
         Raises OffNetwork when the point is far from every street.
         """
-        return unit_times(self.ground(), self.target(lon, lat), units, min(limit_s, MAX_LIMIT_S), among, siren=siren)
+        grounds, target = self._grounds, self.target(lon, lat)
+        limit_s = min(limit_s, MAX_LIMIT_S)
+        times = unit_times(grounds.usual, target, units, limit_s, among, siren=siren)
+        if grounds.without_events is grounds.usual:
+            return times
+        near = np.isfinite(times.eta_s)
+        without = unit_times(grounds.without_events, target, units, limit_s, near, siren=siren)
+        delay_s = np.zeros(len(near))
+        delay_s[near] = times.eta_s[near] - without.eta_s[near]
+        return replace(times, delay_s=delay_s)
 
     def nearest(
         self,
@@ -208,12 +227,24 @@ class TravelTimes:
         siren: bool = False,
     ) -> NearestUnits:
         """The `k` units (of the mask `among`) soonest at a point by road. Raises OffNetwork."""
-        return nearest_units(self.ground(), self.target(lon, lat), units, k, among, min(limit_s, MAX_LIMIT_S), siren)
+        grounds, target = self._grounds, self.target(lon, lat)
+        found = nearest_units(grounds.usual, target, units, k, among, min(limit_s, MAX_LIMIT_S), siren)
+        if grounds.without_events is grounds.usual or not len(found.index):
+            return found
+        them = np.zeros(len(units.lon), np.bool_)
+        them[found.index] = True
+        without = unit_times(grounds.without_events, target, units, float(found.eta_s[-1]) + 1.0, them, siren=siren)
+        return replace(found, delay_s=found.eta_s - without.eta_s[found.index])
 
     def route(self, start: tuple[float, float], end: tuple[float, float], profile: ProfileName = "car", siren: bool = False) -> Route:
         """The fastest way between two lon, lat points. Raises OffNetwork and NoRoute."""
         checked("to", profile)
-        return route(self.ground(), self._shapes, self.snap(*start, profile), self.snap(*end, profile), profile, siren)
+        grounds, ends = self._grounds, (self.snap(*start, profile), self.snap(*end, profile))
+        way = route(grounds.usual, self._shapes, *ends, profile, siren)
+        if grounds.without_events is grounds.usual:
+            return way
+        without = route(grounds.without_events, self._shapes, *ends, profile, siren)
+        return replace(way, delay_s=way.eta_s - without.eta_s, without_events=without.edges)
 
     def target(self, lon: float, lat: float) -> Target:
         """A point as each profile reaches it. Raises OffNetwork when none does."""

@@ -18,6 +18,8 @@ from dispatch.model import Grade, Unit, UnitKind, UnitStatus
 TURNOUT_S = {UnitKind.PATROL_CAR: 60.0, UnitKind.FOOT_PATROL: 30.0, UnitKind.ARMED_PATROL: 80.0}
 # A position older than this says little about where a car is now.
 OLD_FIX_S = 120.0
+# A shorter delay by traffic events is not worth a word.
+DELAYED_S = 15.0
 # How many crews are recommended; replaceable by a city's own table later.
 CREWS_BY_GRADE = {Grade.MAJOR: 3, Grade.URGENT: 2, Grade.ORDINARY: 1, Grade.NON_POLICE: 1}
 ON_INCIDENT = frozenset({UnitStatus.DISPATCHED, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE})
@@ -36,6 +38,7 @@ class Sighting:
     eta_s: float  # by road, at this kind's speed
     distance_m: float  # by road
     eta_p90_s: float  # nine of ten such drives take no longer
+    delay_s: float = 0.0  # of it for closed and slow streets
 
 
 def by_status_alone(unit: Unit) -> Standing:
@@ -144,6 +147,9 @@ def _in_favour(sighting: Sighting, question: Question) -> list[Json]:
         reasons.append(_reason("own_area", True, "of the responsible command"))
     if unit.kind == UnitKind.FOOT_PATROL:
         reasons.append(_reason("on_foot", None, "time at walking pace"))
+    if sighting.delay_s >= DELAYED_S:
+        text = f"{clock(sighting.delay_s)} longer for closed or slow streets"
+        reasons.append(_reason("traffic", None, text, delay_s=round(sighting.delay_s)))
     if stands.why == Why.MUSTER:
         reasons.append(
             _reason("mustered", None, "called in as reserve" if stands.signed_on else "called in as reserve, has not answered yet")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dispatch.clock import Clock
 from dispatch.duty import standing
 from dispatch.errors import RuleViolation
-from dispatch.model import Actor, Grade, Incident, UnitKind, UnitStatus
+from dispatch.model import Actor, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.past import PastIncident
 from dispatch.picture import OperatingPicture
@@ -34,11 +34,10 @@ from operations.candidates import Question, Sighting
 from operations.elements import ElementStore
 from operations.history import History
 from operations.positions import UNIT_KINDS, PositionTable, distance_m
+from operations.street_speeds import SIREN_GRADE
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
 MINUTES = (1.0, 3.0, 5.0)
-# To incidents up to this grade crews drive with siren, and their times are those of drives with siren.
-SIREN_GRADE = Grade.URGENT
 MAX_LISTED = 60  # units in one answer
 LEAST_AVAILABLE = 5  # so many available units are listed even when they are beyond the rings
 EARLIER_RADIUS_M, EARLIER_DAYS, MAX_EARLIER = 300.0, 90, 20
@@ -200,7 +199,7 @@ class SceneService:
         """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
         placed, visible = self._place(moment), self._visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible, siren)
-        eta_s, metres, late_s = times.eta_s, times.distance_m, times.eta_p90_s
+        eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
         units = moment.picture.units
         # As on record, for ten thousand of them at once; those that are listed are judged by the clock.
         free = np.fromiter(
@@ -208,14 +207,16 @@ class SceneService:
         )
         if np.count_nonzero(np.isfinite(eta_s) & free) < LEAST_AVAILABLE:
             beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free, siren=siren)
-            eta_s[beyond.index], metres[beyond.index], late_s[beyond.index] = beyond.eta_s, beyond.distance_m, beyond.eta_p90_s
+            eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
+            late_s[beyond.index], delay_s[beyond.index] = beyond.eta_p90_s, beyond.delay_s
         order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
-        return [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i]), float(late_s[i])) for i in order if np.isfinite(eta_s[i])]
+        columns = (eta_s, metres, late_s, delay_s)
+        return [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in order if np.isfinite(eta_s[i])]
 
-    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float, eta_p90_s: float) -> Sighting:
+    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float, eta_p90_s: float, delay_s: float) -> Sighting:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
         unit = moment.picture.units[moment.unit_ids[index]]
-        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s)
+        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s, delay_s)
 
     def _question(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Question:
         def number_of(incident_id: str) -> int | None:
@@ -245,8 +246,8 @@ class SceneService:
         placed, visible = self._place(moment), self._visible(moment, actor)
         wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))
         found = self._travel.nearest(lon, lat, placed, k, wanted)
-        rows = zip(found.index, found.eta_s, found.distance_m, found.eta_p90_s, strict=True)
-        sightings = [self._sighting(moment, int(i), float(eta), float(metres), float(late)) for i, eta, metres, late in rows]
+        rows = zip(found.index, found.eta_s, found.distance_m, found.eta_p90_s, found.delay_s, strict=True)
+        sightings = [self._sighting(moment, int(i), *(float(figure) for figure in figures)) for i, *figures in rows]
         assessed = candidates.assess(sightings, self._question(moment, lon, lat, actor, None))
         return [row | {"reason": "; ".join(reason["text"] for reason in row["reasons"])} for row in assessed]
 

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from operations.screens import Screens
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
+    from operations.street_speeds import StreetSpeeds
+    from operations.traffic import Traffic
     from operations.webhooks import Webhooks
     from storage.track_reader import TrackReader
 
@@ -61,6 +63,8 @@ class Services:
     codes: Codes  # incident types and dispositions of this city
     organisations: OrganisationTree
     travel: TravelTimes
+    traffic: Traffic  # what events close or slow just now
+    speeds: StreetSpeeds  # learns from crews' drives
     places: PlaceIndex
     targets: Targets  # how long each step of the loop may take
     responsibility: Responsibility  # who is responsible for which type where

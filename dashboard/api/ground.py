@@ -16,6 +16,7 @@ from dispatch.model import UnitKind, UnitStatus
 from geodata.places import MAX_QUERY_LENGTH
 from geodata.travel import MAX_RINGS, QUANTILES, BadRings
 from operations.authority import Action
+from operations.street_view import street_at
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -42,13 +43,31 @@ _ETA = {
     "eta_s": 142.0,
     "eta_p90_s": 188.0,
     "distance_m": 1290.0,
+    "delay_s": 35.0,
+    "traffic_events": [{"element_id": "rw-7", "name": "中山东路施工", "closes": True, "speed_factor": None}],
     "line": {"type": "LineString", "coordinates": [[121.55, 29.87], [121.56, 29.88]]},
+}
+_STREET = {
+    "name": "中山东路",
+    "street_class": "primary",
+    "length_m": 310.5,
+    "off_street_m": 4.2,
+    "directions": [
+        {
+            "heading_deg": 92,
+            "built_s": 23.3,
+            "without_siren": {"p50_s": 29.1, "p90_s": 37.0},
+            "with_siren": {"p50_s": 24.0, "p90_s": 30.5},
+            "observations": 41,
+            "traffic_events": [],
+        }
+    ],
 }
 _PLACES = {"places": [{"kind": "road", "name": "中山东路", "lon": 121.5561, "lat": 29.8731, "detail": "海曙区"}]}
 
 
 def router(services: Services) -> APIRouter:
-    """`/rings`, `/nearest`, `/eta`, `/scene`, `/places`."""
+    """`/rings`, `/nearest`, `/eta`, `/streets/speeds`, `/scene`, `/places`."""
     routes = APIRouter(tags=["ground"])
 
     @routes.get("/rings", responses=answers(_RINGS, problems=(422,), media_type=GEOJSON))
@@ -98,12 +117,19 @@ def router(services: Services) -> APIRouter:
         to_lat: LatQuery,
         siren: Annotated[bool, Query(description="with the times of drives with siren")] = False,
     ) -> Response:
-        """The fastest way by car between two points: seconds, metres and the line."""
+        """The fastest way by car between two points: seconds, metres and the line, and the traffic events that lengthen it."""
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
         way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat), siren)
         line = {"type": "LineString", "coordinates": way.lonlat.tolist()}
-        times = {"eta_s": round(way.eta_s, 1), "eta_p90_s": round(way.eta_p90_s, 1)}
-        return answer(times | {"distance_m": round(way.distance_m, 1), "line": line})
+        figures = {"eta_s": way.eta_s, "eta_p90_s": way.eta_p90_s, "distance_m": way.distance_m, "delay_s": way.delay_s}
+        events = services.traffic.on((*way.edges, *way.without_events))
+        return answer({name: round(figure, 1) for name, figure in figures.items()} | {"traffic_events": events, "line": line})
+
+    @routes.get("/streets/speeds", responses=answers(_STREET, problems=(422,)))
+    async def street_speeds(request: Request, lon: LonQuery, lat: LatQuery) -> Response:
+        """How long the street at a point takes now, in both directions, and how many drives that was learned from."""
+        services.authority.authorise(actor_of(request), Action.SEE_SCENE)
+        return answer(await asyncio.to_thread(street_at, services.travel, services.speeds, services.traffic, lon, lat))
 
     @routes.get("/scene", responses=answers(SCENE, problems=(422,)))
     async def scene(request: Request, lon: LonQuery, lat: LatQuery) -> Response:

@@ -158,6 +158,7 @@ def _reason(reason: Json, facts: Facts) -> str:
     texts = {
         "own_area": words("of the responsible command"),
         "on_foot": words("time at walking pace"),
+        "traffic": words("{delay} longer for closed or slow streets", delay=words.eta(reason.get("delay_s", 0))),
         "nearer_units": words("{n} that can go are nearer", n=reason["count"]) if reason.get("count") else words("enough crews are on it"),
         "on_this_incident": words("already sent here"),
         "off_duty": words("off duty since {time}", time=_said_at(reason["since"], facts)) if reason.get("since") else words("off duty"),
