@@ -24,7 +24,7 @@ import structlog
 from dispatch.clock import SystemClock
 from settings import Settings, SettingsError, settings_from
 
-BENCHES = ("prepare", "live", "rings", "nearest", "promises", "browser", "command", "loop", "storm")
+BENCHES = ("prepare", "live", "rings", "nearest", "match", "promises", "browser", "command", "loop", "storm")
 
 
 class WrongUse(Exception):

@@ -19,6 +19,7 @@ from feeds.simulator.incidents import Happenings, checks_done, feedback_text
 from feeds.simulator.legs import Leg, Place, Seconds, Wanderer
 from feeds.simulator.operators import Operators, Order
 from feeds.simulator.shifts import ShiftPlan, plan_shifts
+from feeds.simulator.traffic import RoadEvents
 from feeds.simulator.truth import TrueSpeeds
 from feeds.simulator.weather import Weather
 from geodata.city import City
@@ -46,11 +47,12 @@ class Town:
 
     def __init__(self, city: City, codes: Codes, *, crews: int, calls_per_day: int, seed: int, now_s: float) -> None:
         random = np.random.Generator(np.random.PCG64(seed))
-        truth = TrueSpeeds(city.graph, seed, city.time_zone)
+        self._truth = truth = TrueSpeeds(city.graph, seed, city.time_zone)
         self._travel = TravelTimes(truth.graph)
         self._wanderer = Wanderer(city.graph, random)
         self._happenings = Happenings(city, codes, calls_per_day, random)
         self._weather = Weather(city.elements("weather_station")["features"], random)
+        self._road_events = RoadEvents(city, seed, now_s)
         self.operators = Operators(random, self._happenings.hidden_places)
         car, foot = city.graph.car, city.graph.foot
         profiles = {UnitKind.PATROL_CAR: car, UnitKind.ARMED_PATROL: car, UnitKind.FOOT_PATROL: foot}
@@ -121,6 +123,13 @@ class Town:
     def step(self, now_s: float) -> Said:
         """Everything due until `now_s`."""
         said = Said(orders=self.operators.due(now_s))
+        messages, changed = self._road_events.due(now_s)
+        said.feed.extend(messages)
+        if changed:
+            effects = self._road_events.effects
+            self._travel.affect(effects)
+            self._truth.affect(effects)
+            self._wanderer.closed = effects.closed
         for crew in self.crews.values():
             said.answers.extend(crew.step(now_s))
             said.feed.extend(crew.reports(now_s))

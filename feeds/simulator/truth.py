@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from geodata.street_times import StreetEffects
 from geodata.streets import STREET_CLASSES, Profile, StreetGraph
 
 # Usual pace of a class, as a share of what the city's table says; and what nobody exceeds there, siren or not (km/h).
@@ -71,11 +72,18 @@ class TrueSpeeds:
             "foot": graph.foot.time_s / walking[street],
         }
         self._least_s = {"car": graph.length_m / fastest_mps, "foot": graph.length_m / FASTEST_FOOT_MPS}
+        self._slowed: dict[int, float] = {}  # edges that traffic events slow down just now: share of the usual speed
         # Drivers know their streets, not today's traffic: they take the way that is usually the fastest.
         self.graph = replace(graph, car=self._usual(graph.car), foot=self._usual(graph.foot))
 
     def _usual(self, profile: Profile) -> Profile:
         return replace(profile, time_s=self._usual_s[profile.name].astype(np.float32))
+
+    def affect(self, effects: StreetEffects) -> None:
+        """Let these traffic events hold from now on, and no others. Closed streets are driven round: they change no time."""
+        self._slowed = {}
+        for edge, factor in zip(effects.slowed.tolist(), effects.speed_factor.tolist(), strict=True):
+            self._slowed[edge] = min(factor, self._slowed.get(edge, 1.0))
 
     def driver(self, unit_id: str) -> float:
         """How much faster than usual this crew drives or walks, always."""
@@ -85,7 +93,7 @@ class TrueSpeeds:
     def edge_s(self, profile: str, edge: int, at_s: float, urgent: bool, pace: float) -> float:
         """Seconds along the whole edge, entered at `at_s` (Unix s); `pace` is the driver's, times that of this way."""
         if profile == "car":
-            pace *= self._hour(bool(self._is_main[edge]), at_s, urgent) * (_SIREN if urgent else 1.0)
+            pace *= self._hour(bool(self._is_main[edge]), at_s, urgent) * (_SIREN if urgent else 1.0) * self._slowed.get(edge, 1.0)
         elif urgent:
             pace *= _HURRY
         return max(float(self._usual_s[profile][edge]) / pace, float(self._least_s[profile][edge]))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dispatch.codes import load_codes
 from feeds.simulator.town import Town
 from feeds.simulator.truth import FASTEST_FOOT_MPS, TrueSpeeds
+from geodata.street_times import StreetEffects
 from geodata.streets import STREET_CLASSES, StreetGraph
 from tests.cities import build_test_city
 from tests.feeds.test_simulator import START_S, view
@@ -83,6 +84,18 @@ def test_nobody_races_through_an_alley(graph: StreetGraph, truth: TrueSpeeds, ed
     metres = float(graph.length_m[edge])
     assert metres / truth.edge_s("car", edge, NIGHT_S + hour * 3600, urgent, pace) <= KPH[name] / 3.6 + 1e-6
     assert metres / truth.edge_s("foot", edge, NIGHT_S + hour * 3600, urgent, pace) <= FASTEST_FOOT_MPS + 1e-6
+
+
+def test_traffic_events_slow_cars_down_while_they_hold(graph: StreetGraph) -> None:
+    truth = TrueSpeeds(graph, 7, ZONE)
+    edge = of_class(graph, "residential")[0]
+    usual, on_foot = truth.edge_s("car", edge, NOON_S, False, 1.0), truth.edge_s("foot", edge, NOON_S, False, 1.0)
+    nothing, twice = np.empty(0, np.int32), np.array([edge, edge], np.int32)
+    truth.affect(StreetEffects(nothing, twice, np.array([0.5, 0.8], np.float32)))
+    assert truth.edge_s("car", edge, NOON_S, False, 1.0) == pytest.approx(2 * usual)
+    assert truth.edge_s("foot", edge, NOON_S, False, 1.0) == on_foot
+    truth.affect(StreetEffects())
+    assert truth.edge_s("car", edge, NOON_S, False, 1.0) == usual
 
 
 def test_every_street_class_has_a_pace(truth: TrueSpeeds) -> None:
