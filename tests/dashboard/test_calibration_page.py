@@ -73,6 +73,7 @@ def test_page_and_api_say_the_same(city: ApiCity, chief: Person, driven: None) -
     assert (found["comparable"], found["not_comparable"]["entered"], found["org_code"]) == (1, 1, CITY)
     (bucket,) = [one for one in found["buckets"] if one["n"]]
     assert (bucket["from_min"], bucket["actual_s"], bucket["share_in_p50"]) == (0, 95.0, 0.0)
+    assert (found["without_p90"], bucket["n_p90"]) == (0, 1)
     assert found["turnout"]["median_s"] == 40.0
     assert found["turnout"]["assumed_s"] == 60.0
     page = page_of(chief, "lang=en")
