@@ -14,14 +14,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from geodata.match_steps import Arcs
 from geodata.match_ways import follow, more_cars, no_cars, room_to_settle, scratch
 from geodata.projection import LocalProjection
-from geodata.searches import Floats, Ints, owned
+from geodata.searches import Floats, Ints, Times, owned
 from geodata.snapping import Snapper
-from geodata.streets import Profile, StreetGraph
+from geodata.streets import StreetGraph
+
+Bools = NDArray[np.bool_]
 
 # Cost of what is not done without need, in the unit of the likelihoods' logarithms.
 AGAINST_ONE_WAY, FORBIDDEN_TURN, TURN_AT_CROSSING, TURN_AT_DEAD_END = 4.0, 3.0, 5.0, 2.0
@@ -84,26 +87,37 @@ class Matcher:
 
 def _arcs(graph: StreetGraph) -> Arcs:
     """The edges that begin where an edge ends, on streets that cars may use at all, and the cost of going on to each."""
-    tail, head, twin = (np.asarray(a) for a in (graph.tail, graph.head, graph.twin))
+    tail, head, twin = owned(graph.tail), owned(graph.head), owned(graph.twin)
     open_ = np.isfinite(graph.car.time_s)
-    leaving = np.flatnonzero(open_ | open_[twin])
+    leaving = np.flatnonzero(open_ | open_[twin]).astype(np.int32)
     leaving = leaving[np.argsort(tail[leaving], kind="stable")]
-    leaving_ptr = np.searchsorted(tail[leaving], np.arange(len(graph.node_x) + 1))
-    degree = leaving_ptr[head + 1] - leaving_ptr[head]
-    ptr = np.concatenate([[0], np.cumsum(degree)])
-    source = np.repeat(np.arange(graph.edge_count), degree)
-    onward = leaving[np.repeat(leaving_ptr[head], degree) + np.arange(len(source)) - ptr[source]]
-    may = np.isin(source * np.int64(graph.edge_count) + onward, _turns(graph.car, graph.edge_count))
-    penalty = np.where(may, 0.0, FORBIDDEN_TURN)
-    penalty[~open_[onward]] = AGAINST_ONE_WAY
-    # Whoever drives against a one-way goes on as the streets lie.
-    penalty[~open_[source] & open_[onward]] = 0.0
-    back = onward == twin[source]
-    penalty[back] += np.where(may[back], TURN_AT_DEAD_END, TURN_AT_CROSSING)
-    return Arcs(ptr.astype(np.int32), onward.astype(np.int32), penalty.astype(np.float32), owned(graph.twin), owned(graph.length_m))
+    leaving_ptr = np.searchsorted(tail[leaving], np.arange(len(graph.node_x) + 1)).astype(np.int32)
+    ptr = np.zeros(len(tail) + 1, np.int32)
+    np.cumsum(leaving_ptr[head + 1] - leaving_ptr[head], out=ptr[1:])
+    onward, penalty = np.empty(int(ptr[-1]), np.int32), np.empty(int(ptr[-1]), np.float32)
+    price_turns(head, twin, open_, leaving, leaving_ptr, owned(graph.car.next_ptr), owned(graph.car.next_edge), ptr, onward, penalty)
+    return Arcs(ptr, onward, penalty, twin, owned(graph.length_m))
 
 
-def _turns(car: Profile, edges: int) -> NDArray[np.int64]:
-    """Allowed turns of a car as `edge * edges + next_edge`."""
-    source = np.repeat(np.arange(edges, dtype=np.int64), np.diff(car.next_ptr))
-    return source * edges + np.asarray(car.next_edge)
+@njit(cache=True, nogil=True)
+def price_turns(
+    head: Ints, twin: Ints, open_: Bools, leaving: Ints, leaving_ptr: Ints, next_ptr: Ints, next_edge: Ints,
+    ptr: Ints, onward: Ints, penalty: Times,
+) -> None:  # fmt: skip
+    """Fill `onward` and `penalty`: nothing for a turn that a car may make, and for who drives against a one-way and goes on."""
+    for e in range(len(head)):
+        at = ptr[e]
+        for i in range(leaving_ptr[head[e]], leaving_ptr[head[e] + 1]):
+            n = leaving[i]
+            may = False
+            for a in range(next_ptr[e], next_ptr[e + 1]):
+                may = may or next_edge[a] == n
+            cost = 0.0
+            if not open_[n]:
+                cost = AGAINST_ONE_WAY
+            elif open_[e] and not may:
+                cost = FORBIDDEN_TURN
+            if n == twin[e]:
+                cost += TURN_AT_DEAD_END if may else TURN_AT_CROSSING
+            onward[at], penalty[at] = n, cost
+            at += 1
