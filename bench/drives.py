@@ -43,11 +43,12 @@ def drive(
     graph: StreetGraph, time_s: Floats, start: int, begin_s: float, duration_s: float, rng: np.random.Generator, stops: bool = True
 ) -> Drive:
     """A way over allowed turns at about `time_s` seconds an edge, with waits at crossings and now and then a stop."""
-    car = graph.car
+    car, edge_of = graph.car, graph.car.state_edge
     edges, left, waited = [], [begin_s], []
     at, xs, ys = [begin_s], [float(graph.node_x[graph.tail[start]])], [float(graph.node_y[graph.tail[start]])]
-    edge = start
+    state = start
     while left[-1] < begin_s + duration_s:
+        edge = int(edge_of[state])
         x, y = graph.shape(edge)
         lengths = np.hypot(np.diff(x), np.diff(y))
         seconds = float(time_s[edge]) * float(np.exp(rng.normal(0.0, SPREAD)))
@@ -63,10 +64,10 @@ def drive(
         edges.append(edge)
         waited.append(wait_s)
         left.append(left[-1] + seconds + wait_s)
-        onward = car.next_edge[car.next_ptr[edge] : car.next_ptr[edge + 1]]
+        onward = car.next_edge[car.next_ptr[state] : car.next_ptr[state + 1]]
         if not len(onward):
             break
-        edge = int(rng.choice(onward))
+        state = int(rng.choice(onward))
     return Drive(np.array(edges, np.int32), np.array(left), np.array(waited), np.array(at), np.array(xs), np.array(ys))
 
 

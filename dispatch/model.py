@@ -158,6 +158,7 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     # Stages that somebody else said for the crew (代签收 …): not its terminal, nor its position. None: recorded before this was kept.
     entered: tuple[AssignmentStage, ...] | None = None
     arrival: ArrivalFix | None = None  # what the position said when the arrival was reported; None: not asked
+    arrive_within_s: float | None = None  # from the push, at grade 1, by a duty circle; None: the city's targets alone
 
     @property
     def is_active(self) -> bool:

@@ -26,10 +26,10 @@ class Areas:
         columns = int((x.max(initial=0.0) - self._west) // CELL_M) + 1
         rows = int((y.max(initial=0.0) - self._south) // CELL_M) + 1
         # Every street is there twice: half of each edge at either end.
-        metres = np.zeros((rows, columns))
-        for ends in (np.asarray(graph.tail), np.asarray(graph.head)):
-            cells = ((y[ends] - self._south) // CELL_M).astype(np.intp), ((x[ends] - self._west) // CELL_M).astype(np.intp)
-            np.add.at(metres, cells, np.asarray(graph.length_m) / 4)
+        cell = ((y - self._south) // CELL_M).astype(np.intp) * columns + ((x - self._west) // CELL_M).astype(np.intp)
+        quarter_m = graph.length_m / 4
+        metres = sum(np.bincount(cell[ends], quarter_m, rows * columns) for ends in (graph.tail, graph.head))
+        metres = np.asarray(metres).reshape(rows, columns)
         padded = np.pad(metres, 1)
         around = sum(padded[r : r + rows, c : c + columns] for r in range(3) for c in range(3))
         self._km_per_km2 = np.asarray(around) / 1e3 / (9 * (CELL_M / 1e3) ** 2)

@@ -183,15 +183,20 @@ class LearnedSpeeds:
         return (total + EDGE_PRIOR) / (weight + EDGE_PRIOR), weight
 
     def _spreads(self, edge: Ints, level: Floats, own: Floats) -> tuple[Floats, float]:
-        """[edges] variance of an edge's traversals as a share of its time squared, and the variance from edge to edge."""
+        """[edges] variance of an edge's traversals as a share of its time squared, and the variance from edge to edge.
+
+        Only of crews that were sent: a patrol's pace is no measure of luck.
+        """
         s, edges = self._state, len(self._length_m)
+        weight = np.where(s.key % len(MANNERS) == PATROL, 0.0, s.weight)
+        square = np.where(weight > 0.0, s.square, 0.0)
         expected = level * own[edge]
-        inside = (s.square + s.weight * (s.mean - expected) ** 2) / expected**2
-        prior = SPREAD["car"] ** 2
-        weight = float(s.weight.sum())
-        common = (float(inside.sum()) + GROUP_PRIOR * prior) / (weight + GROUP_PRIOR)
-        between = (float((s.weight * (own[edge] - 1.0) ** 2).sum()) + GROUP_PRIOR * prior / 4) / (weight + GROUP_PRIOR)
-        of_edge, w = np.bincount(edge, weights=inside, minlength=edges), np.bincount(edge, weights=s.weight, minlength=edges)
+        inside = (square + weight * (s.mean - expected) ** 2) / expected**2
+        around = (square + weight * (s.mean - level) ** 2) / level**2
+        prior, total_weight = SPREAD["car"] ** 2, float(weight.sum()) + GROUP_PRIOR
+        common = (float(inside.sum()) + GROUP_PRIOR * prior) / total_weight
+        between = max(0.0, (float(around.sum()) + GROUP_PRIOR * prior) / total_weight - common)
+        of_edge, w = np.bincount(edge, weights=inside, minlength=edges), np.bincount(edge, weights=weight, minlength=edges)
         return (of_edge + SPREAD_PRIOR * common) / (w + SPREAD_PRIOR), between
 
     # Taking in ----------------------------------------------------------------------------------------------------------

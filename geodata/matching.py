@@ -95,7 +95,8 @@ def _arcs(graph: StreetGraph) -> Arcs:
     ptr = np.zeros(len(tail) + 1, np.int32)
     np.cumsum(leaving_ptr[head + 1] - leaving_ptr[head], out=ptr[1:])
     onward, penalty = np.empty(int(ptr[-1]), np.int32), np.empty(int(ptr[-1]), np.float32)
-    price_turns(head, twin, open_, leaving, leaving_ptr, owned(graph.car.next_ptr), owned(graph.car.next_edge), ptr, onward, penalty)
+    turns = graph.car.state_edge[graph.car.next_edge]
+    price_turns(head, twin, open_, leaving, leaving_ptr, owned(graph.car.next_ptr), turns, ptr, onward, penalty)
     return Arcs(ptr, onward, penalty, twin, owned(graph.length_m))
 
 

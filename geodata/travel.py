@@ -21,7 +21,6 @@ from geodata.contours import Outline
 from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
 from geodata.nearest import (
     MAX_LIMIT_S,
-    PROFILES,
     Bools,
     NearestUnits,
     Route,
@@ -34,10 +33,10 @@ from geodata.nearest import (
     unit_times,
 )
 from geodata.rings import areas
-from geodata.searches import Direction, Floats, Ground, ProfileName, RoadPoint
-from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Snapper
+from geodata.searches import Direction, Floats, Ground, RoadPoint
+from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Segments, Snapper
 from geodata.street_times import StreetEffects, StreetTimes, built_times, checked_times
-from geodata.streets import StreetGraph
+from geodata.streets import PROFILES, ProfileName, StreetGraph
 
 MAX_MINUTES = 30.0
 MAX_RINGS = 10
@@ -88,6 +87,7 @@ class RingsAnswer:
             "quantile": self.quantile,
             "edge_metres": round(self.edge_metres[ring], 1),
             "street_metres": round(self.street_metres[ring], 1),
+            "turnout_included": False,  # time on the road; how long a crew needs to set off is its own
             "off_street_m": round(self.on_street.distance_m, 1),
         }
         return {"type": "Feature", "properties": properties, "geometry": {"type": shape, "coordinates": coordinates}}
@@ -111,7 +111,7 @@ class TravelTimes:
         self._times, self._effects = built_times(graph), StreetEffects()
         self._swapping = threading.Lock()
         self._grounds = self._made(Ground(graph))
-        self._snapper = Snapper(graph)
+        self._snapper = Snapper(graph, Segments.load(city.segments_path) if isinstance(city, City) else None)
         self._shapes = StreetShapes(graph)
 
     @property
@@ -155,9 +155,9 @@ class TravelTimes:
         """Metres from each point to the nearest street; inf where none is near."""
         return self._snapper.snap_all(lon, lat).distance_m
 
-    def place(self, lon: ArrayLike, lat: ArrayLike, on_foot: ArrayLike) -> UnitPlacement:
-        """Units on the network, from positions of any kind. Off the network is edge -1, never an error."""
-        return UnitPlacement.place(self._snapper, lon, lat, on_foot)
+    def place(self, lon: ArrayLike, lat: ArrayLike, profile: ArrayLike) -> UnitPlacement:
+        """Units on the network, `profile` their places in PROFILES. Off the network is edge -1, never an error."""
+        return UnitPlacement.place(self._snapper, lon, lat, profile)
 
     def move(self, units: UnitPlacement, lon: ArrayLike, lat: ArrayLike) -> UnitPlacement:
         """The placement for new positions of the same units; only those that have moved are snapped again."""
@@ -267,7 +267,9 @@ class TravelTimes:
             if not len(usable):
                 continue
             (lon, lat), _ = self._shapes.route([int(usable[0])], 0.5, 1.0)[[0, -1]].tolist()
-            units = self.move(self.place([lon, lon], [lat, lat], [False, True]), [lon, lon], [lat, lat + 1e-5])
+            everyone = range(len(PROFILES))
+            placed = self.place([lon for _ in everyone], [lat for _ in everyone], everyone)
+            units = self.move(placed, placed.lon, placed.lat + 1e-5)
             self.nearest(lon, lat, units, 1)
             self.route((lon, lat), (lon, lat), profile)
             for direction in ("to", "from"):
@@ -289,6 +291,6 @@ def checked(direction: str, profile: str, quantile: float = 0.5) -> None:
     if direction not in ("to", "from"):
         raise BadRings(f"Direction {direction!r} is unknown. Ask for 'to' or 'from'.")
     if profile not in PROFILES:
-        raise BadRings(f"Profile {profile!r} is unknown. Ask for 'car' or 'foot'.")
+        raise BadRings(f"Profile {profile!r} is unknown. Ask for one of {', '.join(PROFILES)}.")
     if quantile not in QUANTILES:
         raise BadRings(f"Rings of quantile {quantile:g} are not drawn. Ask for 0.5 or 0.9.")

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch.duty import Standing, Why, status_at
 from dispatch.model import Grade, Unit, UnitKind, UnitStatus
+from operations.movement import WALKING, Movement
 
 # Assumed from the push until the wheels turn: no measurement, stated with every ETA. A crew on patrol is already outside.
 TURNOUT_S = {UnitKind.PATROL_CAR: 60.0, UnitKind.FOOT_PATROL: 30.0, UnitKind.ARMED_PATROL: 80.0}
@@ -57,6 +58,7 @@ class Question:
     incident_number: Callable[[str], int | None]  # of an incident the actor may see
     assigned: frozenset[str]  # units already on this incident
     standing: Callable[[Unit], Standing] = by_status_alone  # whether a unit is on duty at the moment of asking
+    movement: Movement = field(default_factory=lambda: WALKING)
 
 
 def assess(sightings: Sequence[Sighting], question: Question) -> list[Json]:
@@ -145,8 +147,11 @@ def _in_favour(sighting: Sighting, question: Question) -> list[Json]:
         reasons.append(_reason("in_ring", True, f"within {ring:g} min by road", minutes=ring))
     if unit.org_code in question.chain:
         reasons.append(_reason("own_area", True, "of the responsible command"))
-    if unit.kind == UnitKind.FOOT_PATROL:
+    profile = question.movement[unit.kind]
+    if profile == "foot":
         reasons.append(_reason("on_foot", None, "time at walking pace"))
+    elif profile == "ebike":
+        reasons.append(_reason("on_ebike", None, "time by e-bike"))
     if sighting.delay_s >= DELAYED_S:
         text = f"{clock(sighting.delay_s)} longer for closed or slow streets"
         reasons.append(_reason("traffic", None, text, delay_s=round(sighting.delay_s)))

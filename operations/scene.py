@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.clock import Clock
-from dispatch.duty import standing
+from dispatch.duty import standing, status_at
 from dispatch.errors import RuleViolation
 from dispatch.model import Actor, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
@@ -27,13 +27,17 @@ from geodata.jurisdictions import Jurisdictions
 from geodata.nearest import Route, UnitPlacement
 from geodata.searches import Direction
 from geodata.snapping import OffNetwork
+from geodata.streets import ProfileName
 from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
 from operations.candidates import Question, Sighting
+from operations.circle_drill import Present
+from operations.duty_circles import DutyCircles
 from operations.elements import ElementStore
 from operations.history import History
-from operations.positions import UNIT_KINDS, PositionTable, distance_m
+from operations.movement import WALKING, Movement, profile_numbers
+from operations.positions import PositionTable, distance_m
 from operations.street_speeds import SIREN_GRADE
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
@@ -51,7 +55,7 @@ NOT_AROUND = frozenset({"street_camera", "scene_video", "drone_video", "weather_
 WEATHER_WITHIN_M = 60_000.0
 
 Json = dict[str, Any]
-FOOT = UNIT_KINDS.index(UnitKind.FOOT_PATROL)
+Box = tuple[float, float, float, float]  # west, south, east, north, degrees
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Moment:
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     position_at: NDArray[np.float64]
-    on_foot: NDArray[np.bool_]
+    profile: NDArray[np.uint8]  # place in PROFILES
 
 
 class SceneService:
@@ -84,6 +88,8 @@ class SceneService:
         picture: Callable[[], OperatingPicture],
         history: History,
         past: PastIncidents,
+        duty_circles: DutyCircles,
+        movement: Movement = WALKING,
     ) -> None:
         self._travel = travel
         self._positions = positions
@@ -95,6 +101,9 @@ class SceneService:
         self._picture = picture
         self._history = history
         self._past = past
+        self._duty_circles = duty_circles
+        self._movement = movement
+        self._profile_of_kind = profile_numbers(movement)
         self._placed: UnitPlacement | None = None
         self._placing = threading.Lock()
 
@@ -133,11 +142,12 @@ class SceneService:
         lat: float,
         minutes: Sequence[float] = MINUTES,
         direction: Direction = "to",
+        profile: ProfileName = "car",
         quantile: float = 0.5,
         siren: bool = False,
     ) -> RingsAnswer:
-        """By car. Raises OffNetwork and BadRings."""
-        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, "car", quantile, siren)
+        """Raises OffNetwork and BadRings."""
+        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, profile, quantile, siren)
 
     async def nearest(
         self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
@@ -159,9 +169,15 @@ class SceneService:
         able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
         return next((str(row["unit_id"]) for row in able), None)
 
-    async def eta(self, start: tuple[float, float], end: tuple[float, float], siren: bool = False) -> Route:
-        """The fastest way by car. Raises OffNetwork and NoRoute."""
-        return await asyncio.to_thread(self._travel.route, start, end, "car", siren)
+    async def crews_near(self, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
+        """Every crew the actor may see that is inside the box or can be at the point within the limit by road; also off every street."""
+        return await asyncio.to_thread(self._crews_near, self._moment(), lon, lat, actor, limit_s, box)
+
+    async def eta(
+        self, start: tuple[float, float], end: tuple[float, float], kind: UnitKind = UnitKind.PATROL_CAR, siren: bool = False
+    ) -> Route:
+        """The fastest way for a unit of this kind. Raises OffNetwork and NoRoute."""
+        return await asyncio.to_thread(self._travel.route, start, end, self._movement[kind], siren)
 
     # Units ------------------------------------------------------------------------------------------------------------
 
@@ -176,16 +192,16 @@ class SceneService:
             table.lon[:n].copy(),
             table.lat[:n].copy(),
             table.position_at[:n].copy(),
-            table.kind[:n] == FOOT,
+            self._profile_of_kind[table.kind[:n]],
         )
 
     def _place(self, moment: Moment) -> UnitPlacement:
         with self._placing:
             placed = self._placed
-            if placed is not None and np.array_equal(placed.on_foot, moment.on_foot):
+            if placed is not None and np.array_equal(placed.profile, moment.profile):
                 placed = self._travel.move(placed, moment.lon, moment.lat)
             else:
-                placed = self._travel.place(moment.lon, moment.lat, moment.on_foot)
+                placed = self._travel.place(moment.lon, moment.lat, moment.profile)
             self._placed = placed
             return placed
 
@@ -218,6 +234,20 @@ class SceneService:
         unit = moment.picture.units[moment.unit_ids[index]]
         return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s, delay_s)
 
+    def _crews_near(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
+        visible, (west, south, east, north) = self._visible(moment, actor), box
+        try:
+            times = self._travel.etas_to(lon, lat, self._place(moment), limit_s, visible)
+            eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
+        except OffNetwork:
+            eta_s = metres = late_s = np.full(len(visible), np.inf)
+            delay_s = np.zeros(len(visible))
+        boxed = (moment.lon >= west) & (moment.lon <= east) & (moment.lat >= south) & (moment.lat <= north)
+        near = np.flatnonzero(visible & (np.isfinite(eta_s) | boxed))
+        columns = (eta_s, metres, late_s, delay_s)
+        sightings = [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in near]
+        return [Present(one, status_at(one.unit, standing(moment.picture, one.unit, moment.now))) for one in sightings]
+
     def _question(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Question:
         def number_of(incident_id: str) -> int | None:
             other = moment.picture.incidents.get(incident_id)
@@ -232,6 +262,7 @@ class SceneService:
             incident_number=number_of,
             assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
             standing=lambda unit: standing(moment.picture, unit, moment.now),
+            movement=self._movement,
         )
 
     def _nearest(
@@ -278,6 +309,7 @@ class SceneService:
             "elements": self._around(lon, lat),
             "weather": self._weather(lon, lat),
             "alerts": self._elements.around(lon, lat, WEATHER_WITHIN_M, ("weather_alert",), MAX_AROUND),
+            "duty_circles": self._duty_circles.around(actor, lon, lat),
         }
 
     def _cameras(self, lon: float, lat: float) -> list[Json]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from operations.calibration import Calibrations
     from operations.certificates import Certificates
     from operations.deadline_watch import DeadlineWatch
+    from operations.drills import Drills
+    from operations.duty_circles import DutyCircles
     from operations.duty_watch import DutyWatch
     from operations.elements import ElementStore
     from operations.enrolment import Enrolment
@@ -96,6 +98,8 @@ class Services:
     stages: StageWatch  # what positions suggest about crews' stages
     duty: DutyWatch  # puts on record what the clock changes about crews' duty
     beats: Beats  # which beat a point is on
+    duty_circles: DutyCircles
+    drills: Drills  # who is inside a duty circle against who should be
 
     def loop_view(self, incident: Incident) -> dict[str, Any]:
         """What screens show beside the incident: its deadlines, and what positions say of its crews."""

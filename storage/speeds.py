@@ -81,5 +81,16 @@ class SpeedFile:
         return SpeedState(**columns, lateness=lateness, total=payload["total"], aged_at=payload["aged_at"])
 
 
+def verify(folder: Path) -> tuple[int, list[str]]:
+    """How many builds of cities have learned speeds, and what is damaged, a sentence each."""
+    files, damage = sorted(folder.glob("*.speeds")), []
+    for path in files:
+        try:
+            SpeedFile(folder, path.stem).read()
+        except DamagedSpeeds as found:
+            damage.append(str(found))
+    return len(files), damage
+
+
 def _native(kind: str) -> Any:
     return np.int64 if kind == "<i8" else np.float32

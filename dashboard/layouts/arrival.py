@@ -18,8 +18,8 @@ def promised(words: Words, eta_s: float | None, p90_s: float | None) -> str:
     if eta_s is None:
         return ""
     if p90_s is None:
-        return words("promised {eta}", eta=words.eta(eta_s))
-    return words("promised {eta}, 9 in 10 within {p90}", eta=words.eta(eta_s), p90=words.eta(p90_s))
+        return words("promised {eta} by road", eta=words.eta(eta_s))
+    return words("promised {eta} by road, 9 in 10 within {p90}", eta=words.eta(eta_s), p90=words.eta(p90_s))
 
 
 def position_says(arrived_at: datetime, fix: ArrivalFix | None, facts: Facts) -> list[html.Span]:

@@ -129,7 +129,8 @@ class Wanderer:
         return Leg(np.array(at), lon, lat, edges[-1])
 
     def _next(self, profile: Profile, edge: int, home_edge: int, radius_m: float) -> int | None:
-        options = profile.next_edge[profile.next_ptr[edge] : profile.next_ptr[edge + 1]]
+        # On its beat a crew remembers no restriction over ways; on its way to an incident it keeps them.
+        options = profile.edges_of(profile.next_edge[profile.next_ptr[edge] : profile.next_ptr[edge + 1]])
         if len(options) == 0:
             return None
         if profile.name == "car" and len(self.closed):

@@ -24,8 +24,9 @@ from feeds.simulator.truth import TrueSpeeds
 from feeds.simulator.weather import Weather
 from geodata.city import City
 from geodata.nearest import NoRoute
-from geodata.snapping import OffNetwork, ProfileName
+from geodata.snapping import OffNetwork
 from geodata.travel import TravelTimes
+from operations.movement import WALKING
 
 # Calls that come in during the first seconds, so that a newcomer sees a city at work.
 FIRST_CALLS_S = (2.0, 6.0, 12.0, 20.0, 31.0, 45.0)
@@ -54,8 +55,8 @@ class Town:
         self._weather = Weather(city.elements("weather_station")["features"], random)
         self._road_events = RoadEvents(city, seed, now_s)
         self.operators = Operators(random, self._happenings.hidden_places)
-        car, foot = city.graph.car, city.graph.foot
-        profiles = {UnitKind.PATROL_CAR: car, UnitKind.ARMED_PATROL: car, UnitKind.FOOT_PATROL: foot}
+        by_name = {profile.name: profile for profile in city.graph.profiles}
+        profiles = {kind: by_name[WALKING[kind]] for kind in UnitKind}
         self.crews: dict[str, Crew] = {}
         self._ground = Ground(self._wanderer, truth, profiles, self._route, feedback_text, partial(checks_done, codes))
         for plan in plan_crews(city.organisations(), crews, random):
@@ -160,7 +161,7 @@ class Town:
         raise ValueError(f"no street within {radius_m * 100 / 1000:.0f} km of {lon:.5f}, {lat:.5f}: is the station in this city?")
 
     def _route(self, start: Place, lon: float, lat: float, kind: UnitKind, seconds: Seconds, now_s: float) -> Leg | None:
-        profile: ProfileName = "foot" if kind is UnitKind.FOOT_PATROL else "car"
+        profile = WALKING[kind]
         try:
             way = self._travel.route((start.lon, start.lat), (lon, lat), profile)
         except (OffNetwork, NoRoute):

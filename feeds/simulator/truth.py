@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -42,13 +43,13 @@ _HOUR = (
 )  # fmt: skip
 _SIREN = 1.22
 _SIREN_FEELS = 0.5  # of the rush hour: others give way
-_HURRY = 1.15  # on foot, where a car would have its siren on
+_HURRY = 1.15  # on foot or by e-bike, where a car would have its siren on
 # Log-normal spreads: from street to street, from driver to driver, from one way to the next (lights, lorries, luck).
 _STREET_SPREAD, _STREET_BOUNDS = 0.25, (0.5, 1.6)
 _FOOT_SPREAD = 0.05
 _DRIVER_SPREAD = 0.07
 TRIP_SPREAD = 0.10
-FASTEST_FOOT_MPS = 2.5
+FASTEST_FOOT_MPS, FASTEST_EBIKE_MPS = 2.5, 8.0
 # Sirens are for grades 1 and 2.
 LEAST_URGENT_WITH_SIREN = 2
 
@@ -67,14 +68,13 @@ class TrueSpeeds:
         share, fastest_kph = (np.array(column) for column in zip(*(_CLASS[name] for name in STREET_CLASSES), strict=True))
         fastest_mps = fastest_kph[graph.street_class] / 3.6
         self._is_main = np.array([name in _MAIN for name in STREET_CLASSES])[graph.street_class]
-        self._usual_s = {
-            "car": graph.car.time_s / (share[graph.street_class] * pace[street]),
-            "foot": graph.foot.time_s / walking[street],
-        }
-        self._least_s = {"car": graph.length_m / fastest_mps, "foot": graph.length_m / FASTEST_FOOT_MPS}
+        of_street = {"car": share[graph.street_class] * pace[street], "foot": walking[street], "ebike": walking[street]}
+        self._usual_s = {profile.name: profile.time_s / of_street[profile.name] for profile in graph.profiles}
+        fastest: dict[str, Any] = {"car": fastest_mps, "foot": FASTEST_FOOT_MPS, "ebike": FASTEST_EBIKE_MPS}
+        self._least_s = {name: np.asarray(graph.length_m / mps) for name, mps in fastest.items()}
         self._slowed: dict[int, float] = {}  # edges that traffic events slow down just now: share of the usual speed
         # Drivers know their streets, not today's traffic: they take the way that is usually the fastest.
-        self.graph = replace(graph, car=self._usual(graph.car), foot=self._usual(graph.foot))
+        self.graph = replace(graph, car=self._usual(graph.car), foot=self._usual(graph.foot), ebike=self._usual(graph.ebike))
 
     def _usual(self, profile: Profile) -> Profile:
         return replace(profile, time_s=self._usual_s[profile.name].astype(np.float32))

@@ -13,6 +13,7 @@ from dispatch.model import Grade, UnitKind
 from geodata.street_times import built_times
 from geodata.travel import TravelTimes
 from operations.candidates import TURNOUT_S
+from operations.movement import WALKING
 from tests.cities import build_test_city, degrees
 
 KINDS = (UnitKind.PATROL_CAR, UnitKind.ARMED_PATROL, UnitKind.FOOT_PATROL)
@@ -36,7 +37,7 @@ def travel(tmp_path_factory: pytest.TempPathFactory) -> TravelTimes:
 
 def promised(travel: TravelTimes, grade: Grade) -> list[Promise | None]:
     (lon, lat), starts = degrees(700, 500), [degrees(100, 500), degrees(100, 500), degrees(500, 500)]
-    return list(RoadPromises(travel).promises(lon, lat, [s[0] for s in starts], [s[1] for s in starts], KINDS, grade))
+    return list(RoadPromises(travel, WALKING).promises(lon, lat, [s[0] for s in starts], [s[1] for s in starts], KINDS, grade))
 
 
 def test_usual_and_late_times_and_turnout_are_kept_apart(travel: TravelTimes) -> None:
@@ -59,4 +60,4 @@ def test_cars_are_promised_with_siren_to_what_is_urgent(travel: TravelTimes) -> 
 
 def test_far_from_every_street_nothing_is_promised(travel: TravelTimes) -> None:
     lon, lat = degrees(90_000, 500)
-    assert RoadPromises(travel).promises(lon, lat, [121.5], [29.8], KINDS[:1], Grade.MAJOR) == [None]
+    assert RoadPromises(travel, WALKING).promises(lon, lat, [121.5], [29.8], KINDS[:1], Grade.MAJOR) == [None]

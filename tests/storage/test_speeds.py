@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geodata.learned import ON_WAY, LearnedSpeeds
-from storage.speeds import DamagedSpeeds, SpeedFile
+from storage.speeds import DamagedSpeeds, SpeedFile, verify
 from tests.geodata.networks import random_grid
 
 GRAPH = random_grid(np.random.default_rng(3), side=6)
@@ -36,6 +36,7 @@ def test_what_is_read_is_what_was_written(kept: SpeedFile, tmp_path: Path) -> No
     drives = LearnedSpeeds(GRAPH, kept.read())
     np.testing.assert_array_equal(drives.times(9).p50_s["car"], again.times(9).p50_s["car"])
     assert SpeedFile(tmp_path / "speeds", "another").read() is None
+    assert verify(tmp_path / "speeds") == (1, [])
 
 
 def test_damage_is_named_and_set_aside(kept: SpeedFile, tmp_path: Path) -> None:
@@ -47,8 +48,9 @@ def test_damage_is_named_and_set_aside(kept: SpeedFile, tmp_path: Path) -> None:
         (sound[:-9] + b"123456789", "wrong checksum"),
     ):
         kept.path.write_bytes(content)
-        with pytest.raises(DamagedSpeeds, match=message):
+        with pytest.raises(DamagedSpeeds, match=message) as caught:
             kept.read()
+    assert verify(kept.path.parent) == (1, [str(caught.value)])
     aside = kept.set_aside()
     assert aside.exists()
     assert kept.read() is None
