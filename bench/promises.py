@@ -49,6 +49,7 @@ class Way:
     end: tuple[float, float]
     actual_s: float
     usual_s: float  # the same without this driver and this way's luck: what could be known at best
+    parts: tuple[tuple[int, float], ...]  # streets of it, and the share of each that was driven
 
 
 class Driven:
@@ -131,18 +132,19 @@ class Streets:
         except (OffNetwork, NoRoute):
             return None
         pace = self.pace[number] * math.exp(float(self.rng.normal(0.0, TRIP_SPREAD)))
-        seconds = {}
+        seconds, parts = {}, []
+        for i, edge in enumerate(way.edges):
+            parts.append((edge, (way.finish if i == len(way.edges) - 1 else 1.0) - (way.begin if i == 0 else 0.0)))
         for name, driver in (("actual", pace), ("usual", 1.0)):
             entered_s, edges = at_s, []
-            for i, edge in enumerate(way.edges):
-                share = (way.finish if i == len(way.edges) - 1 else 1.0) - (way.begin if i == 0 else 0.0)
+            for edge, share in parts:
                 left_s = entered_s + share * self.truth.edge_s("car", edge, entered_s, siren, driver)
                 edges.append((edge, entered_s, left_s))
                 entered_s = left_s
             seconds[name] = entered_s - at_s
             if name == "actual" and driven is not None:
                 driven.add(len(self.crews) + number, edges[1:-1], hour, SIREN if siren else ON_WAY, self.rng)
-        return Way(hour, siren, start, end, seconds["actual"], seconds["usual"])
+        return Way(hour, siren, start, end, seconds["actual"], seconds["usual"], tuple(parts))
 
 
 def promised(travel: TravelTimes, learned: LearnedSpeeds | None, ways: list[Way]) -> list[tuple[float, float]]:
@@ -158,6 +160,12 @@ def promised(travel: TravelTimes, learned: LearnedSpeeds | None, ways: list[Way]
             way = travel.route(ways[i].start, ways[i].end, "car", ways[i].siren)
             found[i] = (way.eta_s, way.eta_p90_s)
     return found
+
+
+def along(learned: LearnedSpeeds, ways: list[Way]) -> list[float]:
+    """What was learned of the streets that each way really took, whichever way would have been promised."""
+    times = {hour: learned.times(hour).p50_s for hour in {way.hour for way in ways}}
+    return [sum(share * float(times[way.hour]["siren" if way.siren else "car"][edge]) for edge, share in way.parts) for way in ways]
 
 
 def kept(actual_s: list[float], p50_s: list[float], p90_s: list[float] | None = None) -> dict[str, float]:
@@ -207,18 +215,22 @@ def run() -> dict[str, Any]:
         learned.times(hour)
         if elapsed in HOURS:
             check(f"{elapsed} h", learned)
+    taken = kept(actual_s, along(learned, checked))
+    harness.say("along the ways that were taken: " + ", ".join(f"{key} {value:.3g}" for key, value in taken.items()))
     best = kept(actual_s, [way.usual_s for way in checked])
     harness.say("who knew every street: " + ", ".join(f"{key} {value:.3g}" for key, value in best.items()))
     last = rows[f"{HOURS[-1]} h"]
     figures = {f"{key}_{name.replace(' ', '_')}": value for name, row in rows.items() for key, value in row.items()}
-    figures |= {f"{key}_at_best": value for key, value in best.items()} | {"ways_checked": float(len(checked)), "ways_driven": float(ways)}
+    figures |= {f"{key}_along": value for key, value in taken.items()} | {f"{key}_at_best": value for key, value in best.items()}
+    figures |= {"ways_checked": float(len(checked)), "ways_driven": float(ways)}
     ratios = {f"{key}_vs_class_defaults": last[key] / rows[DEFAULTS][key] for key in ("error_s_p50", "error_s_p90")}
     notes = {
         "error_s": "|actual − promised| of ways nobody learned from, 20 for each hour of a day",
         "at_best": "promised by the true speeds of street, hour and siren: what is left is the driver and the way's luck",
+        "along": "learned times of the streets that were really taken: what is left is not for having chosen another way",
         "learned": f"from {len(streets.crews)} car crews on patrol and {ways} ways to calls; crossings seen with {CLOCK_S} s error",
         "parts_of_day": f"the learner knows {PARTS} parts of a day, the truth 24 hours",
-        "samples": str(harness.keep_samples("promises", {"rows": rows, "best": best}).relative_to(harness.ROOT)),
+        "samples": str(harness.keep_samples("promises", {"rows": rows, "along": taken, "best": best}).relative_to(harness.ROOT)),
     }
     return harness.result("promises", figures, ratios, notes)
 
