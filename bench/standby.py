@@ -49,7 +49,7 @@ def run() -> dict[str, Any]:
         taken, found = [], []
         for _ in range(ROUNDS):
             units = [travel.snap(lon, lat) for lon, lat in zip(*positions(bench_city, count, rng), strict=True)]
-            task = Task(units, np.zeros(count, np.bool_), np.ones(count, np.bool_), places, demand, most_moves=MOVES)
+            task = Task(units, ["car"] * count, np.ones(count, np.bool_), places, demand, most_moves=MOVES)
             begin = time.perf_counter()
             found.append(advise(travel.ground(), task))
             taken.append(time.perf_counter() - begin)

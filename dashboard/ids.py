@@ -191,6 +191,7 @@ CATALOGUE_FOLD = "catalogue-fold"
 QUEUE_PANEL = "queue-panel"
 MAP_PANEL = "map-panel"
 RING_LEGEND = "ring-legend"
+RINGS_SURE = "rings-sure"  # which rings are drawn: as usual, or what nine of ten drives reach
 GAP_LEGEND = "gap-legend"
 PICKING_HINT = "picking-hint"
 WALL_FOLLOWED = "wall-followed"
@@ -218,6 +219,13 @@ BROADCAST_SEND = "broadcast-send"
 BROADCAST_REPLACES = "broadcast-replaces"  # id of the one that the next takes the place of
 BROADCASTS_SENT = "broadcasts-sent"
 BROADCASTS_RECEIVED = "broadcasts-received"
+
+# duty circles
+CIRCLES_OPEN = "circles-open"
+CIRCLES = "circles"
+CIRCLES_BODY = "circles-body"
+CIRCLE_HINT = "circle-hint"  # what the next click on the map does while a circle is drawn
+CIRCLE_LEGEND = "circle-legend"
 
 # the question before one acts on an incident that another has claimed
 CLAIM_WARNING = "claim-warning"

@@ -36,6 +36,7 @@ TOKENS: dict[str, dict[str, str]] = {
         "suppose": "#c9a7ff",
         "escape": "#ff79c6",
         "escape-ink": "#2b0a1f",
+        "circle": "#f3a6ff",
         "shadow": "rgba(0, 0, 0, 0.55)",
     },
     "light": {
@@ -59,6 +60,7 @@ TOKENS: dict[str, dict[str, str]] = {
         "suppose": "#6a3fc8",
         "escape": "#b3127f",
         "escape-ink": "#ffffff",
+        "circle": "#8a1ba0",
         "shadow": "rgba(30, 45, 60, 0.22)",
     },
 }

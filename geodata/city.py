@@ -2,6 +2,8 @@
 
 city.toml            name, code, time zone, datum, extent, whether the streets are schematic
 graph/*.npy          the street graph (`geodata.streets`), memory-mapped
+segments/*.npy       its straight segments in a grid (`geodata.snapping`), memory-mapped
+streets.npz          the streets as the source draws them (`geodata.street_table`)
 base.pmtiles         vector base map, zoom 6–14
 organisations.json   the organisation tree;  jurisdictions.geojson  their areas
 responsibility.toml  exceptions from the areas (`geodata.responsibility`), where the source has any
@@ -27,7 +29,7 @@ from numpy.typing import NDArray
 from geodata.projection import LocalProjection
 from geodata.streets import StreetGraph, load_graph
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class CityError(Exception):
@@ -46,6 +48,7 @@ class City:
     schematic: bool
     attribution: str
     built_at: str
+    closed_ways_pass: bool  # how it was built, see `geodata.source`
     bounds: tuple[float, float, float, float]  # west, south, east, north, degrees
     graph: StreetGraph
 
@@ -56,6 +59,14 @@ class City:
     @property
     def tiles_path(self) -> Path:
         return self.folder / "base.pmtiles"
+
+    @property
+    def segments_path(self) -> Path:
+        return self.folder / "segments"
+
+    @property
+    def streets_path(self) -> Path:
+        return self.folder / "streets.npz"
 
     @property
     def places_path(self) -> Path:
@@ -113,6 +124,7 @@ def open_city(folder: Path) -> City:
             schematic=meta["schematic"],
             attribution=meta["attribution"],
             built_at=meta["built_at"],
+            closed_ways_pass=meta["closed_ways_pass"],
             bounds=tuple(meta["bounds"]),
             graph=load_graph(folder / "graph"),
         )

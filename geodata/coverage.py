@@ -15,9 +15,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geodata.nearest import PROFILES, Bools, UnitPlacement
+from geodata.nearest import Bools, UnitPlacement
 from geodata.searches import Floats, Ground, Ints, Times
 from geodata.spreading import Scratch, TurnLayout, spread_from
+from geodata.streets import PROFILES
 
 LIMIT_S = 300.0
 Table = NDArray[np.float32]
@@ -181,8 +182,7 @@ class CoverageSearch:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.streets = Streets.of(ground)
-        sides = np.stack([self.streets.low, self.streets.high])
-        self._layouts = {name: TurnLayout.of(ground, profile, sides) for name, profile in ground.profiles.items()}
+        self._layouts: dict[str, TurnLayout] = {}  # by profile, as they are asked for
         # deque.pop and .append are atomic: a pool without a lock.
         self._pool: deque[Scratch] = deque()
 
@@ -190,23 +190,30 @@ class CoverageSearch:
         """Where the units (of those in the mask `among`; those off the network never count) can be within `limit_s` seconds."""
         counted = np.flatnonzero(units.edge >= 0 if among is None else among & (units.edge >= 0))
         edge, fraction = units.edge[counted], units.fraction[counted]
-        used, row = np.unique(units.on_foot[counted].astype(np.int32), return_inverse=True)
-        layouts = [self._layouts[PROFILES[profile]] for profile in used.tolist()]
+        used, row = np.unique(units.profile[counted].astype(np.int32), return_inverse=True)
+        layouts = [self._layout(PROFILES[profile]) for profile in used.tolist()]
         shape = (len(layouts), 2, len(self.streets.low))
         label_s = np.empty(shape, np.float32)
         for r, layout in enumerate(layouts):
-            self._label(layout, edge[row == r], fraction[row == r], limit_s, label_s[r])
-        time_s, per_s = (np.array([getattr(layout, name) for layout in layouts], np.float32).reshape(shape) for name in ("time_s", "per_s"))
+            time_s = self.ground.profiles[PROFILES[used[r]]].time_s
+            self._label(layout, time_s, edge[row == r], fraction[row == r], limit_s, label_s[r])
+        all_s, per_s = (np.array([getattr(layout, name) for layout in layouts], np.float32).reshape(shape) for name in ("time_s", "per_s"))
         street, along = self.streets.places(edge, fraction)
-        return Reach(self.streets, limit_s, label_s, time_s, per_s, street, along, row.astype(np.int32))
+        return Reach(self.streets, limit_s, label_s, all_s, per_s, street, along, row.astype(np.int32))
 
-    def _label(self, layout: TurnLayout, edge: Ints, fraction: Floats, limit_s: float, label_s: Table) -> None:
+    def _layout(self, profile: str) -> TurnLayout:
+        layout = self._layouts.get(profile)
+        if layout is None:
+            sides = np.stack([self.streets.low, self.streets.high])
+            layout = self._layouts[profile] = TurnLayout.of(self.ground, profile, sides)
+        return layout
+
+    def _label(self, layout: TurnLayout, time_s: Times, edge: Ints, fraction: Floats, limit_s: float, label_s: Table) -> None:
         """Fill `label_s` with the seconds until a unit of the layout's profile enters each street from either side."""
         both = np.concatenate([edge, self.ground.twin[edge]])
-        time_s = layout.edge_s[both]
-        usable = np.isfinite(time_s)
+        usable = np.isfinite(time_s[both])
         rest = np.concatenate([1.0 - fraction, fraction])
-        key_s = (rest[usable] * time_s[usable]).astype(np.float32)
+        key_s = (rest[usable] * time_s[both][usable]).astype(np.float32)
         try:
             scratch = self._pool.pop()
         except IndexError:

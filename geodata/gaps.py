@@ -1,7 +1,7 @@
 """Gaps of coverage: where most of the street is beyond a time, as areas.
 
 Streets are sampled every 50 m once for a city; of a moment's `Reach` each sample gets its time, and a raster of cells says what share of
-the street in and next to a cell is too far. Its outline at one half is drawn. Fields and water have no street and are no gap.
+the street about a cell is too far. Its outline at one half is drawn. Hills and water far from any street are no gap.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numba import njit
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 from geodata.contours import outline
 from geodata.coverage import Reach, Streets
@@ -22,7 +23,10 @@ from geodata.streets import StreetGraph
 
 STEP_M = 50.0
 CELL_M = 200.0
+# A cell goes by the streets in it and next to it; one without any, a field or a yard, by those up to 800 m away.
+NEAR_CELLS, FAR_CELLS = 1, 4
 SHARE = 0.5  # of the street about a cell that is too far for it to be a gap
+LEAST_HOLE_M2 = 8 * CELL_M**2  # smaller ones are noise of the raster
 LEAST_STREET_M = 500.0  # less than that too far is no gap anybody would move a car for
 
 
@@ -76,12 +80,15 @@ class GapRaster:
         self._edge = np.repeat(edge, count)
         self._part = np.repeat(1.0 / count, count)  # of its street
         self._metres = streets.length_m[self._street] * self._part
-        margin_m = 2 * CELL_M
+        margin_m = (FAR_CELLS + 2) * CELL_M
         self._west, self._south = (float(v.min()) - margin_m if len(v) else 0.0 for v in (x, y))
         self._columns, self._rows = (
             int((float(v.max()) + margin_m - low) / CELL_M) + 2 if len(v) else 2 for v, low in ((x, self._west), (y, self._south))
         )
         self._cell = ((y - self._south) / CELL_M).astype(np.int64) * self._columns + ((x - self._west) / CELL_M).astype(np.int64)
+
+        everything = self._raster(np.arange(len(self._street)))
+        self._streets_m = {around: _box(everything, around) for around in (NEAR_CELLS, FAR_CELLS)}
 
     def gaps(
         self, reach: Reach, level_s: float, among: NDArray[np.bool_] | None = None, weights: Sequence[NDArray[np.floating]] = ()
@@ -95,11 +102,17 @@ class GapRaster:
         late = chosen[~(seconds <= level_s)]
         if not len(late):
             return []
-        every, missed = self._about(chosen), self._about(late)
-        grid = np.ones(every.shape)
-        np.divide(missed, every, out=grid, where=every > 0)
-        grid[every > 0] = 1.0 - grid[every > 0]  # the outline holds what lies below the level: the share that is in time
-        area = outline(grid, 1.0 - SHARE, 1.0, *self._first_centre, CELL_M, self._projection, 2 * CELL_M**2)
+        every, missed = self._raster(chosen), self._raster(late)
+        grid = np.ones(every.shape)  # the outline holds what lies below its level: the share that is in time
+        for around in (FAR_CELLS, NEAR_CELLS):
+            streets_m = _box(every, around)
+            # Where most of the street about is of another area, it is that area's.
+            here = (streets_m > 1.0) & (streets_m >= 0.5 * self._streets_m[around])
+            if around == FAR_CELLS:
+                here &= self._streets_m[NEAR_CELLS] <= 1.0
+            grid[here] = 1.0 - _box(missed, around)[here] / streets_m[here]
+        grid[0] = grid[-1] = grid[:, 0] = grid[:, -1] = 1.0
+        area = outline(grid, 1.0 - SHARE, 1.0, *self._first_centre, CELL_M, self._projection, LEAST_HOLE_M2)
         polygons = shapely.get_parts(area.shape)
         if not len(polygons):
             return []
@@ -109,18 +122,10 @@ class GapRaster:
     def _first_centre(self) -> tuple[float, float]:
         return self._west + CELL_M / 2, self._south + CELL_M / 2
 
-    def _about(self, samples: NDArray[np.int64]) -> Floats:
-        """[rows, columns] metres of the samples in each cell and the eight around it."""
+    def _raster(self, samples: NDArray[np.int64]) -> Floats:
+        """[rows, columns] metres of street that the samples stand for."""
         cells: Floats = np.bincount(self._cell[samples], self._metres[samples], self._columns * self._rows).astype(np.float64)
-        metres = cells.reshape(self._rows, self._columns)
-        wide = metres.copy()
-        wide[:, 1:] += metres[:, :-1]
-        wide[:, :-1] += metres[:, 1:]
-        tall = wide.copy()
-        tall[1:] += wide[:-1]
-        tall[:-1] += wide[1:]
-        tall[0] = tall[-1] = tall[:, 0] = tall[:, -1] = 0.0  # the rim is outside
-        return tall
+        return cells.reshape(self._rows, self._columns)
 
     def _measured(
         self,
@@ -133,9 +138,20 @@ class GapRaster:
         cells, cell_of = np.unique(self._cell[late], return_inverse=True)
         west, south = self._first_centre
         lon, lat = self._projection.to_degrees(west + (cells % self._columns) * CELL_M, south + (cells // self._columns) * CELL_M)
-        cell, polygon = shapely.STRtree(polygons).query(shapely.points(lon, lat), predicate="intersects")
         sums = [np.bincount(cell_of, self._metres[late])]
         sums += [np.bincount(cell_of, np.asarray(weight, np.float64)[self._street[late]] * self._part[late]) for weight in weights]
-        inside = [np.bincount(polygon, of_cells[cell], len(polygons)) for of_cells in sums]
+        inside = np.zeros((len(sums), len(polygons)))
+        shapely.prepare(polygons)  # one of them may have all the countryside and a thousand holes
+        for i, (west, south, east, north) in enumerate(shapely.bounds(polygons).tolist()):
+            near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
+            near = near[shapely.contains_xy(polygons[i], lon[near], lat[near])]
+            inside[:, i] = [of_cells[near].sum() for of_cells in sums]
         found = [Gap(ring, float(values[0]), tuple(map(float, values[1:]))) for ring, *values in zip(rings, *inside, strict=True)]
         return sorted((gap for gap in found if gap.street_m >= LEAST_STREET_M), key=lambda gap: gap.street_m, reverse=True)
+
+
+def _box(raster: Floats, around: int) -> Floats:
+    """Sum of each cell and those up to `around` cells away."""
+    side = 2 * around + 1
+    mean: Floats = uniform_filter(raster, side, mode="constant")
+    return mean * side**2

@@ -20,10 +20,11 @@ from scipy.optimize import linear_sum_assignment
 from geodata.contours import Outline
 from geodata.crossings import street_names
 from geodata.isochrones import StreetPieces, StreetShapes
+from geodata.restrictions import NO_RULES
 from geodata.rings import areas
-from geodata.searches import Floats, Found, Ground, Ints, ProfileName, RoadPoint
+from geodata.searches import Floats, Found, Ground, Ints, RoadPoint
 from geodata.snapping import Snapper
-from geodata.streets import STREET_CLASSES, StreetGraph
+from geodata.streets import STREET_CLASSES, ProfileName, StreetGraph
 from geodata.turns import build_profile
 
 # Areas are drawn as of now and so much later; the later ones are the closing lines.
@@ -197,7 +198,7 @@ def without_signs(graph: StreetGraph) -> StreetGraph:
     time_s = np.minimum(one_way_s, one_way_s[twin])
     nowhere = np.zeros(len(graph.node_x), np.bool_)
     tail, head = np.asarray(graph.tail), np.asarray(graph.head)
-    return replace(graph, car=build_profile("car", time_s, tail, head, twin, nowhere, np.empty(0, np.int64)))
+    return replace(graph, car=build_profile("car", time_s, tail, head, twin, nowhere, NO_RULES))
 
 
 def assign(target_s: Floats, crew_s: Floats) -> Ints:

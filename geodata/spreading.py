@@ -134,56 +134,68 @@ def write_labels(
 class TurnLayout:
     """The turns of one profile laid out for the search. Edges are numbered by the junction they leave."""
 
-    own: Ints  # [edges] number here of each edge of the graph
-    edge_s: Times  # [edges] seconds for each edge of the graph, also for one that nobody drives through
+    own: Ints  # [states] number here of each state of the profile (`geodata.streets.Profile`): edges first, then copies
     sides: IntTable  # [2, streets] numbers here of each street's two edges
     begins: IntTable  # [2, streets] the junctions these leave
     time_s: Table  # [2, streets] seconds for them; inf where closed
     per_s: Table  # [2, streets] share of them that is done in a second; 0 where closed
-    edges: Table  # [edges, 4] records before a search
+    edges: Table  # [states, 4] records before a search
     nodes: Table  # [junctions + 1, 4] the same; the last only ends the ways of the one before
-    turn_ptr: Ints  # [edges + 1]
+    turn_ptr: Ints  # [states + 1]
     turn: Ints  # [turns]
+    copied: Ints  # [copies] numbers here of the edges that have copies; the copies are the last states, in this order
 
     @classmethod
-    def of(cls, ground: Ground, profile: Profile, sides: IntTable) -> TurnLayout:
+    def of(cls, ground: Ground, pace: str, sides: IntTable) -> TurnLayout:
         """`sides`: [2, streets] the graph's two edges of each street. Some 50 ms for 250,000 edges."""
-        tail, head, twin = (np.asarray(a) for a in (ground.graph.tail, ground.graph.head, ground.twin))
-        size, junctions = len(tail), len(ground.graph.node_x)
-        number_of = np.argsort(tail, kind="stable").astype(np.int32)
+        profile = ground.profiles[pace]
+        of_state = profile.state_edge
+        size, junctions, edge_count = len(of_state), len(ground.graph.node_x), len(profile.time_s)
+        tail, head = (np.asarray(a)[of_state] for a in (ground.graph.tail, ground.graph.head))
+        twin = ground.twin[of_state]
+        # Copies lie behind all edges: they are no ways that somebody without their history could take.
+        number_of = np.concatenate([np.argsort(tail[:edge_count], kind="stable"), np.arange(edge_count, size)]).astype(np.int32)
         own = np.empty(size, np.int32)
         own[number_of] = np.arange(size, dtype=np.int32)
         edges = np.empty((size, 4), np.float32)
         index = edges.view(np.int32)
-        edges[:, KEY] = ground.through_s[profile.name][number_of]  # one that is closed is entered, and never left at its head
+        edges[:, KEY] = ground.state_s[pace][number_of]
         index[:, HEAD], index[:, FOLLOWING], index[:, TWIN] = head[number_of], UNTOUCHED, own[twin[number_of]]
         nodes = np.full((junctions + 1, 4), np.inf, np.float32)
         node_index = nodes.view(np.int32)
         node_index[:, BACK] = -1
         node_index[:-1, STATE] = _kind(profile, tail, head, twin, junctions)
-        node_index[:, WAYS] = np.searchsorted(tail[number_of], np.arange(junctions + 1))
+        node_index[:, WAYS] = np.searchsorted(tail[number_of[:edge_count]], np.arange(junctions + 1))
         counts = np.diff(profile.next_ptr)[number_of]
         turn_ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         place = np.arange(len(profile.next_edge)) - np.repeat(turn_ptr[:-1], counts) + np.repeat(profile.next_ptr[number_of], counts)
         time_s = profile.time_s[sides]
         per_s = (1.0 / time_s.astype(np.float64)).astype(np.float32)
-        return cls(own, profile.time_s, own[sides], tail[sides], time_s, per_s, edges, nodes, turn_ptr, own[profile.next_edge[place]])
+        turn, copied = own[profile.next_edge[place]], own[profile.copy_of]
+        return cls(own, own[sides], tail[sides], time_s, per_s, edges, nodes, turn_ptr, turn, copied)
 
 
 def _kind(profile: Profile, tail: Ints, head: Ints, twin: Ints, junctions: int) -> Ints:
-    """[junctions] FREE where all who arrive may go on by every way but the one back, DEAD_END at the end of one street, else EACH_TURN."""
+    """[junctions] FREE where all who arrive may go on by every way but the one back, DEAD_END at the end of one street, else EACH_TURN.
+
+    `tail`, `head`, `twin`: of each state.
+    """
+    edge_count = len(profile.time_s)
     usable = np.isfinite(profile.time_s)
-    ways, streets = np.bincount(tail[usable], minlength=junctions), np.bincount(tail, minlength=junctions)
+    ways, streets = np.bincount(tail[:edge_count][usable], minlength=junctions), np.bincount(tail[:edge_count], minlength=junctions)
     turns = np.diff(profile.next_ptr)
     arriving = np.flatnonzero(usable)
     other = turns[arriving] != ways[head[arriving]] - usable[twin[arriving]]
-    from_edge = np.repeat(np.arange(len(turns)), turns)
-    turns_back = from_edge[profile.next_edge == twin[from_edge]]
+    from_state = np.repeat(np.arange(len(turns)), turns)
+    turns_back = from_state[profile.next_edge == twin[from_state]]
     kind = np.full(junctions, FREE, np.int32)
     kind[head[arriving[other]]] = EACH_TURN
     kind[head[turns_back]] = EACH_TURN
     at_end = head[turns_back]
     kind[at_end[streets[at_end] == 1]] = DEAD_END
+    # Where a copy begins or ends it matters who comes from where.
+    kind[tail[edge_count:]] = EACH_TURN
+    kind[head[edge_count:]] = EACH_TURN
     return kind
 
 
@@ -219,4 +231,6 @@ def spread_from(layout: TurnLayout, scratch: Scratch, seed_edge: Ints, seed_key_
         edges, edges.view(np.int32), nodes, nodes.view(np.int32), scratch.label_s, layout.turn_ptr, layout.turn,
         layout.own[seed_edge[order]], seed_key_s[order], float(limit_s), bucket_s, scratch.bucket,
     )  # fmt: skip
+    # An edge is entered as soon as one of its states is.
+    np.minimum.at(scratch.label_s, layout.copied, scratch.label_s[len(layout.edges) - len(layout.copied) :])
     write_labels(nodes, nodes.view(np.int32), scratch.label_s, layout.sides, layout.begins, layout.time_s, out)

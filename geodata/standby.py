@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linear_sum_assignment, milp
 from scipy.sparse import block_array, coo_array, csr_array, eye_array
 
-from geodata.searches import Floats, Ground, Ints, ProfileName, RoadPoint
+from geodata.searches import Floats, Ground, Ints, RoadPoint
+from geodata.streets import ProfileName
 
 Bools = NDArray[np.bool_]
 
@@ -35,7 +36,7 @@ class Task:
     """What is asked. Units that are not `movable` stay and cover what they cover."""
 
     units: Sequence[RoadPoint]
-    on_foot: Bools  # [units] decides how far each reaches
+    profiles: Sequence[ProfileName]  # [units] decides how far each reaches
     movable: Bools  # [units] only those by car can be
     sites: Sequence[RoadPoint]  # where a unit could wait
     demand: Floats  # [edges] weight of each directed edge; the two of a street add up
@@ -89,9 +90,9 @@ class _Model:
 
 
 def advise(ground: Ground, task: Task, time_limit_s: float = TIME_LIMIT_S) -> Advice:
-    """The best arrangement that the task allows. Raises ValueError when a unit on foot is called movable."""
-    if (task.on_foot & task.movable).any():
-        raise ValueError("Units on foot are not moved about for standby. Give them as units that stay.")
+    """The best arrangement that the task allows. Raises ValueError when a unit that is no car is called movable."""
+    if any(profile != "car" for profile, movable in zip(task.profiles, task.movable, strict=True) if movable):
+        raise ValueError("Only cars are moved about for standby. Give others as units that stay.")
     total = float(task.demand.sum())
     model, movable = _model(ground, task)
     nobody = np.full(len(movable), -1, np.int32)
@@ -118,7 +119,7 @@ def _model(ground: Ground, task: Task) -> tuple[_Model, Ints]:
     by_others = np.zeros(len(streets), np.bool_)
     by_unit, drive_s = np.zeros((len(movable), len(streets)), np.bool_), np.full((len(movable), len(task.sites)), np.inf)
     for u, unit in enumerate(task.units):
-        profile: ProfileName = "foot" if task.on_foot[u] else "car"
+        profile = task.profiles[u]
         row = int(np.searchsorted(movable, u))
         if row < len(movable) and movable[row] == u:
             with ground.search(unit, max(task.within_s, task.longest_drive_s), "from", profile) as found:

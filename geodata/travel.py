@@ -23,7 +23,6 @@ from geodata.coverage import LIMIT_S, CoverageSearch, Reach, Streets
 from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
 from geodata.nearest import (
     MAX_LIMIT_S,
-    PROFILES,
     Bools,
     NearestUnits,
     Route,
@@ -37,10 +36,10 @@ from geodata.nearest import (
 )
 from geodata.pursuit import EscapeStreets
 from geodata.rings import areas
-from geodata.searches import Direction, Floats, Ground, Ints, ProfileName, RoadPoint
-from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Snapper
+from geodata.searches import Direction, Floats, Ground, Ints, RoadPoint
+from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Segments, Snapper
 from geodata.street_times import StreetEffects, StreetTimes, built_times, checked_times
-from geodata.streets import StreetGraph
+from geodata.streets import PROFILES, ProfileName, StreetGraph
 
 MAX_MINUTES = 30.0
 MAX_RINGS = 10
@@ -91,6 +90,7 @@ class RingsAnswer:
             "quantile": self.quantile,
             "edge_metres": round(self.edge_metres[ring], 1),
             "street_metres": round(self.street_metres[ring], 1),
+            "turnout_included": False,  # time on the road; how long a crew needs to set off is its own
             "off_street_m": round(self.on_street.distance_m, 1),
         }
         return {"type": "Feature", "properties": properties, "geometry": {"type": shape, "coordinates": coordinates}}
@@ -114,9 +114,19 @@ class TravelTimes:
         self._times, self._effects = built_times(graph), StreetEffects()
         self._swapping = threading.Lock()
         self._grounds = self._made(Ground(graph))
-        self._snapper = Snapper(graph)
+        self._snapper = Snapper(graph, Segments.load(city.segments_path) if isinstance(city, City) else None)
         self._shapes = StreetShapes(graph)
         self._coverage: CoverageSearch | None = None  # made with the first question: it takes as much memory as a search
+
+    @property
+    def graph(self) -> StreetGraph:
+        """The streets as they were built."""
+        return self._graph
+
+    @property
+    def snapper(self) -> Snapper:
+        """Finds the nearest street."""
+        return self._snapper
 
     def ground(self, quantile: float = 0.5) -> Ground:
         """The streets as they are now, for whoever searches by themselves. Take it once an answer."""
@@ -159,9 +169,9 @@ class TravelTimes:
         """Metres from each point to the nearest street; inf where none is near."""
         return self._snapper.snap_all(lon, lat).distance_m
 
-    def place(self, lon: ArrayLike, lat: ArrayLike, on_foot: ArrayLike) -> UnitPlacement:
-        """Units on the network, from positions of any kind. Off the network is edge -1, never an error."""
-        return UnitPlacement.place(self._snapper, lon, lat, on_foot)
+    def place(self, lon: ArrayLike, lat: ArrayLike, profile: ArrayLike) -> UnitPlacement:
+        """Units on the network, `profile` their places in PROFILES. Off the network is edge -1, never an error."""
+        return UnitPlacement.place(self._snapper, lon, lat, profile)
 
     def move(self, units: UnitPlacement, lon: ArrayLike, lat: ArrayLike) -> UnitPlacement:
         """The placement for new positions of the same units; only those that have moved are snapped again."""
@@ -209,7 +219,16 @@ class TravelTimes:
 
         Raises OffNetwork when the point is far from every street.
         """
-        return unit_times(self.ground(), self.target(lon, lat), units, min(limit_s, MAX_LIMIT_S), among, siren=siren)
+        grounds, target = self._grounds, self.target(lon, lat)
+        limit_s = min(limit_s, MAX_LIMIT_S)
+        times = unit_times(grounds.usual, target, units, limit_s, among, siren=siren)
+        if grounds.without_events is grounds.usual:
+            return times
+        near = np.isfinite(times.eta_s)
+        without = unit_times(grounds.without_events, target, units, limit_s, near, siren=siren)
+        delay_s = np.zeros(len(near))
+        delay_s[near] = times.eta_s[near] - without.eta_s[near]
+        return replace(times, delay_s=delay_s)
 
     def nearest(
         self,
@@ -222,7 +241,14 @@ class TravelTimes:
         siren: bool = False,
     ) -> NearestUnits:
         """The `k` units (of the mask `among`) soonest at a point by road. Raises OffNetwork."""
-        return nearest_units(self.ground(), self.target(lon, lat), units, k, among, min(limit_s, MAX_LIMIT_S), siren)
+        grounds, target = self._grounds, self.target(lon, lat)
+        found = nearest_units(grounds.usual, target, units, k, among, min(limit_s, MAX_LIMIT_S), siren)
+        if grounds.without_events is grounds.usual or not len(found.index):
+            return found
+        them = np.zeros(len(units.lon), np.bool_)
+        them[found.index] = True
+        without = unit_times(grounds.without_events, target, units, float(found.eta_s[-1]) + 1.0, them, siren=siren)
+        return replace(found, delay_s=found.eta_s - without.eta_s[found.index])
 
     def reach(self, units: UnitPlacement, among: Bools | None = None, limit_s: float = LIMIT_S) -> Reach:
         """Which streets the units (of the mask `among`) can be on within `limit_s` seconds, each at its own profile's speed."""
@@ -239,7 +265,12 @@ class TravelTimes:
     def route(self, start: tuple[float, float], end: tuple[float, float], profile: ProfileName = "car", siren: bool = False) -> Route:
         """The fastest way between two lon, lat points. Raises OffNetwork and NoRoute."""
         checked("to", profile)
-        return route(self.ground(), self._shapes, self.snap(*start, profile), self.snap(*end, profile), profile, siren)
+        grounds, ends = self._grounds, (self.snap(*start, profile), self.snap(*end, profile))
+        way = route(grounds.usual, self._shapes, *ends, profile, siren)
+        if grounds.without_events is grounds.usual:
+            return way
+        without = route(grounds.without_events, self._shapes, *ends, profile, siren)
+        return replace(way, delay_s=way.eta_s - without.eta_s, without_events=without.edges)
 
     def escape_streets(self) -> EscapeStreets:
         """The same streets as somebody in flight uses them."""
@@ -266,7 +297,9 @@ class TravelTimes:
             if not len(usable):
                 continue
             (lon, lat), _ = self._shapes.route([int(usable[0])], 0.5, 1.0)[[0, -1]].tolist()
-            units = self.move(self.place([lon, lon], [lat, lat], [False, True]), [lon, lon], [lat, lat + 1e-5])
+            everyone = range(len(PROFILES))
+            placed = self.place([lon for _ in everyone], [lat for _ in everyone], everyone)
+            units = self.move(placed, placed.lon, placed.lat + 1e-5)
             self.nearest(lon, lat, units, 1)
             self.reach(units).within((60.0,))
             self.route((lon, lat), (lon, lat), profile)
@@ -289,6 +322,6 @@ def checked(direction: str, profile: str, quantile: float = 0.5) -> None:
     if direction not in ("to", "from"):
         raise BadRings(f"Direction {direction!r} is unknown. Ask for 'to' or 'from'.")
     if profile not in PROFILES:
-        raise BadRings(f"Profile {profile!r} is unknown. Ask for 'car' or 'foot'.")
+        raise BadRings(f"Profile {profile!r} is unknown. Ask for one of {', '.join(PROFILES)}.")
     if quantile not in QUANTILES:
         raise BadRings(f"Rings of quantile {quantile:g} are not drawn. Ask for 0.5 or 0.9.")

@@ -33,8 +33,9 @@ from geodata.travel import TravelTimes
 from operations.authority import Authority
 from operations.candidates import OLD_FIX_S, TURNOUT_S
 from operations.expected import Expectation, ExpectedIncidents
+from operations.movement import WALKING, Movement, profile_numbers
 from operations.positions import PositionTable
-from operations.scene import FOOT, MINUTES
+from operations.scene import MINUTES
 
 GAP_MINUTES = 3.0
 MOST_GAPS = 400
@@ -63,7 +64,7 @@ class Moment:
     lon: Floats
     lat: Floats
     position_at: Floats  # Unix s
-    kind: NDArray[np.uint8]
+    profile: NDArray[np.uint8]  # place in PROFILES
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Coverage:
         expected: ExpectedIncidents,
         clock: Clock,
         picture: Callable[[], OperatingPicture],
+        movement: Movement = WALKING,
     ) -> None:
         self._city = city
         self._travel = travel
@@ -117,6 +119,7 @@ class Coverage:
         self._expected = expected
         self._clock = clock
         self._picture = picture
+        self._profile_of_kind = profile_numbers(movement)
         self._land: _Land | None = None
         self._placed: UnitPlacement | None = None
         self._lock = threading.Lock()  # around the two above
@@ -134,7 +137,7 @@ class Coverage:
             table.lon[:n].copy(),
             table.lat[:n].copy(),
             table.position_at[:n].copy(),
-            table.kind[:n].copy(),
+            self._profile_of_kind[table.kind[:n]],
         )
 
     def area(self, actor: Actor, picture: OperatingPicture) -> Area:
@@ -228,13 +231,12 @@ class Coverage:
 
     def placed(self, moment: Moment) -> UnitPlacement:
         """The moment's units on the street network."""
-        on_foot = moment.kind == FOOT
         with self._lock:
             placed = self._placed
-            if placed is not None and np.array_equal(placed.on_foot, on_foot):
+            if placed is not None and np.array_equal(placed.profile, moment.profile):
                 placed = self._travel.move(placed, moment.lon, moment.lat)
             else:
-                placed = self._travel.place(moment.lon, moment.lat, on_foot)
+                placed = self._travel.place(moment.lon, moment.lat, moment.profile)
             self._placed = placed
             return placed
 

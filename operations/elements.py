@@ -9,7 +9,7 @@ out here as well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -87,6 +87,11 @@ class ElementStore:
         self._derived: dict[str, dict[str, Thing]] = {}  # by element, by id: worked out from history
         self._readings_seq: dict[str, int] = {}  # by element: how often its readings, or what was derived, have changed
         self._layers: dict[str, _Layer] = {}
+        self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
+
+    def listen(self, element: str, listener: Callable[[], Awaitable[None]]) -> None:
+        """Wait for `listener` after each new reading of `element`, before whoever brought it is answered. One an element."""
+        self._listeners[element] = listener
 
     async def start(self) -> None:
         """Read the city folder and the newest readings."""
@@ -98,6 +103,8 @@ class ElementStore:
         """Keep readings durably, then show the newest of each thing."""
         await asyncio.to_thread(self._store.append, readings)
         self._merge(readings)
+        for element in {reading.element for reading in readings} & self._listeners.keys():
+            await self._listeners[element]()
 
     def derive(self, element: str, things: Iterable[Thing]) -> None:
         """Everything there is of an element that is worked out here rather than told; on the event loop."""

@@ -20,8 +20,9 @@ from dispatch.errors import RuleViolation
 from dispatch.model import Actor, Incident, Unit, UnitStatus
 from geodata.nearest import UnitPlacement
 from geodata.pursuit import FRONT_S, LEADS_S, Escape, EscapeStreets, Flight, Line, TooLongAgo, assign
-from geodata.searches import Floats, Ints, ProfileName
+from geodata.searches import Floats, Ints
 from geodata.snapping import OffNetwork
+from geodata.streets import ProfileName
 from geodata.travel import TravelTimes
 from operations.authority import Authority
 from operations.candidates import OLD_FIX_S, TURNOUT_S

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.clock import Clock
-from dispatch.duty import standing
+from dispatch.duty import standing, status_at
 from dispatch.errors import RuleViolation
-from dispatch.model import Actor, Grade, Incident, Unit, UnitKind, UnitStatus
+from dispatch.model import Actor, Incident, Unit, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.past import PastIncident
 from dispatch.picture import OperatingPicture
@@ -27,18 +27,21 @@ from geodata.jurisdictions import Jurisdictions
 from geodata.nearest import Route, UnitPlacement
 from geodata.searches import Direction
 from geodata.snapping import OffNetwork
+from geodata.streets import ProfileName
 from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
 from operations.candidates import Load, Question, Sighting
+from operations.circle_drill import Present
+from operations.duty_circles import DutyCircles
 from operations.elements import ElementStore
 from operations.history import History
-from operations.positions import UNIT_KINDS, PositionTable, distance_m
+from operations.movement import WALKING, Movement, profile_numbers
+from operations.positions import PositionTable, distance_m
+from operations.street_speeds import SIREN_GRADE
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
 MINUTES = (1.0, 3.0, 5.0)
-# To incidents up to this grade crews drive with siren, and their times are those of drives with siren.
-SIREN_GRADE = Grade.URGENT
 # A crew's load is counted over its duty, where that is not known or longer over this time.
 LOAD_OF = timedelta(hours=12)
 MAX_LISTED = 60  # units in one answer
@@ -54,7 +57,7 @@ NOT_AROUND = frozenset({"street_camera", "scene_video", "drone_video", "weather_
 WEATHER_WITHIN_M = 60_000.0
 
 Json = dict[str, Any]
-FOOT = UNIT_KINDS.index(UnitKind.FOOT_PATROL)
+Box = tuple[float, float, float, float]  # west, south, east, north, degrees
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Moment:
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     position_at: NDArray[np.float64]
-    on_foot: NDArray[np.bool_]
+    profile: NDArray[np.uint8]  # place in PROFILES
 
 
 class SceneService:
@@ -87,6 +90,8 @@ class SceneService:
         picture: Callable[[], OperatingPicture],
         history: History,
         past: PastIncidents,
+        duty_circles: DutyCircles,
+        movement: Movement = WALKING,
     ) -> None:
         self._travel = travel
         self._positions = positions
@@ -98,16 +103,19 @@ class SceneService:
         self._picture = picture
         self._history = history
         self._past = past
+        self._duty_circles = duty_circles
+        self._movement = movement
+        self._profile_of_kind = profile_numbers(movement)
         self._placed: UnitPlacement | None = None
         self._placing = threading.Lock()
 
     # Questions --------------------------------------------------------------------------------------------------------
 
-    async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None) -> Json:
-        """Everything about a point, or about an incident at its point, that the actor may see."""
+    async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None, quantile: float = 0.5) -> Json:
+        """Everything about a point, or about an incident at its point, that the actor may see; rings of this quantile, 0.5 or 0.9."""
         moment = self.moment()
         rings, ground, earlier = await asyncio.gather(
-            asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident)),
+            asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident), quantile),
             asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
             self._earlier(lon, lat, actor, incident),
         )
@@ -136,11 +144,12 @@ class SceneService:
         lat: float,
         minutes: Sequence[float] = MINUTES,
         direction: Direction = "to",
+        profile: ProfileName = "car",
         quantile: float = 0.5,
         siren: bool = False,
     ) -> RingsAnswer:
-        """By car. Raises OffNetwork and BadRings."""
-        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, "car", quantile, siren)
+        """Raises OffNetwork and BadRings."""
+        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, profile, quantile, siren)
 
     async def nearest(
         self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
@@ -162,9 +171,15 @@ class SceneService:
         able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
         return next((str(row["unit_id"]) for row in able), None)
 
-    async def eta(self, start: tuple[float, float], end: tuple[float, float], siren: bool = False) -> Route:
-        """The fastest way by car. Raises OffNetwork and NoRoute."""
-        return await asyncio.to_thread(self._travel.route, start, end, "car", siren)
+    async def crews_near(self, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
+        """Every crew the actor may see that is inside the box or can be at the point within the limit by road; also off every street."""
+        return await asyncio.to_thread(self._crews_near, self.moment(), lon, lat, actor, limit_s, box)
+
+    async def eta(
+        self, start: tuple[float, float], end: tuple[float, float], kind: UnitKind = UnitKind.PATROL_CAR, siren: bool = False
+    ) -> Route:
+        """The fastest way for a unit of this kind. Raises OffNetwork and NoRoute."""
+        return await asyncio.to_thread(self._travel.route, start, end, self._movement[kind], siren)
 
     # Units ------------------------------------------------------------------------------------------------------------
 
@@ -179,17 +194,17 @@ class SceneService:
             table.lon[:n].copy(),
             table.lat[:n].copy(),
             table.position_at[:n].copy(),
-            table.kind[:n] == FOOT,
+            self._profile_of_kind[table.kind[:n]],
         )
 
     def place(self, moment: Moment) -> UnitPlacement:
         """The moment's units on the street network."""
         with self._placing:
             placed = self._placed
-            if placed is not None and np.array_equal(placed.on_foot, moment.on_foot):
+            if placed is not None and np.array_equal(placed.profile, moment.profile):
                 placed = self._travel.move(placed, moment.lon, moment.lat)
             else:
-                placed = self._travel.place(moment.lon, moment.lat, moment.on_foot)
+                placed = self._travel.place(moment.lon, moment.lat, moment.profile)
             self._placed = placed
             return placed
 
@@ -203,7 +218,7 @@ class SceneService:
         """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
         placed, visible = self.place(moment), self.visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible, siren)
-        eta_s, metres, late_s = times.eta_s, times.distance_m, times.eta_p90_s
+        eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
         units = moment.picture.units
         # As on record, for ten thousand of them at once; those that are listed are judged by the clock.
         free = np.fromiter(
@@ -211,14 +226,30 @@ class SceneService:
         )
         if np.count_nonzero(np.isfinite(eta_s) & free) < LEAST_AVAILABLE:
             beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free, siren=siren)
-            eta_s[beyond.index], metres[beyond.index], late_s[beyond.index] = beyond.eta_s, beyond.distance_m, beyond.eta_p90_s
+            eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
+            late_s[beyond.index], delay_s[beyond.index] = beyond.eta_p90_s, beyond.delay_s
         order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
-        return [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i]), float(late_s[i])) for i in order if np.isfinite(eta_s[i])]
+        columns = (eta_s, metres, late_s, delay_s)
+        return [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in order if np.isfinite(eta_s[i])]
 
-    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float, eta_p90_s: float) -> Sighting:
+    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float, eta_p90_s: float, delay_s: float) -> Sighting:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
         unit = moment.picture.units[moment.unit_ids[index]]
-        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s)
+        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s, delay_s)
+
+    def _crews_near(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
+        visible, (west, south, east, north) = self.visible(moment, actor), box
+        try:
+            times = self._travel.etas_to(lon, lat, self.place(moment), limit_s, visible)
+            eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
+        except OffNetwork:
+            eta_s = metres = late_s = np.full(len(visible), np.inf)
+            delay_s = np.zeros(len(visible))
+        boxed = (moment.lon >= west) & (moment.lon <= east) & (moment.lat >= south) & (moment.lat <= north)
+        near = np.flatnonzero(visible & (np.isfinite(eta_s) | boxed))
+        columns = (eta_s, metres, late_s, delay_s)
+        sightings = [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in near]
+        return [Present(one, status_at(one.unit, standing(moment.picture, one.unit, moment.now))) for one in sightings]
 
     def _question(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Question:
         def number_of(incident_id: str) -> int | None:
@@ -235,6 +266,7 @@ class SceneService:
             assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
             standing=lambda unit: standing(moment.picture, unit, moment.now),
             load=self._loads(moment),
+            movement=self._movement,
         )
 
     def _loads(self, moment: Moment) -> Callable[[Unit], Load]:
@@ -265,16 +297,16 @@ class SceneService:
         placed, visible = self.place(moment), self.visible(moment, actor)
         wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))
         found = self._travel.nearest(lon, lat, placed, k, wanted)
-        rows = zip(found.index, found.eta_s, found.distance_m, found.eta_p90_s, strict=True)
-        sightings = [self._sighting(moment, int(i), float(eta), float(metres), float(late)) for i, eta, metres, late in rows]
+        rows = zip(found.index, found.eta_s, found.distance_m, found.eta_p90_s, found.delay_s, strict=True)
+        sightings = [self._sighting(moment, int(i), *(float(figure) for figure in figures)) for i, *figures in rows]
         assessed = candidates.assess(sightings, self._question(moment, lon, lat, actor, None))
         return [row | {"reason": "; ".join(reason["text"] for reason in row["reasons"])} for row in assessed]
 
     # Around -----------------------------------------------------------------------------------------------------------
 
-    def _rings_or_why(self, lon: float, lat: float, siren: bool) -> tuple[Json | None, str | None]:
+    def _rings_or_why(self, lon: float, lat: float, siren: bool, quantile: float) -> tuple[Json | None, str | None]:
         try:
-            return self._travel.rings(lon, lat, MINUTES, siren=siren).geojson(streets=True), None
+            return self._travel.rings(lon, lat, MINUTES, quantile=quantile, siren=siren).geojson(streets=True), None
         except OffNetwork as off:
             return None, str(off)
 
@@ -297,6 +329,7 @@ class SceneService:
             "elements": self._around(lon, lat),
             "weather": self._weather(lon, lat),
             "alerts": self._elements.around(lon, lat, WEATHER_WITHIN_M, ("weather_alert",), MAX_AROUND),
+            "duty_circles": self._duty_circles.around(actor, lon, lat),
         }
 
     def _cameras(self, lon: float, lat: float) -> list[Json]:

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from operations.accounts import Accounts
     from operations.authority import Authority
     from operations.bus import Bus
+    from operations.calibration import Calibrations
     from operations.certificates import Certificates
     from operations.coverage import Coverage
     from operations.deadline_watch import DeadlineWatch
+    from operations.drills import Drills
+    from operations.duty_circles import DutyCircles
     from operations.duty_watch import DutyWatch
     from operations.elements import ElementStore
     from operations.enrolment import Enrolment
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     from operations.screens import Screens
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
+    from operations.street_speeds import StreetSpeeds
+    from operations.traffic import Traffic
     from operations.webhooks import Webhooks
     from operations.what_if import WhatIf
     from storage.track_reader import TrackReader
@@ -64,6 +69,8 @@ class Services:
     codes: Codes  # incident types and dispositions of this city
     organisations: OrganisationTree
     travel: TravelTimes
+    traffic: Traffic  # what events close or slow just now
+    speeds: StreetSpeeds  # learns from crews' drives
     places: PlaceIndex
     targets: Targets  # how long each step of the loop may take
     responsibility: Responsibility  # who is responsible for which type where
@@ -71,6 +78,7 @@ class Services:
     personal: PersonalData  # callers and uploads, as an actor may see them; every look is written down
     further_calls: FurtherCalls  # what a call may be a further call about
     premises: Premises  # what is to be known of a place before anybody enters it
+    calibrations: Calibrations  # promised times beside actual ones
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable
@@ -98,6 +106,8 @@ class Services:
     stages: StageWatch  # what positions suggest about crews' stages
     duty: DutyWatch  # puts on record what the clock changes about crews' duty
     beats: Beats  # which beat a point is on
+    duty_circles: DutyCircles
+    drills: Drills  # who is inside a duty circle against who should be
 
     def loop_view(self, incident: Incident) -> dict[str, Any]:
         """What screens show beside the incident: its deadlines, and what positions say of its crews."""

@@ -22,12 +22,14 @@ from geodata.nearest import UnitPlacement
 from geodata.searches import Floats, Ground, RoadPoint
 from geodata.snapping import OffNetwork
 from geodata.standby import Task, advise
+from geodata.streets import PROFILES
 from geodata.travel import TravelTimes
 from operations.authority import Authority
 from operations.coverage import Area, Counted, Coverage, Moment
 from operations.elements import ElementStore
 from operations.scene import MINUTES
 
+CAR = PROFILES.index("car")
 # Crossings among the places a crew could wait at, beside duty posts and the doors of stations.
 MOST_CROSSINGS = 150
 # Private copies of the streets that are kept: a bridge is closed once and then looked at from many sides.
@@ -136,7 +138,7 @@ class WhatIf:
         if supposed.posts:
             for post in supposed.posts:
                 travel.snap(*post)  # refuses one off the streets by name; placed with the others it would only not count
-            crews = travel.place([p[0] for p in supposed.posts], [p[1] for p in supposed.posts], np.zeros(len(supposed.posts), np.bool_))
+            crews = travel.place([p[0] for p in supposed.posts], [p[1] for p in supposed.posts], np.full(len(supposed.posts), CAR))
             placed = placed.joined(crews)
             counted = replace(counted, among=np.concatenate([counted.among, np.ones(len(supposed.posts), np.bool_)]))
         return _Supposed(moment, area, placed, counted, travel, closed)
@@ -172,7 +174,7 @@ class WhatIf:
         units = [_standing_at(there.placed, int(row)) for row in rows]
         task = Task(
             units=units,
-            on_foot=there.placed.on_foot[rows],
+            profiles=[PROFILES[number] for number in there.placed.profile[rows].tolist()],
             movable=np.array([self._is_movable(there, supposed, actor, int(row)) for row in rows], np.bool_),
             sites=[site.point for site in sites],
             demand=demand,
@@ -203,7 +205,7 @@ class WhatIf:
 
     def _is_movable(self, there: _Supposed, supposed: Supposition, actor: Actor, row: int) -> bool:
         """Cars under the actor's command; what was put somewhere by hand stays there."""
-        if row >= len(there.moment.unit_ids) or there.placed.on_foot[row]:
+        if row >= len(there.moment.unit_ids) or there.placed.profile[row] != CAR:
             return False
         unit = there.moment.picture.units[there.moment.unit_ids[row]]
         return unit.unit_id not in supposed.moves and self._authority.in_scope(actor, unit.org_code)

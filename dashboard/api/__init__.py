@@ -8,7 +8,9 @@ from fastapi import FastAPI, Response
 
 from dashboard.api import (
     broadcasts,
+    calibration,
     docs,
+    duty_circles,
     elements,
     ground,
     incidents,
@@ -53,6 +55,8 @@ def add_api(server: FastAPI, services: Services) -> None:
         musters,
         elements,
         broadcasts,
+        calibration,
+        duty_circles,
         webhooks,
         sessions,
         system,

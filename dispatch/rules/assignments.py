@@ -92,9 +92,12 @@ def _pushes(case: Case[Push] | Case[Reinforce] | Case[Reassign] | Case[Repush], 
                 reason=reason,
                 promised_eta_s=None if promise is None else promise.eta_s,
                 promised_distance_m=None if promise is None else promise.distance_m,
+                promised_eta_p90_s=None if promise is None else promise.eta_p90_s,
+                promised_turnout_s=None if promise is None else promise.turnout_s,
                 auxiliary=case.picture.units[unit_id].auxiliary,
                 because_of=because_of,
                 leaves=_left_task(case.picture.units[unit_id]),
+                arrive_within_s=case.command.arrive_within_s.get(unit_id),
             )
         )
     return tuple(events)

@@ -23,7 +23,7 @@ class Oracle:
         self.task = task
         self.weight = np.array([task.demand[e] + task.demand[ground.twin[e]] for e in streets])
         middles = [RoadPoint(e, 0.5, 0.0, 0.0, 0.0) for e in streets]
-        feet = task.on_foot.astype(bool)
+        feet = np.array([profile == "foot" for profile in task.profiles], bool)
         self.by_unit = self._seconds(ground, task.units, middles, feet) <= task.within_s
         self.by_site = self._seconds(ground, task.sites, middles, np.zeros(len(task.sites), bool)) <= task.within_s
         self.drive_s = self._seconds(ground, task.units, task.sites, feet)
@@ -78,7 +78,7 @@ def random_task(rng: np.random.Generator, graph: StreetGraph, units: int, sites:
     on_foot = rng.random(units) < 0.2
     return Task(
         units=points(units),
-        on_foot=on_foot,
+        profiles=["foot" if walks else "car" for walks in on_foot.tolist()],
         movable=~on_foot & (rng.random(units) < 0.8),
         sites=points(sites),
         demand=np.where(rng.random(graph.edge_count) < 0.7, rng.exponential(1.0, graph.edge_count), 0.0),
@@ -136,7 +136,7 @@ def along(metres: float) -> RoadPoint:
 
 def row_task(units: list[float], sites: list[float], **more: object) -> Task:
     count = len(units)
-    standard = {"on_foot": np.zeros(count, bool), "movable": np.ones(count, bool), "demand": np.ones(20), "within_s": 25.0}
+    standard = {"profiles": ["car"] * count, "movable": np.ones(count, bool), "demand": np.ones(20), "within_s": 25.0}
     return Task(units=[along(m) for m in units], sites=[along(m) for m in sites], **(standard | more))  # type: ignore[arg-type]
 
 
@@ -157,8 +157,8 @@ def test_units_that_stay_cover_what_they_cover() -> None:
     ground = Ground(avenue())
     task = row_task([250.0, 240.0], [260.0, 750.0], movable=np.array([True, False]))
     assert [(m.unit, m.site) for m in advise(ground, task).moves] == [(0, 1)]
-    with pytest.raises(ValueError, match="on foot"):
-        advise(ground, row_task([250.0], [750.0], on_foot=np.array([True])))
+    with pytest.raises(ValueError, match="Only cars"):
+        advise(ground, row_task([250.0], [750.0], profiles=["foot"]))
 
 
 def test_nothing_to_move_or_nowhere_to_go_is_no_advice() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse.csgraph import dijkstra
 
 from geodata.nearest import NoRoute
 from geodata.projection import LocalProjection
@@ -17,7 +15,7 @@ from geodata.searches import Ground, RoadPoint
 from geodata.street_times import StreetEffects, StreetTimes, built_times
 from geodata.streets import StreetGraph
 from geodata.travel import BadRings, TravelTimes
-from tests.geodata.networks import ORIGIN, Street, random_grid, street_graph, turn_matrix, with_source
+from tests.geodata.networks import ORIGIN, Street, labels_by_scipy, random_grid, street_graph
 
 PROJECTION = LocalProjection(*ORIGIN)
 # A ladder: two ways round from 0 to 2, the upper one shorter.
@@ -154,12 +152,8 @@ def test_around_closures_labels_equal_scipy(seed: int, fraction: float, directio
     graph = random_grid(rng)
     shut = rng.choice(graph.edge_count, graph.edge_count // 6, replace=False).astype(np.int32)
     ground = Ground(graph).with_times(built_times(graph), closed(*shut.tolist()))
-    p = replace(ground.profiles["car"], time_s=ground.through_s["car"])
     point = RoadPoint(int(rng.integers(graph.edge_count)), fraction, 0.0, 0.0, 0.0)
-    edges, fractions = ground.seeds(point, ground.profiles["car"])
-    key_s = (fractions if direction == "to" else 1 - fractions) * ground.profiles["car"].time_s[edges]
-    matrix = with_source(turn_matrix(p, direction == "to"), edges, key_s)
-    expected = dijkstra(matrix, indices=matrix.shape[0] - 1, limit=200)[:-1]
+    expected = labels_by_scipy(ground, point, 200, direction == "to", "car")
     with ground.search(point, 200, direction) as found:  # type: ignore[arg-type]
         labels = np.full(graph.edge_count, np.inf)
         labels[found.edge] = found.label_s

@@ -14,7 +14,7 @@ from dispatch.clock import ManualClock
 from dispatch.codes import load_codes
 from dispatch.commands import Promise
 from dispatch.errors import NotFound, RuleViolation
-from dispatch.model import Actor, Grade, UnitKind, UnitStatus
+from dispatch.model import Actor, Grade, Unit, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
 from operations.enrich import Enricher
 from operations.positions import PositionTable
@@ -49,7 +49,7 @@ class Flat:
     """A second for each ten thousandth of a degree of longitude; no way for who stands on the point's parallel."""
 
     def promises(
-        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
+        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind], grade: Grade
     ) -> list[Promise | None]:
         return [None if at == lat else Promise(round(abs(lon - there) * 1e4), 1.0) for there, at in zip(lons, lats, strict=True)]
 
@@ -60,8 +60,12 @@ def enricher(**where: tuple[float, float]) -> Enricher:
         index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
         table.lon[index], table.lat[index] = lon, lat
     trails, marked = Trails(OperatingPicture, table), lambda actor, unit, picture: unit.marked
-    known = (access_world.organisations(), load_codes(), Flat(), table, in_scope, marked, trails, ManualClock(START))
+    known = (access_world.organisations(), load_codes(), Flat(), table, in_scope, marked, trails, ManualClock(START), no_circles)
     return Enricher(ByHalf(), Halves(), *known)
+
+
+def no_circles(lon: float, lat: float, units: Sequence[Unit]) -> dict[str, float]:
+    return {}
 
 
 def in_scope(actor: Actor, org_code: str) -> bool:

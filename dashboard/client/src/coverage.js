@@ -51,7 +51,7 @@ function draw() {
   const percent = 100 * (shareOf(field, MINUTES) ?? NaN);
   if (field !== shown.field || !(Math.abs(percent - shown.percent) <= LEAVES_AT)) shown = { field, percent: Math.round(percent) };
   const known = Number.isFinite(shown.percent);
-  const of = { incident_share: t("of expected incidents"), street_share: t("of the streets") }[field];
+  const of = { incident_share: t("of incidents"), street_share: t("of streets") }[field];
   for (const node of document.querySelectorAll("[data-coverage]")) {
     put(node, known ? `${shown.percent} %` : "–");
     node.parentElement.classList.toggle("unknown", !known);

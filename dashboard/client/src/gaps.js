@@ -76,7 +76,7 @@ function lay() {
   if (!map.hasImage(image)) map.addImage(image, hatch(), { pixelRatio: 2 });
   for (const layer of [SOURCE, `${SOURCE}-rim`]) if (map.getLayer(layer)) map.removeLayer(layer);
   map.addLayer({ id: SOURCE, type: "fill", source: SOURCE, paint: { "fill-pattern": image } });
-  map.addLayer({ id: `${SOURCE}-rim`, type: "line", source: SOURCE, paint: { "line-color": token("warn"), "line-width": 1.2, "line-opacity": 0.75, "line-dasharray": [3, 2] } });
+  map.addLayer({ id: `${SOURCE}-rim`, type: "line", source: SOURCE, paint: { "line-color": token("warn"), "line-width": 1.2, "line-opacity": 0.6 } });
   laidFor = theme();
 }
 
