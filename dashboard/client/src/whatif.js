@@ -13,6 +13,7 @@ import { count, countdown, t } from "./words.js";
 
 const LEAST_MS = 100; // between two questions
 const GAP_MINUTES = 3;
+const GAPS_EVERY_MS = 1_000; // while the mouse moves: gaps of a whole city take longer than its shares
 const PICK_RADIUS_PX = 8;
 const UNITS = 20;
 const AVAILABLE = "available";
@@ -22,6 +23,8 @@ const el = (id) => document.getElementById(id);
 let what = null;
 let live = null; // coverage as it is
 let askedAt = -Infinity;
+let gapsAskedAt = -Infinity;
+let dragging = false;
 let waiting = 0;
 let underWay = false;
 let again = false;
@@ -90,7 +93,10 @@ function grab(event) {
     const { lng: lon, lat } = basemap.map.unproject(at(move));
     if (what) put(thing, { lon, lat });
   };
+  dragging = true;
   const drop = () => {
+    dragging = false;
+    if (what) ask(); // now with the gaps
     removeEventListener("mousemove", drag);
     removeEventListener("mouseup", drop);
   };
@@ -137,7 +143,9 @@ async function question() {
   again = false;
   askedAt = performance.now();
   const mine = what;
-  const told = await post("coverage", { ...supposition(), gaps: GAP_MINUTES, ring_from: what.last });
+  const withGaps = !dragging || askedAt - gapsAskedAt >= GAPS_EVERY_MS;
+  if (withGaps) gapsAskedAt = askedAt;
+  const told = await post("coverage", { ...supposition(), gaps: withGaps ? GAP_MINUTES : null, ring_from: what.last });
   underWay = false;
   if (what !== mine) {
     if (what) ask(); // left and begun anew meanwhile
@@ -145,7 +153,7 @@ async function question() {
   }
   if (told) {
     what.told = told;
-    supposeGaps(told.gaps);
+    if (told.gaps) supposeGaps(told.gaps);
   }
   if (again) ask();
   else draw();
