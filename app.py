@@ -26,7 +26,7 @@ from dispatch.clock import SystemClock
 from progress_bar import ProgressBar
 from settings import Settings, SettingsError, settings_from
 
-BENCHES = ("prepare", "live", "rings", "nearest", "city", "browser", "command", "loop", "storm")
+BENCHES = ("prepare", "live", "rings", "nearest", "match", "city", "browser", "command", "loop", "storm")
 
 
 class WrongUse(Exception):
@@ -125,6 +125,29 @@ async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int,
     folder = _city_folder(settings)
     async with running_handler(settings, folder) as handler:
         return await write_elements(handler, elements, administrator(folder))
+
+
+def import_circles(options: argparse.Namespace, settings: Settings) -> int:
+    """Duty circles from GeoJSON; exit code 1 when some were rejected."""
+    from operations.circle_import import read_circles
+
+    found = read_circles(options.file)
+    written, refused = asyncio.run(_write_circles(settings, found))
+    print(f"{found.features} features, {written} circles set")
+    for number, reason in found.rejects:
+        print(f"  rejected, feature {number}: {reason}")
+    for reason in refused:
+        print(f"  refused: {reason}")
+    return 1 if found.rejects or refused else 0
+
+
+async def _write_circles(settings: Settings, found: Any) -> tuple[int, list[str]]:
+    from composition import administrator, running_circles
+    from operations.circle_import import write_circles
+
+    folder = _city_folder(settings)
+    async with running_circles(settings, folder) as (handler, checks):
+        return await write_circles(handler, checks, found, administrator(folder))
 
 
 def import_roster(options: argparse.Namespace, settings: Settings) -> int:
@@ -302,6 +325,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--code", default="000000000000", help="12-character code of the city's organisation")
     p.add_argument("--name")
     p.add_argument("--time-zone", dest="time_zone")
+    p.add_argument(
+        "--closed-ways", dest="closed_ways", choices=("pass", "stop"), default="pass",
+        help="roads and gates closed to cars: units pass them slowly (default), or not at all",
+    )  # fmt: skip
     p = _add(city, "info", city_info)
     p.add_argument("dir", type=Path)
     p = _add(city, "diff", city_diff)
@@ -309,7 +336,9 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("b", type=Path, metavar="B")
     p.add_argument("--json", action="store_true", help="everything, as one JSON object")
 
-    imports = commands.add_parser("import", help="historical records, element lists, rosters").add_subparsers(required=True, metavar="WHAT")
+    imports = commands.add_parser("import", help="historical records, element lists, duty circles, rosters").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     p = _add(imports, "incidents", import_incidents)
     _database_options(p)
     p.add_argument("file", type=Path, metavar="FILE.csv")
@@ -318,6 +347,11 @@ def _parser() -> argparse.ArgumentParser:
     _database_options(p)
     p.add_argument("element")
     p.add_argument("file", type=Path)
+    p.add_argument("--city", type=Path)
+
+    p = _add(imports, "duty-circles", import_circles)
+    _database_options(p)
+    p.add_argument("file", type=Path, metavar="FILE.geojson")
     p.add_argument("--city", type=Path)
 
     p = _add(imports, "roster", import_roster)

@@ -35,6 +35,7 @@ def city_build(options: argparse.Namespace, settings: Settings) -> int:
                 time_zone=options.time_zone,
                 progress=within(progress, 0.0, _READING),
             )
+            source = dataclasses.replace(source, closed_ways_pass=options.closed_ways == "pass")
             report = build_city(source, options.out, progress=within(progress, _READING, 1.0), built_at=SystemClock().now())
     except OSError as error:
         reason = error.strerror or error

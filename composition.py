@@ -24,16 +24,23 @@ from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.beats import Beats
 from geodata.city import City, open_city
+from geodata.closures import StreetFinder
 from geodata.jurisdictions import Jurisdictions
+from geodata.learned import graph_identity
+from geodata.matching import Matcher
 from geodata.places import load_places
 from geodata.responsibility import Responsibility
 from geodata.snapping import OffNetwork
+from geodata.streets import PROFILES
 from geodata.travel import TravelTimes
 from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.certificates import Certificates
+from operations.circle_checks import CircleChecks
 from operations.deadline_watch import DeadlineWatch
+from operations.drills import Drills
+from operations.duty_circles import DutyCircles
 from operations.duty_watch import DutyWatch
 from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
@@ -45,6 +52,7 @@ from operations.handle import Handler
 from operations.health import Health
 from operations.history import History
 from operations.intake import Intake
+from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
 from operations.personal import PersonalData
@@ -55,6 +63,8 @@ from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
 from operations.stage_watch import StageWatch
+from operations.street_speeds import StreetSpeeds
+from operations.traffic import Traffic
 from operations.trails import Trails
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
@@ -68,6 +78,8 @@ from storage.database import open_database
 from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
+from storage.speeds import SpeedFile
+from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
 from storage.tracks import TrackStore
 from storage.webhooks import WebhookStore
@@ -76,13 +88,14 @@ from storage.webhooks import WebhookStore
 class RoadPromises:
     """Promised times at a push, from the street graph (`operations.enrich.RoadTimes`)."""
 
-    def __init__(self, travel: TravelTimes) -> None:
+    def __init__(self, travel: TravelTimes, movement: Movement) -> None:
         self._travel = travel
+        self._movement = movement
 
     def promises(
         self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
     ) -> Sequence[Promise | None]:
-        units = self._travel.place(lons, lats, [kind is UnitKind.FOOT_PATROL for kind in kinds])
+        units = self._travel.place(lons, lats, [PROFILES.index(self._movement[kind]) for kind in kinds])
         promises: list[Promise | None] = [None] * len(kinds)
         try:
             # Looks only as far as the farthest of them is; a crew that is pushed is seldom at the other end of the city.
@@ -111,10 +124,14 @@ class Node:
             stack.push_async_callback(services.handler.stop)
             stack.push_async_callback(services.history.stop)
             await services.elements.start()
+            await services.traffic.start()
+            stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
             last_known = await asyncio.to_thread(self.tracks.last_known)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
+            await services.speeds.start()
+            stack.push_async_callback(services.speeds.stop)
             await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
             await services.webhooks.start()
@@ -140,6 +157,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     catalogue = load_catalogue(city.folder / "catalogue.toml")
     organisations = OrganisationTree(city.organisations())
     travel = TravelTimes(city)
+    movement = RIDING if settings.foot_patrols_ride else WALKING
     positions = PositionTable()
     bus, health = Bus(), Health(clock)
     # Phones come and go with their crews; each unit shows its own age, and a closed page is no feed that has failed.
@@ -150,24 +168,40 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     authority = Authority(organisations, clock, neighbour_table(city), [kind.id for kind in codes.incident_type if kind.confidential])
     jurisdictions = Jurisdictions.of(city)
     responsibility = Responsibility.of_city(city, jurisdictions, codes.type_by_id)
+    duty_circles = DutyCircles(authority, organisations, clock, lambda: handler.picture)
     trails = Trails(lambda: handler.picture, positions)
     enricher = Enricher(
         responsibility,
         Areas(city.graph),
         organisations,
         codes,
-        RoadPromises(travel),
+        RoadPromises(travel, movement),
         positions,
         authority.in_scope,
         authority.may_see_unit,
         trails,
         clock,
+        duty_circles.bound_s,
     )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history = History(journal)
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
     health.watch("tracks", tracks.state)
+    traffic = Traffic(travel, StreetFinder(city.graph, travel.snapper), elements, clock)
+    health.watch("traffic", traffic.state)
+    speeds = StreetSpeeds(
+        travel=travel,
+        matcher=Matcher(city.graph, travel.snapper),
+        file=SpeedFile(settings.data / "speeds", graph_identity(city.graph)),
+        positions=positions,
+        picture=lambda: handler.picture,
+        affected=lambda: traffic.affected,
+        clock=clock,
+        time_zone=city.time_zone,
+    )
+    health.watch("speeds", speeds.state)
+    ground = Ground(city.graph)
     intake = Intake(
         clock=clock,
         handler=handler,
@@ -178,8 +212,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         elements=elements,
         cameras=CameraStore(engine),
         health=health,
-        ground=Ground(city.graph),
+        ground=ground,
         snap_distance=travel.street_distance_m,
+        follower=speeds.take,
     )
     scene = SceneService(
         travel=travel,
@@ -192,7 +227,11 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         picture=lambda: handler.picture,
         history=history,
         past=PastIncidents(engine),
+        duty_circles=duty_circles,
+        movement=movement,
     )
+    checks = CircleChecks(organisations, elements, ground)
+    drills = Drills(duty_circles, checks, scene, authority, city.projection, clock, lambda: handler.picture)
 
     def is_home(unit: Unit, lon: float, lat: float) -> bool:
         return responsibility.territory(lon, lat) in organisations.reach(unit.org_code, clock.now().date())
@@ -217,6 +256,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         codes=codes,
         organisations=organisations,
         travel=travel,
+        traffic=traffic,
+        speeds=speeds,
         places=load_places(city.folder / "places.npz"),
         targets=targets,
         responsibility=responsibility,
@@ -247,6 +288,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         stages=StageWatch(trails, lambda: handler.picture, clock, is_home),
         duty=duty,
         beats=Beats.of_city(city),
+        duty_circles=duty_circles,
+        drills=drills,
     )
     return Node(services, settings, tracks)
 
@@ -316,6 +359,17 @@ async def running_handler(settings: Settings, city_folder: Path) -> AsyncIterato
         await handler.stop()
 
 
+@asynccontextmanager
+async def running_circles(settings: Settings, city_folder: Path) -> AsyncIterator[tuple[Handler, CircleChecks]]:
+    """A handler without a server, and what says whether a duty circle is about this city. Raises JournalBusy as `running_handler`."""
+    city, clock = open_city(city_folder), SystemClock()
+    catalogue, readings = load_catalogue(city_folder / "catalogue.toml"), ReadingStore(open_database(settings.database_url))
+    async with running_handler(settings, city_folder) as handler:
+        elements = ElementStore(city, catalogue, clock, lambda: handler.picture, PositionTable(), readings)
+        await elements.start()
+        yield handler, CircleChecks(OrganisationTree(city.organisations()), elements, Ground(city.graph))
+
+
 def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
     """What was checked and what is damaged, a sentence each. Raises SettingsError where there is nothing to check."""
     if not settings.database and not (settings.data / "journal.sqlite").is_file():
@@ -325,12 +379,14 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
     looks, audit_damage = AuditLog(engine).verify()
     engine.dispose()
     tracks = TrackStore(settings.data / "tracks").verify()
+    speeds, speeds_damage = verify_speeds(settings.data / "speeds")
     evidence = EvidenceFiles(settings.data / "evidence")
     checked = [
         f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
         f"audit: {looks} entries",
         f"tracks: {tracks.slices} slices, {tracks.fixes} fixes",
+        f"speeds: {speeds} files",
         f"evidence: {sum(1 for _ in evidence.kept())} files",
     ]
     damage = [f"journal, event {d.revision}: {d.what}" for d in journal.damage] + [f"audit: {what}" for what in audit_damage]
-    return checked, damage + list(tracks.damage) + evidence.verify()
+    return checked, damage + list(tracks.damage) + speeds_damage + evidence.verify()

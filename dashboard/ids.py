@@ -185,6 +185,13 @@ BROADCAST_REPLACES = "broadcast-replaces"  # id of the one that the next takes t
 BROADCASTS_SENT = "broadcasts-sent"
 BROADCASTS_RECEIVED = "broadcasts-received"
 
+# duty circles
+CIRCLES_OPEN = "circles-open"
+CIRCLES = "circles"
+CIRCLES_BODY = "circles-body"
+CIRCLE_HINT = "circle-hint"  # what the next click on the map does while a circle is drawn
+CIRCLE_LEGEND = "circle-legend"
+
 # the question before one acts on an incident that another has claimed
 CLAIM_WARNING = "claim-warning"
 CLAIM_WARNING_TITLE = "claim-warning-title"

@@ -33,6 +33,7 @@ TOKENS: dict[str, dict[str, str]] = {
         "ring-1": "#7df9d8",
         "ring-3": "#2fb8d6",
         "ring-5": "#4377c4",
+        "circle": "#f3a6ff",
         "shadow": "rgba(0, 0, 0, 0.55)",
     },
     "light": {
@@ -53,6 +54,7 @@ TOKENS: dict[str, dict[str, str]] = {
         "ring-1": "#00a587",
         "ring-3": "#0086ad",
         "ring-5": "#3560b0",
+        "circle": "#8a1ba0",
         "shadow": "rgba(30, 45, 60, 0.22)",
     },
 }

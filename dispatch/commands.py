@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch.duty_circles import Tier
 from dispatch.events import Promise
 from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Step, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
@@ -77,16 +78,19 @@ class Locate(IncidentCommand, kw_only=True, frozen=True, tag="locate"):
     area: Area | None = None  # filled in by enrich from the point
     datum: str = "wgs84"
     promises: dict[str, Promise] = {}  # by unit_id, for the units still on their way; filled in by enrich
+    arrive_within_s: dict[str, float] = {}  # likewise: what a duty circle binds them to; filled in by enrich
 
 
 class Push(IncidentCommand, kw_only=True, frozen=True, tag="push"):
     unit_ids: tuple[str, ...]
     promises: dict[str, Promise] = {}  # by unit_id; filled in by enrich
+    arrive_within_s: dict[str, float] = {}  # by unit_id: what a duty circle binds it to; filled in by enrich
 
 
 class Reinforce(IncidentCommand, kw_only=True, frozen=True, tag="reinforce"):
     unit_ids: tuple[str, ...]
     promises: dict[str, Promise] = {}
+    arrive_within_s: dict[str, float] = {}  # by unit_id: what a duty circle binds it to; filled in by enrich
 
 
 class Reassign(IncidentCommand, kw_only=True, frozen=True, tag="reassign"):
@@ -95,6 +99,7 @@ class Reassign(IncidentCommand, kw_only=True, frozen=True, tag="reassign"):
     unit_ids: tuple[str, ...]
     text: str = ""
     promises: dict[str, Promise] = {}
+    arrive_within_s: dict[str, float] = {}  # by unit_id: what a duty circle binds it to; filled in by enrich
 
 
 class Repush(IncidentCommand, kw_only=True, frozen=True, tag="repush"):
@@ -103,6 +108,7 @@ class Repush(IncidentCommand, kw_only=True, frozen=True, tag="repush"):
     unit_ids: tuple[str, ...]
     because_of: str  # assignment_id
     promises: dict[str, Promise] = {}
+    arrive_within_s: dict[str, float] = {}  # by unit_id: what a duty circle binds it to; filled in by enrich
 
 
 class StopRepush(IncidentCommand, kw_only=True, frozen=True, tag="stop_repush"):
@@ -454,6 +460,25 @@ class ReadBroadcast(Command, kw_only=True, frozen=True, tag="read_broadcast"):
     recipient: str
 
 
+class SetDutyCircle(Command, kw_only=True, frozen=True, tag="set_duty_circle"):
+    """A duty circle (快反圈) as a whole; another one under the same id takes its place as the next version."""
+
+    circle_id: str
+    name: str
+    org_code: str
+    lon: float
+    lat: float
+    tiers: tuple[Tier, ...]
+    key_place: str = ""
+    expected_version: int | None = None  # 0: there is none yet
+
+
+class WithdrawDutyCircle(Command, kw_only=True, frozen=True, tag="withdraw_duty_circle"):
+    circle_id: str
+    text: str = ""
+    expected_version: int | None = None
+
+
 # What a caller of the API may send to an incident.
 AnyIncidentCommand = (
     Classify
@@ -500,10 +525,12 @@ AnyIncidentCommand = (
 )
 # What concerns crews and their duty.
 AnyDutyCommand = SignOn | SignOff | TellDuty | PlanShift | CancelShift | MusterReserves | AnswerMuster | EndMuster | SignShiftHandover
+AnyCircleCommand = SetDutyCircle | WithdrawDutyCircle
 AnyBroadcastCommand = SendBroadcast | RecallBroadcast | MarkBroadcastDelivered | ReadBroadcast
 AnyCommand = (
     AnyIncidentCommand
     | AnyBroadcastCommand
+    | AnyCircleCommand
     | AnyDutyCommand
     | ReceiveIncident
     | Repush

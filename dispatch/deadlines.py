@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.model import Area, Assignment, AssignmentStage, Incident, Miss, Stage, Step
+from dispatch.model import Area, Assignment, AssignmentStage, Grade, Incident, Miss, Stage, Step
 
 BUILT_IN = Path(__file__).with_name("targets.toml")
 
@@ -247,9 +247,8 @@ def _running(incident: Incident, targets: Targets) -> Iterator[Deadline]:
             continue
         for step in _DONE_BY:
             target = targets.of(step, incident.area)
-            begun_at = None if target is None or _has_done(assignment, step) else _begun_at(assignment, target)
-            if target is not None and begun_at is not None and target.seconds[row]:
-                due_at = begun_at + timedelta(seconds=target.seconds[row])
+            due_at = None if target is None or _has_done(assignment, step) else _due_at(incident, assignment, target)
+            if target is not None and due_at is not None:
                 yield Deadline(
                     step, _round(number, assignment, step), due_at, target.on_miss[row], assignment.assignment_id, assignment.unit_id
                 )
@@ -277,6 +276,16 @@ def _check_in(incident: Incident, number: int, assignment: Assignment, targets: 
     due_at = ask_at + timedelta(seconds=targets.check_in_grace_s)
     round_ = _round(number, assignment, Step.CHECK_IN)
     return Deadline(Step.CHECK_IN, round_, due_at, OnMiss.ALARM, assignment.assignment_id, assignment.unit_id, ask_at)
+
+
+def _due_at(incident: Incident, assignment: Assignment, target: Target) -> datetime | None:
+    """When a step that has begun is due; None where it is measured only. A duty circle binds the arrival at grade 1, if that is sooner."""
+    begun_at, seconds = _begun_at(assignment, target), target.seconds[int(incident.grade) - 1]
+    by_target = begun_at + timedelta(seconds=seconds) if begun_at is not None and seconds else None
+    if target.step != Step.ARRIVE or incident.grade != Grade.MAJOR or assignment.arrive_within_s is None:
+        return by_target
+    by_circle = assignment.pushed_at + timedelta(seconds=assignment.arrive_within_s)
+    return by_circle if by_target is None else min(by_target, by_circle)
 
 
 def _begun_at(assignment: Assignment, target: Target) -> datetime | None:

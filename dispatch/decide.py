@@ -15,7 +15,7 @@ from dispatch.commands import Command, IncidentCommand
 from dispatch.events import AnyEvent
 from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture, source_key
-from dispatch.rules import assignments, broadcasts, claims, corrections, duty, incidents, notes, units, warnings
+from dispatch.rules import assignments, broadcasts, claims, corrections, duty, duty_circles, incidents, notes, units, warnings
 from dispatch.rules.case import Case
 from dispatch.rules.guards import (
     incident_known,
@@ -107,6 +107,8 @@ RULES: dict[type[Command], Rule] = {
     commands.RecallBroadcast: Rule((*SOUND, time_plausible), broadcasts.recall),
     commands.MarkBroadcastDelivered: Rule((*SOUND, time_plausible), broadcasts.delivered),
     commands.ReadBroadcast: Rule((*SOUND, time_plausible), broadcasts.read),
+    commands.SetDutyCircle: Rule((*SOUND, point_sound, time_plausible, duty_circles.circle_sound), duty_circles.set_duty_circle),
+    commands.WithdrawDutyCircle: Rule((*SOUND, text_given, time_plausible), duty_circles.withdraw_duty_circle),
     commands.WriteElement: Rule((*SOUND, point_sound, time_plausible), units.write_element),
 }
 

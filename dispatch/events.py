@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from dispatch.duty_circles import Tier
 from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 
@@ -90,6 +91,8 @@ class IncidentLocated(IncidentEvent, frozen=True, tag="incident_located"):
     address: str = ""
     promises: dict[str, Promise] = {}  # by unit_id: new road times of the units still on their way
     area: Area | None = None
+    # By unit_id: what the duty circle of the new point binds those units to; those that are not in here it binds to nothing.
+    arrive_within_s: dict[str, float] = {}
 
 
 class UnitPushed(IncidentEvent, frozen=True, tag="unit_pushed"):
@@ -103,6 +106,7 @@ class UnitPushed(IncidentEvent, frozen=True, tag="unit_pushed"):
     auxiliary: bool = False
     because_of: str = ""  # of a repush: the assignment that nobody acknowledged
     leaves: str = ""  # its own task that the unit leaves for this, as said with its status
+    arrive_within_s: float | None = None  # at grade 1, by the duty circle the incident is in and the tier the unit is of
 
 
 class RepushStopped(IncidentEvent, frozen=True, tag="repush_stopped"):
@@ -493,6 +497,32 @@ class BroadcastRead(BroadcastEvent, frozen=True, tag="broadcast_read"):
     recipient: str
 
 
+class DutyCircleEvent(Event, frozen=True):
+    """An event about one duty circle."""
+
+    circle_id: str
+
+
+class DutyCircleSet(DutyCircleEvent, frozen=True, tag="duty_circle_set"):
+    """快反圈: a circle as a whole, new or instead of the version before."""
+
+    version: int
+    name: str
+    org_code: str
+    lon: float
+    lat: float
+    tiers: tuple[Tier, ...]
+    key_place: str = ""
+
+
+class DutyCircleWithdrawn(DutyCircleEvent, frozen=True, tag="duty_circle_withdrawn"):
+    """It no longer holds; `text` says why."""
+
+    version: int
+    org_code: str
+    text: str = ""
+
+
 class ElementWritten(Event, frozen=True, tag="element_written"):
     element: str
     element_id: str
@@ -615,6 +645,8 @@ AnyEvent = (
     | BroadcastRecalled
     | BroadcastDelivered
     | BroadcastRead
+    | DutyCircleSet
+    | DutyCircleWithdrawn
     | ElementWritten
 )
 

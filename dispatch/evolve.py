@@ -9,9 +9,11 @@ import msgspec
 
 from dispatch import picture as pictures
 from dispatch.broadcasts import Broadcast
+from dispatch.duty_circles import DutyCircle
 from dispatch.events import (
     BroadcastEvent,
     DutyBegan,
+    DutyCircleEvent,
     DutyEnded,
     ElementWritten,
     IncidentEvent,
@@ -25,6 +27,7 @@ from dispatch.events import (
 )
 from dispatch.evolve_broadcasts import evolve_broadcasts
 from dispatch.evolve_duty import evolve_duty, evolve_unit, status_when_free
+from dispatch.evolve_duty_circles import evolve_duty_circles
 from dispatch.evolve_incident import evolve_incident
 from dispatch.model import AssignmentStage, Element, Incident, PlaceWarning, Unit, UnitStatus
 from dispatch.picture import OperatingPicture, source_key
@@ -78,6 +81,7 @@ class _Draft:
     musters: dict[str, Muster]
     warnings: dict[str, PlaceWarning]
     broadcasts: dict[str, Broadcast]
+    duty_circles: dict[str, DutyCircle]
 
     def frozen(self) -> OperatingPicture:
         return OperatingPicture(*(getattr(self, name) for name in OperatingPicture.__struct_fields__))
@@ -117,8 +121,16 @@ class _Draft:
         elif isinstance(body, OrganisationEvent):
             for name, after in evolve_duty(self.shifts, self.musters, recorded).items():
                 setattr(self, name, after)
-        elif isinstance(body, BroadcastEvent):
+        else:
+            self._apply_to_desks(recorded)
+
+    def _apply_to_desks(self, recorded: Recorded) -> None:
+        """What is of no incident, no unit and no roster."""
+        body = recorded.body
+        if isinstance(body, BroadcastEvent):
             self.broadcasts = evolve_broadcasts(self.broadcasts, recorded, body)
+        elif isinstance(body, DutyCircleEvent):
+            self.duty_circles = evolve_duty_circles(self.duty_circles, recorded, body)
         elif isinstance(body, ElementWritten):
             written = Element(body.element, body.element_id, body.lon, body.lat, recorded.occurred_at, body.properties)
             self._writable_element(body.element)[body.element_id] = written

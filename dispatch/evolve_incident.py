@@ -179,6 +179,11 @@ def _located(incident: Incident, body: IncidentLocated, recorded: Recorded) -> C
         else a
         for a in incident.assignments
     )
+    bound = body.arrive_within_s  # another place, another duty circle, or none
+    assignments = tuple(
+        msgspec.structs.replace(a, arrive_within_s=bound.get(a.unit_id)) if a.is_active and a.arrive_within_s != bound.get(a.unit_id) else a
+        for a in assignments
+    )
     return {
         **_owned_by(incident, body.org_code),
         "lon": body.lon,
@@ -210,6 +215,7 @@ def _pushed(incident: Incident, body: UnitPushed, recorded: Recorded) -> Changes
         promised_distance_m=body.promised_distance_m,
         auxiliary=body.auxiliary,
         because_of=body.because_of,
+        arrive_within_s=body.arrive_within_s,
     )
     return {"assignments": (*incident.assignments, assignment), "reviewed": False}
 

@@ -153,6 +153,7 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     check_ins: int = 0  # how often it has
     corrected: tuple[AssignmentStage, ...] = ()  # stages whose time a desk has corrected or taken back, in that order
     arrival: ArrivalFix | None = None  # what the position said when the arrival was reported; None: not asked
+    arrive_within_s: float | None = None  # from the push, at grade 1, by a duty circle; None: the city's targets alone
 
     @property
     def is_active(self) -> bool:

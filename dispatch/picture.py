@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from dispatch.broadcasts import Broadcast
+from dispatch.duty_circles import DutyCircle
 from dispatch.model import Element, Incident, PlaceWarning, Unit
 from dispatch.shifts import Muster, Shift
 
@@ -33,6 +34,7 @@ class OperatingPicture(msgspec.Struct, frozen=True):
     broadcasts: dict[str, Broadcast] = {}  # the newest `broadcasts.KEPT`, in the order of sending
 
     warnings: dict[str, PlaceWarning] = {}  # by warning_id; expired ones go with the next that is set
+    duty_circles: dict[str, DutyCircle] = {}  # by circle_id, those withdrawn included
 
     def open_incidents(self) -> list[Incident]:
         """Open incidents, most urgent first, oldest first within a grade."""

@@ -142,8 +142,10 @@ def _graph_figures(graph: StreetGraph) -> dict[str, Any]:
         "directed_edges": graph.edge_count,
         "directed_car_edges": graph.car_edge_count,
         "directed_foot_edges": int(np.isfinite(graph.foot.time_s).sum()),
+        "directed_ebike_edges": int(np.isfinite(graph.ebike.time_s).sum()),
         "car_turns": len(graph.car.next_edge),
-        "components": {"car": component_figures(graph, graph.car), "foot": component_figures(graph, graph.foot)},
+        "car_copies_of_edges": len(graph.car.copy_of),
+        "components": {profile.name: component_figures(graph, profile) for profile in graph.profiles},
         "street_km": round(float(graph.length_m.sum(dtype=np.float64)) / 2000, 3),
     }
 
@@ -210,6 +212,7 @@ def _write_city_toml(source: CitySource, bounds: tuple[float, float, float, floa
         "datum": "wgs84",
         "schematic": source.schematic,
         "attribution": source.attribution,
+        "closed_ways_pass": source.closed_ways_pass,
         "built_at": built_at.isoformat() if built_at else "",
         "bounds": list(bounds),
     }

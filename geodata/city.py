@@ -44,6 +44,7 @@ class City:
     schematic: bool
     attribution: str
     built_at: str
+    closed_ways_pass: bool  # how it was built, see `geodata.source`
     bounds: tuple[float, float, float, float]  # west, south, east, north, degrees
     graph: StreetGraph
 
@@ -114,6 +115,7 @@ def open_city(folder: Path) -> City:
             schematic=meta["schematic"],
             attribution=meta["attribution"],
             built_at=meta["built_at"],
+            closed_ways_pass=meta["closed_ways_pass"],
             bounds=tuple(meta["bounds"]),
             graph=load_graph(folder / "graph"),
         )

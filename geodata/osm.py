@@ -254,6 +254,8 @@ class _Reader:
             self.problems["restriction_without_members"] += 1
             return
         modes = frozenset(mode.strip() for mode in tags.get("except", "").split(";") if mode.strip())
+        if "restriction" not in tags:
+            modes |= {"bicycle"}  # written for motorcars alone
         via_node = via_nodes[0] if via_nodes and not via_ways else None
         self.restrictions.extend(
             SourceRestriction(relation.id, kind, f, t, via_node, tuple(via_ways), modes) for f in from_ways for t in to_ways

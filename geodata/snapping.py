@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from geodata.city import CityError
 from geodata.mapped import map_array, save_arrays
 from geodata.projection import LocalProjection
-from geodata.searches import Floats, Ints, ProfileName, RoadPoint
-from geodata.streets import StreetGraph
+from geodata.searches import Floats, Ints, RoadPoint
+from geodata.streets import PROFILES, ProfileName, StreetGraph
 
 # Fastest of 60, 75, 100, 150 m on city networks.
 CELL_M = 75.0
@@ -28,9 +29,9 @@ MAX_DISTANCE_M = 250.0
 # A connected part with less street than this is cut off (when another part has at least twice as much).
 ISLAND_M = 2_000.0
 
-_CAR, _FOOT, _CAR_CONNECTED, _FOOT_CONNECTED = 1, 2, 4, 8
-_FLAG = {"car": _CAR, "foot": _FOOT}
-_CONNECTED = {"car": _CAR_CONNECTED, "foot": _FOOT_CONNECTED}
+# One bit a profile: its units may use the street; and one more: it is connected for them.
+_FLAG = {name: 1 << i for i, name in enumerate(PROFILES)}
+_CONNECTED = {name: 1 << (len(PROFILES) + i) for i, name in enumerate(PROFILES)}
 
 
 class OffNetwork(Exception):
@@ -52,6 +53,22 @@ class Snapped:
     edge: Ints  # [points]
     fraction: Floats  # [points] from the edge's tail to its head
     distance_m: Floats  # [points] to the street; inf where none was near enough
+
+
+class Grid(NamedTuple):
+    """Street segments by cells, for other kernels."""
+
+    ptr: NDArray[np.int64]  # [cells + 1] rows of each cell
+    segments: Floats  # [rows, 4] ax, ay, bx, by, metres in the city's projection
+    shares: Floats  # [rows, 2] fractions of the street at both ends
+    edge: Ints  # [rows] the lower-numbered of the street's two directed edges, along which the fractions run
+    flags: NDArray[np.uint8]  # [rows] who may use it, in either direction
+    car: int  # the bit of `flags` that means cars
+    west: float
+    south: float
+    columns: int
+    rows: int
+    cell_m: float
 
 
 @dataclass(frozen=True)
@@ -127,6 +144,12 @@ class Snapper:
         self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
         self._segments = segments if segments is not None else Segments.of(graph)
 
+    @property
+    def grid(self) -> Grid:
+        """What it looks at."""
+        s = self._segments
+        return Grid(s.ptr, s.ends, s.shares, s.edge, s.flags, _FLAG["car"], s.west, s.south, s.columns, s.rows, s.cell_m)
+
     def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
         """The point on the nearest street. Raises OffNetwork, also for coordinates that are no numbers."""
         found, x, y = self._nearest(np.array([lon]), np.array([lat]), profile, max_distance_m)
@@ -168,9 +191,9 @@ class Snapper:
 
 
 def _usable(graph: StreetGraph) -> NDArray[np.uint8]:
-    """Per directed edge: may a car, may a pedestrian use the street in either direction, and is it connected for them."""
+    """Per directed edge: which profiles may use the street in either direction, and is it connected for them."""
     flags = np.zeros(graph.edge_count, np.uint8)
-    for name, profile in (("car", graph.car), ("foot", graph.foot)):
+    for name, profile in zip(PROFILES, graph.profiles, strict=True):
         one_way = np.isfinite(profile.time_s)
         usable = one_way | one_way[graph.twin]
         part = np.arange(len(graph.node_x), dtype=np.int32)

@@ -116,6 +116,8 @@ class CitySource:
     boundary: BaseGeometry | None = None
     # Exceptions from the territory's responsibility.
     responsibility: list[Rule] = field(default_factory=list)
+    # Whether units of the police pass what is closed to cars (private roads, closed gates), slowly; else it stops them.
+    closed_ways_pass: bool = True
     # Tags of the few nodes that matter to a street: barriers (`barrier=…`) and named crossings (`junction=yes`).
     node_tags: dict[int, dict[str, str]] = field(default_factory=dict)
     # None: from no file, as the demo city.

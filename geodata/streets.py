@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,21 +35,41 @@ STREET_CLASSES = (
 )
 
 
+ProfileName = Literal["car", "foot", "ebike"]
+# How units move; a unit on the map knows its profile by the place in this list.
+PROFILES: tuple[ProfileName, ...] = ("car", "foot", "ebike")
+
+
 @dataclass(frozen=True)
 class Profile:
     """How one kind of unit moves: seconds per edge and the turns it may make, in both directions of search.
 
-    `time_s[e]` is inf where the profile may not drive or walk. Turns are CSR: after edge `e` the unit may go on to
-    `next_edge[next_ptr[e]:next_ptr[e+1]]`; it may have come from `previous_edge[previous_ptr[e]:previous_ptr[e+1]]`.
+    `time_s[e]` is inf where the profile may not drive or walk. Turns join states. State `e` is edge `e`; states from the number
+    of edges on are copies: state `edges + c` is edge `copy_of[c]` for a unit that has come to it by streets after which a
+    restriction over ways forbids something more than on the edge itself. Turns are CSR: after state `s` the unit may go on to
+    `next_edge[next_ptr[s]:next_ptr[s+1]]`; it may have come from `previous_edge[previous_ptr[s]:previous_ptr[s+1]]`.
     Only edges with finite time appear in either. A U-turn is in the lists only at dead ends.
     """
 
-    name: str  # car | foot
+    name: str  # one of PROFILES
     time_s: NDArray[np.float32]  # [edges]
-    next_ptr: NDArray[np.int32]  # [edges + 1]
-    next_edge: NDArray[np.int32]  # [turns]
-    previous_ptr: NDArray[np.int32]  # [edges + 1]
-    previous_edge: NDArray[np.int32]  # [turns]
+    next_ptr: NDArray[np.int32]  # [states + 1]
+    next_edge: NDArray[np.int32]  # [turns] states
+    previous_ptr: NDArray[np.int32]  # [states + 1]
+    previous_edge: NDArray[np.int32]  # [turns] states
+    copy_of: NDArray[np.int32]  # [copies] edges; empty where no restriction leads over ways
+
+    @property
+    def state_edge(self) -> NDArray[np.int32]:
+        """[states] the edge that each state is on."""
+        return np.concatenate([np.arange(len(self.time_s), dtype=np.int32), self.copy_of])
+
+    def edges_of(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The edges that some states are on."""
+        edges = np.array(states)
+        is_copy = edges >= len(self.time_s)
+        edges[is_copy] = self.copy_of[edges[is_copy] - len(self.time_s)]
+        return edges
 
 
 @dataclass(frozen=True)
@@ -77,6 +98,12 @@ class StreetGraph:
     origin_lat: float
     car: Profile
     foot: Profile
+    ebike: Profile
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """In the order of PROFILES."""
+        return self.car, self.foot, self.ebike
 
     @property
     def edge_count(self) -> int:
@@ -97,13 +124,12 @@ class StreetGraph:
 
 
 _SCALARS = ("names", "origin_lon", "origin_lat")
-_PROFILES = ("car", "foot")
 
 
 def save_graph(graph: StreetGraph, folder: Path) -> None:
     """Write every array as its own file into `folder`, to be mapped by `load_graph`."""
-    save_arrays(folder, {f.name: getattr(graph, f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + _PROFILES})
-    for profile in (graph.car, graph.foot):
+    save_arrays(folder, {f.name: getattr(graph, f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + PROFILES})
+    for profile in graph.profiles:
         save_arrays(folder, {f"{profile.name}.{f.name}": getattr(profile, f.name) for f in fields(Profile) if f.name != "name"})
     (folder / "scalars.json").write_text(
         json.dumps({"names": list(graph.names), "origin_lon": graph.origin_lon, "origin_lat": graph.origin_lat}, ensure_ascii=False),
@@ -118,7 +144,7 @@ def load_graph(folder: Path) -> StreetGraph:
     def profile(name: str) -> Profile:
         return Profile(name, **{f.name: map_array(folder, f"{name}.{f.name}") for f in fields(Profile) if f.name != "name"})
 
-    arrays = {f.name: map_array(folder, f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + _PROFILES}
+    arrays = {f.name: map_array(folder, f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + PROFILES}
     return StreetGraph(
         **arrays,
         names=tuple(scalars["names"]),
@@ -126,4 +152,5 @@ def load_graph(folder: Path) -> StreetGraph:
         origin_lat=scalars["origin_lat"],
         car=profile("car"),
         foot=profile("foot"),
+        ebike=profile("ebike"),
     )

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatch.events import IncidentEvent, Recorded, UnitEvent, UnitRegistered
+from dispatch.events import DutyCircleEvent, IncidentEvent, Recorded, UnitEvent, UnitRegistered
 from dispatch.model import Actor, Incident, Unit
 from dispatch.picture import OperatingPicture
 
@@ -37,6 +37,8 @@ class Sight(Protocol):
     def incident_for(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> Incident: ...
 
     def may_see_event(self, actor: Actor, recorded: Recorded, picture: OperatingPicture, incident: Incident | None = None) -> bool: ...
+
+    def sees_circles(self, actor: Actor) -> bool: ...
 
 
 class UnitIndex(Protocol):
@@ -136,6 +138,9 @@ class Audience:
             elif isinstance(body, IncidentEvent):
                 incident = picture.incidents.get(body.incident_id)
                 unit_ids.update(dict.fromkeys(() if incident is None else (a.unit_id for a in incident.assignments)))
+            elif isinstance(body, DutyCircleEvent) and self._sight.sees_circles(self._actor):
+                # Which one is not said: who counts on whose forces may just have changed.
+                texts.append(msgspec.json.encode({"type": "duty_circles", "revision": revision}))
             texts += self.incident_event(recorded, picture)
         for incident in self._incidents_of(registered, picture):
             texts += self._incident_again(incident, picture, revision)

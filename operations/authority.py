@@ -17,8 +17,19 @@ import msgspec
 from dispatch import commands as c
 from dispatch.broadcasts import Broadcast
 from dispatch.clock import Clock
+from dispatch.duty_circles import KEPT_CREW, DutyCircle, Tier
 from dispatch.errors import NotFound, NotPermitted
-from dispatch.events import BroadcastEvent, ElementWritten, OrganisationEvent, PlaceWarned, Recorded, UnitEvent, WarningLifted
+from dispatch.events import (
+    BroadcastEvent,
+    DutyCircleEvent,
+    DutyCircleSet,
+    ElementWritten,
+    OrganisationEvent,
+    PlaceWarned,
+    Recorded,
+    UnitEvent,
+    WarningLifted,
+)
 from dispatch.model import Actor, AssignmentStage, Incident, Note, Unit, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
@@ -205,6 +216,8 @@ class Authority:
             return self.can(actor, Action.SEE_ELEMENTS)
         if isinstance(body, PlaceWarned | WarningLifted) and not self.can(actor, Action.SEE_WARNINGS):
             return False
+        if isinstance(body, DutyCircleEvent):
+            return self._may_see_circle_event(actor, body)
         if isinstance(body, BroadcastEvent):
             broadcast = picture.broadcasts.get(body.broadcast_id)
             recipient = getattr(body, "recipient", "")
@@ -231,6 +244,20 @@ class Authority:
     def may_see_warnings(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> bool:
         """What crews are warned of at the incident's place: for desks that see the incident. A crew is told with its push."""
         return self.can(actor, Action.SEE_WARNINGS) and actor.kind != WALL and self.may_see_incident(actor, incident, picture)
+
+    def sees_circles(self, actor: Actor) -> bool:
+        """Whether the actor may see duty circles at all; which, `may_see_circle` says."""
+        return self.can(actor, Action.SEE_DUTY_CIRCLES) and actor.kind != WALL
+
+    def may_see_circle(self, actor: Actor, org_code: str, tiers: Collection[Tier] = ()) -> bool:
+        """A duty circle of one's own scope, and one that counts on forces of it; a plan of who closes what is for desks, not for walls."""
+        if not self.sees_circles(actor):
+            return False
+        visible = self.visible_orgs(actor)
+        return org_code in visible or any(force.org_code in visible for tier in tiers for force in tier.forces)
+
+    def _may_see_circle_event(self, actor: Actor, body: DutyCircleEvent) -> bool:
+        return self.may_see_circle(actor, getattr(body, "org_code", ""), body.tiers if isinstance(body, DutyCircleSet) else ())
 
     def is_confidential(self, incident_type: str) -> bool:
         """Whether incidents of this type are seen by supervision and the level above only."""
@@ -289,6 +316,8 @@ class Authority:
                 self._authorise_units(actor, Action.REGISTER_UNIT, (unit_id,) if unit_id in picture.units else (), picture)
             case c.SetUnitStatus(unit_id=unit_id):
                 self._authorise_units(actor, Action.SET_UNIT_STATUS, (unit_id,), picture)
+            case c.SetDutyCircle() | c.WithdrawDutyCircle():
+                self._authorise_circle(actor, command, picture)
             case c.SendBroadcast() | c.RecallBroadcast() | c.MarkBroadcastDelivered() | c.ReadBroadcast():
                 self._authorise_broadcast(actor, command, picture)
             case c.IncidentCommand(incident_id=incident_id):
@@ -310,6 +339,20 @@ class Authority:
                 self.authorise(actor, Action.END_MUSTER, org_code=muster.org_code)
             case c.PlanShift(org_code=org_code) | c.CancelShift(org_code=org_code) | c.SignShiftHandover(org_code=org_code):
                 self.authorise(actor, command_name(command), org_code=org_code)
+
+    def _authorise_circle(self, actor: Actor, command: c.AnyCircleCommand, picture: OperatingPicture) -> None:
+        """Whoever commands for its organisation, as it was and as it is to be; crews at its gates must be ones the actor may know of."""
+        known: DutyCircle | None = picture.duty_circles.get(command.circle_id)
+        if known is not None and not self.may_see_circle(actor, known.org_code, known.tiers):
+            raise NotFound("unknown-circle", f"There is no duty circle {command.circle_id} that you may change; choose another id.")
+        codes = {known.org_code} if known is not None else set()
+        if isinstance(command, c.SetDutyCircle):
+            codes.add(self._expanded(command.org_code))
+            for unit_id in (gate.unit_id for tier in command.tiers for gate in tier.gates if gate.unit_id not in ("", KEPT_CREW)):
+                if unit_id not in picture.units or self.hides_unit(actor, unit_id, picture):
+                    raise NotFound("unknown-unit", f"There is no unit {unit_id}; register it or check the id.")
+        for org_code in sorted(codes):
+            self.authorise(actor, command_name(command), org_code=org_code)
 
     def _authorise_broadcast(self, actor: Actor, command: c.AnyBroadcastCommand, picture: OperatingPicture) -> None:
         match command:

@@ -8,7 +8,7 @@ readings (weather, traffic events), newest of each thing. Addresses of cameras a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -85,6 +85,11 @@ class ElementStore:
         self._newest: dict[str, dict[str, Thing]] = {}  # by element, by id: newest reading
         self._readings_seq: dict[str, int] = {}  # by element: how often its readings have changed
         self._layers: dict[str, _Layer] = {}
+        self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
+
+    def listen(self, element: str, listener: Callable[[], Awaitable[None]]) -> None:
+        """Wait for `listener` after each new reading of `element`, before whoever brought it is answered. One an element."""
+        self._listeners[element] = listener
 
     async def start(self) -> None:
         """Read the city folder and the newest readings."""
@@ -96,6 +101,8 @@ class ElementStore:
         """Keep readings durably, then show the newest of each thing."""
         await asyncio.to_thread(self._store.append, readings)
         self._merge(readings)
+        for element in {reading.element for reading in readings} & self._listeners.keys():
+            await self._listeners[element]()
 
     def newest(self, element: str) -> list[Thing]:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""

@@ -103,8 +103,10 @@ class Enricher:
         may_see_unit: Callable[[Actor, Unit, OperatingPicture], bool],
         witness: Witness,
         clock: Clock,
+        bound_s: Callable[[float, float, Sequence[Unit]], dict[str, float]],
     ) -> None:
-        """`in_scope`: whether the actor commands for an organisation."""
+        """`in_scope`: whether the actor commands for an organisation. `bound_s`: what duty circles want."""
+        self._bound_s = bound_s
         self._may_see_unit = may_see_unit
         self._responsibility = responsibility
         self._areas = areas
@@ -126,11 +128,19 @@ class Enricher:
         if isinstance(command, Locate) and incident is not None:
             on_the_way = [a.unit_id for a in incident.assignments if a.stage in ON_THE_WAY]
             promises = await self._promises(command.lon, command.lat, on_the_way, picture)
-            return msgspec.structs.replace(command, promises=promises)
+            bound = self._bound(command.lon, command.lat, on_the_way, picture)
+            return msgspec.structs.replace(command, promises=promises, arrive_within_s=bound)
         if isinstance(command, Push | Reinforce | Reassign | Repush) and incident is not None:
             promises = await self._promises(incident.lon, incident.lat, command.unit_ids, picture)
-            return msgspec.structs.replace(command, promises=promises)
+            bound = self._bound(incident.lon, incident.lat, command.unit_ids, picture)
+            return msgspec.structs.replace(command, promises=promises, arrive_within_s=bound)
         return command
+
+    def _bound(self, lon: float | None, lat: float | None, unit_ids: Sequence[str], picture: OperatingPicture) -> dict[str, float]:
+        """What the duty circles around the point want of these crews."""
+        if lon is None or lat is None or not (abs(lon) <= 180 and abs(lat) <= 90):
+            return {}
+        return self._bound_s(lon, lat, [picture.units[unit_id] for unit_id in unit_ids if unit_id in picture.units])
 
     def _named(self, command: Command, picture: OperatingPicture, incident: Incident | None) -> Command:
         """What stands in the city's tables: codes that are known, rules of closing, organisations and their reserves."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from dispatch.arrivals import disagreement
+from dispatch.duty_circles import KEPT_CREW
 from dispatch.events import Arrived, Recorded
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
@@ -46,6 +47,8 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
         body["crews"] = [row for row in body["crews"] if not authority.hides_unit(actor, row["unit_id"], picture)]
     if "unit_ids" in body:
         body["unit_ids"] = [unit_id for unit_id in body["unit_ids"] if not authority.hides_unit(actor, unit_id, picture)]
+    if "tiers" in body:
+        body["tiers"] = without_hidden_crews(body["tiers"], lambda unit_id: authority.hides_unit(actor, unit_id, picture))
     if "members" in body and not authority.in_scope(actor, body["org_code"]):
         body |= {"members": [], "trackers": [], "radio_group": ""}
     if isinstance(recorded.body, Arrived):
@@ -54,6 +57,14 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
         body["row"] = None
     head = {name: getattr(recorded, name) for name in _HEAD}
     return head | body
+
+
+def without_hidden_crews(tiers: Sequence[Json], hides: Callable[[str], bool]) -> list[Json]:
+    """Tiers of a duty circle; a crew at a gate that the reader may not know of is `KEPT_CREW`."""
+    return [
+        tier | {"gates": [gate | {"unit_id": KEPT_CREW} if gate["unit_id"] and hides(gate["unit_id"]) else gate for gate in tier["gates"]]}
+        for tier in tiers
+    ]
 
 
 async def visible_events(

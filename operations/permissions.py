@@ -108,6 +108,9 @@ class Action(StrEnum):
     RECALL_BROADCAST = "recall_broadcast"
     BROADCAST_DELIVERED = "broadcast_delivered"  # as the next, of one's own crew or desk
     READ_BROADCAST = "read_broadcast"
+    SEE_DUTY_CIRCLES = "see_duty_circles"  # 快反圈: prepared areas, who has to be in them, and who is
+    SET_DUTY_CIRCLE = "set_duty_circle"
+    WITHDRAW_DUTY_CIRCLE = "withdraw_duty_circle"
     PUSH_VIEW = "push_view"  # send the desk's view to a wall
     MANAGE_WEBHOOKS = "manage_webhooks"  # have events of one's scope sent to other programs
     # Connections and administration
@@ -130,7 +133,7 @@ CREW = frozenset(
 CALL_TAKING = frozenset(
     {A.RECEIVE, A.CLASSIFY, A.LOCATE, A.DIVERT, A.MARK_INVALID, A.TELL_APART, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS_BELOW}
     | {A.LOOK, A.CLAIM, A.RELEASE_CLAIM}
-    | {A.SEE_WARNINGS}
+    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES}
     | RECEIPTS
 )
 SENDING = frozenset(
@@ -152,12 +155,15 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | RECEIPTS | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
-    Role.COMMANDER: DESK | JUDGING | LEADING | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING},
-    Role.REVIEWER: READ | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW},
+    Role.COMMANDER: DESK
+    | JUDGING
+    | LEADING
+    | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING, A.SET_DUTY_CIRCLE, A.WITHDRAW_DUTY_CIRCLE},
+    Role.REVIEWER: READ | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW, A.SEE_DUTY_CIRCLES},
     Role.SUPERVISOR: READ
     | JUDGING
     | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW}
-    | {A.SEE_WARNINGS},
+    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT}),
     # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
     Role.ADMIN: frozenset(Action)

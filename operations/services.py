@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from operations.bus import Bus
     from operations.certificates import Certificates
     from operations.deadline_watch import DeadlineWatch
+    from operations.drills import Drills
+    from operations.duty_circles import DutyCircles
     from operations.duty_watch import DutyWatch
     from operations.elements import ElementStore
     from operations.enrolment import Enrolment
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from operations.screens import Screens
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
+    from operations.street_speeds import StreetSpeeds
+    from operations.traffic import Traffic
     from operations.webhooks import Webhooks
     from storage.track_reader import TrackReader
 
@@ -60,6 +64,8 @@ class Services:
     codes: Codes  # incident types and dispositions of this city
     organisations: OrganisationTree
     travel: TravelTimes
+    traffic: Traffic  # what events close or slow just now
+    speeds: StreetSpeeds  # learns from crews' drives
     places: PlaceIndex
     targets: Targets  # how long each step of the loop may take
     responsibility: Responsibility  # who is responsible for which type where
@@ -90,6 +96,8 @@ class Services:
     stages: StageWatch  # what positions suggest about crews' stages
     duty: DutyWatch  # puts on record what the clock changes about crews' duty
     beats: Beats  # which beat a point is on
+    duty_circles: DutyCircles
+    drills: Drills  # who is inside a duty circle against who should be
 
     def loop_view(self, incident: Incident) -> dict[str, Any]:
         """What screens show beside the incident: its deadlines, and what positions say of its crews."""

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from dashboard.api import (
     broadcasts,
     docs,
+    duty_circles,
     elements,
     ground,
     incidents,
@@ -40,7 +41,21 @@ def create_server() -> FastAPI:
 
 def add_api(server: FastAPI, services: Services) -> None:
     """Mount every route of the API, its documentation and the metrics."""
-    for topic in (incidents, picture, ground, units, shifts, musters, elements, broadcasts, webhooks, sessions, system, metrics):
+    for topic in (
+        incidents,
+        picture,
+        ground,
+        units,
+        shifts,
+        musters,
+        elements,
+        broadcasts,
+        duty_circles,
+        webhooks,
+        sessions,
+        system,
+        metrics,
+    ):
         server.include_router(topic.router(services), prefix=PREFIX, responses=EVERYWHERE, default_response_class=Response)
     server.include_router(metrics.router(services), include_in_schema=False)
     server.include_router(docs.router())

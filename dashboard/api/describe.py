@@ -114,6 +114,7 @@ TAGS = [
     {"name": "ground", "description": "By road: rings, nearest units, travel times; places by name"},
     {"name": "units", "description": "Crews: registration, status"},
     {"name": "duty", "description": "Shifts and rosters, signing on and off, musters, the hand-over sheet"},
+    {"name": "duty circles", "description": "Prepared circles of important places 快反圈: tiers, forces, gates; and who is really there"},
     {"name": "elements", "description": "The catalogue of things on the map"},
     {"name": "webhooks", "description": "Events sent to other programs, signed, at least once"},
     {"name": "sessions", "description": "Log-ins of people, to be seen and ended"},

@@ -14,8 +14,11 @@ from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
 from geodata.places import MAX_QUERY_LENGTH
-from geodata.travel import MAX_RINGS, BadRings
+from geodata.streets import ProfileName
+from geodata.travel import MAX_RINGS, QUANTILES, BadRings
 from operations.authority import Action
+from operations.candidates import TURNOUT_S
+from operations.street_view import street_at
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -28,18 +31,48 @@ _RINGS = {
     "features": [
         {
             "type": "Feature",
-            "properties": {"kind": "ring", "minutes": 1.0, "direction": "to", "edge_metres": 5120.4, "street_metres": 2640.2},
+            "properties": {
+                "kind": "ring",
+                "minutes": 1.0,
+                "direction": "to",
+                "profile": "car",
+                "edge_metres": 5120.4,
+                "street_metres": 2640.2,
+                "turnout_included": False,
+            },
             "geometry": {"type": "MultiPolygon", "coordinates": [[[[121.55, 29.87], [121.56, 29.87], [121.56, 29.88], [121.55, 29.87]]]]},
         }
     ],
 }
-_NEAREST = {"units": [{"unit_id": "330203A3", "eta_s": 142.0, "distance_m": 1290.0, "reason": "available; within 3 min by road"}]}
-_ETA = {"eta_s": 142.0, "distance_m": 1290.0, "line": {"type": "LineString", "coordinates": [[121.55, 29.87], [121.56, 29.88]]}}
+_TIMES = {"eta_s": 142.0, "eta_p90_s": 188.0, "distance_m": 1290.0, "turnout_s": 60.0, "arrival_s": 202.0}
+_NEAREST = {"units": [{"unit_id": "330203A3", **_TIMES, "reason": "available; within 3 min by road"}]}
+_ETA = {
+    **_TIMES,
+    "delay_s": 35.0,
+    "traffic_events": [{"element_id": "rw-7", "name": "中山东路施工", "closes": True, "speed_factor": None}],
+    "line": {"type": "LineString", "coordinates": [[121.55, 29.87], [121.56, 29.88]]},
+}
+_STREET = {
+    "name": "中山东路",
+    "street_class": "primary",
+    "length_m": 310.5,
+    "off_street_m": 4.2,
+    "directions": [
+        {
+            "heading_deg": 92,
+            "built_s": 23.3,
+            "without_siren": {"p50_s": 29.1, "p90_s": 37.0},
+            "with_siren": {"p50_s": 24.0, "p90_s": 30.5},
+            "observations": 41,
+            "traffic_events": [],
+        }
+    ],
+}
 _PLACES = {"places": [{"kind": "road", "name": "中山东路", "lon": 121.5561, "lat": 29.8731, "detail": "海曙区"}]}
 
 
 def router(services: Services) -> APIRouter:
-    """`/rings`, `/nearest`, `/eta`, `/scene`, `/places`."""
+    """`/rings`, `/nearest`, `/eta`, `/streets/speeds`, `/scene`, `/places`."""
     routes = APIRouter(tags=["ground"])
 
     @routes.get("/rings", responses=answers(_RINGS, problems=(422,), media_type=GEOJSON))
@@ -49,16 +82,19 @@ def router(services: Services) -> APIRouter:
         lat: LatQuery,
         minutes: Annotated[str, Query(description="with commas between", max_length=100)] = "1,3,5",
         direction: Annotated[Literal["to", "from"], Query(description="towards the point, or away from it")] = "to",
+        profile: Annotated[ProfileName, Query(description="by car, on foot, or by e-bike")] = "car",
+        quantile: Annotated[float, Query(description="0.5: as usual; 0.9: what is reached in time on nine of ten drives")] = 0.5,
+        siren: Annotated[bool, Query(description="with the times of drives with siren")] = False,
         streets: Annotated[bool, Query(description="also the reached streets, as MultiLineStrings")] = False,
-        at: Annotated[Instant | None, Query(description="checked and answered; the street network is the same at all times")] = None,
+        at: Annotated[Instant | None, Query(description="checked and answered; the rings are those of now")] = None,
     ) -> Response:
         """Travel-time rings by road, the smallest last. A point off the network is 422 with the distance to the nearest street."""
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
         levels = numbers("minutes", minutes, 1, MAX_RINGS)
         try:
-            drawn = await services.scene.rings(lon, lat, levels, direction)
+            drawn = await services.scene.rings(lon, lat, levels, direction, profile, quantile, siren)
         except BadRings as error:
-            raise InvalidFields.one("minutes", str(error)) from None
+            raise InvalidFields.one("quantile" if quantile not in QUANTILES else "minutes", str(error)) from None
         more = {} if at is None else {"at": at}
         return await answer_in_thread(lambda: drawn.geojson(streets) | more, GEOJSON)
 
@@ -79,12 +115,40 @@ def router(services: Services) -> APIRouter:
         return answer({"units": await services.scene.nearest(lon, lat, actor, k, chosen_kinds, statuses)})
 
     @routes.get("/eta", responses=answers(_ETA, problems=(422,)))
-    async def eta(request: Request, from_lon: LonQuery, from_lat: LatQuery, to_lon: LonQuery, to_lat: LatQuery) -> Response:
-        """The fastest way by car between two points: seconds, metres and the line."""
+    async def eta(
+        request: Request,
+        from_lon: LonQuery,
+        from_lat: LatQuery,
+        to_lon: LonQuery,
+        to_lat: LatQuery,
+        kind: Annotated[UnitKind, Query(description="of the unit that goes")] = UnitKind.PATROL_CAR,
+        siren: Annotated[bool, Query(description="with the times of drives with siren")] = False,
+    ) -> Response:
+        """The fastest way between two points: seconds on the road, the turnout before them, both together, metres and the line.
+
+        `traffic_events` are those that lengthen it, by `delay_s`.
+        """
         services.authority.authorise(actor_of(request), Action.SEE_SCENE)
-        way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat))
-        line = {"type": "LineString", "coordinates": way.lonlat.tolist()}
-        return answer({"eta_s": round(way.eta_s, 1), "distance_m": round(way.distance_m, 1), "line": line})
+        way = await services.scene.eta((from_lon, from_lat), (to_lon, to_lat), kind, siren)
+        turnout_s = TURNOUT_S[kind]
+        return answer(
+            {
+                "eta_s": round(way.eta_s, 1),
+                "eta_p90_s": round(way.eta_p90_s, 1),
+                "turnout_s": turnout_s,
+                "arrival_s": round(way.eta_s + turnout_s, 1),
+                "distance_m": round(way.distance_m, 1),
+                "delay_s": round(way.delay_s, 1),
+                "traffic_events": services.traffic.on((*way.edges, *way.without_events)),
+                "line": {"type": "LineString", "coordinates": way.lonlat.tolist()},
+            }
+        )
+
+    @routes.get("/streets/speeds", responses=answers(_STREET, problems=(422,)))
+    async def street_speeds(request: Request, lon: LonQuery, lat: LatQuery) -> Response:
+        """How long the street at a point takes now, in both directions, and how many drives that was learned from."""
+        services.authority.authorise(actor_of(request), Action.SEE_SCENE)
+        return answer(await asyncio.to_thread(street_at, services.travel, services.speeds, services.traffic, lon, lat))
 
     @routes.get("/scene", responses=answers(SCENE, problems=(422,)))
     async def scene(request: Request, lon: LonQuery, lat: LatQuery) -> Response:

@@ -155,7 +155,7 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
         (words("ended"), one.ended_at),
     ]
     marks = [html.Span([html.I(label), html.Time(facts.clock(at))]) for label, at in times if at is not None]
-    promised = words("promised {eta}", eta=words.eta(one.promised_eta_s)) if one.promised_eta_s is not None else ""
+    promised = words("promised {eta} by road", eta=words.eta(one.promised_eta_s)) if one.promised_eta_s is not None else ""
     return html.Div(
         [
             html.Div(

@@ -33,6 +33,8 @@ def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:
                 + [html.Span([html.I(className=f"ring-{m}"), words("{n} min", n=m)]) for m in (1, 3, 5)],
                 id=ids.RING_LEGEND,
             ),
+            html.Div([html.I(className="circle-sign"), words("Duty circle: prepared, no ring by road")], id=ids.CIRCLE_LEGEND),
+            html.Div(id=ids.CIRCLE_HINT, hidden=True, role="status"),
             html.Div(words("Click the place of the incident; Esc to leave it"), id=ids.PICKING_HINT),
         ],
         id=ids.MAP_PANEL,

@@ -93,7 +93,7 @@ def _pushed(body: e.UnitPushed, unit: str, silent: str, facts: Facts) -> str:
             what = words("Pushed to {unit} too, because {silent} did not answer", unit=unit, silent=silent)
         case _:
             what = words("Pushed to {unit}", unit=unit)
-    promised = "" if body.promised_eta_s is None else words("promised {eta}", eta=words.eta(body.promised_eta_s))
+    promised = "" if body.promised_eta_s is None else words("promised {eta} by road", eta=words.eta(body.promised_eta_s))
     # A status stands there where the crew has not said which task it is.
     task = words.status(body.leaves) if body.leaves in tuple(UnitStatus) else body.leaves
     leaves = words("leaves its task: {task}", task=task) if task else ""

@@ -16,6 +16,7 @@ from dashboard.layouts.claim import WARNED, claim_warning
 from dashboard.layouts.classify import classify
 from dashboard.layouts.command_line import command_line
 from dashboard.layouts.correct import correct
+from dashboard.layouts.duty_circles import circles_panel
 from dashboard.layouts.help import key_help
 from dashboard.layouts.locate import locate
 from dashboard.layouts.map import city_map_panel
@@ -70,7 +71,13 @@ def shell(services: Services, page: Page) -> html.Div:
                 [
                     queue(page),
                     html.Div(
-                        [city_map_panel(services.city, page, figure), catalogue_panel(services.catalogue, page), _panel(page)], id=ids.STAGE
+                        [
+                            city_map_panel(services.city, page, figure),
+                            catalogue_panel(services.catalogue, page),
+                            _panel(page),
+                            circles_panel(),
+                        ],
+                        id=ids.STAGE,
                     ),
                     wall(page),
                 ],
@@ -104,6 +111,7 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
         "own": sorted(page.own),
         "warned": WARNED,  # commands before which one is asked where another has claimed the incident
+        "circles": {"sees": is_granted(page.role, Action.SEE_DUTY_CIRCLES), "sets": is_granted(page.role, Action.SET_DUTY_CIRCLE)},
         "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them
         "organisations": {one.code: words.pick(one.name, one.name_en) for one in services.organisations.all()},
         "words": client_words(words.language),

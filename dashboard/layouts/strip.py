@@ -9,6 +9,7 @@ from dash import html
 from dashboard import ids
 from dashboard.layouts.broadcast import broadcast_button
 from dashboard.layouts.desks import desk_name
+from dashboard.layouts.duty_circles import circles_button
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
 from dispatch.model import Grade, UnitStatus
@@ -100,6 +101,7 @@ def _controls(page: Page) -> html.Div:
     words = page.words
     return html.Div(
         [
+            circles_button(page),
             broadcast_button(page),
             html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
             html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),

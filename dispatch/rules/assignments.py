@@ -95,6 +95,7 @@ def _pushes(case: Case[Push] | Case[Reinforce] | Case[Reassign] | Case[Repush], 
                 auxiliary=case.picture.units[unit_id].auxiliary,
                 because_of=because_of,
                 leaves=_left_task(case.picture.units[unit_id]),
+                arrive_within_s=case.command.arrive_within_s.get(unit_id),
             )
         )
     return tuple(events)

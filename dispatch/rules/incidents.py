@@ -141,6 +141,7 @@ def locate(case: Case[Locate]) -> Events:
         address=command.address or incident.address,
         promises=command.promises,
         area=command.area,
+        arrive_within_s=command.arrive_within_s,
     )
     present = (incident.lon, incident.lat, incident.org_code, incident.accuracy_m, incident.address, incident.area)
     return () if (event.lon, event.lat, event.org_code, event.accuracy_m, event.address, event.area) == present else (event,)

@@ -16,7 +16,8 @@ sys.path.insert(0, str(HERE.parents[1]))
 from tests.servers import DEMO_PASSWORD, RunningServer  # noqa: E402
 
 DESK, WALL, PHONE = (1920, 1080), (3840, 2160), (390, 844)
-PLAIN = ("/admin", "/duty")  # pages without a map
+A4 = (703, 1032)  # inside its margins, at 96 pixels an inch
+PLAIN = ("/admin", "/duty", "/circle")  # pages without a map
 SETTLE_MS = 20_000  # software rendering on two cores; a real machine needs two
 CREW = "demo-officer"
 SCENE = {"lon": 121.5503, "lat": 29.8739}
@@ -107,10 +108,31 @@ def take(camera: Camera, server: RunningServer) -> None:
         camera.keep(phone, "terminal-en-route-zh", close=False)
         operator.post(f"/api/v1/incidents/{incident_id}/commands", json={"command": "recall", "unit_ids": [CREW]})
         phone.context.close()
+    circle_id = operator.get("/api/v1/duty-circles").json()["features"][0]["id"]
+    circles(camera, circle_id, "zh-CN", "zh", "dark")
+    circles(camera, circle_id, "en", "en", "light")
     alarm(camera, operator)
     camera.keep(camera.page("/admin", "admin", DESK), "health-zh")
     for language, word in (("zh-CN", "zh"), ("en", "en")):
         camera.keep(camera.page(f"/duty%3Forg%3D{received['org_code']}", "operator", DESK, language), f"duty-{word}")
+
+
+def circles(camera: Camera, circle_id: str, language: str, word: str, scheme: str) -> None:
+    """A duty circle: who is there, how it is changed, and its sheet."""
+    desk = camera.page(f"/%3Ftheme%3D{scheme}", "commander", DESK, language, scheme)
+    desk.click("#circles-open")
+    desk.click(f".circle-entry[data-id='{circle_id}']")
+    desk.wait_for_selector(".circle-summary")
+    desk.wait_for_timeout(6000)
+    camera.keep(desk, f"circles-{word}", close=False)
+    desk.click("#circles [data-do=change]")
+    desk.click(".circle-tabs button >> nth=1")
+    desk.wait_for_timeout(3000)
+    camera.keep(desk, f"circles-edit-{word}")
+    if word == "zh":
+        sheet = camera.page(f"/circle/{circle_id}", "commander", A4, language, scheme)
+        sheet.emulate_media(media="print")
+        camera.keep(sheet, "circle-print-zh")
 
 
 def alarm(camera: Camera, operator: Any) -> None:

@@ -8,6 +8,7 @@ incidents happen by hour, place and type; two demo operators push what nobody el
     crews.py      who is on duty where
     behaviour.py  what a crew does: patrol, answer, drive, handle
     incidents.py  what happens in the city, and when
+    traffic.py    accidents, works and jams on the streets
     weather.py    weather stations and warnings
     operators.py  the demo operators
     town.py       all of it together, one step at a time

@@ -89,6 +89,7 @@ class Wanderer:
         self._graph = graph
         self._random = random
         self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
+        self.closed: NDArray[np.int32] = np.empty(0, np.int32)  # edges that no car enters just now, where it has a choice
         self._mid_x = (graph.node_x[graph.tail] + graph.node_x[graph.head]) / 2
         self._mid_y = (graph.node_y[graph.tail] + graph.node_y[graph.head]) / 2
 
@@ -118,9 +119,13 @@ class Wanderer:
         return Leg(np.array(at), lon, lat, edge)
 
     def _next(self, profile: Profile, edge: int, home_edge: int, radius_m: float) -> int | None:
-        options = profile.next_edge[profile.next_ptr[edge] : profile.next_ptr[edge + 1]]
+        # On its beat a crew remembers no restriction over ways; on its way to an incident it keeps them.
+        options = profile.edges_of(profile.next_edge[profile.next_ptr[edge] : profile.next_ptr[edge + 1]])
         if len(options) == 0:
             return None
+        if profile.name == "car" and len(self.closed):
+            free = ~np.isin(options, self.closed)
+            options = options[free] if free.any() else options
         far = np.hypot(self._mid_x[options] - self._mid_x[home_edge], self._mid_y[options] - self._mid_y[home_edge])
         if float(far.min()) > radius_m:
             return int(options[int(far.argmin())])

@@ -19,11 +19,13 @@ from feeds.simulator.incidents import Happenings, checks_done, feedback_text
 from feeds.simulator.legs import Leg, Place, Wanderer, along_line
 from feeds.simulator.operators import Operators, Order
 from feeds.simulator.shifts import ShiftPlan, plan_shifts
+from feeds.simulator.traffic import RoadEvents
 from feeds.simulator.weather import Weather
 from geodata.city import City
 from geodata.nearest import NoRoute
-from geodata.snapping import OffNetwork, ProfileName
+from geodata.snapping import OffNetwork
 from geodata.travel import TravelTimes
+from operations.movement import WALKING
 
 # Calls that come in during the first seconds, so that a newcomer sees a city at work.
 FIRST_CALLS_S = (2.0, 6.0, 12.0, 20.0, 31.0, 45.0)
@@ -49,9 +51,10 @@ class Town:
         self._wanderer = Wanderer(city.graph, random)
         self._happenings = Happenings(city, codes, calls_per_day, random)
         self._weather = Weather(city.elements("weather_station")["features"], random)
+        self._road_events = RoadEvents(city, seed, now_s)
         self.operators = Operators(random, self._happenings.hidden_places)
-        car, foot = city.graph.car, city.graph.foot
-        profiles = {UnitKind.PATROL_CAR: car, UnitKind.ARMED_PATROL: car, UnitKind.FOOT_PATROL: foot}
+        by_name = {profile.name: profile for profile in city.graph.profiles}
+        profiles = {kind: by_name[WALKING[kind]] for kind in UnitKind}
         self.crews: dict[str, Crew] = {}
         self._ground = Ground(self._wanderer, profiles, self._route, feedback_text, partial(checks_done, codes))
         for plan in plan_crews(city.organisations(), crews, random):
@@ -119,6 +122,12 @@ class Town:
     def step(self, now_s: float) -> Said:
         """Everything due until `now_s`."""
         said = Said(orders=self.operators.due(now_s))
+        messages, changed = self._road_events.due(now_s)
+        said.feed.extend(messages)
+        if changed:
+            effects = self._road_events.effects
+            self._travel.affect(effects)
+            self._wanderer.closed = effects.closed
         for crew in self.crews.values():
             said.answers.extend(crew.step(now_s))
             said.feed.extend(crew.reports(now_s))
@@ -149,7 +158,7 @@ class Town:
         raise ValueError(f"no street within {radius_m * 100 / 1000:.0f} km of {lon:.5f}, {lat:.5f}: is the station in this city?")
 
     def _route(self, start: Place, lon: float, lat: float, kind: UnitKind, factor: float, now_s: float) -> Leg | None:
-        profile: ProfileName = "foot" if kind is UnitKind.FOOT_PATROL else "car"
+        profile = WALKING[kind]
         try:
             route = self._travel.route((start.lon, start.lat), (lon, lat), profile)
             last_edge = self._travel.snap(lon, lat, profile).edge

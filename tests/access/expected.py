@@ -61,6 +61,11 @@ def sees_duty(who: Who) -> bool:
     return grants(who, Action.SEE_PICTURE) and reaches(who) and not is_wall(who)
 
 
+def sees_circle(who: Who) -> bool:
+    """A duty circle of WEST, which counts on forces of WEST alone."""
+    return grants(who, Action.SEE_DUTY_CIRCLES) and reaches(who) and not is_wall(who)
+
+
 def sees_webhook(who: Who) -> bool:
     return grants(who, Action.MANAGE_WEBHOOKS) and reaches(who)
 
@@ -83,6 +88,7 @@ SEEN: dict[str, Callable[[Who], bool]] = {
     "upload": sees_incident,
     "webhook": sees_webhook,
     "own_broadcast": oversees_broadcast,
+    "circle": sees_circle,
 }
 
 # What must occur in no answer to whom
@@ -127,6 +133,7 @@ SECRETS: dict[str, tuple[str, Callable[[Who], bool]]] = {
     "a crew's radio group": ("radio-west", knows_crew),
     "whom a muster calls in": (w.MUSTER, sees_duty),
     "who leads a shift": (w.LEADER, sees_duty),
+    "a duty circle": (w.CIRCLE, sees_circle),
     "another county's text": (w.FAR_TEXT, sees_far),
     "another county's caller": (w.FAR_NUMBER, knows_far_caller),
     "the bytes of a photo": (w.EVIDENCE, knows_evidence),

@@ -53,6 +53,9 @@ BROADCAST = {"org_code": WEST, "text": "x"}
 ELEMENT = {"lon": LON, "lat": LAT, "properties": {"name": "x"}}
 SHIFT = {"name": "x", "starts_at": "2026-06-01T00:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}
 SIGNATURE = {"side": "outgoing", "name": "x", "revision": 1}
+CORNERS = [degrees(500, 500), degrees(600, 500), degrees(600, 600), degrees(500, 500)]
+TIER = {"minutes": 1, "area": {"type": "Polygon", "coordinates": [CORNERS]}, "forces": [{"org_code": WEST, "kind": "patrol_car"}]}
+CIRCLE = {"name": "x", "org_code": WEST, "lon": LON, "lat": LAT, "tiers": [TIER]}
 MUSTER = {"org_code": WEST, "text": "x", "until": "2026-05-01T12:00:00Z"}
 NEW_UPLOAD = (*TUS, ("upload-length", "20"))
 
@@ -124,6 +127,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/handover/{org}", ""): Route(
         A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({422}), 403, b"shift=early&side=nobody&name=&revision=1"
     ),
+    ("GET", "/circle/{circle_id}", ""): Route(A.SEE_DUTY_CIRCLES, "/circle/{circle}", "circle"),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
     ("GET", "/assets", ""): Route(PUBLIC, "/assets/favicon.svg"),
@@ -162,6 +166,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/rings", ""): api(A.SEE_SCENE, f"/rings?{AT}&minutes=1"),
     ("GET", "/api/v1/nearest", ""): api(A.SEE_SCENE, f"/nearest?{AT}&k=50"),
     ("GET", "/api/v1/eta", ""): api(A.SEE_SCENE, f"/eta?from_lon={LON}&from_lat={LAT}&to_lon={LON}&to_lat={LAT}"),
+    ("GET", "/api/v1/streets/speeds", ""): api(A.SEE_SCENE, f"/streets/speeds?lon={LON}&lat={LAT}"),
     ("GET", "/api/v1/scene", ""): api(A.SEE_SCENE, f"/scene?{AT}"),
     ("GET", "/api/v1/places", ""): api(A.SEE_PLACES, "/places?q=x"),
     ("GET", "/api/v1/units", ""): api(A.SEE_PICTURE, "/units"),
@@ -211,6 +216,16 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/receipts", ""): api(
         A.READ_BROADCAST, "/broadcasts/{broadcast}/receipts", "receipt of WEST", (204,), {"recipient": WEST, "read": True}, otherwise=403
+    ),
+    ("GET", "/api/v1/duty-circles", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles"),
+    ("GET", "/api/v1/duty-circle-draft", ""): api(A.SET_DUTY_CIRCLE, f"/duty-circle-draft?{AT}&minutes=1"),
+    ("GET", "/api/v1/duty-circles/{circle_id}", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles/{circle}", "circle"),
+    ("GET", "/api/v1/duty-circles/{circle_id}/drill", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles/{circle}/drill", "circle"),
+    ("PUT", "/api/v1/duty-circles/{circle_id}", ""): api(
+        A.SET_DUTY_CIRCLE, "/duty-circles/{who}", "desk of WEST", body=CIRCLE, otherwise=403
+    ),
+    ("DELETE", "/api/v1/duty-circles/{circle_id}", ""): api(
+        A.WITHDRAW_DUTY_CIRCLE, "/duty-circles/{who}?text=x", "desk of WEST", (204,), otherwise=404
     ),
     ("GET", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks"),
     ("POST", "/api/v1/webhooks", ""): api(A.MANAGE_WEBHOOKS, "/webhooks", good=(201,), body=WEBHOOK),

@@ -35,8 +35,10 @@ from dispatch.commands import (
     ReceiveIncident,
     RegisterUnit,
     SendBroadcast,
+    SetDutyCircle,
     SetUnitStatus,
 )
+from dispatch.duty_circles import Force, Gate, Tier
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 from geodata.source import SourceOrganisation
@@ -80,6 +82,7 @@ CAMERA_PASSWORD = "camera-pass-55"
 EVIDENCE = "evidence-of-the-west-gate"
 PHOTO_AT = "2026-04-30 11:21:09"  # as its camera wrote it
 MUSTER, LEADER = "reserves-to-the-west-gate", "chief-of-the-west-gate"
+CIRCLE = "circle-of-the-west-gate"
 WEBHOOK_URL = "http://127.0.0.1:9/hook-of-the-west"
 
 
@@ -234,6 +237,12 @@ def _fill(world: AccessWorld) -> None:
     crews = tuple(Rostered(unit_id) for unit_id in ("car-west", "idle-west", "reserve-west", PLAIN))
     shift = PlanShift(org_code=WEST, shift_id="early", name="x", starts_at=NOW - hours, ends_at=NOW + 6 * hours, leader=LEADER, crews=crews)
     world.handle(shift)
+    ring = tuple(degrees(500 + x, 500 + y) for x, y in ((-90, -90), (90, -90), (90, 90), (-90, 90), (-90, -90)))
+    gates = (Gate("x", *degrees(500, 500), PLAIN),)
+    tiers = (Tier(1.0, ((ring,),), (Force(WEST, UnitKind.PATROL_CAR, 1),), gates),)
+    lon, lat = degrees(500, 500)
+    world.handle(SetDutyCircle(circle_id="west-gate", name=CIRCLE, org_code=WEST, lon=lon, lat=lat, tiers=tiers))
+    known["circle"] = "west-gate"
     feed = FeedSession("cameras", Actor("cameras", "feed", CITY, kind="token"))
     lon, lat = degrees(420, 600)
     camera = CameraReport(camera_id="cam-west", lon=lon, lat=lat, url=f"rtsp://admin:{CAMERA_PASSWORD}@{CAMERA_URL[7:]}")

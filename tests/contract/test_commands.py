@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import CertificateAuthority
+from tests.cities import WEST, degrees
 from tests.contract.conftest import City, app, app_process
 
 CSV = "id,lon,lat,name\nk-1,121.55,29.87,A\nk-2,abc,29,B\n"
@@ -69,6 +70,20 @@ def test_a_list_of_elements_goes_in_but_for_the_rows_that_are_none(tmp_path: Pat
     checked = app("verify", "--data", str(tmp_path / "d"))
     assert (checked.code, checked.err) == (0, "")
     assert checked.out.startswith("journal: 1 events")
+
+
+def test_duty_circles_go_in_from_a_file_but_for_those_that_are_none(tmp_path: Path, a_city: Path) -> None:
+    corners = [degrees(*point) for point in ((200, 200), (400, 200), (400, 400), (200, 200))]
+    tier = {"minutes": 1, "area": {"type": "Polygon", "coordinates": [corners]}}
+    lon, lat = degrees(300, 300)
+    good = {"circle_id": "a", "name": "x", "org_code": WEST, "lon": lon, "lat": lat, "tiers": [tier]}
+    features = [{"type": "Feature", "properties": properties} for properties in (good, good | {"circle_id": "b", "org_code": "9"}, {})]
+    (tmp_path / "circles.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    done = app("import", "duty-circles", str(tmp_path / "circles.geojson"), "--data", str(tmp_path / "d"), "--city", str(a_city))
+    assert done.code == 1, done.err
+    assert "3 features, 1 circles set" in done.out
+    assert "rejected, feature 3: Object missing required field" in done.out
+    assert "refused: b: org_code organisation '9' is not known" in done.out
 
 
 def test_an_account_is_added_once_with_its_password_from_standard_input(tmp_path: Path, a_city: Path) -> None:

@@ -14,7 +14,7 @@ from tests.dashboard.api_world import ApiCity
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 COMMON = {"incident_id", "expected_version", "on_behalf_of", "channel", "happened_at"}
 # Filled in inside, not by a caller.
-INSIDE = {"promises", "positions", "position", "org_code", "area", "reviewed_first"}
+INSIDE = {"promises", "arrive_within_s", "positions", "position", "org_code", "area", "reviewed_first"}
 
 
 def test_every_call_is_named_and_no_other(city: ApiCity) -> None:

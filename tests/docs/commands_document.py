@@ -17,7 +17,7 @@ DOCUMENT = ROOT / "docs" / "commands.md"
 REFUSALS = {"NotFound": 404, "Conflict": 409, "RuleViolation": 422, "NotPermitted": 403, "Unavailable": 503}
 BASES = (Command, IncidentCommand)
 # Filled in by the system, never sent.
-INTERNAL = {"promises", "positions", "position", "caller_digest", "reviewed_first"}
+INTERNAL = {"promises", "arrive_within_s", "positions", "position", "caller_digest", "reviewed_first"}
 
 
 def command_table() -> list[str]:

@@ -51,8 +51,12 @@ def city_source(places: dict[int, tuple[float, float]], ways: list[SourceWay], *
 
 
 def build(places: dict[int, tuple[float, float]], ways: list[SourceWay], **more: Any) -> tuple[StreetGraph, Counter[str]]:
+    return graph_of(city_source(places, ways, **more))
+
+
+def graph_of(source: CitySource) -> tuple[StreetGraph, Counter[str]]:
+    """The street graph without the rest of a city, and what was counted."""
     counts: Counter[str] = Counter()
-    source = city_source(places, ways, **more)
     return build_graph(source, lay_out_streets(source, counts), counts), counts
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dispatch.events import (
     Acknowledged,
     AnyEvent,
+    DutyCircleSet,
     FeedbackGiven,
     HandoverAccepted,
     HandoverOffered,
@@ -166,6 +167,19 @@ def test_a_look_made_in_a_thread_is_brought_up_to_the_picture_that_moved_on() ->
     texts = [json.loads(text) for text in audience.take(seen, picture, picture.revision)]
     assert [[row["unit_id"] for row in text["units"]] for text in texts if text["type"] == "units"] == [["unitb"]]
     assert [text["incident"]["incident_id"] for text in texts if text["type"] == "incident"] == ["casea"]
+
+
+def test_of_a_duty_circle_desks_hear_only_that_some_circle_has_changed() -> None:
+    authority, table, picture = Authority(world.organisations(), world.clock()), PositionTable(), OperatingPicture()
+    event = recorded(DutyCircleSet("c", 1, "circle-of-the-station", world.STATION, 121.5, 29.8, ()), picture)
+    after = evolve(picture, event)
+    told = {}
+    for actor in (*ACTORS, world.actor("call_taker", world.FAR), world.actor("viewer", world.CITY)):
+        texts = Audience(actor, authority, table, lambda incident: {}).hear([event], after)
+        told[actor.role, actor.kind] = [json.loads(text) for text in texts]
+    heard = [{"type": "duty_circles", "revision": 1}]
+    assert {role for (role, _), texts in told.items() if texts == heard} == {"operator", "commander", "supervisor", "call_taker"}
+    assert {role for (role, _), texts in told.items() if texts == []} == {"officer", "viewer", "feed"}
 
 
 def test_a_large_citys_units_follow_the_hello_in_pages() -> None:

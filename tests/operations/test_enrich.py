@@ -14,7 +14,7 @@ from dispatch.clock import ManualClock
 from dispatch.codes import load_codes
 from dispatch.commands import Promise
 from dispatch.errors import NotFound, RuleViolation
-from dispatch.model import Actor, Grade, UnitKind, UnitStatus
+from dispatch.model import Actor, Grade, Unit, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
 from operations.enrich import Enricher
 from operations.positions import PositionTable
@@ -60,8 +60,12 @@ def enricher(**where: tuple[float, float]) -> Enricher:
         index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
         table.lon[index], table.lat[index] = lon, lat
     trails, marked = Trails(OperatingPicture, table), lambda actor, unit, picture: unit.marked
-    known = (access_world.organisations(), load_codes(), Flat(), table, in_scope, marked, trails, ManualClock(START))
+    known = (access_world.organisations(), load_codes(), Flat(), table, in_scope, marked, trails, ManualClock(START), no_circles)
     return Enricher(ByHalf(), Halves(), *known)
+
+
+def no_circles(lon: float, lat: float, units: Sequence[Unit]) -> dict[str, float]:
+    return {}
 
 
 def in_scope(actor: Actor, org_code: str) -> bool:

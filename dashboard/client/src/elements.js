@@ -2,7 +2,7 @@
 import { basemap } from "./basemap.js";
 import { on, serverNow, state, tell } from "./state.js";
 
-const OWN_LAYERS = new Set(["patrol_car", "foot_patrol", "armed_patrol", "incident"]);
+const OWN_LAYERS = new Set(["patrol_car", "foot_patrol", "armed_patrol", "incident", "duty_circle"]);
 const CELL_PX = 46;
 const NO_THINNING_FROM_ZOOM = 15.5;
 const WAIT_MS = 180;

@@ -77,7 +77,7 @@ async function loadSvg(url) {
 }
 
 // The atlas for one theme: {image, mapping}; mapping names: unit:<kind>:<status>, arrow:<status>, incident:<grade>,
-// element:<id>, cluster:<id>, ring, target.
+// element:<id>, gate:closed, gate:open, ring, target.
 export async function drawAtlas(config, theme) {
   const { marks, catalogue } = config;
   const tokens = marks.tokens[theme];
@@ -142,6 +142,20 @@ export async function drawAtlas(config, theme) {
       ctx.fill();
       ctx.stroke();
       ctx.drawImage(tinted(svgs.get(id), tokens.text), -17, -17, 34, 34);
+    }]);
+  // A gate of a duty circle: a closed bar where it is manned, or not asked; two posts without one where nobody stands.
+  for (const name of ["closed", "open"])
+    cells.push([`gate:${name}`, (ctx) => {
+      SHAPES.squircle(ctx, 24);
+      ctx.fillStyle = tokens.panel;
+      ctx.strokeStyle = name === "closed" ? tokens.circle : tokens.warn;
+      ctx.lineWidth = 5;
+      ctx.fill();
+      ctx.stroke();
+      ctx.fillStyle = ctx.strokeStyle;
+      ctx.fillRect(-15, -12, 5, 24);
+      ctx.fillRect(10, -12, 5, 24);
+      if (name === "closed") ctx.fillRect(-15, -5, 30, 10);
     }]);
   cells.push(["ring", (ctx) => {
     SHAPES.circle(ctx, 30);

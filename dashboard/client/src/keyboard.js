@@ -1,5 +1,6 @@
 // Keys for everything an operator does often. Elements are switched with Shift and their key, so that no two keys collide.
 import { toggle } from "./catalogue.js";
+import { circleKey } from "./duty_circles.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
 import { step } from "./queue.js";
 import { select, state, tell } from "./state.js";
@@ -78,7 +79,7 @@ export function startKeyboard() {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       document.activeElement?.blur?.();
-      escape();
+      if (state.picking || !circleKey(event.key)) escape();
       return;
     }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
@@ -88,6 +89,10 @@ export function startKeyboard() {
     }
     if (!hidden("claim-warning")) return; // it is answered before anything else
     if (event.ctrlKey || event.metaKey || event.altKey || typing(document.activeElement)) return;
+    if (circleKey(event.key)) {
+      event.preventDefault();
+      return;
+    }
     if (event.shiftKey && /^(Key|Digit)/.test(event.code)) {
       const element = elementByKey.get(event.code.replace(/^(Key|Digit)/, "").toLowerCase());
       if (element) {

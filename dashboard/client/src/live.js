@@ -114,6 +114,9 @@ function onText(message) {
     case "broadcast":
       tell("broadcast", message.broadcast);
       break;
+    case "duty_circles":
+      tell("duty-circles");
+      break;
     case "lookers":
       tell("lookers-told", message);
       break;

@@ -4,7 +4,9 @@ import { basemap, findMap, moveCamera, setStyle } from "./basemap.js";
 import { sounding, startAlarm } from "./alarm.js";
 import { startBroadcasts } from "./broadcasts.js";
 import { startCatalogue } from "./catalogue.js";
+import { circles } from "./circle_state.js";
 import { mindingClaims, startClaims } from "./claim.js";
+import { circleClick, nameCrewsBy, startDutyCircles } from "./duty_circles.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
 import { alikeFound, startFurtherCalls } from "./further.js";
@@ -52,7 +54,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
-window.liandong = { timing, basemap, fleet, state, sounding };
+window.liandong = { timing, basemap, fleet, state, sounding, circles };
 
 function isPresent(answer) {
   return sameSelection(answer?.selection ?? null, state.selection);
@@ -83,6 +85,7 @@ async function start(config) {
   const asked = readAddress();
   on("toast", toast);
   nameUnitsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
+  nameCrewsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
   startFleet();
   startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
   startStrip();
@@ -93,10 +96,11 @@ async function start(config) {
   startWatching();
   await findMap();
   if (asked.view) moveCamera(asked.view, true);
-  basemap.overlay.setProps({ onClick: clicked, getCursor: ({ isHovering }) => (state.picking ? "crosshair" : isHovering ? "pointer" : "grab") });
+  basemap.overlay.setProps({ onClick: clicked, getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
   letter(config);
   await startOverlay();
   startElements();
+  startDutyCircles(asked.on);
   startAddress();
   on("selection", selected);
   on("incident", (message) => {
@@ -171,6 +175,7 @@ function focus() {
 function clicked(info, event) {
   if (isWall()) return;
   const [lon, lat] = info.coordinate || [];
+  if (!state.picking && circleClick(info)) return;
   if (state.picking) {
     setProps(state.picking, { data: { lon, lat, address: "" } });
     tell("picking", false);

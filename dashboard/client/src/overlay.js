@@ -2,6 +2,7 @@
 // redraws only as often as the fastest of them moves half a pixel: at city scale that is once a second.
 import { IconLayer, ScatterplotLayer, TextLayer } from "@deck.gl/layers";
 import { basemap, drawOverlay, metresPerPixel } from "./basemap.js";
+import { circleLayers } from "./circle_layers.js";
 import { FONT, magnified, rgb, sizeAt, theme, token } from "./draw.js";
 import { drawnElements } from "./elements.js";
 import { fleet, glide } from "./fleet.js";
@@ -37,7 +38,7 @@ export async function startOverlay() {
   await redrawAtlas();
   on("moved", (atOnce) => (atOnce ? touch("fleet") : wake()));
   for (const topic of ["fleet", "switches"]) on(topic, () => touch("fleet"));
-  for (const topic of ["incidents-replaced", "incident", "selection", "zoom", "camera", "elements-loaded", "switches"]) on(topic, () => touch("rest"));
+  for (const topic of ["incidents-replaced", "incident", "selection", "zoom", "camera", "elements-loaded", "switches", "circles"]) on(topic, () => touch("rest"));
   setInterval(fade, 1_000);
   basemap.map.on("move", () => (leavesListed() ? touch("fleet") : wake()));
   touch("fleet");
@@ -87,7 +88,7 @@ function frame(nowMs) {
   layers.labels = labelLayers(dirty.rest || dirty.fleet);
   dirty = { fleet: false, scene: false, rest: false };
   basemap.overlay.setProps({
-    layers: [...layers.scene, ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...(selectedUnit ? [unitHalo()] : [])],
+    layers: [...layers.scene, ...circleLayers(atlas), ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...(selectedUnit ? [unitHalo()] : [])],
   });
   drawOverlay(nowMs);
   timing.frames += 1;
