@@ -38,6 +38,7 @@ from operations.authority import Authority
 from operations.bus import Bus
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
+from operations.coverage import Coverage
 from operations.deadline_watch import DeadlineWatch
 from operations.drills import Drills
 from operations.duty_circles import DutyCircles
@@ -46,6 +47,7 @@ from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
 from operations.enrolment import Enrolment
 from operations.evidence import Evidence
+from operations.expected import ExpectedIncidents
 from operations.further_calls import FurtherCalls
 from operations.ground import Ground
 from operations.handle import Handler
@@ -142,6 +144,8 @@ class Node:
             await services.duty.tick()  # before anybody can be sent, what has ended while the node was down
             services.duty.start()
             stack.push_async_callback(services.duty.stop)
+            services.expected.start()
+            stack.push_async_callback(services.expected.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -184,7 +188,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         duty_circles.bound_s,
     )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
-    history = History(journal)
+    history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
     health.watch("tracks", tracks.state)
@@ -226,8 +230,20 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         clock=clock,
         picture=lambda: handler.picture,
         history=history,
-        past=PastIncidents(engine),
+        past=past,
         duty_circles=duty_circles,
+        movement=movement,
+    )
+    expected = ExpectedIncidents(city, history, past, clock, lambda: travel.streets, elements, authority.is_confidential)
+    coverage = Coverage(
+        city=city,
+        travel=travel,
+        positions=positions,
+        authority=authority,
+        jurisdictions=jurisdictions,
+        expected=expected,
+        clock=clock,
+        picture=lambda: handler.picture,
         movement=movement,
     )
     checks = CircleChecks(organisations, elements, ground)
@@ -272,6 +288,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         intake=intake,
         elements=elements,
         scene=scene,
+        expected=expected,
+        coverage=coverage,
         authority=authority,
         accounts=accounts,
         certificates=Certificates(CertificateStore(engine), accounts, audit, clock),

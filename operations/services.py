@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from operations.authority import Authority
     from operations.bus import Bus
     from operations.certificates import Certificates
+    from operations.coverage import Coverage
     from operations.deadline_watch import DeadlineWatch
     from operations.drills import Drills
     from operations.duty_circles import DutyCircles
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from operations.elements import ElementStore
     from operations.enrolment import Enrolment
     from operations.evidence import Evidence
+    from operations.expected import ExpectedIncidents
     from operations.further_calls import FurtherCalls
     from operations.handle import Handler
     from operations.health import Health
@@ -80,6 +82,8 @@ class Services:
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     scene: SceneService
+    expected: ExpectedIncidents  # how many incidents are to be expected where
+    coverage: Coverage  # what available units can be at in time
     authority: Authority
     accounts: Accounts
     certificates: Certificates  # client certificates that were given to accounts

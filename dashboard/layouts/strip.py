@@ -8,6 +8,7 @@ from dash import html
 
 from dashboard import ids
 from dashboard.layouts.broadcast import broadcast_button
+from dashboard.layouts.coverage import coverage_figure
 from dashboard.layouts.desks import desk_name
 from dashboard.layouts.duty_circles import circles_button
 from dashboard.layouts.page import Page
@@ -31,6 +32,7 @@ def strip(city: City, page: Page) -> html.Header:
             html.Div(html.Time(id=ids.CLOCK_TIME), id=ids.CLOCK, title=words("City time, {zone}", zone=city.time_zone)),
             _grades(page),
             _units(page),
+            coverage_figure(page),
             html.Div(className="spring"),
             html.Div(id=ids.FEEDS, title=words("Feeds and how long ago each was heard")),
             html.Span(

@@ -167,6 +167,10 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/nearest", ""): api(A.SEE_SCENE, f"/nearest?{AT}&k=50"),
     ("GET", "/api/v1/eta", ""): api(A.SEE_SCENE, f"/eta?from_lon={LON}&from_lat={LAT}&to_lon={LON}&to_lat={LAT}"),
     ("GET", "/api/v1/streets/speeds", ""): api(A.SEE_SCENE, f"/streets/speeds?lon={LON}&lat={LAT}"),
+    ("GET", "/api/v1/coverage", ""): api(A.SEE_SCENE, "/coverage?minutes=3"),
+    ("GET", "/api/v1/coverage", "station"): api(
+        A.SEE_SCENE, f"/coverage?minutes=3&gaps=0&scope={WEST}", "desk of WEST", otherwise=403, variant="one station's"
+    ),
     ("GET", "/api/v1/scene", ""): api(A.SEE_SCENE, f"/scene?{AT}"),
     ("GET", "/api/v1/places", ""): api(A.SEE_PLACES, "/places?q=x"),
     ("GET", "/api/v1/units", ""): api(A.SEE_PICTURE, "/units"),
