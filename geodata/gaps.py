@@ -87,6 +87,9 @@ class GapRaster:
         )
         self._cell = ((y - self._south) / CELL_M).astype(np.int64) * self._columns + ((x - self._west) / CELL_M).astype(np.int64)
 
+        everything = self._raster(np.arange(len(self._street)))
+        self._streets_m = {around: _box(everything, around) for around in (NEAR_CELLS, FAR_CELLS)}
+
     def gaps(
         self, reach: Reach, level_s: float, among: NDArray[np.bool_] | None = None, weights: Sequence[NDArray[np.floating]] = ()
     ) -> list[Gap]:
@@ -103,7 +106,10 @@ class GapRaster:
         grid = np.ones(every.shape)  # the outline holds what lies below its level: the share that is in time
         for around in (FAR_CELLS, NEAR_CELLS):
             streets_m = _box(every, around)
-            here = streets_m > 1.0
+            # Where most of the street about is of another area, it is that area's.
+            here = (streets_m > 1.0) & (streets_m >= 0.5 * self._streets_m[around])
+            if around == FAR_CELLS:
+                here &= self._streets_m[NEAR_CELLS] <= 1.0
             grid[here] = 1.0 - _box(missed, around)[here] / streets_m[here]
         grid[0] = grid[-1] = grid[:, 0] = grid[:, -1] = 1.0
         area = outline(grid, 1.0 - SHARE, 1.0, *self._first_centre, CELL_M, self._projection, LEAST_HOLE_M2)

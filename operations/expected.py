@@ -92,6 +92,7 @@ class ExpectedIncidents:
         self._field: DemandField | None = None
         self._known: _Known | None = None
         self._task: asyncio.Task[None] | None = None
+        self._reading = asyncio.Lock()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._watch(), name="expected incidents")
@@ -110,7 +111,11 @@ class ExpectedIncidents:
             await asyncio.sleep(EVERY_S)
 
     async def read(self) -> None:
-        """Read history now."""
+        """Read history now; one after the other, so that what was read last counts."""
+        async with self._reading:
+            await self._read()
+
+    async def _read(self) -> None:
         now = self._clock.now()
         since = now - timedelta(days=DAYS)
         rows = await asyncio.to_thread(self._past.places, since)

@@ -26,7 +26,7 @@ def coverage_figure(page: Page) -> html.Div:
         ],
         id=ids.COVERAGE_OPEN,
         className="figure coverage unknown",
-        title=words("Coverage: what an available unit can be at in time; press for what it means"),
+        title=words("Coverage: what an available unit can be at in {n} min; press for what it means", n=f"{GAP_MINUTES:g}"),
         **{"aria-expanded": "false", "aria-controls": ids.COVERAGE},
     )
     return html.Div([button, _explained(page)], className="figures coverage-holder")
