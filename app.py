@@ -1,4 +1,4 @@
-"""Liandong's command line: `python app.py run`, `city build`, `import`, `token add`, `user add`, `verify`, `bench`.
+"""Liandong's command line: `python app.py run`, `city build`, `city diff`, `import`, `token add`, `user add`, `verify`, `bench`.
 
 Exit codes: 0 done, 1 found something wrong, 2 wrong use. Errors name the value and the remedy on stderr.
 """
@@ -21,10 +21,25 @@ from typing import Any
 import msgspec
 import structlog
 
+from city_commands import city_build, city_diff, city_info
 from dispatch.clock import SystemClock
+from progress_bar import ProgressBar
 from settings import Settings, SettingsError, settings_from
 
-BENCHES = ("prepare", "live", "rings", "nearest", "browser", "command", "loop", "storm")
+BENCHES = (
+    "prepare",
+    "live",
+    "rings",
+    "nearest",
+    "match",
+    "promises",
+    "coverage",
+    "city",
+    "browser",
+    "command",
+    "loop",
+    "storm",
+)
 
 
 class WrongUse(Exception):
@@ -73,32 +88,10 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 def _city_folder(settings: Settings) -> Path:
     from geodata.demo_city import ensure_demo_city
 
-    return settings.city if settings.city is not None else ensure_demo_city(Path("var/city"), _progress_bar())
-
-
-# Cities ----------------------------------------------------------------------------------------------------------------
-
-
-def city_build(options: argparse.Namespace, settings: Settings) -> int:
-    """A city folder from an OpenStreetMap extract."""
-    from geodata.build import build_city
-    from geodata.osm import read_osm
-
-    source = read_osm(options.file, boundary=options.boundary, code=options.code, name=options.name, time_zone=options.time_zone)
-    try:
-        report = build_city(source, options.out, progress=_progress_bar(), built_at=SystemClock().now())
-    except OSError as error:
-        raise WrongUse(f"{options.out} can't be written: {error.strerror}; choose another --out") from None
-    print(json.dumps({**vars(report), "folder": str(report.folder)}, ensure_ascii=False, indent=2, default=str))
-    return 0
-
-
-def city_info(options: argparse.Namespace, settings: Settings) -> int:
-    """What a city folder holds."""
-    from geodata.city_info import city_info as describe
-
-    print(json.dumps(describe(options.dir, now=SystemClock().now()), ensure_ascii=False, indent=2, default=str))
-    return 0
+    if settings.city is not None:
+        return settings.city
+    with ProgressBar() as progress:
+        return ensure_demo_city(Path("var/city"), progress)
 
 
 # Importing -------------------------------------------------------------------------------------------------------------
@@ -337,7 +330,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--no-demo", dest="demo", action="store_const", const=False)
     p.add_argument("--log-level", dest="log_level")
 
-    city = commands.add_parser("city", help="build or look at a city folder").add_subparsers(required=True, metavar="WHAT")
+    city = commands.add_parser("city", help="build, look at or compare city folders").add_subparsers(required=True, metavar="WHAT")
     p = _add(city, "build", city_build)
     p.add_argument("file", type=Path, metavar="FILE.osm.pbf")
     p.add_argument("--boundary", type=Path, help="GeoJSON outline; what lies outside is left out")
@@ -345,8 +338,16 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--code", default="000000000000", help="12-character code of the city's organisation")
     p.add_argument("--name")
     p.add_argument("--time-zone", dest="time_zone")
+    p.add_argument(
+        "--closed-ways", dest="closed_ways", choices=("pass", "stop"), default="pass",
+        help="roads and gates closed to cars: units pass them slowly (default), or not at all",
+    )  # fmt: skip
     p = _add(city, "info", city_info)
     p.add_argument("dir", type=Path)
+    p = _add(city, "diff", city_diff)
+    p.add_argument("a", type=Path, metavar="A")
+    p.add_argument("b", type=Path, metavar="B")
+    p.add_argument("--json", action="store_true", help="everything, as one JSON object")
 
     imports = commands.add_parser("import", help="historical records, element lists, duty circles, rosters").add_subparsers(
         required=True, metavar="WHAT"
@@ -419,15 +420,6 @@ def _account_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--city", type=Path)
     parser.add_argument("--role", required=True)
     parser.add_argument("--scope", help="organisation code; default: the city")
-
-
-def _progress_bar() -> Callable[[str, float], None]:
-    def show(what: str, share: float) -> None:
-        if sys.stderr.isatty():
-            end = "\n" if share >= 1 else ""
-            print(f"\r{'█' * round(share * 30):30} {share:4.0%}  {what:24}", end=end, file=sys.stderr, flush=True)
-
-    return show
 
 
 def _log_to_stderr(level: str) -> None:

@@ -18,22 +18,29 @@ from dispatch.clock import Clock, SystemClock
 from dispatch.codes import load_codes
 from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
-from dispatch.model import Actor, Unit, UnitKind
+from dispatch.model import Actor, Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.beats import Beats
 from geodata.city import City, open_city
+from geodata.closures import StreetFinder
 from geodata.jurisdictions import Jurisdictions
+from geodata.learned import graph_identity
+from geodata.matching import Matcher
 from geodata.places import load_places
 from geodata.responsibility import Responsibility
 from geodata.snapping import OffNetwork
+from geodata.streets import PROFILES
 from geodata.travel import TravelTimes
 from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
+from operations.calibration import Calibrations
+from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
+from operations.coverage import Coverage
 from operations.deadline_watch import DeadlineWatch
 from operations.drills import Drills
 from operations.duty_circles import DutyCircles
@@ -42,12 +49,14 @@ from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
 from operations.enrolment import Enrolment
 from operations.evidence import Evidence
+from operations.expected import ExpectedIncidents
 from operations.further_calls import FurtherCalls
 from operations.ground import Ground
 from operations.handle import Handler
 from operations.health import Health
 from operations.history import History
 from operations.intake import Intake
+from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
 from operations.personal import PersonalData
@@ -58,6 +67,8 @@ from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
 from operations.stage_watch import StageWatch
+from operations.street_speeds import SIREN_GRADE, StreetSpeeds
+from operations.traffic import Traffic
 from operations.trails import Trails
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
@@ -71,6 +82,8 @@ from storage.database import open_database
 from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
+from storage.speeds import SpeedFile
+from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
 from storage.tracks import TrackStore
 from storage.webhooks import WebhookStore
@@ -79,21 +92,23 @@ from storage.webhooks import WebhookStore
 class RoadPromises:
     """Promised times at a push, from the street graph (`operations.enrich.RoadTimes`)."""
 
-    def __init__(self, travel: TravelTimes) -> None:
+    def __init__(self, travel: TravelTimes, movement: Movement) -> None:
         self._travel = travel
+        self._movement = movement
 
     def promises(
-        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
+        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind], grade: Grade
     ) -> Sequence[Promise | None]:
-        units = self._travel.place(lons, lats, [kind is UnitKind.FOOT_PATROL for kind in kinds])
+        units = self._travel.place(lons, lats, [PROFILES.index(self._movement[kind]) for kind in kinds])
         promises: list[Promise | None] = [None] * len(kinds)
         try:
             # Looks only as far as the farthest of them is; a crew that is pushed is seldom at the other end of the city.
-            found = self._travel.nearest(lon, lat, units, k=len(kinds))
+            found = self._travel.nearest(lon, lat, units, k=len(kinds), siren=grade <= SIREN_GRADE)
         except OffNetwork:
             return promises
-        for place, eta_s, distance_m in zip(found.index.tolist(), found.eta_s.tolist(), found.distance_m.tolist(), strict=True):
-            promises[place] = Promise(eta_s, distance_m)
+        rows = zip(found.index.tolist(), found.eta_s.tolist(), found.distance_m.tolist(), found.eta_p90_s.tolist(), strict=True)
+        for place, eta_s, distance_m, eta_p90_s in rows:
+            promises[place] = Promise(eta_s, distance_m, eta_p90_s, TURNOUT_S[kinds[place]])
         return promises
 
 
@@ -114,10 +129,14 @@ class Node:
             stack.push_async_callback(services.handler.stop)
             stack.push_async_callback(services.history.stop)
             await services.elements.start()
+            await services.traffic.start()
+            stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
             last_known = await asyncio.to_thread(self.tracks.last_known)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
+            await services.speeds.start()
+            stack.push_async_callback(services.speeds.stop)
             await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
             await services.webhooks.start()
@@ -128,6 +147,8 @@ class Node:
             await services.duty.tick()  # before anybody can be sent, what has ended while the node was down
             services.duty.start()
             stack.push_async_callback(services.duty.stop)
+            services.expected.start()
+            stack.push_async_callback(services.expected.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -143,6 +164,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     catalogue = load_catalogue(city.folder / "catalogue.toml")
     organisations = OrganisationTree(city.organisations())
     travel = TravelTimes(city)
+    movement = RIDING if settings.foot_patrols_ride else WALKING
     positions = PositionTable()
     bus, health = Bus(), Health(clock)
     # Phones come and go with their crews; each unit shows its own age, and a closed page is no feed that has failed.
@@ -160,7 +182,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         Areas(city.graph),
         organisations,
         codes,
-        RoadPromises(travel),
+        RoadPromises(travel, movement),
         positions,
         authority.in_scope,
         authority.may_see_unit,
@@ -169,10 +191,23 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         duty_circles.bound_s,
     )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
-    history = History(journal)
+    history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
     health.watch("tracks", tracks.state)
+    traffic = Traffic(travel, StreetFinder(city.graph, travel.snapper), elements, clock)
+    health.watch("traffic", traffic.state)
+    speeds = StreetSpeeds(
+        travel=travel,
+        matcher=Matcher(city.graph, travel.snapper),
+        file=SpeedFile(settings.data / "speeds", graph_identity(city.graph)),
+        positions=positions,
+        picture=lambda: handler.picture,
+        affected=lambda: traffic.affected,
+        clock=clock,
+        time_zone=city.time_zone,
+    )
+    health.watch("speeds", speeds.state)
     ground = Ground(city.graph)
     intake = Intake(
         clock=clock,
@@ -186,6 +221,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         health=health,
         ground=ground,
         snap_distance=travel.street_distance_m,
+        follower=speeds.take,
     )
     scene = SceneService(
         travel=travel,
@@ -197,8 +233,21 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         clock=clock,
         picture=lambda: handler.picture,
         history=history,
-        past=PastIncidents(engine),
+        past=past,
         duty_circles=duty_circles,
+        movement=movement,
+    )
+    expected = ExpectedIncidents(city, history, past, clock, lambda: travel.streets, elements, authority.is_confidential)
+    coverage = Coverage(
+        city=city,
+        travel=travel,
+        positions=positions,
+        authority=authority,
+        jurisdictions=jurisdictions,
+        expected=expected,
+        clock=clock,
+        picture=lambda: handler.picture,
+        movement=movement,
     )
     checks = CircleChecks(organisations, elements, ground)
     drills = Drills(duty_circles, checks, scene, authority, city.projection, clock, lambda: handler.picture)
@@ -226,6 +275,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         codes=codes,
         organisations=organisations,
         travel=travel,
+        traffic=traffic,
+        speeds=speeds,
         places=load_places(city.folder / "places.npz"),
         targets=targets,
         responsibility=responsibility,
@@ -233,6 +284,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         personal=personal,
         premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
+        calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
         positions=positions,
@@ -240,6 +292,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         intake=intake,
         elements=elements,
         scene=scene,
+        expected=expected,
+        coverage=coverage,
         authority=authority,
         accounts=accounts,
         certificates=Certificates(CertificateStore(engine), accounts, audit, clock),
@@ -347,12 +401,14 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
     looks, audit_damage = AuditLog(engine).verify()
     engine.dispose()
     tracks = TrackStore(settings.data / "tracks").verify()
+    speeds, speeds_damage = verify_speeds(settings.data / "speeds")
     evidence = EvidenceFiles(settings.data / "evidence")
     checked = [
         f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
         f"audit: {looks} entries",
         f"tracks: {tracks.slices} slices, {tracks.fixes} fixes",
+        f"speeds: {speeds} files",
         f"evidence: {sum(1 for _ in evidence.kept())} files",
     ]
     damage = [f"journal, event {d.revision}: {d.what}" for d in journal.damage] + [f"audit: {what}" for what in audit_damage]
-    return checked, damage + list(tracks.damage) + evidence.verify()
+    return checked, damage + list(tracks.damage) + speeds_damage + evidence.verify()

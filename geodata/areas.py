@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
 from geodata.streets import StreetGraph
@@ -12,6 +13,7 @@ CELL_M = 500.0
 # wherever they are; ours, and coarse on purpose: a target does not hang on the next metre of street.
 TOWN_KM_PER_KM2 = 8.0
 OUTSKIRTS_KM_PER_KM2 = 3.0
+KINDS = ("town", "outskirts", "country")
 
 
 class Areas:
@@ -24,10 +26,10 @@ class Areas:
         columns = int((x.max(initial=0.0) - self._west) // CELL_M) + 1
         rows = int((y.max(initial=0.0) - self._south) // CELL_M) + 1
         # Every street is there twice: half of each edge at either end.
-        metres = np.zeros((rows, columns))
-        for ends in (np.asarray(graph.tail), np.asarray(graph.head)):
-            cells = ((y[ends] - self._south) // CELL_M).astype(np.intp), ((x[ends] - self._west) // CELL_M).astype(np.intp)
-            np.add.at(metres, cells, np.asarray(graph.length_m) / 4)
+        cell = ((y - self._south) // CELL_M).astype(np.intp) * columns + ((x - self._west) // CELL_M).astype(np.intp)
+        quarter_m = graph.length_m / 4
+        metres = sum(np.bincount(cell[ends], quarter_m, rows * columns) for ends in (graph.tail, graph.head))
+        metres = np.asarray(metres).reshape(rows, columns)
         padded = np.pad(metres, 1)
         around = sum(padded[r : r + rows, c : c + columns] for r in range(3) for c in range(3))
         self._km_per_km2 = np.asarray(around) / 1e3 / (9 * (CELL_M / 1e3) ** 2)
@@ -35,9 +37,13 @@ class Areas:
     def of(self, lon: float, lat: float) -> str:
         """`town`, `outskirts` or `country`; far from every street it is country. Degrees, WGS-84."""
         x, y = self._projection.to_metres(lon, lat)
-        row, column = int((float(y) - self._south) // CELL_M), int((float(x) - self._west) // CELL_M)
+        return KINDS[int(self.kinds(np.array([float(x)]), np.array([float(y)]))[0])]
+
+    def kinds(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """The same for many places in metres of the city's projection, as indices into KINDS."""
+        row, column = np.floor((y - self._south) / CELL_M), np.floor((x - self._west) / CELL_M)
         rows, columns = self._km_per_km2.shape
-        if not (0 <= row < rows and 0 <= column < columns):
-            return "country"
-        density = float(self._km_per_km2[row, column])
-        return "town" if density >= TOWN_KM_PER_KM2 else "outskirts" if density >= OUTSKIRTS_KM_PER_KM2 else "country"
+        inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+        density = self._km_per_km2[np.where(inside, row, 0).astype(np.intp), np.where(inside, column, 0).astype(np.intp)]
+        kind = np.where(density >= TOWN_KM_PER_KM2, 0, np.where(density >= OUTSKIRTS_KM_PER_KM2, 1, 2))
+        return np.where(inside, kind, 2).astype(np.uint8)

@@ -22,6 +22,7 @@ from pmtiles.writer import write as write_pmtiles
 
 from geodata.city import CityError
 from geodata.graph_build import street_name
+from geodata.progress import Progress, unheard
 from geodata.source import CitySource, MapFeature
 from geodata.street_layout import StreetLayout
 from geodata.streets import STREET_CLASSES
@@ -59,14 +60,17 @@ class _Layer:
     properties: dict[str, list[Any]]
 
 
-def write_base_map(source: CitySource, layout: StreetLayout, path: Path) -> dict[str, int]:
+def write_base_map(source: CitySource, layout: StreetLayout, path: Path, progress: Progress = unheard) -> dict[str, int]:
     """Write the PMTiles file; returns the number of features of each layer."""
+    progress("base map", 0.0)
     layers = {"road": _roads(layout), **_features(source.features)}
     parts = []
     for first, last in _BANDS:
+        progress(f"base map, zoom {first} to {last}", (first - MIN_ZOOM) / (MAX_ZOOM - MIN_ZOOM + 1))
         part = path.with_name(f"{path.name}.{first}")
         if _write_band(layers, first, last, part):
             parts.append(part)
+    progress("base map, one file", 0.95)
     _join(parts, path, source.attribution)
     for part in parts:
         part.unlink()
@@ -135,7 +139,10 @@ def _write_band(layers: dict[str, _Layer], first: int, last: int, path: Path) ->
             frame = geopandas.GeoDataFrame(properties, geometry=layer.geometry[visible], crs=_WGS84)
             shown[name] = freestile_layer(frame, min_zoom=max(first, int(layer.first_zoom.min())), max_zoom=last)
     if shown:
-        freestile(shown, path, min_zoom=first, max_zoom=last, generate_ids=False, quiet=True)
+        try:
+            freestile(shown, path, min_zoom=first, max_zoom=last, generate_ids=False, quiet=True)
+        except RuntimeError as error:  # what the tile writer says of a full disk
+            raise CityError(f"{path.parent} or the folder for temporary files can't be written: {error}. Make room there.") from error
     return bool(shown)
 
 

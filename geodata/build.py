@@ -6,7 +6,6 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +22,16 @@ from geodata.components import component_figures
 from geodata.graph_build import build_graph
 from geodata.places import save_places
 from geodata.places_build import build_places
+from geodata.progress import Progress, unheard, within
+from geodata.projection import LocalProjection
+from geodata.residents import FILE_NAME as RESIDENTS
+from geodata.residents import homes_of_buildings, residents_of_streets
 from geodata.responsibility import FILE_NAME
+from geodata.snapping import Segments
 from geodata.source import CitySource
 from geodata.street_layout import lay_out_streets
+from geodata.street_table import save_streets, tabulate
 from geodata.streets import StreetGraph, save_graph
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class BuildReport:
     """What went into a city folder and what did not; written as report.json."""
 
     folder: Path
+    source: dict[str, Any] | None  # the file it was read from: name, size_bytes, sha256, data_at
     read: dict[str, int]  # what the source held
     problems: dict[str, int]  # dropped or repaired, by reason
     restrictions: dict[str, int]  # turn restrictions by what became of them: applied, with_missing_way, …
@@ -43,7 +47,7 @@ class BuildReport:
     figures: dict[str, Any]  # what the folder holds
 
 
-def build_city(source: CitySource, out: Path, *, progress: Progress | None = None, built_at: datetime | None = None) -> BuildReport:
+def build_city(source: CitySource, out: Path, *, progress: Progress = unheard, built_at: datetime | None = None) -> BuildReport:
     """Write the city folder `out`, replacing a city that is there.
 
     The same source gives the same bytes, but for `built_at`, which is noted in city.toml. `progress` hears the name
@@ -54,7 +58,7 @@ def build_city(source: CitySource, out: Path, *, progress: Progress | None = Non
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        report = _write_city(source, work, out, progress or (lambda part, share: None), built_at)
+        report = _write_city(source, work, out, progress, built_at)
         _put_in_place(work, out)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -87,12 +91,14 @@ def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, b
     layout = lay_out_streets(source, counts)
     graph = build_graph(source, layout, counts)
     save_graph(graph, work / "graph")
-    progress("base map", 0.2)
-    tiles = write_base_map(source, layout, work / "base.pmtiles")
+    Segments.of(graph).save(work / "segments")
+    save_streets(tabulate(layout, graph, source.restrictions), work / "streets.npz")
+    tiles = write_base_map(source, layout, work / "base.pmtiles", within(progress, 0.2, 0.7))
     progress("place index", 0.7)
     places = build_places(source, layout, graph)
     save_places(places, work / "places.npz")
     progress("lists", 0.9)
+    lived_on = _write_residents(source, graph, work)
     bounds = _bounds(source, graph)
     boundary = source.boundary if source.boundary is not None else box(*bounds)
     _write_organisations(source, work)
@@ -104,6 +110,7 @@ def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, b
         **_graph_figures(graph),
         "organisations": len(source.organisations),
         "elements": elements,
+        "lived_on_streets": lived_on,
         "base_map": tiles,
         "places": {"entries": len(places.entry_kind), "crossings": len(places.crossing_a)},
     }
@@ -121,7 +128,8 @@ def _report(out: Path, source: CitySource, counts: Counter[str], figures: dict[s
     restrictions = {key.removeprefix("restriction_"): n for key, n in sorted_counts.items() if key.startswith("restriction_")}
     barriers = {key.removeprefix("barrier_"): n for key, n in sorted_counts.items() if key.startswith("barrier_")}
     problems = {key: n for key, n in sorted_counts.items() if not key.startswith(("restriction_", "barrier_"))}
-    return BuildReport(out, dict(sorted(source.read.items())), problems, restrictions, barriers, figures)
+    file = asdict(source.file) | {"data_at": source.file.data_at and source.file.data_at.isoformat()} if source.file else None
+    return BuildReport(out, file, dict(sorted(source.read.items())), problems, restrictions, barriers, figures)
 
 
 def _bounds(source: CitySource, graph: StreetGraph) -> tuple[float, float, float, float]:
@@ -139,10 +147,21 @@ def _graph_figures(graph: StreetGraph) -> dict[str, Any]:
         "directed_edges": graph.edge_count,
         "directed_car_edges": graph.car_edge_count,
         "directed_foot_edges": int(np.isfinite(graph.foot.time_s).sum()),
+        "directed_ebike_edges": int(np.isfinite(graph.ebike.time_s).sum()),
         "car_turns": len(graph.car.next_edge),
-        "components": {"car": component_figures(graph, graph.car), "foot": component_figures(graph, graph.foot)},
+        "car_copies_of_edges": len(graph.car.copy_of),
+        "components": {profile.name: component_figures(graph, profile) for profile in graph.profiles},
         "street_km": round(float(graph.length_m.sum(dtype=np.float64)) / 2000, 3),
     }
+
+
+def _write_residents(source: CitySource, graph: StreetGraph, work: Path) -> int:
+    """How many streets somebody lives on; no file where nothing is known of homes."""
+    homes = source.homes or homes_of_buildings(source.features, LocalProjection(graph.origin_lon, graph.origin_lat))
+    residents = residents_of_streets(homes, graph) if homes is not None else np.zeros(0, np.float32)
+    if residents.any():
+        np.save(work / RESIDENTS, residents)
+    return int(np.count_nonzero(residents))
 
 
 def _write_organisations(source: CitySource, work: Path) -> None:
@@ -207,6 +226,7 @@ def _write_city_toml(source: CitySource, bounds: tuple[float, float, float, floa
         "datum": "wgs84",
         "schematic": source.schematic,
         "attribution": source.attribution,
+        "closed_ways_pass": source.closed_ways_pass,
         "built_at": built_at.isoformat() if built_at else "",
         "bounds": list(bounds),
     }

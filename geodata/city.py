@@ -2,11 +2,14 @@
 
 city.toml            name, code, time zone, datum, extent, whether the streets are schematic
 graph/*.npy          the street graph (`geodata.streets`), memory-mapped
+segments/*.npy       its straight segments in a grid (`geodata.snapping`), memory-mapped
+streets.npz          the streets as the source draws them (`geodata.street_table`)
 base.pmtiles         vector base map, zoom 6–14
 organisations.json   the organisation tree;  jurisdictions.geojson  their areas
 responsibility.toml  exceptions from the areas (`geodata.responsibility`), where the source has any
 elements/*.geojson   catalogue elements the source knew, one file an element
 places.npz           the place index (`geodata.places`)
+residents.npy        where people live (`geodata.residents`), where the source knows
 boundary.geojson     outline
 report.json          what was read, dropped, repaired
 """
@@ -20,10 +23,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geodata.projection import LocalProjection
 from geodata.streets import StreetGraph, load_graph
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class CityError(Exception):
@@ -42,6 +48,7 @@ class City:
     schematic: bool
     attribution: str
     built_at: str
+    closed_ways_pass: bool  # how it was built, see `geodata.source`
     bounds: tuple[float, float, float, float]  # west, south, east, north, degrees
     graph: StreetGraph
 
@@ -52,6 +59,14 @@ class City:
     @property
     def tiles_path(self) -> Path:
         return self.folder / "base.pmtiles"
+
+    @property
+    def segments_path(self) -> Path:
+        return self.folder / "segments"
+
+    @property
+    def streets_path(self) -> Path:
+        return self.folder / "streets.npz"
 
     @property
     def places_path(self) -> Path:
@@ -71,6 +86,11 @@ class City:
 
     def report(self) -> dict[str, Any]:
         return self._json("report.json")
+
+    def residents(self) -> NDArray[np.float32] | None:
+        """[edges] share of all residents along each street, with its lower-numbered edge; None when the source does not say."""
+        path = self.folder / "residents.npy"
+        return np.load(path) if path.exists() else None
 
     def elements(self, element: str) -> dict[str, Any]:
         """GeoJSON FeatureCollection of one catalogue element (`id`, `properties`); empty when the source has none."""
@@ -104,6 +124,7 @@ def open_city(folder: Path) -> City:
             schematic=meta["schematic"],
             attribution=meta["attribution"],
             built_at=meta["built_at"],
+            closed_ways_pass=meta["closed_ways_pass"],
             bounds=tuple(meta["bounds"]),
             graph=load_graph(folder / "graph"),
         )

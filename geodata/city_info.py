@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 
 from geodata.basemap import BaseMap
-from geodata.city import open_city
+from geodata.city import City, open_city
 from geodata.places import load_places
+from geodata.street_table import load_streets
 
 
 def city_info(folder: Path, *, now: datetime | None = None) -> dict[str, Any]:
     """Figures counted from the folder's own files, and the report of its build. Opens every part.
 
-    `age_s` is there with `now` (aware) when the folder knows when it was built. Raises CityError.
+    `age_s` (since the build) and `data_age_s` (since the state of the map in the source file) are there with `now` (aware) when the folder
+    knows the instant. Raises CityError.
     """
     city = open_city(folder)
     tiles = BaseMap(city.tiles_path)
     report = city.report()
-    built_at = datetime.fromisoformat(city.built_at) if city.built_at else None
+    source = report["source"]
+    graph = city.graph
     return {
         "code": city.code,
         "name": city.name,
@@ -30,13 +33,23 @@ def city_info(folder: Path, *, now: datetime | None = None) -> dict[str, Any]:
         "time_zone": city.time_zone,
         "datum": "wgs84",
         "bounds": list(city.bounds),
+        "extent_km": _extent_km(city),
         "built_at": city.built_at or None,
-        "age_s": (now - built_at).total_seconds() if now is not None and built_at is not None else None,
-        "nodes": len(city.graph.node_lon),
-        "directed_edges": city.graph.edge_count,
-        "directed_car_edges": city.graph.car_edge_count,
-        "directed_foot_edges": int(np.isfinite(city.graph.foot.time_s).sum()),
+        "age_s": _age_s(city.built_at, now),
+        "source": source,
+        "data_age_s": _age_s(source["data_at"], now) if source is not None else None,
+        "size_bytes": _sizes(folder),
+        "nodes": len(graph.node_lon),
+        "directed_edges": graph.edge_count,
+        "directed_car_edges": graph.car_edge_count,
+        "directed_foot_edges": int(np.isfinite(graph.foot.time_s).sum()),
+        "directed_ebike_edges": int(np.isfinite(graph.ebike.time_s).sum()),
+        "closed_ways_pass": city.closed_ways_pass,
+        "turns": {profile.name: len(profile.next_edge) for profile in graph.profiles},
+        "street_km": report["figures"]["street_km"],
+        "limit_tagged_share": load_streets(city.streets_path).limit_shares(),
         "restrictions": report["restrictions"],
+        "barriers": report["barriers"],
         "components": report["figures"]["components"],
         "organisations": len(city.organisations()),
         "elements": report["figures"]["elements"],
@@ -46,3 +59,23 @@ def city_info(folder: Path, *, now: datetime | None = None) -> dict[str, Any]:
         "read": report["read"],
         "problems": report["problems"],
     }
+
+
+def _age_s(instant: str | None, now: datetime | None) -> float | None:
+    return (now - datetime.fromisoformat(instant)).total_seconds() if instant and now is not None else None
+
+
+def _extent_km(city: City) -> list[float]:
+    """East to west along the middle, south to north."""
+    west, south, east, north = city.bounds
+    x, y = city.projection.to_metres([west, east], [south, north])
+    return [round(float(axis[1] - axis[0]) / 1e3, 3) for axis in (x, y)]
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of each file and folder of the city, and of `all`."""
+    parts = {
+        path.name: sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+        for path in sorted(folder.iterdir())
+    }
+    return {"all": sum(parts.values())} | parts

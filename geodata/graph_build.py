@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from geodata.barriers import Barriers
 from geodata.city import CityError
 from geodata.projection import LocalProjection
+from geodata.restrictions import CAR_MODES, EBIKE_MODES, NO_RULES, RestrictionReader, TurnRules
 from geodata.source import CitySource, SourceRestriction, SourceWay
 from geodata.street_layout import StreetLayout
 from geodata.street_rules import FOOT_MPS
 from geodata.streets import Profile, StreetGraph
-from geodata.turns import RestrictionReader, build_profile
+from geodata.turns import build_profile
 
 # Two nodes drawn at one place keep their connection as an edge of this length, so that no time is zero.
 MIN_LENGTH_M = 0.1
@@ -47,6 +48,7 @@ class _Edges:
     way_id: NDArray[np.int64]
     car_s: NDArray[np.float32]
     foot_s: NDArray[np.float32]
+    ebike_s: NDArray[np.float32]
 
 
 def build_graph(source: CitySource, layout: StreetLayout, counts: Counter[str]) -> StreetGraph:
@@ -54,14 +56,14 @@ def build_graph(source: CitySource, layout: StreetLayout, counts: Counter[str]) 
 
     Raises CityError when no street is left.
     """
-    barriers = Barriers.of(source.node_tags, layout.node_ids, counts)
+    barriers = Barriers.of(source.node_tags, layout.node_ids, source.closed_ways_pass, counts)
     projection = _projection(layout)
     x, y = projection.to_metres(layout.node_lon, layout.node_lat)
     pieces = _cut(layout, barriers.is_cut, x, y, counts)
     order = np.argsort(morton_code(*(_middle(axis, layout, pieces) for axis in (x, y))), kind="stable")
     pieces = pieces[order]
     edges = _direct(layout, pieces, barriers, x, y)
-    car, foot = _profiles(edges, source.restrictions, layout, barriers, counts)
+    car, foot, ebike = _profiles(edges, source.restrictions, layout, barriers, counts)
     begin, end, vertex_node = _shape(layout, pieces)
     names, name_of_street = _names(layout.streets)
     return StreetGraph(
@@ -85,6 +87,7 @@ def build_graph(source: CitySource, layout: StreetLayout, counts: Counter[str]) 
         origin_lat=projection.origin_lat,
         car=car,
         foot=foot,
+        ebike=ebike,
     )
 
 
@@ -172,12 +175,16 @@ def _direct(layout: StreetLayout, pieces: _Pieces, barriers: Barriers, x: NDArra
     piece_street = layout.vertex_street[pieces.first]
     street = np.repeat(piece_street, 2)
     length_m = np.repeat(pieces.length_m, 2)
-    forward_mps = np.array([rule.car_forward_mps for rule in layout.rules])[piece_street]
-    backward_mps = np.array([rule.car_backward_mps for rule in layout.rules])[piece_street]
-    speed_mps = _both_ways(forward_mps, backward_mps)
-    drivable = speed_mps > 0
-    car_s = np.full(len(tail), np.inf)
-    car_s[drivable] = length_m[drivable] / speed_mps[drivable] + barriers.delay_s[junction][head[drivable]]
+    delay_s = barriers.delay_s[junction][head]
+
+    def wheeled_s(forward: list[float], backward: list[float]) -> NDArray[np.float32]:
+        speed_mps = _both_ways(np.array(forward)[piece_street], np.array(backward)[piece_street])
+        rideable = speed_mps > 0
+        time_s = np.full(len(tail), np.inf)
+        time_s[rideable] = length_m[rideable] / speed_mps[rideable] + delay_s[rideable]
+        return time_s.astype(np.float32)
+
+    rules = layout.rules
     walkable = np.array([rule.foot for rule in layout.rules])[street]
     return _Edges(
         junction=junction,
@@ -186,22 +193,31 @@ def _direct(layout: StreetLayout, pieces: _Pieces, barriers: Barriers, x: NDArra
         twin=np.arange(len(tail), dtype=np.int32) ^ 1,
         street=street,
         way_id=np.array([street.way_id for street in layout.streets], dtype=np.int64)[street],
-        car_s=car_s.astype(np.float32),
+        car_s=wheeled_s([rule.car_forward_mps for rule in rules], [rule.car_backward_mps for rule in rules]),
         foot_s=np.where(walkable, length_m / FOOT_MPS, np.inf).astype(np.float32),
+        ebike_s=wheeled_s([rule.ebike_forward_mps for rule in rules], [rule.ebike_backward_mps for rule in rules]),
     )
 
 
 def _profiles(
     edges: _Edges, restrictions: Iterable[SourceRestriction], layout: StreetLayout, barriers: Barriers, counts: Counter[str]
-) -> tuple[Profile, Profile]:
+) -> tuple[Profile, Profile, Profile]:
     node_by_id = dict(zip(layout.node_ids[edges.junction].tolist(), range(len(edges.junction)), strict=True))
-    reader = RestrictionReader(edges.way_id, edges.tail, edges.head, edges.car_s, node_by_id)
-    banned = reader.banned_pairs(restrictions, counts)
-    nobody = np.zeros(len(edges.junction), dtype=bool)
-    no_pair = np.empty(0, dtype=np.int64)
+    restrictions = list(restrictions)
+
+    def rules(time_s: NDArray[np.float32], exempt_modes: frozenset[str], told: Counter[str]) -> TurnRules:
+        reader = RestrictionReader(edges.way_id, edges.tail, edges.head, edges.twin, time_s, node_by_id, exempt_modes)
+        return reader.rules(restrictions, told)
+
+    def profile(name: str, time_s: NDArray[np.float32], blocks: NDArray[np.bool_], rules: TurnRules) -> Profile:
+        return build_profile(name, time_s, edges.tail, edges.head, edges.twin, blocks, rules)
+
+    # The report tells what became of restrictions for cars.
+    for_ebikes = rules(edges.ebike_s, EBIKE_MODES, Counter())
     return (
-        build_profile("car", edges.car_s, edges.tail, edges.head, edges.twin, barriers.blocks[edges.junction], banned),
-        build_profile("foot", edges.foot_s, edges.tail, edges.head, edges.twin, nobody, no_pair),
+        profile("car", edges.car_s, barriers.blocks[edges.junction], rules(edges.car_s, CAR_MODES, counts)),
+        profile("foot", edges.foot_s, np.zeros(len(edges.junction), dtype=bool), NO_RULES),
+        profile("ebike", edges.ebike_s, barriers.blocks_ebike[edges.junction], for_ebikes),
     )
 
 

@@ -6,7 +6,6 @@ such thing is counted by its reason in `CitySource.problems`, and the rest is us
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,13 +18,16 @@ import shapely
 from numpy.typing import NDArray
 from osmium.filter import KeyFilter
 from osmium.geom import WKBFactory
-from shapely.geometry import LineString, Point, box, shape
+from shapely.geometry import LineString, Point, box
 from shapely.geometry.base import BaseGeometry
 
+from geodata.boundary import read_boundary
 from geodata.city import CityError
 from geodata.coastline import sea_polygons
+from geodata.osm_file import extract, source_file, unreadable
 from geodata.osm_organisations import PolicePlace, default_organisations
-from geodata.osm_tags import INTERESTING_KEYS, area_layer, elements_of, line_layer, name_of, place_rank, poi_kind
+from geodata.osm_tags import INTERESTING_KEYS, LINE_KEYS, POINT_KEYS, area_layer, elements_of, line_layer, name_of, place_rank, poi_kind
+from geodata.progress import Progress, unheard
 from geodata.source import CitySource, MapFeature, SourceElement, SourceRestriction, SourceWay
 from geodata.street_rules import street_rule
 from geodata.time_zones import guess_time_zone
@@ -36,6 +38,9 @@ DEFAULT_CODE = "000000000000"
 MARGIN_DEG = 0.02
 # osmium marks the place of a node that is not in the file with this.
 _UNDEFINED = 2**31 - 1
+# How much of a file one node, way or area with a tag of interest takes: how far the reading is can only be estimated.
+_BYTES_A_THING = 45
+_TOLD_EVERY = 10_000
 
 
 def read_osm(
@@ -45,38 +50,22 @@ def read_osm(
     code: str = DEFAULT_CODE,
     name: str | None = None,
     time_zone: str | None = None,
+    progress: Progress = unheard,
 ) -> CitySource:
     """The city in an extract. `boundary`: GeoJSON with its (multi)polygon; without it the extent of the streets counts.
 
     `code`: the city's organisation code, 12 characters. `name`: without it the largest place's. `time_zone`: IANA
-    name; without it guessed and counted. Raises CityError for a file that can't be read.
+    name; without it guessed and counted. `progress` hears the share of the file read, estimated from its size.
+    Raises CityError for a file that can't be read.
     """
     if len(code) != 12:
         raise CityError(f"Organisation code {code!r} has {len(code)} characters, not 12, for example 330200000000.")
     area = read_boundary(boundary) if boundary is not None else None
     reader = _Reader(area)
-    reader.read(path)
+    reader.read(path, progress)
     if not reader.ways:
         raise CityError(f"{path} holds no streets{' inside ' + str(boundary) if boundary else ''}. Use an extract that covers the city.")
     return reader.source(path, code, name, time_zone)
-
-
-def read_boundary(path: Path) -> BaseGeometry:
-    """The union of the polygons of a GeoJSON file, WGS-84. Raises CityError."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        parts = data["features"] if data["type"] == "FeatureCollection" else [data]
-        shapes = [shapely.make_valid(shape(part["geometry"] if part["type"] == "Feature" else part)) for part in parts]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
-        raise CityError(f"Boundary {path} can't be read ({error}). Give a GeoJSON file with the city's polygon.") from error
-    polygons = [part for whole in shapes for part in shapely.get_parts(whole) if part.geom_type in ("Polygon", "MultiPolygon")]
-    area = shapely.union_all(polygons)
-    if area.is_empty:
-        raise CityError(f"Boundary {path} holds no polygon. Give a GeoJSON file with the city's polygon.")
-    west, south, east, north = area.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
-        raise CityError(f"Boundary {path} reaches {west}, {south}, {east}, {north}: these are no degrees. Convert it to WGS-84 lon, lat.")
-    return area
 
 
 @dataclass
@@ -96,7 +85,8 @@ class _Reader:
     _refs: array[int] = field(default_factory=lambda: array("q"))
     _x: array[int] = field(default_factory=lambda: array("i"))
     _y: array[int] = field(default_factory=lambda: array("i"))
-    # Relations that should become shapes, and those that did: the rest lacked members.
+    # Ways that have not come back as areas yet, and relations that should become areas and those that did: the rest lacked something.
+    _awaited_buildings: set[int] = field(default_factory=set)
     _awaited_areas: set[int] = field(default_factory=set)
     _finished_areas: set[int] = field(default_factory=set)
     _best_place: tuple[int, int, str, str] = (-1, 0, "", "")
@@ -108,19 +98,17 @@ class _Reader:
         if self.area is not None:
             shapely.prepare(self.area)
 
-    def read(self, path: Path) -> None:
-        if not path.is_file():
-            raise CityError(f"{path} is not there. Give the path of an OpenStreetMap extract (.osm.pbf).")
-        if path.stat().st_size == 0:
-            raise CityError(f"{path} is empty. Fetch the extract again.")
-        processor = osmium.FileProcessor(osmium.io.File(str(path), "pbf")).with_areas().with_filter(KeyFilter(*INTERESTING_KEYS))
+    def read(self, path: Path, progress: Progress) -> None:
+        self.file = source_file(path)
+        expected = max(1, self.file.size_bytes // _BYTES_A_THING)
+        processor = osmium.FileProcessor(extract(path)).with_areas().with_filter(KeyFilter(*INTERESTING_KEYS))
         try:
-            for thing in processor:
+            for number, thing in enumerate(processor):
                 self._take(thing)
+                if number % _TOLD_EVERY == 0:
+                    progress(f"{number:,} things read", min(0.99, number / expected))
         except (RuntimeError, ValueError) as error:
-            raise CityError(
-                f"{path} can't be read as an OpenStreetMap extract (.osm.pbf): {error}. Another format, or cut off: fetch it again."
-            ) from error
+            raise unreadable(path, error) from error
 
     def _take(self, thing: Any) -> None:
         if thing.is_node():
@@ -166,10 +154,14 @@ class _Reader:
     # ways
 
     def _take_way(self, way: Any) -> None:
-        tags = dict(way.tags)
-        if "highway" in tags:
-            self._take_street(way, tags)
+        if "highway" in way.tags:
+            self._take_street(way, dict(way.tags))
             return
+        # Most ways are outlines of buildings. Those without a missing node come back as areas; to look at each node would take long.
+        if way.tags.get("building", "no") != "no" and way.is_closed() and not any(key in way.tags for key in LINE_KEYS):
+            self._awaited_buildings.add(way.id)
+            return
+        tags = dict(way.tags)
         found = line_layer(tags)
         if found is None:
             if area_layer(tags) is not None and any(n.x == _UNDEFINED for n in way.nodes):
@@ -208,7 +200,9 @@ class _Reader:
     def _take_area(self, area: Any) -> None:
         tags = dict(area.tags)
         found = area_layer(tags)
-        if not area.from_way():
+        if area.from_way():
+            self._awaited_buildings.discard(area.orig_id())
+        else:
             self._finished_areas.add(area.orig_id())
         osm_id = f"osm-{'w' if area.from_way() else 'r'}{area.orig_id()}"
         if found is None and not elements_of(tags) and poi_kind(tags) is None and tags.get("amenity") != "police":
@@ -224,8 +218,9 @@ class _Reader:
         if geometry.is_empty:
             self.problems["area_broken"] += 1
             return
-        centre = geometry.representative_point()
-        self._take_point(osm_id, tags, centre.x, centre.y)
+        if not tags.keys().isdisjoint(POINT_KEYS):
+            centre = geometry.representative_point()
+            self._take_point(osm_id, tags, centre.x, centre.y)
         if found is not None:
             self._keep_shape(MapFeature(found[0], found[1], name_of(tags), geometry))
 
@@ -259,6 +254,8 @@ class _Reader:
             self.problems["restriction_without_members"] += 1
             return
         modes = frozenset(mode.strip() for mode in tags.get("except", "").split(";") if mode.strip())
+        if "restriction" not in tags:
+            modes |= {"bicycle"}  # written for motorcars alone
         via_node = via_nodes[0] if via_nodes and not via_ways else None
         self.restrictions.extend(
             SourceRestriction(relation.id, kind, f, t, via_node, tuple(via_ways), modes) for f in from_ways for t in to_ways
@@ -268,6 +265,7 @@ class _Reader:
 
     def source(self, path: Path, code: str, name: str | None, time_zone: str | None) -> CitySource:
         node_ids, lon, lat = self._nodes()
+        self.problems["area_with_missing_nodes"] += len(self._awaited_buildings)
         self.problems["area_with_missing_members"] += len(self._awaited_areas - self._finished_areas)
         area = self.area if self.area is not None else box(lon.min(), lat.min(), lon.max(), lat.max())
         if time_zone is None:
@@ -296,6 +294,7 @@ class _Reader:
             organisations=default_organisations(code, local_name, name_en, area, self.police),
             boundary=self.area,
             node_tags=self.node_tags,
+            file=self.file,
             problems=self.problems,
             read=self.read_counts,
         )

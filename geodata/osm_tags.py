@@ -33,6 +33,11 @@ INTERESTING_KEYS = (
     "junction",
 )
 
+# Keys that make a line that is no street (`line_layer`), whatever else it is.
+LINE_KEYS = ("waterway", "natural", "railway", "boundary")
+# Keys without any of which nothing stands for a place, a thing to be found by name or an entry of the catalogue.
+POINT_KEYS = ("name", "name:zh", "name:en", "amenity", "emergency", "railway", "man_made", "office")
+
 _WATER = {("natural", "water"), ("waterway", "riverbank"), ("waterway", "dock"), ("landuse", "reservoir"), ("landuse", "basin")}
 _GREEN_KEYS = {
     "landuse": {

@@ -7,8 +7,6 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-from pypinyin import Style, lazy_pinyin
-
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"\w+")
 # Han characters stand alone, everything else goes by the word.
@@ -27,6 +25,9 @@ def search_forms(name: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
 
     Chinese begins at any character, pinyin and initials at any syllable, other scripts at any word.
     """
+    # Half a second to import, and only needed while building: a search folds its text and no more.
+    from pypinyin import Style, lazy_pinyin
+
     tokens = _TOKEN.findall(name)
     forms = {_joined([fold(token) for token in tokens])}
     if _HAN.search(name):

@@ -1,12 +1,15 @@
 """Exact, turn-aware searches on the street graph: the numba kernels and the arrays they work in.
 
-The state of a search is a directed edge. Its label is the time between the point asked for and the edge's far side: for a
-search *to* a point the time left when the unit reaches the edge's head, for a search *from* a point the time spent when
-it enters at the tail. Turns cost nothing, so everything that continues from one edge gets the same label; edges leave
-the queue in order of time, so the first label an edge is given is already its final one. Each edge is therefore queued
-once, and no label is ever corrected.
+The state of a search is a directed edge, or a copy of one (`geodata.via_ways`). Its label is the time between the point asked
+for and the edge's far side: for a search *to* a point the time left when the unit reaches the edge's head, for a search
+*from* a point the time spent when it enters at the tail. Turns cost nothing, so everything that continues from one edge gets
+the same label; edges leave the queue in order of time, so the first label an edge is given is already its final one. Each
+edge is therefore queued once, and no label is ever corrected.
 
 The queue is a row of buckets, each an unsorted linked list from which the smallest is taken: exact like a heap, without one.
+
+Copies end with the search: afterwards their rows are rows of their edges. Who stands on an edge has come from nowhere in
+particular, so a search *to* a point gives the edge's own label; a search *from* a point the first of the edge and its copies.
 """
 
 from __future__ import annotations
@@ -14,17 +17,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Literal, TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geodata.street_times import CARS, Pace, StreetEffects, StreetTimes, built_times, turning_back, with_effects
 from geodata.streets import Profile, StreetGraph
+from geodata.via_ways import CopiedStates
 
 Direction = Literal["to", "from"]
-ProfileName = Literal["car", "foot"]
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Times = NDArray[np.float32]
@@ -40,9 +46,9 @@ def settle(
     ptr: Ints, adjacent: Ints, time_s: Times, seed_edge: Ints, seed_key_s: Floats, limit_s: float, bucket_s: float,
     slot: Ints, edge: Ints, label_s: Floats, key_s: Floats, parent: Ints, following: Ints, bucket: Ints,
 ) -> int:  # fmt: skip
-    """Fill edge, label_s, parent of every edge with a label up to `limit_s`, in order of label; return how many rows were used.
+    """Fill edge, label_s, parent of every state with a label up to `limit_s`, in order of label; return how many rows were used.
 
-    Rows 0 … seeds-1 are the seeds: `key_s` is the time already used up on the seed's edge. `slot[e]` becomes the row of edge e
+    Rows 0 … seeds-1 are the seeds: `key_s` is the time already used up on the seed's edge. `slot[e]` becomes the row of state e
     and must be -1 everywhere beforehand; `forget` restores that.
     """
     per_s = 1.0 / bucket_s
@@ -95,6 +101,34 @@ def settle(
                         bucket[k] = used
                     used += 1
     return used
+
+
+@njit(cache=True, nogil=True)
+def fold(slot: Ints, edge: Ints, copy_of: Ints, seeds: int, first_counts: bool) -> int:
+    """Turn rows of copies into rows of their edges; return how many rows are not the one that `slot` names for their edge.
+
+    With `first_counts` an edge's row is the earliest of its own and its copies', else its own, if it has one.
+    """
+    edges = len(slot) - len(copy_of)
+    for i in range(seeds):
+        if edge[i] >= edges:
+            edge[i] = copy_of[edge[i] - edges]
+    hidden = 0
+    for c in range(len(copy_of)):
+        row = slot[edges + c]
+        if row == -1:
+            continue
+        slot[edges + c] = -1
+        e = copy_of[c]
+        edge[row] = e
+        hidden += 1
+        if first_counts:
+            if slot[e] == -1:
+                slot[e] = row
+                hidden -= 1
+            elif row < slot[e]:
+                slot[e] = row
+    return hidden
 
 
 @njit(cache=True, nogil=True)
@@ -156,11 +190,11 @@ def times_at(
 
 
 class Workspace:
-    """The scratch arrays of one search at a time; 30 bytes an edge."""
+    """The scratch arrays of one search at a time; 30 bytes a state."""
 
-    def __init__(self, edges: int) -> None:
-        rows = edges + 2  # two seeds at most: the street's two directions
-        self.slot = np.full(edges, -1, np.int32)
+    def __init__(self, states: int, seeds: int) -> None:
+        rows = states + seeds
+        self.slot = np.full(states, -1, np.int32)
         self.edge = np.empty(rows, np.int32)
         self.label_s = np.empty(rows, np.float64)
         self.key_s = np.empty(rows, np.float64)
@@ -191,24 +225,32 @@ class Found:
     profile: Profile
     towards: bool
     limit_s: float
-    seed_edge: Ints  # [seeds]
+    seed_edge: Ints  # [directions] of the street through the point
     seed_fraction: Floats
+    seeds: int  # rows to begin with: more than the directions where the point's edges have copies
+    seed_of_row: Ints | slice  # [seeds] index into directions
     used: int  # rows, the seeds included
+    hidden: int  # of those, rows that are not their edge's answer
     workspace: Workspace
 
     @property
-    def seeds(self) -> int:
-        return len(self.seed_edge)
-
-    @property
     def edge(self) -> Ints:
-        """[reached] directed edges, in order of label."""
-        return self.workspace.edge[self.seeds : self.used]
+        """[reached] directed edges, each once, in order of label."""
+        reached = self.workspace.edge[self.seeds : self.used]
+        return reached[self._shown] if self.hidden else reached
 
     @property
     def label_s(self) -> Floats:
         """[reached] seconds between the edge's far side and the point, see the module."""
-        return self.workspace.label_s[self.seeds : self.used]
+        reached = self.workspace.label_s[self.seeds : self.used]
+        return reached[self._shown] if self.hidden else reached
+
+    @cached_property
+    def _shown(self) -> NDArray[np.bool_]:
+        """[rows but the seeds] whether the row is its edge's answer."""
+        w = self.workspace
+        shown: NDArray[np.bool_] = w.slot[w.edge[self.seeds : self.used]] == np.arange(self.seeds, self.used)
+        return shown
 
     def seconds_at(self, edges: Ints, fractions: Floats) -> tuple[Floats, Ints, Ints]:
         """Seconds between each position and the point (inf: not within the limit), the direction taken, the row that continues."""
@@ -231,11 +273,18 @@ class Found:
         row: Ints,
     ) -> Floats:
         """Metres by road along the fastest way of each position that `seconds_at` reached; others must not be passed."""
+        return self._along(self.ground.length_m, edges, fractions, taken, row)
+
+    def late_seconds_at(self, edges: Ints, fractions: Floats, taken: Ints, row: Ints) -> Floats:
+        """The p90 of the same way, in seconds."""
+        return self._along(self.ground.p90_s[self.profile.name], edges, fractions, taken, row)
+
+    def _along(self, length_m: Times, edges: Ints, fractions: Floats, taken: Ints, row: Ints) -> Floats:
+        """What the edges' lengths (or other amounts) add up to along the fastest way."""
         w = self.workspace
-        length_m = self.ground.length_m
         used_share = self.seed_fraction if self.towards else 1.0 - self.seed_fraction
         label_m = np.empty(self.used)
-        measure(w.edge, w.parent, length_m, used_share * length_m[self.seed_edge], self.used, label_m)
+        measure(w.edge, w.parent, length_m, (used_share * length_m[self.seed_edge])[self.seed_of_row], self.used, label_m)
         # Fraction seen in the direction taken.
         along = np.where(taken == edges, fractions, 1.0 - fractions)
         rest = 1.0 - along if self.towards else along
@@ -257,31 +306,56 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def owned(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """A plain in-memory copy: a mapped, read-only array is another type to numba and would compile every kernel twice."""
-    return np.array(array, order="C", subok=False)
+    """The array as the kernels take it, contiguous and writable, copied only where it is not: another kind compiles them again.
+
+    The arrays of an opened city are of this kind, see `geodata.mapped`.
+    """
+    return np.require(array, requirements=("C", "A", "W", "E"))
 
 
 class Ground:
-    """A street graph made ready for searching. Thread-safe; workspaces are kept and reused."""
+    """A street graph made ready for searching, with the times of one moment. Never changes; thread-safe.
+
+    Workspaces are kept and reused, also by the grounds that `with_times` makes of this one.
+    """
 
     def __init__(self, graph: StreetGraph) -> None:
         self.graph = graph
         self.twin = owned(graph.twin)
         self.length_m = owned(graph.length_m)
-        self.profiles: dict[str, Profile] = {p.name: self._profile(p) for p in (graph.car, graph.foot)}
+        self._built: dict[str, Profile] = {p.name: _owned_profile(p) for p in graph.profiles}
+        self._built["siren"] = replace(self._built["car"], name="siren")
+        self._copies: dict[str, CopiedStates] = {name: CopiedStates(p) for name, p in self._built.items()}
+        copies = max(len(p.copy_of) for p in self._built.values())
+        self._room = (len(self.twin) + copies, 2 + copies)
         # deque.pop and .append are atomic: a pool without a lock.
         self._pool: deque[Workspace] = deque()
+        self._set(built_times(graph), StreetEffects(), 0.5)
 
-    @staticmethod
-    def _profile(profile: Profile) -> Profile:
-        return Profile(
-            profile.name,
-            owned(profile.time_s),
-            owned(profile.next_ptr),
-            owned(profile.next_edge),
-            owned(profile.previous_ptr),
-            owned(profile.previous_edge),
-        )
+    def _set(self, times: StreetTimes, effects: StreetEffects, quantile: float) -> None:
+        self.quantile = quantile
+        # [edges] by profile: seconds of whole edges; seconds towards a way's p90; seconds for who drives through, inf where closed.
+        self.profiles: dict[str, Profile] = {}
+        self.p90_s: dict[str, Times] = {}
+        self.through_s: dict[str, Times] = {}
+        self.state_s: dict[str, Times] = {}  # [states] by profile, the last ones: a copy takes as long as its edge
+        for name, built in self._built.items():
+            usual, late = owned(times.p50_s[name]), owned(times.p90_s[name])  # type: ignore[index]
+            searched = late if quantile == 0.9 else usual
+            through = searched
+            if effects and name in CARS:
+                late, _ = with_effects(late, effects)
+                searched, through = with_effects(searched, effects)
+                built = turning_back(built, through, self.twin)
+            self.profiles[name] = replace(built, time_s=searched)
+            self.p90_s[name], self.through_s[name] = late, through
+            self.state_s[name] = self._copies[name].times(through)
+
+    def with_times(self, times: StreetTimes, effects: StreetEffects | None = None, quantile: float = 0.5) -> Ground:
+        """The same streets with other times: usual ones, or with `quantile` 0.9 those of a way that goes late. Shares all else."""
+        other = copy(self)
+        other._set(times, effects or StreetEffects(), quantile)
+        return other
 
     def seeds(self, point: RoadPoint, profile: Profile) -> tuple[Ints, Floats]:
         """The directed edges through `point` that the profile may use, and the point's fraction along each."""
@@ -291,23 +365,31 @@ class Ground:
         return np.array([e for e, _ in usable], np.int32), np.array([f for _, f in usable], np.float64)
 
     @contextmanager
-    def search(self, point: RoadPoint, limit_s: float, direction: Direction = "to", profile: ProfileName = "car") -> Iterator[Found]:
+    def search(self, point: RoadPoint, limit_s: float, direction: Direction = "to", profile: Pace = "car") -> Iterator[Found]:
         """Search up to `limit_s` seconds around `point`; the result lives inside the `with` block."""
-        p = self.profiles[profile]
+        p, copies = self.profiles[profile], self._copies[profile]
         towards = direction == "to"
         seed_edge, seed_fraction = self.seeds(point, p)
-        key_s = (seed_fraction if towards else 1.0 - seed_fraction) * p.time_s[seed_edge]
+        state, seed_of_row = copies.seeds(seed_edge, towards)
+        key_s = ((seed_fraction if towards else 1.0 - seed_fraction) * p.time_s[seed_edge])[seed_of_row]
         ptr, adjacent = (p.previous_ptr, p.previous_edge) if towards else (p.next_ptr, p.next_edge)
         try:
             w = self._pool.pop()
         except IndexError:
-            w = Workspace(len(self.twin))
+            w = Workspace(*self._room)
         used = settle(
-            ptr, adjacent, p.time_s, seed_edge, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
+            ptr, adjacent, self.state_s[profile], state, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
             w.slot, w.edge, w.label_s, w.key_s, w.parent, w.following, w.bucket,
         )  # fmt: skip
+        hidden = 0
+        if copies.count:
+            hidden = fold(w.slot[: len(self.twin) + copies.count], w.edge, p.copy_of, len(state), not towards)
         try:
-            yield Found(self, p, towards, float(limit_s), seed_edge, seed_fraction, used, w)
+            yield Found(self, p, towards, float(limit_s), seed_edge, seed_fraction, len(state), seed_of_row, used, hidden, w)
         finally:
             forget(w.slot, w.edge, used)
             self._pool.append(w)
+
+
+def _owned_profile(profile: Profile) -> Profile:
+    return Profile(profile.name, **{f.name: owned(getattr(profile, f.name)) for f in fields(Profile) if f.name != "name"})

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from geodata.city import CityError
+from geodata.mapped import map_array, save_arrays
 from geodata.projection import LocalProjection
-from geodata.searches import Floats, Ints, ProfileName, RoadPoint
-from geodata.streets import StreetGraph
+from geodata.searches import Floats, Ints, RoadPoint
+from geodata.streets import PROFILES, ProfileName, StreetGraph
 
 # Fastest of 60, 75, 100, 150 m on city networks.
 CELL_M = 75.0
@@ -25,9 +29,9 @@ MAX_DISTANCE_M = 250.0
 # A connected part with less street than this is cut off (when another part has at least twice as much).
 ISLAND_M = 2_000.0
 
-_CAR, _FOOT, _CAR_CONNECTED, _FOOT_CONNECTED = 1, 2, 4, 8
-_FLAG = {"car": _CAR, "foot": _FOOT}
-_CONNECTED = {"car": _CAR_CONNECTED, "foot": _FOOT_CONNECTED}
+# One bit a profile: its units may use the street; and one more: it is connected for them.
+_FLAG = {name: 1 << i for i, name in enumerate(PROFILES)}
+_CONNECTED = {name: 1 << (len(PROFILES) + i) for i, name in enumerate(PROFILES)}
 
 
 class OffNetwork(Exception):
@@ -51,34 +55,100 @@ class Snapped:
     distance_m: Floats  # [points] to the street; inf where none was near enough
 
 
-class Snapper:
-    """Finds the nearest street. Built once per city (0.1 s for 100,000 edges); thread-safe."""
+class Grid(NamedTuple):
+    """Street segments by cells, for other kernels."""
 
-    def __init__(self, graph: StreetGraph, cell_m: float = CELL_M) -> None:
-        self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
-        self._cell_m = cell_m
+    ptr: NDArray[np.int64]  # [cells + 1] rows of each cell
+    segments: Floats  # [rows, 4] ax, ay, bx, by, metres in the city's projection
+    shares: Floats  # [rows, 2] fractions of the street at both ends
+    edge: Ints  # [rows] the lower-numbered of the street's two directed edges, along which the fractions run
+    flags: NDArray[np.uint8]  # [rows] who may use it, in either direction
+    car: int  # the bit of `flags` that means cars
+    west: float
+    south: float
+    columns: int
+    rows: int
+    cell_m: float
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The straight segments of all streets in a uniform grid, a row for every cell that one touches, in the order of the cells."""
+
+    cell_m: float
+    west: float  # metres, the grid's corner
+    south: float
+    columns: int
+    rows: int
+    ptr: NDArray[np.int64]  # [cells + 1] rows of each cell
+    ends: Floats  # [rows, 4] ax, ay, bx, by
+    shares: Floats  # [rows, 2] fractions of the street at both ends
+    edge: Ints  # [rows] the street's edge of the lower number
+    flags: NDArray[np.uint8]  # [rows] who may use the street, in either direction, and is connected there
+
+    @classmethod
+    def of(cls, graph: StreetGraph, cell_m: float = CELL_M) -> Segments:
+        """Takes 0.1 s for 100,000 edges; a city folder keeps the result."""
         piece = np.flatnonzero(np.arange(graph.edge_count) < graph.twin).astype(np.int32)
         flags = _usable(graph)[piece]
         first, last = np.array(graph.first_vertex)[piece], np.array(graph.last_vertex)[piece]
         x, y = np.array(graph.vertex_x), np.array(graph.vertex_y)
-        segments = np.empty((int(np.abs(last - first).sum()), 4))
-        shares, owner = np.empty((len(segments), 2)), np.empty(len(segments), np.int32)
-        cut_segments(first, last, x, y, segments, shares, owner)
-        self._west = float(x.min()) if len(x) else 0.0
-        self._south = float(y.min()) if len(y) else 0.0
-        self._columns = int((x.max() - self._west) // cell_m) + 1 if len(x) else 1
-        self._rows = int((y.max() - self._south) // cell_m) + 1 if len(y) else 1
-        grid = (self._west, self._south, self._columns, self._rows, cell_m)
-        counts = np.zeros(self._columns * self._rows, np.int64)
-        place_segments(segments, *grid, counts, np.empty(0, np.int32))
-        self._ptr = np.concatenate([[0], np.cumsum(counts)])  # [cells + 1] rows of each cell
-        order = np.empty(int(self._ptr[-1]), np.int32)
-        place_segments(segments, *grid, self._ptr[:-1].copy(), order)
+        ends = np.empty((int(np.abs(last - first).sum()), 4))
+        shares, owner = np.empty((len(ends), 2)), np.empty(len(ends), np.int32)
+        cut_segments(first, last, x, y, ends, shares, owner)
+        west, south = (float(axis.min()) if len(axis) else 0.0 for axis in (x, y))
+        columns, rows = (int((axis.max() - least) // cell_m) + 1 if len(axis) else 1 for axis, least in ((x, west), (y, south)))
+        grid = (west, south, columns, rows, cell_m)
+        counts = np.zeros(columns * rows, np.int64)
+        place_segments(ends, *grid, counts, np.empty(0, np.int32))
+        ptr = np.concatenate([[0], np.cumsum(counts)])
+        order = np.empty(int(ptr[-1]), np.int32)
+        place_segments(ends, *grid, ptr[:-1].copy(), order)
         # Copied into the order of the cells: one query reads one stretch of memory.
-        self._segments = np.ascontiguousarray(segments[order])
-        self._shares = shares[order]
-        self._edge = piece[owner[order]]
-        self._flags = flags[owner[order]]
+        return cls(
+            cell_m,
+            west,
+            south,
+            columns,
+            rows,
+            ptr,
+            np.ascontiguousarray(ends[order]),
+            shares[order],
+            piece[owner[order]],
+            flags[owner[order]],
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write them to be mapped by `load`."""
+        grid = np.array([self.cell_m, self.west, self.south, self.columns, self.rows])
+        save_arrays(folder, {"grid": grid} | {name: getattr(self, name) for name in _STORED})
+
+    @classmethod
+    def load(cls, folder: Path) -> Segments:
+        """Map what `save` wrote. Raises CityError."""
+        try:
+            cell_m, west, south, columns, rows = map_array(folder, "grid").tolist()
+            return cls(cell_m, west, south, int(columns), int(rows), **{name: map_array(folder, name) for name in _STORED})
+        except (OSError, ValueError) as error:
+            raise CityError(f"{folder} is damaged ({error}). Build the city again.") from error
+
+
+_STORED = ("ptr", "ends", "shares", "edge", "flags")
+
+
+class Snapper:
+    """Finds the nearest street. Thread-safe."""
+
+    def __init__(self, graph: StreetGraph, segments: Segments | None = None) -> None:
+        """`segments` of this graph, where they are at hand; made otherwise."""
+        self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
+        self._segments = segments if segments is not None else Segments.of(graph)
+
+    @property
+    def grid(self) -> Grid:
+        """What it looks at."""
+        s = self._segments
+        return Grid(s.ptr, s.ends, s.shares, s.edge, s.flags, _FLAG["car"], s.west, s.south, s.columns, s.rows, s.cell_m)
 
     def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
         """The point on the nearest street. Raises OffNetwork, also for coordinates that are no numbers."""
@@ -97,7 +167,7 @@ class Snapper:
     def distance_m(self, lon: float, lat: float, profile: ProfileName = "car") -> float | None:
         """Metres to the nearest usable street, however far; None when there is none or the point is no point. Looks at every segment."""
         x, y = self._projection.to_metres(lon, lat)
-        usable = self._segments[(self._flags & _FLAG[profile]) != 0]
+        usable = self._segments.ends[(self._segments.flags & _FLAG[profile]) != 0]
         if not len(usable) or not (math.isfinite(lon) and math.isfinite(lat)):
             return None
         ax, ay, bx, by = usable.T
@@ -111,18 +181,19 @@ class Snapper:
         points = len(x)
         edge, fraction, distance = np.empty(points, np.int32), np.empty(points), np.empty(points)
         on_x, on_y = np.empty(points), np.empty(points)
+        s = self._segments
         nearest_segments(
-            x, y, self._ptr, self._segments, self._shares, self._edge, self._flags, _FLAG[profile], _CONNECTED[profile],
-            self._west, self._south, self._columns, self._rows, self._cell_m, float(max_distance_m),
+            x, y, s.ptr, s.ends, s.shares, s.edge, s.flags, _FLAG[profile], _CONNECTED[profile],
+            s.west, s.south, s.columns, s.rows, s.cell_m, float(max_distance_m),
             edge, fraction, distance, on_x, on_y,
         )  # fmt: skip
         return Snapped(edge, fraction, distance), on_x, on_y
 
 
 def _usable(graph: StreetGraph) -> NDArray[np.uint8]:
-    """Per directed edge: may a car, may a pedestrian use the street in either direction, and is it connected for them."""
+    """Per directed edge: which profiles may use the street in either direction, and is it connected for them."""
     flags = np.zeros(graph.edge_count, np.uint8)
-    for name, profile in (("car", graph.car), ("foot", graph.foot)):
+    for name, profile in zip(PROFILES, graph.profiles, strict=True):
         one_way = np.isfinite(profile.time_s)
         usable = one_way | one_way[graph.twin]
         part = np.arange(len(graph.node_x), dtype=np.int32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,26 @@ class SourceOrganisation:
     valid_to: str | None = None
 
 
+@dataclass(frozen=True)
+class SourceFile:
+    """The file a source was read from."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    # When the map was as in the file, by the file's own word (aware); None when it says nothing.
+    data_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Points with the weight of those who live there."""
+
+    lon: NDArray[np.float64]  # [homes] degrees
+    lat: NDArray[np.float64]
+    weight: NDArray[np.float64]  # [homes] any unit: only shares of the whole mean something
+
+
 @dataclass
 class CitySource:
     """Everything a city folder is built from."""
@@ -104,8 +125,14 @@ class CitySource:
     boundary: BaseGeometry | None = None
     # Exceptions from the territory's responsibility.
     responsibility: list[Rule] = field(default_factory=list)
+    # Whether units of the police pass what is closed to cars (private roads, closed gates), slowly; else it stops them.
+    closed_ways_pass: bool = True
+    # Where people live, when the source knows it better than by its buildings.
+    homes: Homes | None = None
     # Tags of the few nodes that matter to a street: barriers (`barrier=…`) and named crossings (`junction=yes`).
     node_tags: dict[int, dict[str, str]] = field(default_factory=dict)
+    # None: from no file, as the demo city.
+    file: SourceFile | None = None
     # What was met while reading, by reason: `way_with_missing_nodes`, `restriction_with_missing_way`, …
     problems: Counter[str] = field(default_factory=Counter)
     read: Counter[str] = field(default_factory=Counter)

@@ -41,17 +41,17 @@ class StreetLayout:
 
 def lay_out_streets(source: CitySource, counts: Counter[str]) -> StreetLayout:
     """Streets of a source, those no one can use left out; every loss is counted in `counts` by its reason."""
-    streets, rules = _streets(source.ways, counts)
+    streets, rules = _streets(source, counts)
     node_ids, node_lon, node_lat = _sorted_nodes(source, counts)
     return StreetLayout(streets, rules, node_ids, node_lon, node_lat, *_vertices(streets, node_ids, counts))
 
 
-def _streets(ways: list[SourceWay], counts: Counter[str]) -> tuple[list[SourceWay], list[StreetRule]]:
+def _streets(source: CitySource, counts: Counter[str]) -> tuple[list[SourceWay], list[StreetRule]]:
     streets: list[SourceWay] = []
     rules: list[StreetRule] = []
     seen: set[int] = set()
-    for way in ways:
-        rule = street_rule(way.tags)
+    for way in source.ways:
+        rule = street_rule(way.tags, source.closed_ways_pass)
         if rule is None:
             counts["way_of_unknown_highway"] += 1
         elif way.way_id in seen:

@@ -1,7 +1,8 @@
-"""What OpenStreetMap tags of a street mean for a police car and for an officer on foot.
+"""What OpenStreetMap tags of a street mean for a police car, an officer on foot and one on an e-bike.
 
-Access tags are a cost and not a cut: a patrol car may enter a private road or a closed one, slowly. Footways, steps
-and the like remain for people on foot. Values as in https://wiki.openstreetmap.org/wiki/Key:highway and its sub-pages.
+Unless the city is built otherwise, access tags are a cost and not a cut: a patrol car may enter a private road or a closed
+one, slowly. Footways, steps and the like remain for people on foot and e-bikes (`geodata.ebike_rules`). Values as in
+https://wiki.openstreetmap.org/wiki/Key:highway and its sub-pages.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
+from geodata.ebike_rules import EBIKE_KEYS, ebike_speeds_mps
 from geodata.streets import STREET_CLASSES
 
 # Nobody drives at the limit all the way: junctions, bends, parked cars.
@@ -68,9 +70,13 @@ _ZONE = re.compile(r"(?:[a-z]{2}(?:-[a-z]+)?:)?(?:zone:?)?([a-z_]+|\d+)$")
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*(km/h|kmh|kph|mph|knots)?$")
 _YES = frozenset({"yes", "designated", "permissive", "official", "permit", "destination", "delivery", "private", "customers"})
 _CLOSED = frozenset({"no", "private"})
+_ONEWAY_EXCEPTIONS = ("oneway:emergency", "oneway:bus", "oneway:psv")
+_BUS_LANES = ("busway", "busway:left", "busway:right")
 _RELEVANT = (
     "highway",
     "oneway",
+    *_ONEWAY_EXCEPTIONS,
+    *_BUS_LANES,
     "junction",
     "maxspeed",
     "maxspeed:forward",
@@ -86,6 +92,7 @@ _RELEVANT = (
     "bus",
     "psv",
     "foot",
+    *EBIKE_KEYS,
 )
 
 
@@ -97,17 +104,22 @@ class StreetRule:
     car_forward_mps: float
     car_backward_mps: float
     foot: bool
+    ebike_forward_mps: float
+    ebike_backward_mps: float
     # Things in the tags that could not be taken at their word, counted in the report.
     remarks: tuple[str, ...] = ()
 
 
-def street_rule(tags: dict[str, str]) -> StreetRule | None:
-    """The rule of a way, None when it is no street that exists (planned, unknown value, not a street at all)."""
-    return _rule(tuple(tags.get(key, "") for key in _RELEVANT))
+def street_rule(tags: dict[str, str], closed_ways_pass: bool = True) -> StreetRule | None:
+    """The rule of a way, None when it is no street that exists (planned, unknown value, not a street at all).
+
+    `closed_ways_pass`: a road closed to cars costs time; else nobody drives there.
+    """
+    return _rule(tuple(tags.get(key, "") for key in _RELEVANT), closed_ways_pass)
 
 
 @lru_cache(maxsize=65536)
-def _rule(values: tuple[str, ...]) -> StreetRule | None:
+def _rule(values: tuple[str, ...], closed_ways_pass: bool) -> StreetRule | None:
     tags = dict(zip(_RELEVANT, values, strict=True))
     highway = tags["highway"]
     street_class = _street_class(highway)
@@ -117,16 +129,21 @@ def _rule(values: tuple[str, ...]) -> StreetRule | None:
     forward_kph = backward_kph = 0.0
     if _is_drivable(tags):
         default_kph = DEFAULT_KPH[highway]
-        share = NO_ACCESS_SHARE if _is_closed_to_cars(tags) else 1.0
+        share = 1.0
+        if _is_closed_to_cars(tags):
+            share = NO_ACCESS_SHARE if closed_ways_pass else 0.0
         limits = [_limit_kph(tags, direction, remarks) or default_kph for direction in ("forward", "backward")]
         goes_forward, goes_backward = _directions(tags, remarks)
         forward_kph = limits[0] * share if goes_forward else 0.0
         backward_kph = limits[1] * share if goes_backward else 0.0
+    # Half of a closed road's way is looking for the gate, on an e-bike too.
+    closed_share = NO_ACCESS_SHARE if closed_ways_pass else 0.0
     return StreetRule(
         STREET_CLASSES.index(street_class),
         forward_kph / 3.6 * SPEED_SHARE,
         backward_kph / 3.6 * SPEED_SHARE,
         _is_walkable(street_class, tags),
+        *ebike_speeds_mps(tags, closed_share),
         tuple(dict.fromkeys(remarks)),
     )
 
@@ -142,7 +159,7 @@ def _is_drivable(tags: dict[str, str]) -> bool:
     if tags["highway"] != "pedestrian":
         return True
     # A pedestrian street may have steps or posts: only where some vehicle is known to get in.
-    return any(tags[key] in _YES for key in ("motorcar", "motor_vehicle", "vehicle", "emergency"))
+    return any(tags[key] in _YES for key in ("motorcar", "motor_vehicle", "vehicle", "emergency", "bus", "psv"))
 
 
 def _is_closed_to_cars(tags: dict[str, str]) -> bool:
@@ -162,6 +179,8 @@ def _is_walkable(street_class: str, tags: dict[str, str]) -> bool:
 
 def _directions(tags: dict[str, str], remarks: list[str]) -> tuple[bool, bool]:
     oneway = tags["oneway"]
+    if any(tags[key] == "no" for key in _ONEWAY_EXCEPTIONS) or any(tags[key] == "opposite_lane" for key in _BUS_LANES):
+        return True, True  # a bus lane against the one-way street is open to police too
     if oneway in ("yes", "true", "1"):
         return True, False
     if oneway in ("-1", "reverse"):
@@ -188,6 +207,17 @@ def _limit_kph(tags: dict[str, str], direction: str, remarks: list[str]) -> floa
         if limit is not None:
             return limit
     return None
+
+
+def has_limit(tags: dict[str, str]) -> bool:
+    """Whether a limit can be read from the tags of a way, in one direction at least; the class decides otherwise."""
+    return _has_limit(tuple(tags.get(key, "") for key in _RELEVANT))
+
+
+@lru_cache(maxsize=65536)
+def _has_limit(values: tuple[str, ...]) -> bool:
+    tags = dict(zip(_RELEVANT, values, strict=True))
+    return any(_limit_kph(tags, direction, []) is not None for direction in ("forward", "backward"))
 
 
 def parse_maxspeed(text: str) -> float | None:

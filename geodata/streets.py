@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geodata.mapped import map_array, save_arrays
 
 # Street classes in the order of the byte stored with each edge (OpenStreetMap `highway`, links with their parent).
 STREET_CLASSES = (
@@ -33,21 +35,41 @@ STREET_CLASSES = (
 )
 
 
+ProfileName = Literal["car", "foot", "ebike"]
+# How units move; a unit on the map knows its profile by the place in this list.
+PROFILES: tuple[ProfileName, ...] = ("car", "foot", "ebike")
+
+
 @dataclass(frozen=True)
 class Profile:
     """How one kind of unit moves: seconds per edge and the turns it may make, in both directions of search.
 
-    `time_s[e]` is inf where the profile may not drive or walk. Turns are CSR: after edge `e` the unit may go on to
-    `next_edge[next_ptr[e]:next_ptr[e+1]]`; it may have come from `previous_edge[previous_ptr[e]:previous_ptr[e+1]]`.
+    `time_s[e]` is inf where the profile may not drive or walk. Turns join states. State `e` is edge `e`; states from the number
+    of edges on are copies: state `edges + c` is edge `copy_of[c]` for a unit that has come to it by streets after which a
+    restriction over ways forbids something more than on the edge itself. Turns are CSR: after state `s` the unit may go on to
+    `next_edge[next_ptr[s]:next_ptr[s+1]]`; it may have come from `previous_edge[previous_ptr[s]:previous_ptr[s+1]]`.
     Only edges with finite time appear in either. A U-turn is in the lists only at dead ends.
     """
 
-    name: str  # car | foot
+    name: str  # one of PROFILES
     time_s: NDArray[np.float32]  # [edges]
-    next_ptr: NDArray[np.int32]  # [edges + 1]
-    next_edge: NDArray[np.int32]  # [turns]
-    previous_ptr: NDArray[np.int32]  # [edges + 1]
-    previous_edge: NDArray[np.int32]  # [turns]
+    next_ptr: NDArray[np.int32]  # [states + 1]
+    next_edge: NDArray[np.int32]  # [turns] states
+    previous_ptr: NDArray[np.int32]  # [states + 1]
+    previous_edge: NDArray[np.int32]  # [turns] states
+    copy_of: NDArray[np.int32]  # [copies] edges; empty where no restriction leads over ways
+
+    @property
+    def state_edge(self) -> NDArray[np.int32]:
+        """[states] the edge that each state is on."""
+        return np.concatenate([np.arange(len(self.time_s), dtype=np.int32), self.copy_of])
+
+    def edges_of(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The edges that some states are on."""
+        edges = np.array(states)
+        is_copy = edges >= len(self.time_s)
+        edges[is_copy] = self.copy_of[edges[is_copy] - len(self.time_s)]
+        return edges
 
 
 @dataclass(frozen=True)
@@ -76,6 +98,12 @@ class StreetGraph:
     origin_lat: float
     car: Profile
     foot: Profile
+    ebike: Profile
+
+    @property
+    def profiles(self) -> tuple[Profile, ...]:
+        """In the order of PROFILES."""
+        return self.car, self.foot, self.ebike
 
     @property
     def edge_count(self) -> int:
@@ -96,19 +124,13 @@ class StreetGraph:
 
 
 _SCALARS = ("names", "origin_lon", "origin_lat")
-_PROFILES = ("car", "foot")
 
 
 def save_graph(graph: StreetGraph, folder: Path) -> None:
-    """Write every array as its own .npy file into `folder`, so that loading can map it instead of reading it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for item in fields(StreetGraph):
-        if item.name not in _SCALARS + _PROFILES:
-            np.save(folder / f"{item.name}.npy", getattr(graph, item.name))
-    for profile in (graph.car, graph.foot):
-        for item in fields(Profile):
-            if item.name != "name":
-                np.save(folder / f"{profile.name}.{item.name}.npy", getattr(profile, item.name))
+    """Write every array as its own file into `folder`, to be mapped by `load_graph`."""
+    save_arrays(folder, {f.name: getattr(graph, f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + PROFILES})
+    for profile in graph.profiles:
+        save_arrays(folder, {f"{profile.name}.{f.name}": getattr(profile, f.name) for f in fields(Profile) if f.name != "name"})
     (folder / "scalars.json").write_text(
         json.dumps({"names": list(graph.names), "origin_lon": graph.origin_lon, "origin_lat": graph.origin_lat}, ensure_ascii=False),
         encoding="utf-8",
@@ -116,16 +138,13 @@ def save_graph(graph: StreetGraph, folder: Path) -> None:
 
 
 def load_graph(folder: Path) -> StreetGraph:
-    """Map the arrays of `folder` (written by `save_graph`) read-only into memory."""
+    """Map the arrays of `folder` (written by `save_graph`) into memory, see `geodata.mapped`."""
     scalars = json.loads((folder / "scalars.json").read_text(encoding="utf-8"))
 
-    def array(name: str) -> NDArray[Any]:
-        return np.load(folder / f"{name}.npy", mmap_mode="r")
-
     def profile(name: str) -> Profile:
-        return Profile(name, **{f.name: array(f"{name}.{f.name}") for f in fields(Profile) if f.name != "name"})
+        return Profile(name, **{f.name: map_array(folder, f"{name}.{f.name}") for f in fields(Profile) if f.name != "name"})
 
-    arrays = {f.name: array(f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + _PROFILES}
+    arrays = {f.name: map_array(folder, f.name) for f in fields(StreetGraph) if f.name not in _SCALARS + PROFILES}
     return StreetGraph(
         **arrays,
         names=tuple(scalars["names"]),
@@ -133,4 +152,5 @@ def load_graph(folder: Path) -> StreetGraph:
         origin_lat=scalars["origin_lat"],
         car=profile("car"),
         foot=profile("foot"),
+        ebike=profile("ebike"),
     )

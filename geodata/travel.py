@@ -7,8 +7,9 @@ from the event loop (a ring takes some 10 ms). The first call of each kernel com
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,10 @@ from numpy.typing import ArrayLike
 
 from geodata.city import City
 from geodata.contours import Outline
+from geodata.coverage import LIMIT_S, CoverageSearch, Reach, Streets
 from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
 from geodata.nearest import (
     MAX_LIMIT_S,
-    PROFILES,
     Bools,
     NearestUnits,
     Route,
@@ -28,16 +29,19 @@ from geodata.nearest import (
     UnitPlacement,
     UnitTimes,
     nearest_units,
+    pace_of,
     route,
     unit_times,
 )
 from geodata.rings import areas
-from geodata.searches import Direction, Floats, Ground, ProfileName, RoadPoint
-from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Snapper
-from geodata.streets import StreetGraph
+from geodata.searches import Direction, Floats, Ground, RoadPoint
+from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Segments, Snapper
+from geodata.street_times import StreetEffects, StreetTimes, built_times, checked_times
+from geodata.streets import PROFILES, ProfileName, StreetGraph
 
 MAX_MINUTES = 30.0
 MAX_RINGS = 10
+QUANTILES: tuple[float, float] = (0.5, 0.9)
 
 
 class BadRings(ValueError):
@@ -53,6 +57,7 @@ class RingsAnswer:
     on_street: RoadPoint  # where the search begins; `distance_m` says how far from the asked point
     direction: Direction
     profile: ProfileName
+    quantile: float
     minutes: tuple[float, ...]
     outlines: tuple[Outline, ...]  # lon, lat degrees
     # Per ring, everything within it: metres of directed edges (both directions count) and of street (each once).
@@ -80,22 +85,69 @@ class RingsAnswer:
             "minutes": self.minutes[ring],
             "direction": self.direction,
             "profile": self.profile,
+            "quantile": self.quantile,
             "edge_metres": round(self.edge_metres[ring], 1),
             "street_metres": round(self.street_metres[ring], 1),
+            "turnout_included": False,  # time on the road; how long a crew needs to set off is its own
             "off_street_m": round(self.on_street.distance_m, 1),
         }
         return {"type": "Feature", "properties": properties, "geometry": {"type": shape, "coordinates": coordinates}}
 
 
+@dataclass(frozen=True)
+class Grounds:
+    """The streets of one moment: as usual (p50), late (p90), and as usual but for the traffic events of the moment."""
+
+    usual: Ground
+    late: Ground
+    without_events: Ground
+
+
 class TravelTimes:
-    """Travel times on one city's streets. Thread-safe."""
+    """Travel times on one city's streets. Thread-safe: every answer is of one moment, whatever is swapped meanwhile."""
 
     def __init__(self, city: City | StreetGraph) -> None:
         graph = city.graph if isinstance(city, City) else city
         self._graph = graph
-        self._ground = Ground(graph)
-        self._snapper = Snapper(graph)
+        self._times, self._effects = built_times(graph), StreetEffects()
+        self._swapping = threading.Lock()
+        self._grounds = self._made(Ground(graph))
+        self._snapper = Snapper(graph, Segments.load(city.segments_path) if isinstance(city, City) else None)
         self._shapes = StreetShapes(graph)
+        self._coverage: CoverageSearch | None = None  # made with the first question: it takes as much memory as a search
+
+    @property
+    def graph(self) -> StreetGraph:
+        """The streets as they were built."""
+        return self._graph
+
+    @property
+    def snapper(self) -> Snapper:
+        """Finds the nearest street."""
+        return self._snapper
+
+    def ground(self, quantile: float = 0.5) -> Ground:
+        """The streets as they are now, for whoever searches by themselves. Take it once an answer."""
+        grounds = self._grounds
+        return grounds.late if quantile == 0.9 else grounds.usual
+
+    def use(self, times: StreetTimes) -> None:
+        """Answer with these times from now on; answers under way keep theirs. Raises ValueError when they do not fit the graph."""
+        checked_times(times, self._graph)
+        with self._swapping:
+            self._times = times
+            self._grounds = self._made(self._grounds.usual)
+
+    def affect(self, effects: StreetEffects) -> None:
+        """Let these traffic events hold from now on, and no others."""
+        with self._swapping:
+            self._effects = effects
+            self._grounds = self._made(self._grounds.usual)
+
+    def _made(self, ground: Ground) -> Grounds:
+        usual = ground.with_times(self._times, self._effects)
+        without = ground.with_times(self._times) if self._effects else usual
+        return Grounds(usual, ground.with_times(self._times, self._effects, 0.9), without)
 
     def snap(self, lon: float, lat: float, profile: ProfileName = "car", max_distance_m: float = MAX_DISTANCE_M) -> RoadPoint:
         """The nearest place on a street. Raises OffNetwork with the distance."""
@@ -105,9 +157,9 @@ class TravelTimes:
         """Metres from each point to the nearest street; inf where none is near."""
         return self._snapper.snap_all(lon, lat).distance_m
 
-    def place(self, lon: ArrayLike, lat: ArrayLike, on_foot: ArrayLike) -> UnitPlacement:
-        """Units on the network, from positions of any kind. Off the network is edge -1, never an error."""
-        return UnitPlacement.place(self._snapper, lon, lat, on_foot)
+    def place(self, lon: ArrayLike, lat: ArrayLike, profile: ArrayLike) -> UnitPlacement:
+        """Units on the network, `profile` their places in PROFILES. Off the network is edge -1, never an error."""
+        return UnitPlacement.place(self._snapper, lon, lat, profile)
 
     def move(self, units: UnitPlacement, lon: ArrayLike, lat: ArrayLike) -> UnitPlacement:
         """The placement for new positions of the same units; only those that have moved are snapped again."""
@@ -120,36 +172,93 @@ class TravelTimes:
         minutes: Sequence[float] = (1, 3, 5),
         direction: Direction = "to",
         profile: ProfileName = "car",
+        quantile: float = 0.5,
+        siren: bool = False,
     ) -> RingsAnswer:
-        """Rings towards (`to`) or away from (`from`) a point. Raises OffNetwork and BadRings."""
+        """Rings towards (`to`) or away from (`from`) a point. Raises OffNetwork and BadRings.
+
+        With `quantile` 0.9 they hold what is reached in time on nine of ten drives.
+        """
         levels = checked_minutes(minutes)
-        checked(direction, profile)
+        checked(direction, profile, quantile)
         levels_s = [60.0 * m for m in levels]
         on_street = self.snap(lon, lat, profile)
-        with self._ground.search(on_street, levels_s[-1], direction, profile) as found:
+        with self.ground(quantile).search(on_street, levels_s[-1], direction, pace_of(profile, siren)) as found:
             pieces = self._shapes.pieces(found, levels_s)
             metres = edge_metres(found, levels_s)
         return RingsAnswer(
-            lon, lat, on_street, direction, profile, levels, tuple(areas(pieces)), tuple(metres), tuple(pieces.street_metres()), pieces
+            lon,
+            lat,
+            on_street,
+            direction,
+            profile,
+            quantile,
+            levels,
+            tuple(areas(pieces)),
+            tuple(metres),
+            tuple(pieces.street_metres()),
+            pieces,
         )
 
-    def etas_to(self, lon: float, lat: float, units: UnitPlacement, limit_s: float = MAX_LIMIT_S, among: Bools | None = None) -> UnitTimes:
+    def etas_to(
+        self, lon: float, lat: float, units: UnitPlacement, limit_s: float = MAX_LIMIT_S, among: Bools | None = None, siren: bool = False
+    ) -> UnitTimes:
         """When each unit could be at a point: seconds and road metres, inf beyond `limit_s`. Each unit at its own profile's speed.
 
         Raises OffNetwork when the point is far from every street.
         """
-        return unit_times(self._ground, self.target(lon, lat), units, min(limit_s, MAX_LIMIT_S), among)
+        grounds, target = self._grounds, self.target(lon, lat)
+        limit_s = min(limit_s, MAX_LIMIT_S)
+        times = unit_times(grounds.usual, target, units, limit_s, among, siren=siren)
+        if grounds.without_events is grounds.usual:
+            return times
+        near = np.isfinite(times.eta_s)
+        without = unit_times(grounds.without_events, target, units, limit_s, near, siren=siren)
+        delay_s = np.zeros(len(near))
+        delay_s[near] = times.eta_s[near] - without.eta_s[near]
+        return replace(times, delay_s=delay_s)
 
     def nearest(
-        self, lon: float, lat: float, units: UnitPlacement, k: int = 10, among: Bools | None = None, limit_s: float = MAX_LIMIT_S
+        self,
+        lon: float,
+        lat: float,
+        units: UnitPlacement,
+        k: int = 10,
+        among: Bools | None = None,
+        limit_s: float = MAX_LIMIT_S,
+        siren: bool = False,
     ) -> NearestUnits:
         """The `k` units (of the mask `among`) soonest at a point by road. Raises OffNetwork."""
-        return nearest_units(self._ground, self.target(lon, lat), units, k, among, min(limit_s, MAX_LIMIT_S))
+        grounds, target = self._grounds, self.target(lon, lat)
+        found = nearest_units(grounds.usual, target, units, k, among, min(limit_s, MAX_LIMIT_S), siren)
+        if grounds.without_events is grounds.usual or not len(found.index):
+            return found
+        them = np.zeros(len(units.lon), np.bool_)
+        them[found.index] = True
+        without = unit_times(grounds.without_events, target, units, float(found.eta_s[-1]) + 1.0, them, siren=siren)
+        return replace(found, delay_s=found.eta_s - without.eta_s[found.index])
 
-    def route(self, start: tuple[float, float], end: tuple[float, float], profile: ProfileName = "car") -> Route:
+    def reach(self, units: UnitPlacement, among: Bools | None = None, limit_s: float = LIMIT_S) -> Reach:
+        """Which streets the units (of the mask `among`) can be on within `limit_s` seconds, each at its own profile's speed."""
+        ground, search = self.ground(), self._coverage
+        if search is None or search.ground is not ground:
+            search = self._coverage = CoverageSearch(ground)
+        return search.reach(units, among, limit_s)
+
+    @property
+    def streets(self) -> Streets:
+        """The streets that `reach` speaks of, numbered."""
+        return Streets.of(self.ground())
+
+    def route(self, start: tuple[float, float], end: tuple[float, float], profile: ProfileName = "car", siren: bool = False) -> Route:
         """The fastest way between two lon, lat points. Raises OffNetwork and NoRoute."""
         checked("to", profile)
-        return route(self._ground, self._shapes, self.snap(*start, profile), self.snap(*end, profile), profile)
+        grounds, ends = self._grounds, (self.snap(*start, profile), self.snap(*end, profile))
+        way = route(grounds.usual, self._shapes, *ends, profile, siren)
+        if grounds.without_events is grounds.usual:
+            return way
+        without = route(grounds.without_events, self._shapes, *ends, profile, siren)
+        return replace(way, delay_s=way.eta_s - without.eta_s, without_events=without.edges)
 
     def target(self, lon: float, lat: float) -> Target:
         """A point as each profile reaches it. Raises OffNetwork when none does."""
@@ -168,12 +277,15 @@ class TravelTimes:
     def warm_up(self) -> None:
         """Compile (or load from the cache) every kernel by asking one of each question in the middle of the first usable street."""
         for profile in PROFILES:
-            usable = np.flatnonzero(np.isfinite(self._ground.profiles[profile].time_s))
+            usable = np.flatnonzero(np.isfinite(self.ground().profiles[profile].time_s))
             if not len(usable):
                 continue
             (lon, lat), _ = self._shapes.route([int(usable[0])], 0.5, 1.0)[[0, -1]].tolist()
-            units = self.move(self.place([lon, lon], [lat, lat], [False, True]), [lon, lon], [lat, lat + 1e-5])
+            everyone = range(len(PROFILES))
+            placed = self.place([lon for _ in everyone], [lat for _ in everyone], everyone)
+            units = self.move(placed, placed.lon, placed.lat + 1e-5)
             self.nearest(lon, lat, units, 1)
+            self.reach(units).within((60.0,))
             self.route((lon, lat), (lon, lat), profile)
             for direction in ("to", "from"):
                 self.rings(lon, lat, (0.5, 1), direction, profile).geojson(streets=True)
@@ -189,9 +301,11 @@ def checked_minutes(minutes: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted({float(m) for m in minutes}))
 
 
-def checked(direction: str, profile: str) -> None:
+def checked(direction: str, profile: str, quantile: float = 0.5) -> None:
     """Refuse names that no search knows. Raises BadRings."""
     if direction not in ("to", "from"):
         raise BadRings(f"Direction {direction!r} is unknown. Ask for 'to' or 'from'.")
     if profile not in PROFILES:
-        raise BadRings(f"Profile {profile!r} is unknown. Ask for 'car' or 'foot'.")
+        raise BadRings(f"Profile {profile!r} is unknown. Ask for one of {', '.join(PROFILES)}.")
+    if quantile not in QUANTILES:
+        raise BadRings(f"Rings of quantile {quantile:g} are not drawn. Ask for 0.5 or 0.9.")

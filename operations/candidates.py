@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch.duty import Standing, Why, status_at
 from dispatch.model import Grade, Unit, UnitKind, UnitStatus
+from operations.movement import WALKING, Movement
 
 # Assumed from the push until the wheels turn: no measurement, stated with every ETA. A crew on patrol is already outside.
 TURNOUT_S = {UnitKind.PATROL_CAR: 60.0, UnitKind.FOOT_PATROL: 30.0, UnitKind.ARMED_PATROL: 80.0}
 # A position older than this says little about where a car is now.
 OLD_FIX_S = 120.0
+# A shorter delay by traffic events is not worth a word.
+DELAYED_S = 15.0
 # How many crews are recommended; replaceable by a city's own table later.
 CREWS_BY_GRADE = {Grade.MAJOR: 3, Grade.URGENT: 2, Grade.ORDINARY: 1, Grade.NON_POLICE: 1}
 ON_INCIDENT = frozenset({UnitStatus.DISPATCHED, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE})
@@ -35,6 +38,8 @@ class Sighting:
     fix_age_s: float
     eta_s: float  # by road, at this kind's speed
     distance_m: float  # by road
+    eta_p90_s: float  # nine of ten such drives take no longer
+    delay_s: float = 0.0  # of it for closed and slow streets
 
 
 def by_status_alone(unit: Unit) -> Standing:
@@ -53,6 +58,7 @@ class Question:
     incident_number: Callable[[str], int | None]  # of an incident the actor may see
     assigned: frozenset[str]  # units already on this incident
     standing: Callable[[Unit], Standing] = by_status_alone  # whether a unit is on duty at the moment of asking
+    movement: Movement = field(default_factory=lambda: WALKING)
 
 
 def assess(sightings: Sequence[Sighting], question: Question) -> list[Json]:
@@ -119,6 +125,7 @@ def _row(sighting: Sighting, question: Question, recommended: bool, reasons: lis
         "lat": round(sighting.lat, 6),
         "fix_age_s": round(sighting.fix_age_s, 1),
         "eta_s": round(sighting.eta_s, 1),
+        "eta_p90_s": round(sighting.eta_p90_s, 1),
         "distance_m": round(sighting.distance_m, 1),
         "turnout_s": turnout_s,
         "arrival_s": round(sighting.eta_s + turnout_s, 1),
@@ -140,8 +147,14 @@ def _in_favour(sighting: Sighting, question: Question) -> list[Json]:
         reasons.append(_reason("in_ring", True, f"within {ring:g} min by road", minutes=ring))
     if unit.org_code in question.chain:
         reasons.append(_reason("own_area", True, "of the responsible command"))
-    if unit.kind == UnitKind.FOOT_PATROL:
+    profile = question.movement[unit.kind]
+    if profile == "foot":
         reasons.append(_reason("on_foot", None, "time at walking pace"))
+    elif profile == "ebike":
+        reasons.append(_reason("on_ebike", None, "time by e-bike"))
+    if sighting.delay_s >= DELAYED_S:
+        text = f"{clock(sighting.delay_s)} longer for closed or slow streets"
+        reasons.append(_reason("traffic", None, text, delay_s=round(sighting.delay_s)))
     if stands.why == Why.MUSTER:
         reasons.append(
             _reason("mustered", None, "called in as reserve" if stands.signed_on else "called in as reserve, has not answered yet")

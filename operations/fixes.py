@@ -6,7 +6,7 @@ Also the other way round: what the journal changes about a unit goes into the sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,9 @@ from storage.track_reader import TrackState
 
 Refusals = list[tuple[int, str]]  # (index of the report, reason)
 Floats = NDArray[np.float64]
+
+# Told of fixes that are now their units' positions: rows of the table, Unix s, lon, lat, degrees, m/s. Must only lay them aside.
+Follower = Callable[[NDArray[np.int64], Floats, Floats, Floats, Floats, Floats], None]
 
 # Positions handled at a stretch; the event loop gets its turn in between.
 CHUNK = 200
@@ -67,6 +70,7 @@ class Fixes:
         tracks: Tracks,
         health: Health,
         snap_distance: SnapDistance | None,
+        follower: Follower | None = None,
     ) -> None:
         self._clock = clock
         self._roster = roster
@@ -75,6 +79,7 @@ class Fixes:
         self._tracks = tracks
         self._health = health
         self._snap_distance = snap_distance
+        self._follower = follower
         self._watches: dict[str, DatumWatch] = {}  # by feed
         self._sample_at: dict[str, float] = {}  # by feed, Unix s of the next sample
 
@@ -120,7 +125,9 @@ class Fixes:
         watch = self._watches.get(feed.name)
         doubted = np.ones(len(sound), dtype=bool) if watch is not None and watch.suspected is not None else None
         motion = (sound.heading_deg, sound.speed_mps)
-        table.write(indices, sound.lon, sound.lat, sound.position_at, sound.now, *motion, sound.row, doubted)
+        newest = table.write(indices, sound.lon, sound.lat, sound.position_at, sound.now, *motion, sound.row, doubted)
+        if self._follower is not None and doubted is None:
+            self._follower(indices[newest], *(a[newest] for a in (sound.position_at, sound.lon, sound.lat, *motion)))
         status, flags = table.status[indices], table.flags[indices]
         self._tracks.append(table.unit_ids, indices, sound.position_at, sound.now, sound.lon, sound.lat, *motion, status, flags)
         if self._snap_distance is not None and sound.now >= self._sample_at.get(feed.name, 0.0):

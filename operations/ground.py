@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ from geodata.streets import StreetGraph
 CELL_M = 500.0
 # A chase leaves the last street of the map by a few kilometres; open sea and other provinces are farther.
 MARGIN_M = 5_000.0
+_AT_ONCE = 1 << 15
 
 Floats = NDArray[np.float64]
 
@@ -20,15 +23,17 @@ class Ground:
 
     def __init__(self, graph: StreetGraph, margin_m: float = MARGIN_M) -> None:
         self._projection = LocalProjection(graph.origin_lon, graph.origin_lat)
-        x, y = _street_points(graph)
+        x, y = np.asarray(graph.vertex_x), np.asarray(graph.vertex_y)
         if len(x) == 0:
             raise ValueError("The street graph is empty, so no position can lie in the city. Build the city again.")
         reach = int(np.ceil(margin_m / CELL_M))
         self._west = float(x.min()) - (reach + 1) * CELL_M
         self._south = float(y.min()) - (reach + 1) * CELL_M
-        columns, rows = self._cells(x, y)
-        self._on = np.zeros((int(rows.max()) + reach + 2, int(columns.max()) + reach + 2), dtype=bool)
-        self._on[rows, columns] = True
+        columns, rows = self._cells(x.max(keepdims=True), y.max(keepdims=True))
+        self._on = np.zeros((int(rows[0]) + reach + 2, int(columns[0]) + reach + 2), dtype=bool)
+        for points in _street_points(graph):
+            columns, rows = self._cells(*points)
+            self._on[rows, columns] = True
         self._on = _widened(_widened(self._on, reach, axis=0), reach, axis=1)
 
     def contains(self, lon: Floats, lat: Floats) -> NDArray[np.bool_]:
@@ -47,19 +52,21 @@ class Ground:
         return np.floor((x - self._west) / CELL_M).astype(np.int64), np.floor((y - self._south) / CELL_M).astype(np.int64)
 
 
-def _street_points(graph: StreetGraph) -> tuple[Floats, Floats]:
-    """All vertices, and points between vertices that are more than a cell apart (bridges over the sea)."""
-    x, y = np.asarray(graph.vertex_x), np.asarray(graph.vertex_y)
-    first, last = np.minimum(graph.first_vertex, graph.last_vertex), np.maximum(graph.first_vertex, graph.last_vertex)
-    opened = np.bincount(first, minlength=len(x) + 1) - np.bincount(last, minlength=len(x) + 1)
-    joined = np.cumsum(opened)[: max(len(x) - 1, 0)] > 0  # vertex v and v + 1 belong to one street
-    long = np.flatnonzero(joined & (np.hypot(np.diff(x), np.diff(y)) > CELL_M))
-    pieces_x, pieces_y = [x], [y]
-    for v in long:
-        steps = np.arange(0.0, 1.0, CELL_M / float(np.hypot(x[v + 1] - x[v], y[v + 1] - y[v])))
-        pieces_x.append(x[v] + steps * (x[v + 1] - x[v]))
-        pieces_y.append(y[v] + steps * (y[v + 1] - y[v]))
-    return np.concatenate(pieces_x), np.concatenate(pieces_y)
+def _street_points(graph: StreetGraph) -> Iterator[tuple[Floats, Floats]]:
+    """All vertices, and points between vertices that are more than a cell apart (bridges over the sea), some at a time.
+
+    A city of a million edges has millions of vertices: memory for all at once would cost more than the work.
+    """
+    ends = np.zeros(len(graph.vertex_x), dtype=bool)  # streets lie one after the other: vertex v and v + 1 belong to one but at its end
+    ends[np.maximum(graph.first_vertex, graph.last_vertex)] = True
+    for begin in range(0, len(ends), _AT_ONCE):
+        some = slice(begin, begin + _AT_ONCE + 1)
+        x, y = np.asarray(graph.vertex_x)[some], np.asarray(graph.vertex_y)[some]
+        yield x, y
+        step_m = np.hypot(np.diff(x), np.diff(y))
+        for v in np.flatnonzero(~ends[some][:-1] & (step_m > CELL_M)):
+            shares = np.arange(0.0, 1.0, CELL_M / float(step_m[v]))
+            yield x[v] + shares * (x[v + 1] - x[v]), y[v] + shares * (y[v + 1] - y[v])
 
 
 def _widened(on: NDArray[np.bool_], cells: int, axis: int) -> NDArray[np.bool_]:

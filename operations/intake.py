@@ -22,13 +22,14 @@ from operations import quality
 from operations.authority import Authority
 from operations.bus import Bus, Subscription
 from operations.datum_watch import SnapDistance
-from operations.fixes import Fixes, Refusals, Tracks
+from operations.fixes import Fixes, Follower, Refusals, Tracks
 from operations.ground import Ground
 from operations.health import Health
 from operations.permissions import Action
 from operations.positions import PositionTable
 from operations.reports import CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
 from operations.roster import Roster
+from operations.traffic import require_traffic
 from storage.cameras import CameraSource
 from storage.readings import Reading
 from storage.track_reader import TrackState
@@ -78,6 +79,7 @@ class Intake:
         ground: Ground | None = None,
         rules: quality.Rules | None = None,
         snap_distance: SnapDistance | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self.health = health
         self._clock = clock
@@ -90,7 +92,9 @@ class Intake:
         self._rules = rules or quality.Rules()
         trackers = quality.Trackers()
         self.roster = Roster(handler, authority, positions, trackers)
-        self.fixes = Fixes(clock, self.roster, quality.Known(self._rules, trackers, ground), positions, tracks, health, snap_distance)
+        self.fixes = Fixes(
+            clock, self.roster, quality.Known(self._rules, trackers, ground), positions, tracks, health, snap_distance, follower
+        )
         self._running: list[asyncio.Task[None]] = []
 
     def authorise(self, feed: FeedSession) -> None:
@@ -143,6 +147,7 @@ class Intake:
             lon, lat = self._place(report.lon, report.lat, report.datum or feed.datum)
             if kind.source == "readings":
                 self._authority.authorise(feed.actor, Action.WRITE_ELEMENT)
+                require_traffic(report.element, report.properties)
                 at = _believable(report.at.timestamp(), self._clock.unix_s(), self._rules)
                 readings.append(Reading(report.element, report.id, lon, lat, at, self._clock.unix_s(), report.properties))
             else:

@@ -27,6 +27,7 @@ from geodata.jurisdictions import Jurisdictions
 from geodata.nearest import Route, UnitPlacement
 from geodata.searches import Direction
 from geodata.snapping import OffNetwork
+from geodata.streets import ProfileName
 from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
@@ -35,7 +36,9 @@ from operations.circle_drill import Present
 from operations.duty_circles import DutyCircles
 from operations.elements import ElementStore
 from operations.history import History
-from operations.positions import UNIT_KINDS, PositionTable, distance_m
+from operations.movement import WALKING, Movement, profile_numbers
+from operations.positions import PositionTable, distance_m
+from operations.street_speeds import SIREN_GRADE
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
 MINUTES = (1.0, 3.0, 5.0)
@@ -53,7 +56,6 @@ WEATHER_WITHIN_M = 60_000.0
 
 Json = dict[str, Any]
 Box = tuple[float, float, float, float]  # west, south, east, north, degrees
-FOOT = UNIT_KINDS.index(UnitKind.FOOT_PATROL)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Moment:
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     position_at: NDArray[np.float64]
-    on_foot: NDArray[np.bool_]
+    profile: NDArray[np.uint8]  # place in PROFILES
 
 
 class SceneService:
@@ -87,6 +89,7 @@ class SceneService:
         history: History,
         past: PastIncidents,
         duty_circles: DutyCircles,
+        movement: Movement = WALKING,
     ) -> None:
         self._travel = travel
         self._positions = positions
@@ -99,16 +102,18 @@ class SceneService:
         self._history = history
         self._past = past
         self._duty_circles = duty_circles
+        self._movement = movement
+        self._profile_of_kind = profile_numbers(movement)
         self._placed: UnitPlacement | None = None
         self._placing = threading.Lock()
 
     # Questions --------------------------------------------------------------------------------------------------------
 
-    async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None) -> Json:
-        """Everything about a point, or about an incident at its point, that the actor may see."""
+    async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None, quantile: float = 0.5) -> Json:
+        """Everything about a point, or about an incident at its point, that the actor may see; rings of this quantile, 0.5 or 0.9."""
         moment = self._moment()
         rings, ground, earlier = await asyncio.gather(
-            asyncio.to_thread(self._rings_or_why, lon, lat),
+            asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident), quantile),
             asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
             self._earlier(lon, lat, actor, incident),
         )
@@ -131,9 +136,18 @@ class SceneService:
             raise RuleViolation("no-point", f"Incident {incident.number} has no point yet (待定位), so it has no scene; locate it first.")
         return await self.scene(incident.lon, incident.lat, actor, incident)
 
-    async def rings(self, lon: float, lat: float, minutes: Sequence[float] = MINUTES, direction: Direction = "to") -> RingsAnswer:
+    async def rings(
+        self,
+        lon: float,
+        lat: float,
+        minutes: Sequence[float] = MINUTES,
+        direction: Direction = "to",
+        profile: ProfileName = "car",
+        quantile: float = 0.5,
+        siren: bool = False,
+    ) -> RingsAnswer:
         """Raises OffNetwork and BadRings."""
-        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction)
+        return await asyncio.to_thread(self._travel.rings, lon, lat, minutes, direction, profile, quantile, siren)
 
     async def nearest(
         self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
@@ -159,9 +173,11 @@ class SceneService:
         """Every crew the actor may see that is inside the box or can be at the point within the limit by road; also off every street."""
         return await asyncio.to_thread(self._crews_near, self._moment(), lon, lat, actor, limit_s, box)
 
-    async def eta(self, start: tuple[float, float], end: tuple[float, float]) -> Route:
-        """The fastest way by car. Raises OffNetwork and NoRoute."""
-        return await asyncio.to_thread(self._travel.route, start, end)
+    async def eta(
+        self, start: tuple[float, float], end: tuple[float, float], kind: UnitKind = UnitKind.PATROL_CAR, siren: bool = False
+    ) -> Route:
+        """The fastest way for a unit of this kind. Raises OffNetwork and NoRoute."""
+        return await asyncio.to_thread(self._travel.route, start, end, self._movement[kind], siren)
 
     # Units ------------------------------------------------------------------------------------------------------------
 
@@ -176,16 +192,16 @@ class SceneService:
             table.lon[:n].copy(),
             table.lat[:n].copy(),
             table.position_at[:n].copy(),
-            table.kind[:n] == FOOT,
+            self._profile_of_kind[table.kind[:n]],
         )
 
     def _place(self, moment: Moment) -> UnitPlacement:
         with self._placing:
             placed = self._placed
-            if placed is not None and np.array_equal(placed.on_foot, moment.on_foot):
+            if placed is not None and np.array_equal(placed.profile, moment.profile):
                 placed = self._travel.move(placed, moment.lon, moment.lat)
             else:
-                placed = self._travel.place(moment.lon, moment.lat, moment.on_foot)
+                placed = self._travel.place(moment.lon, moment.lat, moment.profile)
             self._placed = placed
             return placed
 
@@ -195,37 +211,41 @@ class SceneService:
         mask = np.fromiter((unit_id in seen for unit_id in moment.unit_ids), np.bool_, len(moment.unit_ids))
         return mask & ~np.isnan(moment.lon)
 
-    def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float) -> list[Sighting]:
+    def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, siren: bool) -> list[Sighting]:
         """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
         placed, visible = self._place(moment), self._visible(moment, actor)
-        times = self._travel.etas_to(lon, lat, placed, limit_s, visible)
-        eta_s, metres = times.eta_s, times.distance_m
+        times = self._travel.etas_to(lon, lat, placed, limit_s, visible, siren)
+        eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
         units = moment.picture.units
         # As on record, for ten thousand of them at once; those that are listed are judged by the clock.
         free = np.fromiter(
             (units[u].status == UnitStatus.AVAILABLE if u in units else False for u in moment.unit_ids), np.bool_, len(visible)
         )
         if np.count_nonzero(np.isfinite(eta_s) & free) < LEAST_AVAILABLE:
-            beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free)
+            beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free, siren=siren)
             eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
+            late_s[beyond.index], delay_s[beyond.index] = beyond.eta_p90_s, beyond.delay_s
         order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
-        return [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i])) for i in order if np.isfinite(eta_s[i])]
+        columns = (eta_s, metres, late_s, delay_s)
+        return [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in order if np.isfinite(eta_s[i])]
 
-    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float) -> Sighting:
+    def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float, eta_p90_s: float, delay_s: float) -> Sighting:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)
         unit = moment.picture.units[moment.unit_ids[index]]
-        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres)
+        return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s, delay_s)
 
     def _crews_near(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
         visible, (west, south, east, north) = self._visible(moment, actor), box
         try:
             times = self._travel.etas_to(lon, lat, self._place(moment), limit_s, visible)
-            eta_s, metres = times.eta_s, times.distance_m
+            eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
         except OffNetwork:
-            eta_s = metres = np.full(len(visible), np.inf)
+            eta_s = metres = late_s = np.full(len(visible), np.inf)
+            delay_s = np.zeros(len(visible))
         boxed = (moment.lon >= west) & (moment.lon <= east) & (moment.lat >= south) & (moment.lat <= north)
         near = np.flatnonzero(visible & (np.isfinite(eta_s) | boxed))
-        sightings = [self._sighting(moment, int(i), float(eta_s[i]), float(metres[i])) for i in near]
+        columns = (eta_s, metres, late_s, delay_s)
+        sightings = [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in near]
         return [Present(one, status_at(one.unit, standing(moment.picture, one.unit, moment.now))) for one in sightings]
 
     def _question(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Question:
@@ -242,6 +262,7 @@ class SceneService:
             incident_number=number_of,
             assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
             standing=lambda unit: standing(moment.picture, unit, moment.now),
+            movement=self._movement,
         )
 
     def _nearest(
@@ -256,16 +277,16 @@ class SceneService:
         placed, visible = self._place(moment), self._visible(moment, actor)
         wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))
         found = self._travel.nearest(lon, lat, placed, k, wanted)
-        rows = zip(found.index, found.eta_s, found.distance_m, strict=True)
-        sightings = [self._sighting(moment, int(i), float(eta), float(metres)) for i, eta, metres in rows]
+        rows = zip(found.index, found.eta_s, found.distance_m, found.eta_p90_s, found.delay_s, strict=True)
+        sightings = [self._sighting(moment, int(i), *(float(figure) for figure in figures)) for i, *figures in rows]
         assessed = candidates.assess(sightings, self._question(moment, lon, lat, actor, None))
         return [row | {"reason": "; ".join(reason["text"] for reason in row["reasons"])} for row in assessed]
 
     # Around -----------------------------------------------------------------------------------------------------------
 
-    def _rings_or_why(self, lon: float, lat: float) -> tuple[Json | None, str | None]:
+    def _rings_or_why(self, lon: float, lat: float, siren: bool, quantile: float) -> tuple[Json | None, str | None]:
         try:
-            return self._travel.rings(lon, lat, MINUTES).geojson(streets=True), None
+            return self._travel.rings(lon, lat, MINUTES, quantile=quantile, siren=siren).geojson(streets=True), None
         except OffNetwork as off:
             return None, str(off)
 
@@ -273,7 +294,7 @@ class SceneService:
         """Units, cameras, elements, weather."""
         question = self._question(moment, lon, lat, actor, incident)
         try:
-            sightings = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0)
+            sightings = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
         except OffNetwork:
             sightings = []
         assessed = candidates.assess(sightings, question)
@@ -335,6 +356,11 @@ class SceneService:
             return []
         past = self._past.near(lon, lat, EARLIER_RADIUS_M, since, MAX_EARLIER)
         return [other for other in past if not self._authority.is_confidential(other.incident_type)]
+
+
+def _with_siren(incident: Incident | None) -> bool:
+    """Whether crews drive there with siren; to a plain point they do not."""
+    return incident is not None and incident.grade <= SIREN_GRADE
 
 
 def _earlier_row(lon: float, lat: float, other: Incident | PastIncident, incident_id: str | None, number: int | None, stage: str) -> Json:

@@ -19,6 +19,7 @@ from dispatch.model import Actor
 from geodata.datum import to_wgs84
 from operations.authority import Action
 from operations.elements import MAX_FEATURES, PRIVATE_PROPERTIES
+from operations.traffic import require_traffic
 from storage.readings import Reading
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def router(services: Services) -> APIRouter:
         datum = body.datum or datum_of(request)
         require_point(services, body.lon, body.lat, datum)
         lon, lat = (round(float(v), 7) for v in to_wgs84(datum, body.lon, body.lat))
+        require_traffic(element, body.properties)
         if kind.source == "readings":
             await _write_reading(services, element, element_id, body, lon, lat)
         else:

@@ -11,13 +11,21 @@ from dashboard.i18n import Words, pgettext
 PARTS = {
     "deadlines": pgettext("health", "deadlines"),
     "duty": pgettext("health", "duty"),
+    "speeds": pgettext("health", "times of streets"),
     "tracks": pgettext("health", "tracks"),
+    "traffic": pgettext("health", "traffic events"),
     "webhooks": pgettext("health", "webhooks"),
     "jt808": pgettext("health", "JT/T 808 terminals"),
 }
 COUNTERS = {
     "organisations": pgettext("health", "organisations with a roster"),
     "watched": pgettext("health", "being watched"),
+    "events": pgettext("health", "events that hold"),
+    "edges": pgettext("health", "directions closed or slow"),
+    "off_street": pgettext("health", "near no street"),
+    "observations": pgettext("health", "streets driven"),
+    "learned_percent": pgettext("health", "per cent of street length learned"),
+    "forgotten": pgettext("health", "fixes not looked at"),
     "fixes": pgettext("health", "fixes written"),
     "waiting": pgettext("health", "fixes waiting"),
     "dropped": pgettext("health", "fixes lost"),

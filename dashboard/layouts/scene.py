@@ -130,10 +130,13 @@ def unit_row(unit: Json, incident: Incident | None, command: str | None, is_top:
 
 def _times(unit: Json, facts: Facts) -> html.Div:
     words = facts.words
+    late = words.eta(unit["eta_p90_s"])
+    total = words("{total} with {turnout} turnout", total=words.eta(unit["arrival_s"]), turnout=words.eta(unit["turnout_s"]))
+    sure = words("on the road no more than {late} on nine of ten drives", late=late)
     return html.Div(
-        [html.B(words.eta(unit["eta_s"])), html.Span(words.distance(unit["distance_m"]))],
+        [html.B([words.eta(unit["eta_s"]), html.Small(f"–{late}")]), html.Span(words.distance(unit["distance_m"]))],
         className="eta",
-        title=words("{total} with {turnout} turnout", total=words.eta(unit["arrival_s"]), turnout=words.eta(unit["turnout_s"])),
+        title=f"{total}\n{sure}",
     )
 
 
@@ -144,8 +147,9 @@ def _verdict(unit: Json) -> str:
 
 
 def reasons_text(unit: Json, facts: Facts) -> str:
-    """Why the unit is recommended, or why not: what speaks against it comes first and alone."""
+    """Why the unit is recommended, or why not: what speaks against it comes first and alone, but for a delay on its way."""
     against = [_reason(reason, facts) for reason in unit["reasons"] if reason["for"] is False]
+    against += [_reason(reason, facts) for reason in unit["reasons"] if against and reason["code"] == "traffic"]
     if against:
         return " · ".join(against)
     said = [_reason(reason, facts) for reason in unit["reasons"] if reason["code"] not in ("available", "in_ring")]
@@ -157,6 +161,8 @@ def _reason(reason: Json, facts: Facts) -> str:
     texts = {
         "own_area": words("of the responsible command"),
         "on_foot": words("time at walking pace"),
+        "traffic": words("{delay} longer for closed or slow streets", delay=words.eta(reason.get("delay_s", 0))),
+        "on_ebike": words("time by e-bike"),
         "nearer_units": words("{n} that can go are nearer", n=reason["count"]) if reason.get("count") else words("enough crews are on it"),
         "on_this_incident": words("already sent here"),
         "off_duty": words("off duty since {time}", time=_said_at(reason["since"], facts)) if reason.get("since") else words("off duty"),

@@ -203,6 +203,16 @@ def test_rings_are_areas_smallest_last_with_streets_on_request(city: ApiCity) ->
     assert sorted(kinds) == ["MultiLineString", "MultiPolygon"]
 
 
+def test_rings_of_each_profile_are_of_the_road_alone(city: ApiCity) -> None:
+    metres = {}
+    for profile in ("car", "ebike", "foot"):
+        (ring,) = city.get(f"/rings?{AT}&minutes=2&profile={profile}").json()["features"]
+        metres[profile] = ring["properties"]["street_metres"]
+        assert (ring["properties"]["profile"], ring["properties"]["turnout_included"]) == (profile, False)
+    assert metres["car"] > metres["ebike"] > metres["foot"] > 0
+    assert city.get(f"/rings?{AT}&profile=boat").status_code == 422
+
+
 def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> None:
     lon, lat = degrees(500, -2000)
     for path in (
@@ -240,6 +250,9 @@ def test_a_travel_time_has_a_line_from_point_to_point(city: ApiCity) -> None:
     assert way["eta_s"] > 0
     assert way["line"]["coordinates"][0] == pytest.approx([LON, LAT], abs=2e-4)
     assert way["line"]["coordinates"][-1] == pytest.approx([lon, lat], abs=2e-4)
+    assert (way["turnout_s"], way["arrival_s"]) == (60.0, pytest.approx(way["eta_s"] + 60.0, abs=0.1))
+    on_foot = city.get(f"/eta?from_lon={LON}&from_lat={LAT}&to_lon={lon}&to_lat={lat}&kind=foot_patrol").json()
+    assert on_foot["eta_s"] == pytest.approx(on_foot["distance_m"] / 1.4, rel=0.01)
 
 
 def test_places_by_name(city: ApiCity) -> None:

@@ -23,6 +23,7 @@ from dashboard.layouts.login import login_page
 from dashboard.layouts.page import Page
 from dashboard.layouts.photo import beside_photo
 from dashboard.layouts.said import said
+from dashboard.layouts.scene import reasons_text
 from dashboard.layouts.shell import shell
 from dashboard.layouts.timeline import _upload, uploads
 from dispatch import events
@@ -52,6 +53,15 @@ def test_every_id_of_a_callback_is_in_the_layout(city: ApiCity) -> None:
     named += [one["id"] for spec in app.callback_map.values() for one in (*spec["inputs"], *spec["state"]) if "{" not in one["id"]]
     assert len(named) > 20
     assert set(named) <= present
+
+
+def test_a_delay_by_traffic_is_said_beside_what_speaks_against_a_crew(city: ApiCity) -> None:
+    against = {"code": "nearer_units", "for": False, "text": "", "count": 3}
+    delayed = {"code": "traffic", "for": None, "text": "", "delay_s": 95}
+    facts = facts_for(city.services, COMMANDER, PAGE | {"lang": "en"})
+    unit = {"recommended": False, "reasons": [delayed, against]}
+    assert reasons_text(unit, facts) == "3 that can go are nearer · 1:35 longer for closed or slow streets"
+    assert reasons_text(unit | {"reasons": [delayed]}, facts) == "1:35 longer for closed or slow streets"
 
 
 def test_every_id_is_used_once(city: ApiCity) -> None:

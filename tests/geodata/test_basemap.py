@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -142,3 +143,15 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
             BaseMap(bad)
     with pytest.raises(CityError, match=r"none\.pmtiles is missing"):
         BaseMap(tmp_path / "none.pmtiles")
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """What the tile writer says of it is an error of its own kind."""
+    city = source()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))
+    try:
+        with pytest.raises(CityError, match=r"can't be written: .*File too large.*Make room"):
+            write_base_map(city, lay_out_streets(city, Counter()), tmp_path / "base.pmtiles")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

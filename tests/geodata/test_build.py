@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from geodata.osm import read_osm
 from geodata.places import load_places
 from geodata.responsibility import FILE_NAME, Kind, Rule, load_rules
 from geodata.source import CitySource, SourceElement, SourceOrganisation
-from tests.geodata.sources import ban, city_source, way
+from geodata.streets import Profile
+from tests.geodata.sources import ban, city_source, graph_of, way
 
 BUILT_AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 
@@ -65,6 +67,21 @@ def test_a_built_city_opens_with_all_its_parts(tmp_path: Path) -> None:
     assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize("closed_ways_pass", [True, False])
+def test_profiles_with_their_copies_are_read_as_they_were_written(tmp_path: Path, closed_ways_pass: bool) -> None:
+    places = {1: (0, 0), 2: (1, 0), 3: (2, 0), 4: (3, 0), 5: (2, 1)}
+    streets = [way(10, 1, 2), way(20, 2, 3), way(30, 3, 4), way(40, 3, 5, access="private")]
+    over_way = ban("no_left_turn", 10, None, 40, via_ways=(20,))
+    drawn = city_source(places, streets, restrictions=[over_way], closed_ways_pass=closed_ways_pass)
+    build_city(drawn, tmp_path / "city")
+    city, (graph, _) = open_city(tmp_path / "city"), graph_of(drawn)
+    assert city.closed_ways_pass is closed_ways_pass
+    assert len(graph.car.copy_of) == int(closed_ways_pass)
+    for read, made in zip(city.graph.profiles, graph.profiles, strict=True):
+        for field in fields(Profile):
+            np.testing.assert_array_equal(getattr(read, field.name), getattr(made, field.name))
+
+
 def test_rules_of_responsibility_are_written_as_they_are_read(tmp_path: Path) -> None:
     outline, hole = ((121.54, 29.86), (121.56, 29.86), (121.56, 29.88)), ((121.55, 29.861), (121.555, 29.861), (121.555, 29.863))
     rules = [
@@ -81,7 +98,7 @@ def test_rules_of_responsibility_are_written_as_they_are_read(tmp_path: Path) ->
 def test_graph_is_mapped_as_it_was_built(tmp_path: Path) -> None:
     build_city(source(), tmp_path / "city")
     graph = open_city(tmp_path / "city").graph
-    assert isinstance(graph.tail, np.memmap)
+    assert isinstance(graph.tail.base, np.memmap)
     assert graph.names == ("", "中山路", "解放路")
     assert graph.twin.tolist() == [1, 0, 3, 2, 5, 4, 7, 6]
 
@@ -175,6 +192,10 @@ def test_liechtenstein(shared_data: Path, tmp_path: Path) -> None:
     assert info["elements"]["fire_station"] == 6
     assert report.problems["area_with_missing_members"] == 3
     assert report.figures["base_map"]["building"] > 8_900
+    residents = open_city(tmp_path / "city").residents()
+    assert residents is not None
+    assert residents.sum() == pytest.approx(1.0, rel=1e-4)
+    assert np.count_nonzero(residents) == report.figures["lived_on_streets"] > 1_000
     assert load_places(tmp_path / "city" / "places.npz").search("vaduz")[0].kind == "place"
 
 

@@ -28,7 +28,13 @@ from geodata.demo import _version_of, demo_source, demo_version
 from geodata.demo.ground import DATA, PROJECTION, Ground, read_features, read_ground, to_metres
 from geodata.jurisdictions import Jurisdictions
 from geodata.responsibility import FILE_NAME, Answer, Kind, Responsibility, load_rules
+from geodata.searches import Ground as SearchGround
+from geodata.searches import RoadPoint
 from geodata.source import CitySource, SourceWay
+from tests.geodata.comparison import check
+from tests.geodata.planted import plant_over_ways
+from tests.geodata.reference import car_reference
+from tests.geodata.sources import graph_of
 
 NOT_FOR_CARS = {"pedestrian", "footway"}
 COARSE = 30.0
@@ -70,6 +76,18 @@ def fingerprint(source: CitySource) -> str:
         digest.update(repr((o.code, o.name, o.lon, o.lat)).encode() + (o.jurisdiction.wkb if o.jurisdiction else b""))
     digest.update(repr(source.responsibility).encode())
     return digest.hexdigest()
+
+
+def test_searches_equal_the_reference(source: CitySource) -> None:
+    """A sample of `bench exact`, with restrictions over ways, of which the demo city has none."""
+    planted = plant_over_ways(source, graph_of(source)[0], 400)
+    graph, counts = graph_of(planted)
+    assert counts["restriction_over_ways_applied"] > 50
+    reference, ground = car_reference(planted, graph), SearchGround(graph)
+    rng = np.random.default_rng(0)
+    begun = np.array([e for run in reference.runs for e in run])
+    for edge in [*rng.choice(np.flatnonzero(np.isfinite(graph.car.time_s)), 5), *rng.choice(begun, 5)]:
+        check(reference, ground, RoadPoint(int(edge), float(rng.random()), 0.0, 0.0, 0.0), 180, 20, rng)
 
 
 def test_it_has_a_hundred_thousand_directed_car_edges(source: CitySource) -> None:

@@ -116,7 +116,8 @@ def test_car_turns_back_where_only_a_path_goes_on() -> None:
         (ban("no_left_turn", 10, 0, 40, modes=("bicycle",)), {20, 30}, "restriction_applied"),
         (ban("no_left_turn", 10, 0, 99), {20, 30, 40}, "restriction_with_missing_way"),
         (ban("no_left_turn", 10, 88, 40), {20, 30, 40}, "restriction_with_missing_via"),
-        (ban("no_left_turn", 10, None, 40, via_ways=(20,)), {20, 30, 40}, "restriction_via_way_not_applied"),
+        (ban("no_left_turn", 10, None, 40, via_ways=(99,)), {20, 30, 40}, "restriction_with_missing_via"),
+        (ban("no_left_turn", 10, None, 40, via_ways=(20,)), {20, 30, 40}, "restriction_without_effect"),
         (ban("maybe_left_turn", 10, 0, 40), {20, 30, 40}, "restriction_of_unknown_kind"),
         (ban("no_left_turn", 10, 2, 40), {20, 30, 40}, "restriction_without_effect"),
     ],
@@ -139,12 +140,132 @@ def test_restriction_on_a_way_that_runs_through_the_node_is_not_guessed() -> Non
     assert 40 in following(graph, edge(graph, 10, WEST))
 
 
+# A street 1–2–3–4 to the east, with side streets to the north of 2 and of 3.
+LADDER = {1: (0, 0), 2: (1, 0), 3: (2, 0), 4: (3, 0), 12: (1, 1), 13: (2, 1)}
+RUNGS = [way(10, 1, 2), way(20, 2, 3), way(30, 3, 4), way(42, 2, 12), way(43, 3, 13)]
+
+
+def after_driving(graph: StreetGraph, way_id: int, tail: tuple[float, float], *ways: int) -> set[int]:
+    """Way ids that may follow a drive along ways, the first told by where it begins; -1 is turning back."""
+    car = graph.car
+
+    def onward(state: int) -> list[int]:
+        return [int(s) for s in car.next_edge[car.next_ptr[state] : car.next_ptr[state + 1]]]
+
+    state = edge(graph, way_id, tail)
+    for way_id in ways:
+        (state,) = [s for s in onward(state) if graph.way_id[car.state_edge[s]] == way_id]
+    turned_back = graph.twin[car.state_edge[state]]
+    return {-1 if (e := car.state_edge[s]) == turned_back else int(graph.way_id[e]) for s in onward(state)}
+
+
+def test_what_is_forbidden_over_a_way_is_so_for_those_alone_who_came_that_way() -> None:
+    graph, counts = build(LADDER, RUNGS, restrictions=[ban("no_left_turn", 10, None, 43, via_ways=(20,))])
+    assert counts["restriction_over_ways_applied"] == 1
+    assert graph.car.copy_of.tolist() == [edge(graph, 20, (1, 0))]
+    assert after_driving(graph, 10, (0, 0), 20) == {30}
+    assert after_driving(graph, 42, (1, 1), 20) == {30, 43}
+    assert after_driving(graph, 20, (1, 0)) == {30, 43}
+    assert len(graph.foot.copy_of) == 0
+
+
+def test_the_only_way_on_over_a_way_holds_from_its_first_street() -> None:
+    graph, _ = build(LADDER, RUNGS, restrictions=[ban("only_straight_on", 10, None, 30, via_ways=(20,))])
+    assert after_driving(graph, 10, (0, 0)) == {20}
+    assert after_driving(graph, 10, (0, 0), 20) == {30}
+    assert after_driving(graph, 42, (1, 1), 20) == {30, 43}
+
+
+def test_several_ways_in_any_order_and_in_pieces_make_one_run() -> None:
+    places = {**LADDER, 5: (4, 0), 15: (3, 1)}
+    ways = [way(10, 1, 2), way(20, 2, 3, 4), way(42, 2, 12), way(43, 3, 13), way(30, 4, 5), way(44, 4, 15), way(25, 5, 15)]
+    graph, counts = build(places, ways, restrictions=[ban("no_left_turn", 10, None, 25, via_ways=(30, 20))])
+    assert counts["restriction_over_ways_applied"] == 1
+    assert after_driving(graph, 10, (0, 0), 20, 20, 30) == {-1}
+    assert after_driving(graph, 30, (3, 0)) == {25}
+
+
+def test_runs_that_overlap_are_all_kept() -> None:
+    """One forbidden run begins in the middle of another that is left before its end."""
+    places = {**LADDER, 5: (4, 0), 14: (3, 1)}
+    ways = [way(10, 1, 2), way(20, 2, 3), way(30, 3, 4), way(40, 4, 5), way(42, 2, 12), way(43, 3, 13), way(44, 4, 14), way(50, 5, 14)]
+    long = ban("no_u_turn", 10, None, 50, via_ways=(20, 30, 40))
+    short = ban("no_left_turn", 20, None, 44, via_ways=(30,))
+    graph, _ = build(places, ways, restrictions=[long, short])
+    assert after_driving(graph, 10, (0, 0), 20, 30) == {40}
+    assert after_driving(graph, 42, (1, 1), 20, 30) == {40}
+    assert after_driving(graph, 43, (2, 1), 30) == {40, 44}
+    assert after_driving(graph, 10, (0, 0), 20, 30, 40) == {-1}
+    assert after_driving(graph, 42, (1, 1), 20, 30, 40) == {50}
+
+
+def test_a_run_whose_side_cannot_be_told_is_not_guessed() -> None:
+    runs_on = [way(10, 1, 2, 12), *RUNGS[1:3], way(43, 3, 13)]
+    graph, counts = build(LADDER, runs_on, restrictions=[ban("no_left_turn", 10, None, 43, via_ways=(20,))])
+    assert counts["restriction_ambiguous"] == 1
+    assert len(graph.car.copy_of) == 0
+
+
+def test_a_maze_of_via_ways_is_given_up() -> None:
+    side = 8
+    places = {y * side + x: (float(x), float(y)) for y in range(side) for x in range(side)}
+    rows = [way(100 + y, *(y * side + x for x in range(side))) for y in range(1, side)]
+    columns = [way(200 + x, *(y * side + x for y in range(side))) for x in range(side)]
+    ways = [way(1, 0, 1), *rows, *columns, way(2, side * side - 1, 0)]
+    maze = tuple(w.way_id for w in rows + columns)
+    _, counts = build(places, ways, restrictions=[ban("no_u_turn", 1, None, 2, via_ways=maze)])
+    assert counts["restriction_ambiguous"] == 1
+
+
+def test_e_bikes_keep_restrictions_that_are_not_for_cars_alone() -> None:
+    left, right = ban("no_left_turn", 10, 0, 40), ban("no_right_turn", 10, 0, 30, modes=("bicycle",))
+    graph, counts = build(CROSS, ARMS, restrictions=[left, right])
+    west = edge(graph, 10, WEST)
+    assert following(graph, west) == {20}
+    assert following(graph, west, "ebike") == {20, 30}
+    assert counts["restriction_applied"] == 2
+
+
 def test_post_stops_cars_and_not_feet() -> None:
     graph, counts = build(CROSS, [way(10, 1, 0, 2)], node_tags={0: {"barrier": "bollard"}})
     west = edge(graph, 10, WEST)
     assert following(graph, west) == {-1}
     assert following(graph, west, "foot") == {10}
+    assert following(graph, west, "ebike") == {10}
     assert counts["barrier_closed_to_cars"] == 1
+
+
+def test_stile_stops_e_bikes_too() -> None:
+    graph, _ = build(CROSS, [way(10, 1, 0, 2)], node_tags={0: {"barrier": "stile"}})
+    west = edge(graph, 10, WEST)
+    assert [following(graph, west, profile) for profile in ("car", "ebike", "foot")] == [{-1}, {-1}, {10}]
+
+
+@pytest.mark.parametrize(
+    ("tags", "stops"),
+    [
+        ({"barrier": "gate", "access": "private"}, True),
+        ({"barrier": "gate", "locked": "yes"}, True),
+        ({"barrier": "gate", "access": "no", "emergency": "yes"}, False),
+        ({"barrier": "gate"}, False),
+        ({"barrier": "toll_booth"}, False),
+    ],
+)
+def test_closed_gates_stop_units_where_the_city_is_built_so(tags: dict[str, str], stops: bool) -> None:
+    for closed_ways_pass in (True, False):
+        graph, _ = build(CROSS, [way(10, 1, 0, 2)], node_tags={0: tags}, closed_ways_pass=closed_ways_pass)
+        west = edge(graph, 10, WEST)
+        expected = {-1} if stops and not closed_ways_pass else {10}
+        assert (following(graph, west), following(graph, west, "ebike")) == (expected, expected)
+        assert following(graph, west, "foot") == {10}
+
+
+def test_closed_roads_are_no_roads_where_the_city_is_built_so() -> None:
+    ways = [way(10, 1, 0, access="private"), *ARMS[1:]]
+    passed, stopped = build(CROSS, ways)[0], build(CROSS, ways, closed_ways_pass=False)[0]
+    assert passed.car_edge_count == 8
+    assert stopped.car_edge_count == 6
+    assert np.isfinite(stopped.foot.time_s).all()
 
 
 def test_gate_delays_once() -> None:
@@ -225,3 +346,4 @@ def test_any_streets_make_a_sound_graph(streets: list[tuple[list[int], str, str]
     assert graph.length_m.sum(dtype=np.float64) / 2 == pytest.approx(length_m, rel=1e-3)
     check_profile(graph, graph.car)
     check_profile(graph, graph.foot)
+    check_profile(graph, graph.ebike)

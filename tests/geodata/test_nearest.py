@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse.csgraph import dijkstra
 
 from geodata.isochrones import StreetShapes
 from geodata.nearest import NoRoute, Target, UnitPlacement, nearest_units, route, unit_times
 from geodata.projection import LocalProjection
 from geodata.searches import Ground
 from geodata.snapping import Snapper
-from geodata.streets import StreetGraph
-from tests.geodata.networks import FOOT_MPS, ORIGIN, Street, random_grid, street_graph, turn_matrix, with_source
+from geodata.streets import PROFILES, StreetGraph
+from tests.geodata.networks import FOOT_MPS, ORIGIN, Street, labels_by_scipy, random_grid, street_graph
 
 PROJECTION = LocalProjection(*ORIGIN)
 
@@ -27,23 +26,24 @@ def lonlat(x: float, y: float) -> tuple[float, float]:
 
 
 def target(snapper: Snapper, x: float, y: float) -> Target:
-    return {"car": snapper.snap(*lonlat(x, y), profile="car"), "foot": snapper.snap(*lonlat(x, y), profile="foot")}
+    return {profile: snapper.snap(*lonlat(x, y), profile=profile) for profile in PROFILES}
 
 
 def random_units(rng: np.random.Generator, snapper: Snapper, count: int, extent_m: float) -> UnitPlacement:
     lon, lat = PROJECTION.to_degrees(*rng.uniform(-100, extent_m, (2, count)))
-    return UnitPlacement.place(snapper, lon, lat, rng.random(count) < 0.3)
+    return UnitPlacement.place(snapper, lon, lat, rng.choice(len(PROFILES), count, p=[0.6, 0.2, 0.2]))
 
 
 def oracle_eta_s(ground: Ground, goal: Target, units: UnitPlacement) -> np.ndarray:
     """Times by scipy over the whole network, the rest of each unit's edge added in plain Python."""
     eta = np.full(len(units.lon), np.inf)
-    for profile in ("car", "foot"):
+    for number, profile in enumerate(PROFILES):
         p = ground.profiles[profile]
-        edges, fractions = ground.seeds(goal[profile], p)  # type: ignore[index,arg-type]
-        matrix = with_source(turn_matrix(p, True), edges, fractions * p.time_s[edges])
-        label = dijkstra(matrix, indices=matrix.shape[0] - 1)[:-1]
-        for i in np.flatnonzero((units.edge >= 0) & (units.on_foot == (profile == "foot"))):
+        point = goal[profile]
+        assert point is not None
+        edges, fractions = ground.seeds(point, p)
+        label = labels_by_scipy(ground, point, np.inf, True, profile)
+        for i in np.flatnonzero((units.edge >= 0) & (units.profile == number)):
             e, f = int(units.edge[i]), float(units.fraction[i])
             for edge, at in ((e, f), (int(ground.twin[e]), 1 - f)):
                 if not np.isfinite(p.time_s[edge]):
@@ -84,16 +84,16 @@ def test_route_agrees_with_the_time_and_its_line_with_the_metres(seed: int) -> N
     units = random_units(rng, snapper, 8, 1100)
     times = unit_times(ground, goal, units, 3600)
     for i in range(8):
-        profile = "foot" if units.on_foot[i] else "car"
+        profile = PROFILES[units.profile[i]]
         if not np.isfinite(times.eta_s[i]):
             continue
-        start = snapper.snap(float(units.lon[i]), float(units.lat[i]), profile)  # type: ignore[arg-type]
-        way = route(ground, shapes, start, goal[profile], profile)  # type: ignore[index,arg-type]
+        start = snapper.snap(float(units.lon[i]), float(units.lat[i]), profile)
+        way = route(ground, shapes, start, goal[profile], profile)  # type: ignore[arg-type]
         assert way.eta_s == pytest.approx(times.eta_s[i], abs=1e-6)
         assert way.distance_m == pytest.approx(times.distance_m[i], abs=1e-3)
         x, y = PROJECTION.to_metres(way.lonlat[:, 0], way.lonlat[:, 1])
         assert float(np.hypot(np.diff(x), np.diff(y)).sum()) == pytest.approx(way.distance_m, abs=0.2 * len(x))
-        end = goal[profile]  # type: ignore[index]
+        end = goal[profile]
         assert way.lonlat[0].tolist() == pytest.approx([start.lon, start.lat], abs=2e-6)
         assert way.lonlat[-1].tolist() == pytest.approx([end.lon, end.lat], abs=2e-6)
 
@@ -146,7 +146,7 @@ def test_moving_units_snap_again_and_leave_the_old_placement_alone() -> None:
     lon[[3, 7]], lat[[3, 7]] = PROJECTION.to_degrees([200.0, 640.0], [410.0, 5000.0])
     kept = before.edge.copy()
     after = before.updated(snapper, lon, lat)
-    fresh = UnitPlacement.place(snapper, lon, lat, before.on_foot)
+    fresh = UnitPlacement.place(snapper, lon, lat, before.profile)
     np.testing.assert_array_equal(after.edge, fresh.edge)
     np.testing.assert_array_equal(after.fraction, fresh.fraction)
     assert after.edge[7] == -1

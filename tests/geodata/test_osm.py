@@ -8,10 +8,13 @@ from typing import Any
 
 import osmium
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from osmium.osm.mutable import Node, Relation, Way
 
 from geodata.city import CityError
 from geodata.osm import read_osm
+from geodata.osm_tags import INTERESTING_KEYS, LINE_KEYS, POINT_KEYS, elements_of, line_layer, place_rank, poi_kind
 from geodata.source import CitySource
 from geodata.time_zones import guess_time_zone
 
@@ -258,3 +261,19 @@ def test_cut_off_extract_is_refused_wherever_it_ends(shared_data: Path, tmp_path
         path.write_bytes(whole[:size])
         with pytest.raises(CityError, match=r"cut\.osm\.pbf"):
             read_osm(path)
+
+
+@given(
+    tags=st.dictionaries(
+        st.sampled_from([*INTERESTING_KEYS, "name", "name:zh", "name:en", "admin_level", "station", "subway", "surveillance"]),
+        st.sampled_from(
+            ["yes", "no", "river", "coastline", "rail", "station", "subway", "administrative", "4", "school", "police", "city", "pub"]
+        ),
+    )
+)
+@settings(max_examples=300)
+def test_what_is_skipped_without_a_look_is_nothing(tags: dict[str, str]) -> None:
+    if tags.keys().isdisjoint(POINT_KEYS):
+        assert (elements_of(tags), place_rank(tags), poi_kind(tags)) == ([], None, None)
+    if tags.keys().isdisjoint(LINE_KEYS):
+        assert line_layer(tags) is None

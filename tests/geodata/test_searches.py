@@ -6,23 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse.csgraph import dijkstra
 
 from geodata.searches import Ground, RoadPoint
-from tests.geodata.networks import Street, random_grid, street_graph, turn_matrix, with_source
+from tests.geodata.networks import Street, labels_by_scipy, random_grid, street_graph
 
 
 def point(edge: int, fraction: float) -> RoadPoint:
     return RoadPoint(edge, fraction, 0.0, 0.0, 0.0)
-
-
-def oracle(ground: Ground, at: RoadPoint, limit_s: float, direction: str, profile: str) -> np.ndarray:
-    """Labels of every edge by scipy, inf beyond the limit."""
-    p = ground.profiles[profile]
-    edges, fractions = ground.seeds(at, p)
-    key_s = (fractions if direction == "to" else 1 - fractions) * p.time_s[edges]
-    matrix = with_source(turn_matrix(p, direction == "to"), edges, key_s)
-    return dijkstra(matrix, indices=matrix.shape[0] - 1, limit=limit_s)[:-1]
 
 
 @given(
@@ -30,14 +20,14 @@ def oracle(ground: Ground, at: RoadPoint, limit_s: float, direction: str, profil
     fraction=st.floats(0, 1),
     limit_s=st.floats(1, 300),
     direction=st.sampled_from(["to", "from"]),
-    profile=st.sampled_from(["car", "foot"]),
+    profile=st.sampled_from(["car", "foot", "ebike"]),
 )
 @settings(max_examples=60, deadline=None)
 def test_labels_equal_scipy(seed: int, fraction: float, limit_s: float, direction: str, profile: str) -> None:
     rng = np.random.default_rng(seed)
     ground = Ground(random_grid(rng))
     at = point(int(rng.integers(len(ground.twin))), fraction)
-    expected = oracle(ground, at, limit_s, direction, profile)
+    expected = labels_by_scipy(ground, at, limit_s, direction == "to", profile)
     with ground.search(at, limit_s, direction, profile) as found:
         labels = np.full(len(ground.twin), np.inf)
         labels[found.edge] = found.label_s
@@ -75,7 +65,7 @@ def test_equal_times_are_exact_too() -> None:
     labels = np.full(len(ground.twin), np.inf)
     with ground.search(at, 200) as found:
         labels[found.edge] = found.label_s
-    np.testing.assert_array_equal(labels, oracle(ground, at, 200, "to", "car"))
+    np.testing.assert_array_equal(labels, labels_by_scipy(ground, at, 200, True, "car"))
 
 
 LINE = street_graph([(0, 0), (1000, 0), (2000, 0)], [Street(0, 1), Street(1, 2)])
@@ -123,6 +113,29 @@ def test_forbidden_turn_costs_the_detour() -> None:
         assert found.seconds_at(*unit)[0][0] == pytest.approx(100.0, abs=1e-3)
     with banned.search(point(2, 0.5), 1000) as found:
         assert found.seconds_at(*unit)[0][0] == pytest.approx(50 + 100 + 100 + 100 + 50, abs=1e-3)
+
+
+def test_a_run_that_is_forbidden_binds_those_who_come_along_it() -> None:
+    """A street 0–1–2–3 with a side street at 2: from the first street over the second nobody turns into it."""
+    nodes = [(0.0, 0.0), (1000.0, 0.0), (2000.0, 0.0), (2000.0, 1000.0), (3000.0, 0.0), (3000.0, 1000.0)]
+    streets = [Street(0, 1), Street(1, 2), Street(2, 3), Street(2, 4), Street(4, 5), Street(5, 3)]
+    ground = Ground(street_graph(nodes, streets, [(0, 2, 4)]))
+    units = (np.array([0, 2], np.int32), np.array([0.5, 0.5]))
+    with ground.search(point(4, 0.5), 1000) as found:
+        seconds, taken, row = found.seconds_at(*units)
+        assert seconds == pytest.approx([50 + 100 + 100 + 100 + 100 + 50, 50 + 50], abs=1e-3)
+        assert found.metres_at(*units, taken, row) == pytest.approx([5000, 1000], abs=1e-1)
+        assert found.chain(int(row[0])) == [0, 2, 6, 8, 10, 5]
+        assert sorted(found.edge.tolist()) == sorted(set(found.edge.tolist()))
+    # A place on the street between is reached by those too, and left from by those who stand there.
+    with ground.search(point(2, 0.5), 1000) as found:
+        assert found.seconds_at(*units)[0] == pytest.approx([100, 0], abs=1e-3)
+    with ground.search(point(0, 0.5), 1000, "from") as found:
+        goals = (np.array([2, 4], np.int32), np.array([0.5, 0.5]))
+        assert found.seconds_at(*goals)[0] == pytest.approx([100, 500], abs=1e-3)
+        assert found.chain(int(found.seconds_at(*goals)[2][1])) == [5, 10, 8, 6, 2, 0]
+    with ground.search(point(2, 0.5), 1000, "from") as found:
+        assert found.seconds_at(np.array([4], np.int32), np.array([0.5]))[0] == pytest.approx([100], abs=1e-3)
 
 
 def test_nowhere_and_beyond_are_infinite() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata.projection import LocalProjection
-from geodata.snapping import OffNetwork, Snapper
+from geodata.snapping import OffNetwork, Segments, Snapper
 from geodata.streets import StreetGraph
 from tests.geodata.networks import ORIGIN, Street, random_grid, street_graph
 
@@ -42,7 +42,7 @@ def position(graph: StreetGraph, edge: int, fraction: float) -> tuple[float, flo
 def test_nearest_of_all_streets(seed: int, profile: str, cell_m: float) -> None:
     rng = np.random.default_rng(seed)
     graph = random_grid(rng, side=5)
-    snapper = Snapper(graph, cell_m)
+    snapper = Snapper(graph, Segments.of(graph, cell_m))
     x, y = rng.uniform(-300, 1200, (2, 30))
     lon, lat = PROJECTION.to_degrees(x, y)
     snapped = snapper.snap_all(lon, lat, profile)

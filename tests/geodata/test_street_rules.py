@@ -132,3 +132,78 @@ def test_what_is_not_understood_is_remarked() -> None:
     assert rule is not None
     assert set(rule.remarks) == {"maxspeed_not_understood", "oneway_not_understood"}
     assert rule.car_backward_mps > 0
+
+
+@pytest.mark.parametrize(
+    ("tags", "goes"),
+    [
+        ({"oneway:bus": "no"}, (True, True)),
+        ({"oneway:psv": "no"}, (True, True)),
+        ({"oneway:emergency": "no"}, (True, True)),
+        ({"busway": "opposite_lane"}, (True, True)),
+        ({"busway:left": "opposite_lane"}, (True, True)),
+        ({"oneway:bicycle": "no"}, (True, False)),
+    ],
+)
+def test_police_use_bus_lanes_against_one_way_streets(tags: dict[str, str], goes: tuple[bool, bool]) -> None:
+    rule = street_rule({"highway": "residential", "oneway": "yes", **tags})
+    assert rule is not None
+    assert (rule.car_forward_mps > 0, rule.car_backward_mps > 0) == goes
+
+
+@pytest.mark.parametrize(
+    ("tags", "drivable"),
+    [
+        ({"highway": "residential", "access": "private"}, False),
+        ({"highway": "residential", "motor_vehicle": "no"}, False),
+        ({"highway": "service", "access": "no", "psv": "yes"}, True),
+        ({"highway": "busway"}, True),
+        ({"highway": "pedestrian", "bus": "yes"}, True),
+        ({"highway": "residential", "access": "destination"}, True),
+    ],
+)
+def test_a_city_may_keep_units_out_of_closed_roads(tags: dict[str, str], drivable: bool) -> None:
+    kept_out, passed = street_rule(tags, closed_ways_pass=False), street_rule(tags)
+    assert kept_out is not None
+    assert passed is not None
+    assert (kept_out.car_forward_mps > 0) == drivable
+    assert passed.car_forward_mps > 0
+
+
+@pytest.mark.parametrize(
+    ("tags", "forward_kph", "backward_kph"),
+    [
+        ({"highway": "residential"}, 20, 20),
+        ({"highway": "cycleway"}, 20, 20),
+        ({"highway": "path"}, 10, 10),
+        ({"highway": "footway"}, 5, 5),
+        ({"highway": "footway", "bicycle": "yes"}, 10, 10),
+        ({"highway": "pedestrian", "bicycle": "designated"}, 10, 10),
+        ({"highway": "residential", "bicycle": "no"}, 5, 5),
+        ({"highway": "trunk", "bicycle": "no"}, 0, 0),
+        ({"highway": "trunk"}, 20, 20),
+        ({"highway": "primary", "motorroad": "yes"}, 0, 0),
+        ({"highway": "motorway"}, 0, 0),
+        ({"highway": "steps"}, 0, 0),
+        ({"highway": "residential", "motor_vehicle": "no"}, 20, 20),
+        ({"highway": "service", "access": "private"}, 10, 10),
+        ({"highway": "service", "access": "private", "bicycle": "yes"}, 20, 20),
+        ({"highway": "residential", "oneway": "yes"}, 20, 0),
+        ({"highway": "residential", "oneway": "-1"}, 0, 20),
+        ({"highway": "residential", "junction": "roundabout"}, 20, 0),
+        ({"highway": "residential", "oneway": "yes", "oneway:bicycle": "no"}, 20, 20),
+        ({"highway": "residential", "oneway": "yes", "cycleway": "opposite_lane"}, 20, 20),
+        ({"highway": "residential", "oneway": "yes", "cycleway:left:oneway": "-1"}, 20, 20),
+        ({"highway": "cycleway", "oneway:bicycle": "yes"}, 20, 0),
+    ],
+)
+def test_where_an_e_bike_rides_and_how_fast(tags: dict[str, str], forward_kph: float, backward_kph: float) -> None:
+    rule = street_rule(tags)
+    assert rule is not None
+    assert (rule.ebike_forward_mps * 3.6, rule.ebike_backward_mps * 3.6) == pytest.approx((forward_kph, backward_kph))
+
+
+def test_e_bikes_are_kept_out_of_closed_roads_too() -> None:
+    rule = street_rule({"highway": "service", "access": "private"}, closed_ways_pass=False)
+    assert rule is not None
+    assert (rule.ebike_forward_mps, rule.car_forward_mps) == (0.0, 0.0)

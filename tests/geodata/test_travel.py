@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from scipy.sparse.csgraph import dijkstra
 
 from geodata.build import build_city
 from geodata.city import open_city
@@ -19,7 +18,7 @@ from geodata.projection import LocalProjection
 from geodata.searches import Ground
 from geodata.snapping import OffNetwork
 from geodata.travel import BadRings, TravelTimes
-from tests.geodata.networks import ORIGIN, Street, random_grid, street_graph, turn_matrix, with_source
+from tests.geodata.networks import ORIGIN, Street, labels_by_scipy, random_grid, street_graph
 
 GRID = random_grid(np.random.default_rng(3), side=9)
 CENTRE = tuple(float(v) for v in LocalProjection(*ORIGIN).to_degrees(800, 800))
@@ -82,7 +81,7 @@ def test_gapped_lines_hold_each_band_once(travel: TravelTimes) -> None:
         ({"minutes": [math.nan]}, "A ring of nan minutes"),
         ({"minutes": range(1, 12)}, "11 rings were asked for. Ask for 1 to 10."),
         ({"direction": "towards"}, "Direction 'towards' is unknown. Ask for 'to' or 'from'."),
-        ({"profile": "boat"}, "Profile 'boat' is unknown. Ask for 'car' or 'foot'."),
+        ({"profile": "boat"}, "Profile 'boat' is unknown. Ask for one of car, foot, ebike."),
     ],
 )
 def test_questions_that_cannot_be_answered_are_refused(travel: TravelTimes, question: dict, message: str) -> None:
@@ -127,18 +126,13 @@ def test_real_streets_reached_are_those_of_scipy(name: str, shared_data: Path, t
     build_city(read_osm(shared_data / "osm" / f"{name}.osm.pbf"), tmp_path / "city")
     city = open_city(tmp_path / "city")
     travel, ground = TravelTimes(city), Ground(city.graph)
-    p = ground.profiles["car"]
-    matrix = {towards: turn_matrix(p, towards) for towards in (True, False)}
     rng = np.random.default_rng(0)
-    for edge in rng.choice(np.flatnonzero(np.isfinite(p.time_s)), 25):
+    for edge in rng.choice(np.flatnonzero(np.isfinite(ground.profiles["car"].time_s)), 25):
         tail = city.graph.tail[edge]
         point = travel.snap(float(city.graph.node_lon[tail]), float(city.graph.node_lat[tail]))
         for direction in ("to", "from"):
             with ground.search(point, 300, direction) as found:  # type: ignore[arg-type]
                 labels = np.full(len(ground.twin), np.inf)
                 labels[found.edge] = found.label_s
-            edges, fractions = ground.seeds(point, p)
-            keys = (fractions if direction == "to" else 1 - fractions) * p.time_s[edges]
-            graph = with_source(matrix[direction == "to"], edges, keys)
-            np.testing.assert_array_equal(labels, dijkstra(graph, indices=graph.shape[0] - 1, limit=300)[:-1])
+            np.testing.assert_array_equal(labels, labels_by_scipy(ground, point, 300, direction == "to", "car"))
         assert all(area.is_valid for area in travel.rings(point.lon, point.lat).areas)

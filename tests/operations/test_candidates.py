@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from dispatch.duty import Standing, Why
 from dispatch.model import Grade, UnitKind, UnitStatus
 from operations.candidates import TURNOUT_S, Question, Sighting, assess, by_ring, clock
+from operations.movement import RIDING
 from tests.operations.access_world import CITY, COUNTY, FAR, STATION, unit
 
 
 def sighting(unit_id: str, eta_s: float, org_code: str = STATION, fix_age_s: float = 2.0, **more: Any) -> Sighting:
-    return Sighting(unit(unit_id, org_code, **more), 121.55, 29.87, fix_age_s, eta_s, eta_s * 9.0)
+    return Sighting(unit(unit_id, org_code, **more), 121.55, 29.87, fix_age_s, eta_s, eta_s * 9.0, eta_s * 1.3)
 
 
 def question(grade: Grade | None = Grade.ORDINARY, assigned: frozenset[str] = frozenset()) -> Question:
@@ -71,6 +72,9 @@ def test_an_eta_states_its_turnout_and_feet_are_slow() -> None:
     (row,) = assess([sighting("walker", 100, kind=UnitKind.FOOT_PATROL)], question())
     assert row["arrival_s"] == 100 + TURNOUT_S[UnitKind.FOOT_PATROL]
     assert "on_foot" in codes(row)
+    (row,) = assess([sighting("rider", 100, kind=UnitKind.FOOT_PATROL)], replace(question(), movement=RIDING))
+    assert "on_ebike" in codes(row)
+    assert "on_foot" not in codes(row)
 
 
 def test_a_ring_says_what_it_holds_or_what_is_nearest_beyond() -> None:

@@ -40,7 +40,7 @@ def present(
 ) -> Present:
     status = more.pop("status", UnitStatus.AVAILABLE)
     unit = Unit(unit_id, unit_id.upper(), kind, org, status, NOW, **more)
-    return Present(Sighting(unit, at, 0.0, age_s, eta_s, eta_s * 10), status)
+    return Present(Sighting(unit, at, 0.0, age_s, eta_s, eta_s * 10, eta_s), status)
 
 
 def reach(code: str) -> frozenset[str]:

@@ -428,7 +428,7 @@ async function updateRoute() {
   if (state.route?.of === incident.incident_id && performance.now() - routeAskedAt < ROUTE_EVERY_MS) return;
   routeAskedAt = performance.now();
   // Without an answer the last way stays; its age shows in the time that is left.
-  const route = await fetchRoute(position, incident).catch(() => null);
+  const route = await fetchRoute(position, incident, state.unit.kind).catch(() => null);
   if (route && state.incident?.incident_id === incident.incident_id) set({ route: { ...route, at: nowMs(), of: incident.incident_id } });
 }
 

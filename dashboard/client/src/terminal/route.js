@@ -6,8 +6,9 @@ const WIDE = 340, HIGH = 190, MARGIN = 30;
 const METRES_PER_DEGREE = 111_320;
 
 // {eta_s, distance_m, coordinates} or null where the server knows no way.
-export async function fetchRoute(from, to) {
-  const query = new URLSearchParams({ from_lon: from.lon, from_lat: from.lat, to_lon: to.lon, to_lat: to.lat });
+// The time is the road's alone: who asks is under way, or sees how far it is.
+export async function fetchRoute(from, to, kind) {
+  const query = new URLSearchParams({ from_lon: from.lon, from_lat: from.lat, to_lon: to.lon, to_lat: to.lat, kind });
   const answer = await fetch(`/api/v1/eta?${query}`);
   if (!answer.ok) return null;
   const { eta_s, distance_m, line } = await answer.json();

@@ -1,0 +1,59 @@
+"""Learned speeds on disk: as written, or named as damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geodata.learned import ON_WAY, LearnedSpeeds
+from storage.speeds import DamagedSpeeds, SpeedFile, verify
+from tests.geodata.networks import random_grid
+
+GRAPH = random_grid(np.random.default_rng(3), side=6)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> SpeedFile:
+    learned = LearnedSpeeds(GRAPH)
+    edges = np.flatnonzero(np.isfinite(GRAPH.car.time_s))
+    left = np.cumsum(GRAPH.car.time_s[edges].astype(float)) * 1.5
+    learned.observe(np.zeros(len(edges)), edges, np.r_[0.0, left[:-1]], left, np.full(len(edges), 9), np.full(len(edges), ON_WAY))
+    learned.age(1_700_000_000.0)
+    file = SpeedFile(tmp_path / "speeds", "cafe")
+    file.write(learned.state())
+    return file
+
+
+def test_what_is_read_is_what_was_written(kept: SpeedFile, tmp_path: Path) -> None:
+    state = kept.read()
+    assert state is not None
+    again = LearnedSpeeds(GRAPH, state)
+    assert again.observations == state.total > 20
+    kept.write(again.state())
+    assert kept.path.read_bytes() == SpeedFile(tmp_path / "speeds", "cafe").path.read_bytes()
+    drives = LearnedSpeeds(GRAPH, kept.read())
+    np.testing.assert_array_equal(drives.times(9).p50_s["car"], again.times(9).p50_s["car"])
+    assert SpeedFile(tmp_path / "speeds", "another").read() is None
+    assert verify(tmp_path / "speeds") == (1, [])
+
+
+def test_damage_is_named_and_set_aside(kept: SpeedFile, tmp_path: Path) -> None:
+    sound = kept.path.read_bytes()
+    for content, message in (
+        (sound[:5], "is cut off after 5 bytes"),
+        (b"LDSPEED9" + sound[8:], "does not begin with LDSPEED1"),
+        (sound[:-9], "does not hold what was written"),
+        (sound[:-9] + b"123456789", "wrong checksum"),
+    ):
+        kept.path.write_bytes(content)
+        with pytest.raises(DamagedSpeeds, match=message) as caught:
+            kept.read()
+    assert verify(kept.path.parent) == (1, [str(caught.value)])
+    aside = kept.set_aside()
+    assert aside.exists()
+    assert kept.read() is None
+    (tmp_path / "speeds" / "beef.speeds").write_bytes(sound)
+    with pytest.raises(DamagedSpeeds, match="belongs to build cafe"):
+        SpeedFile(tmp_path / "speeds", "beef").read()
