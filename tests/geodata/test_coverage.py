@@ -17,6 +17,7 @@ from geodata.nearest import UnitPlacement
 from geodata.osm import read_osm
 from geodata.searches import Ground, RoadPoint
 from geodata.street_layout import lay_out_streets
+from geodata.streets import PROFILES
 from tests.geodata.networks import Street, random_grid, street_graph, turn_matrix, with_source
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -25,7 +26,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 def on_edges(edge: np.ndarray, fraction: np.ndarray, on_foot: np.ndarray) -> UnitPlacement:
     """Units set down on edges rather than snapped there."""
     nowhere = np.zeros(len(edge))
-    return UnitPlacement(nowhere, nowhere, on_foot.astype(bool), edge.astype(np.int32), fraction, nowhere)
+    return UnitPlacement(nowhere, nowhere, on_foot.astype(np.uint8), edge.astype(np.int32), fraction, nowhere)
 
 
 def some_units(rng: np.random.Generator, ground: Ground, count: int) -> UnitPlacement:
@@ -38,10 +39,10 @@ def some_units(rng: np.random.Generator, ground: Ground, count: int) -> UnitPlac
 def reference_s(ground: Ground, units: UnitPlacement, edges: np.ndarray, fractions: np.ndarray, limit_s: float) -> np.ndarray:
     """Seconds until the first unit is at each place: the smallest of one single search a unit."""
     best = np.full(len(edges), np.inf)
-    for edge, fraction, on_foot in zip(units.edge, units.fraction, units.on_foot, strict=True):
+    for edge, fraction, profile in zip(units.edge, units.fraction, units.profile, strict=True):
         if edge >= 0:
             at = RoadPoint(int(edge), float(fraction), 0.0, 0.0, 0.0)
-            with ground.search(at, limit_s, "from", "foot" if on_foot else "car") as found:
+            with ground.search(at, limit_s, "from", PROFILES[profile]) as found:
                 best = np.minimum(best, found.seconds_at(edges, fractions)[0])
     return best
 
