@@ -161,6 +161,7 @@ CATALOGUE_FOLD = "catalogue-fold"
 QUEUE_PANEL = "queue-panel"
 MAP_PANEL = "map-panel"
 RING_LEGEND = "ring-legend"
+RINGS_SURE = "rings-sure"  # which rings are drawn: as usual, or what nine of ten drives reach
 GAP_LEGEND = "gap-legend"
 PICKING_HINT = "picking-hint"
 WALL_FOLLOWED = "wall-followed"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from operations.accounts import Accounts
     from operations.authority import Authority
     from operations.bus import Bus
+    from operations.calibration import Calibrations
     from operations.certificates import Certificates
     from operations.coverage import Coverage
     from operations.deadline_watch import DeadlineWatch
@@ -75,6 +76,7 @@ class Services:
     personal: PersonalData  # callers and uploads, as an actor may see them; every look is written down
     further_calls: FurtherCalls  # what a call may be a further call about
     premises: Premises  # what is to be known of a place before anybody enters it
+    calibrations: Calibrations  # promised times beside actual ones
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable

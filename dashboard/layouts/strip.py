@@ -15,6 +15,7 @@ from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
 from dispatch.model import Grade, UnitStatus
 from geodata.city import City
+from operations.permissions import Action, is_granted
 
 # The statuses an operator counts by; the others are in each unit's card.
 _COUNTED = (UnitStatus.AVAILABLE, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE)
@@ -105,6 +106,7 @@ def _controls(page: Page) -> html.Div:
         [
             circles_button(page),
             broadcast_button(page),
+            *_calibration(page),
             html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
             html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),
@@ -119,6 +121,14 @@ def _controls(page: Page) -> html.Div:
         ],
         className="controls",
     )
+
+
+def _calibration(page: Page) -> list[html.A]:
+    """For those who may see it."""
+    if not is_granted(page.role, Action.SEE_CALIBRATION):
+        return []
+    address = f"/calibration?org={page.desk.code}" if page.desk else "/calibration"
+    return [html.A(icon("calibration"), href=address, title=page.words("Promises checked: promised and actual times"))]
 
 
 def banner(page: Page) -> html.Div:

@@ -17,23 +17,25 @@ from geodata.nearest import UnitPlacement
 from geodata.osm import read_osm
 from geodata.searches import Ground, RoadPoint
 from geodata.street_layout import lay_out_streets
+from geodata.street_times import StreetEffects, built_times
 from geodata.streets import PROFILES
 from tests.geodata.networks import Street, random_grid, street_graph, turn_matrix, with_source
+from tests.geodata.sources import graph_of, random_source
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def on_edges(edge: np.ndarray, fraction: np.ndarray, on_foot: np.ndarray) -> UnitPlacement:
+def on_edges(edge: np.ndarray, fraction: np.ndarray, profile: np.ndarray) -> UnitPlacement:
     """Units set down on edges rather than snapped there."""
     nowhere = np.zeros(len(edge))
-    return UnitPlacement(nowhere, nowhere, on_foot.astype(np.uint8), edge.astype(np.int32), fraction, nowhere)
+    return UnitPlacement(nowhere, nowhere, profile.astype(np.uint8), edge.astype(np.int32), fraction, nowhere)
 
 
 def some_units(rng: np.random.Generator, ground: Ground, count: int) -> UnitPlacement:
     """Crowded on few streets, so that several stand on one, and some at its very ends."""
     edges = rng.integers(len(ground.twin), size=max(1, count // 2 + 1))
     fraction = rng.choice([0.0, 1.0, *rng.random(6)], count)
-    return on_edges(rng.choice(edges, count), fraction, rng.random(count) < 0.3)
+    return on_edges(rng.choice(edges, count), fraction, rng.choice(len(PROFILES), count, p=(0.6, 0.2, 0.2)))
 
 
 def reference_s(ground: Ground, units: UnitPlacement, edges: np.ndarray, fractions: np.ndarray, limit_s: float) -> np.ndarray:
@@ -47,11 +49,7 @@ def reference_s(ground: Ground, units: UnitPlacement, edges: np.ndarray, fractio
     return best
 
 
-@given(seed=SEEDS, count=st.integers(0, 12), limit_s=st.floats(5, 300))
-@settings(max_examples=60, deadline=None)
-def test_every_place_is_reached_when_the_first_of_single_searches_does(seed: int, count: int, limit_s: float) -> None:
-    rng = np.random.default_rng(seed)
-    ground = Ground(random_grid(rng))
+def check_against_single_searches(ground: Ground, rng: np.random.Generator, count: int, limit_s: float) -> None:
     units = some_units(rng, ground, count)
     reach = CoverageSearch(ground).reach(units, limit_s=limit_s)
     edges, fractions = rng.integers(len(ground.twin), size=200).astype(np.int32), rng.random(200)
@@ -59,6 +57,27 @@ def test_every_place_is_reached_when_the_first_of_single_searches_does(seed: int
     # Within rounding of the limit either answer is right.
     clear = np.abs(np.where(np.isfinite(expected), expected, found) - limit_s) > 1e-2
     np.testing.assert_allclose(found[clear], expected[clear], atol=2e-3)
+
+
+@given(seed=SEEDS, count=st.integers(0, 12), limit_s=st.floats(5, 300))
+@settings(max_examples=60, deadline=None)
+def test_every_place_is_reached_when_the_first_of_single_searches_does(seed: int, count: int, limit_s: float) -> None:
+    rng = np.random.default_rng(seed)
+    check_against_single_searches(Ground(random_grid(rng)), rng, count, limit_s)
+
+
+@given(seed=SEEDS, count=st.integers(0, 12), limit_s=st.floats(5, 300))
+@settings(max_examples=40, deadline=None)
+def test_so_it_is_with_restrictions_over_ways_and_closed_streets(seed: int, count: int, limit_s: float) -> None:
+    rng = np.random.default_rng(seed)
+    ground = Ground(graph_of(random_source(rng))[0])
+    edges = len(ground.twin)
+    effects = StreetEffects(
+        closed=rng.integers(edges, size=rng.integers(4)).astype(np.int32),
+        slowed=rng.integers(edges, size=2).astype(np.int32),
+        speed_factor=np.array([0.2, 0.7], np.float32),
+    )
+    check_against_single_searches(ground.with_times(built_times(ground.graph), effects), rng, count, limit_s)
 
 
 @given(seed=SEEDS, count=st.integers(1, 10))
