@@ -26,7 +26,20 @@ from dispatch.clock import SystemClock
 from progress_bar import ProgressBar
 from settings import Settings, SettingsError, settings_from
 
-BENCHES = ("prepare", "live", "rings", "nearest", "match", "city", "browser", "command", "loop", "storm")
+BENCHES = (
+    "prepare",
+    "live",
+    "rings",
+    "nearest",
+    "match",
+    "promises",
+    "coverage",
+    "city",
+    "browser",
+    "command",
+    "loop",
+    "storm",
+)
 
 
 class WrongUse(Exception):

@@ -18,7 +18,7 @@ from dispatch.clock import Clock, SystemClock
 from dispatch.codes import load_codes
 from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
-from dispatch.model import Actor, Unit, UnitKind
+from dispatch.model import Actor, Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
@@ -36,8 +36,11 @@ from geodata.travel import TravelTimes
 from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
+from operations.calibration import Calibrations
+from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
+from operations.coverage import Coverage
 from operations.deadline_watch import DeadlineWatch
 from operations.drills import Drills
 from operations.duty_circles import DutyCircles
@@ -46,6 +49,7 @@ from operations.elements import ElementStore
 from operations.enrich import Enricher, Unenriched
 from operations.enrolment import Enrolment
 from operations.evidence import Evidence
+from operations.expected import ExpectedIncidents
 from operations.further_calls import FurtherCalls
 from operations.ground import Ground
 from operations.handle import Handler
@@ -63,7 +67,7 @@ from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
 from operations.stage_watch import StageWatch
-from operations.street_speeds import StreetSpeeds
+from operations.street_speeds import SIREN_GRADE, StreetSpeeds
 from operations.traffic import Traffic
 from operations.trails import Trails
 from operations.webhook_request import LOOPBACK
@@ -93,17 +97,18 @@ class RoadPromises:
         self._movement = movement
 
     def promises(
-        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
+        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind], grade: Grade
     ) -> Sequence[Promise | None]:
         units = self._travel.place(lons, lats, [PROFILES.index(self._movement[kind]) for kind in kinds])
         promises: list[Promise | None] = [None] * len(kinds)
         try:
             # Looks only as far as the farthest of them is; a crew that is pushed is seldom at the other end of the city.
-            found = self._travel.nearest(lon, lat, units, k=len(kinds))
+            found = self._travel.nearest(lon, lat, units, k=len(kinds), siren=grade <= SIREN_GRADE)
         except OffNetwork:
             return promises
-        for place, eta_s, distance_m in zip(found.index.tolist(), found.eta_s.tolist(), found.distance_m.tolist(), strict=True):
-            promises[place] = Promise(eta_s, distance_m)
+        rows = zip(found.index.tolist(), found.eta_s.tolist(), found.distance_m.tolist(), found.eta_p90_s.tolist(), strict=True)
+        for place, eta_s, distance_m, eta_p90_s in rows:
+            promises[place] = Promise(eta_s, distance_m, eta_p90_s, TURNOUT_S[kinds[place]])
         return promises
 
 
@@ -142,6 +147,8 @@ class Node:
             await services.duty.tick()  # before anybody can be sent, what has ended while the node was down
             services.duty.start()
             stack.push_async_callback(services.duty.stop)
+            services.expected.start()
+            stack.push_async_callback(services.expected.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
@@ -184,7 +191,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         duty_circles.bound_s,
     )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
-    history = History(journal)
+    history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
     health.watch("tracks", tracks.state)
@@ -226,8 +233,20 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         clock=clock,
         picture=lambda: handler.picture,
         history=history,
-        past=PastIncidents(engine),
+        past=past,
         duty_circles=duty_circles,
+        movement=movement,
+    )
+    expected = ExpectedIncidents(city, history, past, clock, lambda: travel.streets, elements, authority.is_confidential)
+    coverage = Coverage(
+        city=city,
+        travel=travel,
+        positions=positions,
+        authority=authority,
+        jurisdictions=jurisdictions,
+        expected=expected,
+        clock=clock,
+        picture=lambda: handler.picture,
         movement=movement,
     )
     checks = CircleChecks(organisations, elements, ground)
@@ -265,6 +284,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         personal=personal,
         premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
+        calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
         positions=positions,
@@ -272,6 +292,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         intake=intake,
         elements=elements,
         scene=scene,
+        expected=expected,
+        coverage=coverage,
         authority=authority,
         accounts=accounts,
         certificates=Certificates(CertificateStore(engine), accounts, audit, clock),

@@ -17,6 +17,7 @@ from geodata.demo import demo_source
 from geodata.demo_city import ensure_demo_city
 from geodata.osm import read_osm
 from geodata.source import CitySource
+from geodata.streets import StreetGraph
 
 # A real country, rural; lies beside the repository and is not part of it.
 LIECHTENSTEIN = harness.ROOT.parent / "shared" / "data" / "osm" / "liechtenstein-latest.osm.pbf"
@@ -39,13 +40,18 @@ class BenchCity:
 
     def peer_graph(self) -> Path:
         """The car's street graph as plain arrays, for peers that search nodes; without turns, which they don't know."""
-        path = harness.WORK / f"{self.name}-graph.npz"
-        graph = self.city.graph
-        car = np.flatnonzero(np.isfinite(graph.car.time_s))
-        np.savez(
-            path, node_lon=graph.node_lon, node_lat=graph.node_lat, tail=graph.tail[car], head=graph.head[car], time_s=graph.car.time_s[car]
-        )
-        return path
+        return write_peer_graph(self.name, self.city.graph)
+
+
+def write_peer_graph(name: str, graph: StreetGraph) -> Path:
+    """The arrays of `peer_graph` for any graph."""
+    path = harness.WORK / f"{name}-graph.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    car = np.flatnonzero(np.isfinite(graph.car.time_s))
+    np.savez(
+        path, node_lon=graph.node_lon, node_lat=graph.node_lat, tail=graph.tail[car], head=graph.head[car], time_s=graph.car.time_s[car]
+    )
+    return path
 
 
 def demo() -> BenchCity:

@@ -45,6 +45,19 @@ def search_pandana(node: int, limit_s: float, **_: Any) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - begin, "nodes": len(found)}
 
 
+def coverage_pandana(lon: list[float], lat: list[float], limit_s: float, **_: Any) -> dict[str, Any]:
+    """Seconds from the nearest unit to every node; the units have moved, so they are set anew."""
+    import pandas as pd
+
+    network = GRAPHS["pandana"]
+    x, y = pd.Series(lon), pd.Series(lat)
+    begin = time.perf_counter()
+    network.set_pois("units", limit_s, 1, x, y)
+    found = network.nearest_pois(limit_s, "units", num_pois=1)
+    seconds = time.perf_counter() - begin
+    return {"seconds": seconds, "nodes": int((found[1] < limit_s).sum())}
+
+
 def load_networkx(graph: str, **_: Any) -> dict[str, Any]:
     import networkx
 
@@ -65,6 +78,18 @@ def search_networkx(node: int, limit_s: float, **_: Any) -> dict[str, Any]:
     network = GRAPHS["networkx"]
     begin = time.perf_counter()
     found = networkx.single_source_dijkstra_path_length(network, node, cutoff=limit_s, weight="time_s")
+    return {"seconds": time.perf_counter() - begin, "nodes": len(found)}
+
+
+def coverage_networkx(nodes: list[int], limit_s: float, **_: Any) -> dict[str, Any]:
+    """Seconds from the nearest unit to every node; `GRAPHS` holds the reversed graph, so it is turned round once."""
+    import networkx
+
+    forward = GRAPHS.get("networkx forward")
+    if forward is None:
+        forward = GRAPHS["networkx forward"] = GRAPHS["networkx"].reverse()
+    begin = time.perf_counter()
+    found = networkx.multi_source_dijkstra_path_length(forward, set(nodes), cutoff=limit_s, weight="time_s")
     return {"seconds": time.perf_counter() - begin, "nodes": len(found)}
 
 
@@ -119,7 +144,17 @@ def matrix_valhalla(name: str, sources: list[list[float]], lon: float, lat: floa
 
 OPERATIONS = {
     f.__name__: f
-    for f in (load_pandana, search_pandana, load_networkx, search_networkx, load_valhalla, isochrone_valhalla, matrix_valhalla)
+    for f in (
+        load_pandana,
+        search_pandana,
+        coverage_pandana,
+        load_networkx,
+        search_networkx,
+        coverage_networkx,
+        load_valhalla,
+        isochrone_valhalla,
+        matrix_valhalla,
+    )
 }
 
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from dashboard import ids
 from dashboard.account import AccountPage, add_account
 from dashboard.admin import add_admin
+from dashboard.calibration_page import add_calibration_page
 from dashboard.callbacks import (
     broadcast,
     classify,
@@ -50,7 +51,7 @@ log = structlog.get_logger()
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
-_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|circle)\.(js|css)"
+_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|calibration|circle)\.(js|css)"
 
 _INDEX = """<!doctype html>
 <html>
@@ -74,6 +75,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
         add_oidc(server, services, services.oidc, login)
     add_admin(server, services)
     add_duty_pages(server, services)
+    add_calibration_page(server, services)
     add_circle_pages(server, services)
     add_tiles(server, services)
     add_style(server, services)

@@ -15,6 +15,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from dashboard.live_coverage import ToldCoverage
 from dashboard.open_sockets import UNAUTHENTICATED, Recheck
 from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
 from dashboard.ticker import Ticker
@@ -112,6 +113,7 @@ class LiveHub:
         self._clients: set[LiveClient] = set()
         self._audiences: dict[Rights, Audience] = {}
         self._beside: dict[Rights, Beside] = {}  # of audiences of desks that act
+        self._coverage = ToldCoverage(services)
         self._users: Counter[Rights] = Counter()  # clients of each audience, those that are about to join included
         self._picture = services.handler.picture  # as of the last batch that was told, or newer
         self._revision = 0  # of the last event that was told
@@ -185,6 +187,7 @@ class LiveHub:
         for recorded in missed or ():
             messages += audience.incident_event(recorded, picture)
         messages += [message for message in (self._elements, self._health) if message is not None and self._may_have(client, message)]
+        messages += self._coverage.newest(Rights.of(client.actor))
         if client.screen is not None:
             shown = (self._services.screens.newest(client.actor.org_code, client.screen),)
             messages += [_view_text(view) for view in shown if view is not None]
@@ -213,7 +216,9 @@ class LiveHub:
         stop_suggesting = self._services.stages.listen(self._suggest)
         try:
             async with asyncio.TaskGroup() as group:
-                for part in (self._listen(subscription), self._tick_on(), self._tell_status(), self._tell_beside(), self._look_again()):
+                coverage = self._coverage.tell_on(self._audiences, self._tell)
+                told = (self._listen(subscription), self._tick_on(), self._tell_status(), self._tell_beside(), self._look_again(), coverage)
+                for part in told:
                     group.create_task(part)
         except* Exception:
             log.exception("live_socket_failed", clients=len(self._clients))

@@ -23,8 +23,10 @@ SCHEMA_VERSION = 1
 class Promise(msgspec.Struct, frozen=True):
     """Time and way by road promised when a unit is pushed, or when the point of an incident is moved."""
 
-    eta_s: float
+    eta_s: float  # p50: from where the unit is, without turnout
     distance_m: float
+    eta_p90_s: float | None = None  # nine ways in ten take no longer; None: not known how they spread
+    turnout_s: float | None = None  # assumed from the push until the wheels turn, and in neither of the above
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event", gc=False):
@@ -103,6 +105,8 @@ class UnitPushed(IncidentEvent, frozen=True, tag="unit_pushed"):
     reason: str = "push"
     promised_eta_s: float | None = None
     promised_distance_m: float | None = None
+    promised_eta_p90_s: float | None = None
+    promised_turnout_s: float | None = None
     auxiliary: bool = False
     because_of: str = ""  # of a repush: the assignment that nobody acknowledged
     leaves: str = ""  # its own task that the unit leaves for this, as said with its status

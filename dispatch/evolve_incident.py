@@ -65,6 +65,8 @@ STAGE_BY_ASSIGNMENT_STAGE = {
     AssignmentStage.FEEDBACK: Stage.FEEDBACK,
 }
 LOOP_ORDER = tuple(Stage)
+# Channels by which a crew's stage is its own word, or its own position's: the instant is the one at which it was so.
+OWN_WORD = frozenset({"terminal", "position"})
 # Of one incident: what its crews and desks may still have to read; each change of it carries them to every screen.
 KEPT_NOTES = 10
 
@@ -174,7 +176,14 @@ def _classified(incident: Incident, body: IncidentClassified, recorded: Recorded
 
 def _located(incident: Incident, body: IncidentLocated, recorded: Recorded) -> Changes:
     assignments = tuple(
-        msgspec.structs.replace(a, promised_eta_s=promise.eta_s, promised_distance_m=promise.distance_m)
+        msgspec.structs.replace(
+            a,
+            promised_eta_s=promise.eta_s,
+            promised_distance_m=promise.distance_m,
+            promised_eta_p90_s=promise.eta_p90_s,
+            promised_turnout_s=promise.turnout_s,
+            promised_at=recorded.occurred_at,
+        )
         if a.is_active and (promise := body.promises.get(a.unit_id)) is not None
         else a
         for a in incident.assignments
@@ -213,6 +222,10 @@ def _pushed(incident: Incident, body: UnitPushed, recorded: Recorded) -> Changes
         pushed_by=recorded.actor,
         promised_eta_s=body.promised_eta_s,
         promised_distance_m=body.promised_distance_m,
+        promised_eta_p90_s=body.promised_eta_p90_s,
+        promised_turnout_s=body.promised_turnout_s,
+        promised_at=recorded.occurred_at,
+        entered=(),
         auxiliary=body.auxiliary,
         because_of=body.because_of,
         arrive_within_s=body.arrive_within_s,
@@ -250,14 +263,23 @@ def _seen(incident: Incident, body: PushSeen, recorded: Recorded) -> Changes:
 
 def _step(stage: AssignmentStage, instant: str) -> Callable[[Incident, Any, Recorded], Changes]:
     def change(incident: Incident, body: Acknowledged | Departed, recorded: Recorded) -> Changes:
-        return {"assignments": _replaced(incident, body.assignment_id, stage=stage, **{instant: recorded.occurred_at})}
+        reached = {"stage": stage, instant: recorded.occurred_at, "entered": _entered(incident, body.assignment_id, stage, recorded)}
+        return {"assignments": _replaced(incident, body.assignment_id, **reached)}
 
     return change
 
 
 def _arrived(incident: Incident, body: Arrived, recorded: Recorded) -> Changes:
-    reached = {"stage": AssignmentStage.ON_SCENE, "arrived_at": recorded.occurred_at, "arrival": body.position}
+    reached: Changes = {"stage": AssignmentStage.ON_SCENE, "arrived_at": recorded.occurred_at, "arrival": body.position}
+    reached["entered"] = _entered(incident, body.assignment_id, AssignmentStage.ON_SCENE, recorded)
     return {"assignments": _replaced(incident, body.assignment_id, **reached)}
+
+
+def _entered(incident: Incident, assignment_id: str, stage: AssignmentStage, recorded: Recorded) -> tuple[AssignmentStage, ...] | None:
+    """The assignment's stages that others have entered, with this one if its channel says so."""
+    one = next((a for a in incident.assignments if a.assignment_id == assignment_id), None)
+    known = None if one is None else one.entered
+    return known if known is None or recorded.channel in OWN_WORD else (*known, stage)
 
 
 def _checked_in(incident: Incident, body: CheckedIn, recorded: Recorded) -> Changes:

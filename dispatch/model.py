@@ -138,6 +138,9 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     # What the desk was promised at the push: seconds and metres by road; None when unit or incident had no usable point.
     promised_eta_s: float | None = None
     promised_distance_m: float | None = None
+    promised_eta_p90_s: float | None = None  # nine ways in ten take no longer; None: not known
+    promised_turnout_s: float | None = None  # assumed until it sets out, on top of both; None: not stated
+    promised_at: datetime | None = None  # the push, or when the point was moved meanwhile; None: recorded before this was kept
     delivered_at: datetime | None = None  # the terminal has it
     seen_at: datetime | None = None  # a person has opened it
     acknowledged_at: datetime | None = None
@@ -152,6 +155,8 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     checked_in_at: datetime | None = None  # when it last said that all was well there
     check_ins: int = 0  # how often it has
     corrected: tuple[AssignmentStage, ...] = ()  # stages whose time a desk has corrected or taken back, in that order
+    # Stages that somebody else said for the crew (代签收 …): not its terminal, nor its position. None: recorded before this was kept.
+    entered: tuple[AssignmentStage, ...] | None = None
     arrival: ArrivalFix | None = None  # what the position said when the arrival was reported; None: not asked
     arrive_within_s: float | None = None  # from the push, at grade 1, by a duty circle; None: the city's targets alone
 

@@ -23,6 +23,9 @@ from geodata.graph_build import build_graph
 from geodata.places import save_places
 from geodata.places_build import build_places
 from geodata.progress import Progress, unheard, within
+from geodata.projection import LocalProjection
+from geodata.residents import FILE_NAME as RESIDENTS
+from geodata.residents import homes_of_buildings, residents_of_streets
 from geodata.responsibility import FILE_NAME
 from geodata.snapping import Segments
 from geodata.source import CitySource
@@ -95,6 +98,7 @@ def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, b
     places = build_places(source, layout, graph)
     save_places(places, work / "places.npz")
     progress("lists", 0.9)
+    lived_on = _write_residents(source, graph, work)
     bounds = _bounds(source, graph)
     boundary = source.boundary if source.boundary is not None else box(*bounds)
     _write_organisations(source, work)
@@ -106,6 +110,7 @@ def _write_city(source: CitySource, work: Path, out: Path, progress: Progress, b
         **_graph_figures(graph),
         "organisations": len(source.organisations),
         "elements": elements,
+        "lived_on_streets": lived_on,
         "base_map": tiles,
         "places": {"entries": len(places.entry_kind), "crossings": len(places.crossing_a)},
     }
@@ -148,6 +153,15 @@ def _graph_figures(graph: StreetGraph) -> dict[str, Any]:
         "components": {profile.name: component_figures(graph, profile) for profile in graph.profiles},
         "street_km": round(float(graph.length_m.sum(dtype=np.float64)) / 2000, 3),
     }
+
+
+def _write_residents(source: CitySource, graph: StreetGraph, work: Path) -> int:
+    """How many streets somebody lives on; no file where nothing is known of homes."""
+    homes = source.homes or homes_of_buildings(source.features, LocalProjection(graph.origin_lon, graph.origin_lat))
+    residents = residents_of_streets(homes, graph) if homes is not None else np.zeros(0, np.float32)
+    if residents.any():
+        np.save(work / RESIDENTS, residents)
+    return int(np.count_nonzero(residents))
 
 
 def _write_organisations(source: CitySource, work: Path) -> None:

@@ -9,6 +9,7 @@ organisations.json   the organisation tree;  jurisdictions.geojson  their areas
 responsibility.toml  exceptions from the areas (`geodata.responsibility`), where the source has any
 elements/*.geojson   catalogue elements the source knew, one file an element
 places.npz           the place index (`geodata.places`)
+residents.npy        where people live (`geodata.residents`), where the source knows
 boundary.geojson     outline
 report.json          what was read, dropped, repaired
 """
@@ -21,6 +22,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
 from geodata.streets import StreetGraph, load_graph
@@ -82,6 +86,11 @@ class City:
 
     def report(self) -> dict[str, Any]:
         return self._json("report.json")
+
+    def residents(self) -> NDArray[np.float32] | None:
+        """[edges] share of all residents along each street, with its lower-numbered edge; None when the source does not say."""
+        path = self.folder / "residents.npy"
+        return np.load(path) if path.exists() else None
 
     def elements(self, element: str) -> dict[str, Any]:
         """GeoJSON FeatureCollection of one catalogue element (`id`, `properties`); empty when the source has none."""

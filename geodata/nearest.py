@@ -101,6 +101,8 @@ class Route:
     lonlat: Floats  # [vertices, 2]
     eta_p90_s: float
     edges: tuple[int, ...]  # directed edges, from the first to the last
+    begin: float  # fraction of the first edge where it begins, and of the last where it ends
+    finish: float
     delay_s: float = 0.0  # of it for traffic events
     without_events: tuple[int, ...] = ()  # edges of the way as it would be without them, where there are any
 
@@ -195,7 +197,7 @@ def route(
                 lonlat = shapes.route(edges, begin, finish)
                 if not len(lonlat):
                     lonlat = np.array([[start.lon, start.lat], [end.lon, end.lat]])
-                return Route(float(seconds[0]), float(metres[0]), lonlat, float(late[0]), tuple(edges))
+                return Route(float(seconds[0]), float(metres[0]), lonlat, float(late[0]), tuple(edges), begin, finish)
         if limit >= MAX_LIMIT_S:
             raise NoRoute(
                 f"No way for profile {profile} from {start.lon:.6f}, {start.lat:.6f} to {end.lon:.6f}, {end.lat:.6f} "

@@ -338,7 +338,7 @@ class Ground:
         self.profiles: dict[str, Profile] = {}
         self.p90_s: dict[str, Times] = {}
         self.through_s: dict[str, Times] = {}
-        self._state_s: dict[str, Times] = {}  # [states] by profile, the last ones
+        self.state_s: dict[str, Times] = {}  # [states] by profile, the last ones: a copy takes as long as its edge
         for name, built in self._built.items():
             usual, late = owned(times.p50_s[name]), owned(times.p90_s[name])  # type: ignore[index]
             searched = late if quantile == 0.9 else usual
@@ -349,7 +349,7 @@ class Ground:
                 built = turning_back(built, through, self.twin)
             self.profiles[name] = replace(built, time_s=searched)
             self.p90_s[name], self.through_s[name] = late, through
-            self._state_s[name] = self._copies[name].times(through)
+            self.state_s[name] = self._copies[name].times(through)
 
     def with_times(self, times: StreetTimes, effects: StreetEffects | None = None, quantile: float = 0.5) -> Ground:
         """The same streets with other times: usual ones, or with `quantile` 0.9 those of a way that goes late. Shares all else."""
@@ -378,7 +378,7 @@ class Ground:
         except IndexError:
             w = Workspace(*self._room)
         used = settle(
-            ptr, adjacent, self._state_s[profile], state, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
+            ptr, adjacent, self.state_s[profile], state, key_s, float(limit_s), max(BUCKET_S, limit_s / MAX_BUCKETS),
             w.slot, w.edge, w.label_s, w.key_s, w.parent, w.following, w.bucket,
         )  # fmt: skip
         hidden = 0

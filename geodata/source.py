@@ -93,6 +93,15 @@ class SourceFile:
     data_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Homes:
+    """Points with the weight of those who live there."""
+
+    lon: NDArray[np.float64]  # [homes] degrees
+    lat: NDArray[np.float64]
+    weight: NDArray[np.float64]  # [homes] any unit: only shares of the whole mean something
+
+
 @dataclass
 class CitySource:
     """Everything a city folder is built from."""
@@ -118,6 +127,8 @@ class CitySource:
     responsibility: list[Rule] = field(default_factory=list)
     # Whether units of the police pass what is closed to cars (private roads, closed gates), slowly; else it stops them.
     closed_ways_pass: bool = True
+    # Where people live, when the source knows it better than by its buildings.
+    homes: Homes | None = None
     # Tags of the few nodes that matter to a street: barriers (`barrier=…`) and named crossings (`junction=yes`).
     node_tags: dict[int, dict[str, str]] = field(default_factory=dict)
     # None: from no file, as the demo city.

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from geodata.city import City
 from geodata.contours import Outline
+from geodata.coverage import LIMIT_S, CoverageSearch, Reach, Streets
 from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
 from geodata.nearest import (
     MAX_LIMIT_S,
@@ -113,6 +114,7 @@ class TravelTimes:
         self._grounds = self._made(Ground(graph))
         self._snapper = Snapper(graph, Segments.load(city.segments_path) if isinstance(city, City) else None)
         self._shapes = StreetShapes(graph)
+        self._coverage: CoverageSearch | None = None  # made with the first question: it takes as much memory as a search
 
     @property
     def graph(self) -> StreetGraph:
@@ -236,6 +238,18 @@ class TravelTimes:
         without = unit_times(grounds.without_events, target, units, float(found.eta_s[-1]) + 1.0, them, siren=siren)
         return replace(found, delay_s=found.eta_s - without.eta_s[found.index])
 
+    def reach(self, units: UnitPlacement, among: Bools | None = None, limit_s: float = LIMIT_S) -> Reach:
+        """Which streets the units (of the mask `among`) can be on within `limit_s` seconds, each at its own profile's speed."""
+        ground, search = self.ground(), self._coverage
+        if search is None or search.ground is not ground:
+            search = self._coverage = CoverageSearch(ground)
+        return search.reach(units, among, limit_s)
+
+    @property
+    def streets(self) -> Streets:
+        """The streets that `reach` speaks of, numbered."""
+        return Streets.of(self.ground())
+
     def route(self, start: tuple[float, float], end: tuple[float, float], profile: ProfileName = "car", siren: bool = False) -> Route:
         """The fastest way between two lon, lat points. Raises OffNetwork and NoRoute."""
         checked("to", profile)
@@ -271,6 +285,7 @@ class TravelTimes:
             placed = self.place([lon for _ in everyone], [lat for _ in everyone], everyone)
             units = self.move(placed, placed.lon, placed.lat + 1e-5)
             self.nearest(lon, lat, units, 1)
+            self.reach(units).within((60.0,))
             self.route((lon, lat), (lon, lat), profile)
             for direction in ("to", "from"):
                 self.rings(lon, lat, (0.5, 1), direction, profile).geojson(streets=True)

@@ -79,7 +79,7 @@ class Audience:
         self.visible: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # by unit index
         self.widened = 0  # how often the view has widened
         self.widened_at: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # by unit index: that count when it came into sight
-        self._actor = actor
+        self.actor = actor
         self._sight = sight
         self._table = table
         self._loop_view = loop_view
@@ -89,7 +89,7 @@ class Audience:
 
     def look(self, picture: OperatingPicture) -> Seen:
         """Ask about every unit and open incident. Reads nothing that changes: may run in a thread."""
-        units = self._sight.visible_units(self._actor, picture)
+        units = self._sight.visible_units(self.actor, picture)
         incidents = (i for i in picture.incidents.values() if i.is_open and self._sees_incident(i, picture))
         return Seen(picture, units, frozenset(i.incident_id for i in incidents))
 
@@ -98,10 +98,10 @@ class Audience:
         return incident_id in self._incident_ids
 
     def _sees_unit(self, unit: Unit, picture: OperatingPicture) -> bool:
-        return self._sight.may_see_unit(self._actor, unit, picture)
+        return self._sight.may_see_unit(self.actor, unit, picture)
 
     def _sees_incident(self, incident: Incident, picture: OperatingPicture) -> bool:
-        return self._sight.may_see_incident(self._actor, incident, picture)
+        return self._sight.may_see_incident(self.actor, incident, picture)
 
     # What changed
 
@@ -138,7 +138,7 @@ class Audience:
             elif isinstance(body, IncidentEvent):
                 incident = picture.incidents.get(body.incident_id)
                 unit_ids.update(dict.fromkeys(() if incident is None else (a.unit_id for a in incident.assignments)))
-            elif isinstance(body, DutyCircleEvent) and self._sight.sees_circles(self._actor):
+            elif isinstance(body, DutyCircleEvent) and self._sight.sees_circles(self.actor):
                 # Which one is not said: who counts on whose forces may just have changed.
                 texts.append(msgspec.json.encode({"type": "duty_circles", "revision": revision}))
             texts += self.incident_event(recorded, picture)
@@ -213,7 +213,7 @@ class Audience:
         return [msgspec.json.encode(message) for message in (hello, *more)]
 
     def _incident_view(self, incident: Incident, picture: OperatingPicture) -> Incident:
-        return self._sight.incident_for(self._actor, incident, picture)
+        return self._sight.incident_for(self.actor, incident, picture)
 
     def _with_loop(self, told: Incident) -> Json:
         view: Json = msgspec.to_builtins(told)
@@ -224,7 +224,7 @@ class Audience:
 
     def _event_view(self, recorded: Recorded, told: Incident, picture: OperatingPicture) -> Json | None:
         """The event as clients get it; None when it speaks of a unit that may not be seen. `told`: its incident as they get it."""
-        if not self._sight.may_see_event(self._actor, recorded, picture):
+        if not self._sight.may_see_event(self.actor, recorded, picture):
             return None
         view: Json = msgspec.to_builtins(recorded.body)
         assignment_id = view.get("assignment_id")

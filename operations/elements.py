@@ -1,8 +1,9 @@
 """The things on the map other than units and incidents: what stands there, what feeds say of it, how old that is.
 
 Three sources lie over one another: the city folder (static), the journal (`picture.elements`, written by people and feeds) and
-readings (weather, traffic events), newest of each thing. Addresses of cameras are none of them: they are kept apart in
-`storage.cameras`, and properties that look like one are left out here as well.
+readings (weather, traffic events), newest of each thing. What is derived from history (hot spots) has no other source.
+Addresses of cameras are none of them: they are kept apart in `storage.cameras`, and properties that look like one are left
+out here as well.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class ElementStore:
         self._store = readings
         self._static: dict[str, dict[str, Thing]] = {}  # by element, by id; filled by `start`
         self._newest: dict[str, dict[str, Thing]] = {}  # by element, by id: newest reading
-        self._readings_seq: dict[str, int] = {}  # by element: how often its readings have changed
+        self._derived: dict[str, dict[str, Thing]] = {}  # by element, by id: worked out from history
+        self._readings_seq: dict[str, int] = {}  # by element: how often its readings, or what was derived, have changed
         self._layers: dict[str, _Layer] = {}
         self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
 
@@ -103,6 +105,11 @@ class ElementStore:
         self._merge(readings)
         for element in {reading.element for reading in readings} & self._listeners.keys():
             await self._listeners[element]()
+
+    def derive(self, element: str, things: Iterable[Thing]) -> None:
+        """Everything there is of an element that is worked out here rather than told; on the event loop."""
+        self._derived = self._derived | {element: {thing.element_id: thing for thing in things}}
+        self._readings_seq[element] = self._readings_seq.get(element, 0) + 1
 
     def newest(self, element: str) -> list[Thing]:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""
@@ -182,6 +189,7 @@ class ElementStore:
         things = dict(self._static.get(kind.id, {}))
         things.update((e.element_id, _written(e)) for e in written.values())
         things.update(self._newest.get(kind.id, {}))
+        things.update(self._derived.get(kind.id, {}))
         all_things = tuple(things.values())
         lon = np.array([t.lon for t in all_things], np.float64)
         lat = np.array([t.lat for t in all_things], np.float64)

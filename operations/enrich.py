@@ -34,7 +34,7 @@ from dispatch.commands import (
 from dispatch.duty import standing
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.events import Promise
-from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Incident, Unit, UnitKind, UnitStatus
+from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Grade, Incident, Unit, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from geodata.datum import UnknownDatum, to_wgs84
@@ -67,9 +67,9 @@ class RoadTimes(Protocol):
     """Road times from many points to one; the adapter of `geodata.travel` is made where the system is composed."""
 
     def promises(
-        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
+        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind], grade: Grade
     ) -> Sequence[Promise | None]:
-        """For each origin the way to (lon, lat); None where there is none. Called from a thread."""
+        """For each origin the way to an incident of this grade at (lon, lat); None where there is none. Called from a thread."""
         ...
 
 
@@ -127,11 +127,11 @@ class Enricher:
             return self._addressed(command, actor, picture)
         if isinstance(command, Locate) and incident is not None:
             on_the_way = [a.unit_id for a in incident.assignments if a.stage in ON_THE_WAY]
-            promises = await self._promises(command.lon, command.lat, on_the_way, picture)
+            promises = await self._promises(command.lon, command.lat, on_the_way, picture, incident)
             bound = self._bound(command.lon, command.lat, on_the_way, picture)
             return msgspec.structs.replace(command, promises=promises, arrive_within_s=bound)
         if isinstance(command, Push | Reinforce | Reassign | Repush) and incident is not None:
-            promises = await self._promises(incident.lon, incident.lat, command.unit_ids, picture)
+            promises = await self._promises(incident.lon, incident.lat, command.unit_ids, picture, incident)
             bound = self._bound(incident.lon, incident.lat, command.unit_ids, picture)
             return msgspec.structs.replace(command, promises=promises, arrive_within_s=bound)
         return command
@@ -245,7 +245,7 @@ class Enricher:
         return msgspec.structs.replace(command, lon=lon, lat=lat, datum="wgs84", org_code=org_code, area=Area(self._areas.of(lon, lat)))
 
     async def _promises(
-        self, lon: float | None, lat: float | None, unit_ids: Sequence[str], picture: OperatingPicture
+        self, lon: float | None, lat: float | None, unit_ids: Sequence[str], picture: OperatingPicture, incident: Incident
     ) -> dict[str, Promise]:
         if lon is None or lat is None:
             return {}
@@ -260,7 +260,7 @@ class Enricher:
             kinds.append(unit.kind)
         if not ids:
             return {}
-        found = await asyncio.to_thread(self._road_times.promises, lon, lat, lons, lats, kinds)
+        found = await asyncio.to_thread(self._road_times.promises, lon, lat, lons, lats, kinds, incident.grade)
         return {unit_id: promise for unit_id, promise in zip(ids, found, strict=True) if promise is not None}
 
 

@@ -109,11 +109,11 @@ class SceneService:
 
     # Questions --------------------------------------------------------------------------------------------------------
 
-    async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None) -> Json:
-        """Everything about a point, or about an incident at its point, that the actor may see."""
+    async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None, quantile: float = 0.5) -> Json:
+        """Everything about a point, or about an incident at its point, that the actor may see; rings of this quantile, 0.5 or 0.9."""
         moment = self._moment()
         rings, ground, earlier = await asyncio.gather(
-            asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident)),
+            asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident), quantile),
             asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
             self._earlier(lon, lat, actor, incident),
         )
@@ -284,9 +284,9 @@ class SceneService:
 
     # Around -----------------------------------------------------------------------------------------------------------
 
-    def _rings_or_why(self, lon: float, lat: float, siren: bool) -> tuple[Json | None, str | None]:
+    def _rings_or_why(self, lon: float, lat: float, siren: bool, quantile: float) -> tuple[Json | None, str | None]:
         try:
-            return self._travel.rings(lon, lat, MINUTES, siren=siren).geojson(streets=True), None
+            return self._travel.rings(lon, lat, MINUTES, quantile=quantile, siren=siren).geojson(streets=True), None
         except OffNetwork as off:
             return None, str(off)
 

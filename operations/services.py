@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from operations.accounts import Accounts
     from operations.authority import Authority
     from operations.bus import Bus
+    from operations.calibration import Calibrations
     from operations.certificates import Certificates
+    from operations.coverage import Coverage
     from operations.deadline_watch import DeadlineWatch
     from operations.drills import Drills
     from operations.duty_circles import DutyCircles
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from operations.elements import ElementStore
     from operations.enrolment import Enrolment
     from operations.evidence import Evidence
+    from operations.expected import ExpectedIncidents
     from operations.further_calls import FurtherCalls
     from operations.handle import Handler
     from operations.health import Health
@@ -73,6 +76,7 @@ class Services:
     personal: PersonalData  # callers and uploads, as an actor may see them; every look is written down
     further_calls: FurtherCalls  # what a call may be a further call about
     premises: Premises  # what is to be known of a place before anybody enters it
+    calibrations: Calibrations  # promised times beside actual ones
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable
@@ -80,6 +84,8 @@ class Services:
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     scene: SceneService
+    expected: ExpectedIncidents  # how many incidents are to be expected where
+    coverage: Coverage  # what available units can be at in time
     authority: Authority
     accounts: Accounts
     certificates: Certificates  # client certificates that were given to accounts

@@ -75,6 +75,13 @@ class PastIncidents:
         with self._engine.connect() as connection:
             return [_incident(row, ()) for row in connection.execute(query)]
 
+    def places(self, since: datetime) -> list[tuple[str, float, float, float]]:
+        """Type, reception (Unix s), lon and lat of every past incident with a point since then."""
+        c = past_incidents.c
+        query = select(c.incident_type, c.received_at, c.lon, c.lat).where(c.received_at >= since.timestamp(), c.lon.is_not(None))
+        with self._engine.connect() as connection:
+            return [(row.incident_type, row.received_at, row.lon, row.lat) for row in connection.execute(query)]
+
     def all(self, source: str) -> list[PastIncident]:
         """Every past incident of one source with its responses, oldest first."""
         responses: dict[str, list[PastResponse]] = {}

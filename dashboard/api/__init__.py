@@ -8,6 +8,7 @@ from fastapi import FastAPI, Response
 
 from dashboard.api import (
     broadcasts,
+    calibration,
     docs,
     duty_circles,
     elements,
@@ -50,6 +51,7 @@ def add_api(server: FastAPI, services: Services) -> None:
         musters,
         elements,
         broadcasts,
+        calibration,
         duty_circles,
         webhooks,
         sessions,

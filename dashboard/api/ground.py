@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import FiniteFloat
 
 from dashboard.api.describe import answers
 from dashboard.api.incidents import SCENE
@@ -15,9 +17,10 @@ from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
 from geodata.places import MAX_QUERY_LENGTH
 from geodata.streets import ProfileName
-from geodata.travel import MAX_RINGS, QUANTILES, BadRings
+from geodata.travel import MAX_RINGS, QUANTILES, BadRings, checked_minutes
 from operations.authority import Action
 from operations.candidates import TURNOUT_S
+from operations.coverage import GAP_MINUTES
 from operations.street_view import street_at
 
 if TYPE_CHECKING:
@@ -68,11 +71,42 @@ _STREET = {
         }
     ],
 }
+_COVERAGE = {
+    "picture_at": "2026-05-01T12:00:00Z",
+    "minutes": [1.0, 3.0, 5.0],
+    "street_share": [0.0912, 0.4105, 0.6811],
+    "street_km": 22310.4,
+    "resident_share": [0.2215, 0.7409, 0.9023],
+    "incident_share": [0.2541, 0.8712, 0.9633],
+    "expected": {"incidents": 4120, "hours": [18, 24], "since": "2025-05-01T12:00:00Z", "as_of": "2026-05-01T11:20:00Z"},
+    "units": 412,
+    "left_out": {"no_position": 1, "old_position": 6, "off_network": 2},
+    "turnout_s": {"patrol_car": 60.0, "foot_patrol": 30.0, "armed_patrol": 80.0},
+    "gap_minutes": 3.0,
+    "gaps": {
+        "type": "FeatureCollection",
+        "matched": 1,
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"minutes": 3.0, "street_km": 4.2, "residents_share": 0.0031, "expected_incidents_share": 0.0024},
+                "geometry": {"type": "Polygon", "coordinates": [[[121.55, 29.87], [121.56, 29.87], [121.56, 29.88], [121.55, 29.87]]]},
+            }
+        ],
+    },
+}
 _PLACES = {"places": [{"kind": "road", "name": "中山东路", "lon": 121.5561, "lat": 29.8731, "detail": "海曙区"}]}
 
 
+def _minutes(field: str, values: Sequence[float]) -> tuple[float, ...]:
+    try:
+        return checked_minutes(values)
+    except BadRings as error:
+        raise InvalidFields.one(field, str(error)) from None
+
+
 def router(services: Services) -> APIRouter:
-    """`/rings`, `/nearest`, `/eta`, `/streets/speeds`, `/scene`, `/places`."""
+    """`/rings`, `/nearest`, `/coverage`, `/eta`, `/streets/speeds`, `/scene`, `/places`."""
     routes = APIRouter(tags=["ground"])
 
     @routes.get("/rings", responses=answers(_RINGS, problems=(422,), media_type=GEOJSON))
@@ -113,6 +147,29 @@ def router(services: Services) -> APIRouter:
         chosen_kinds = words("kinds", kinds, frozenset(UnitKind))
         statuses = words("status", status, frozenset(UnitStatus))
         return answer({"units": await services.scene.nearest(lon, lat, actor, k, chosen_kinds, statuses)})
+
+    @routes.get("/coverage", responses=answers(_COVERAGE, problems=(422,)))
+    async def coverage(
+        request: Request,
+        minutes: Annotated[str, Query(description="with commas between", max_length=100)] = "1,3,5",
+        gaps: Annotated[FiniteFloat | None, Query(description="the minutes of which the gaps are wanted; 0: none")] = GAP_MINUTES,
+        scope: Annotated[
+            str, Query(description="an organisation within one's own: its area; default: all of one's own", max_length=12)
+        ] = "",
+    ) -> Response:
+        """Share of street length, residents and expected incidents of one's area that an available unit can be at in time, by travel alone.
+
+        `gaps` are the areas where most of the street takes longer. A share is null where nothing is known to weigh by, and `expected`
+        says how many incidents stand behind `incident_share`.
+        """
+        actor = actor_of(request)
+        services.authority.authorise(actor, Action.SEE_SCENE)
+        if scope:
+            actor = services.authority.at_desk_of(actor, scope)
+        levels = _minutes("minutes", numbers("minutes", minutes, 1, MAX_RINGS))
+        gap_minutes = _minutes("gaps", [gaps])[0] if gaps else None
+        found = await services.coverage.of(actor, levels, gap_minutes)
+        return await answer_in_thread(lambda: found)
 
     @routes.get("/eta", responses=answers(_ETA, problems=(422,)))
     async def eta(

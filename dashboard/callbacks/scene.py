@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 
+QUANTILE_OF = {"p50": 0.5, "p90": 0.9}
+
+
 def register(app: Dash, services: Services) -> None:
     """Bind the conversation."""
 
@@ -29,13 +32,16 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.SCENE_AT, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.SCENE_TICK, "data"),
+        Input(ids.RINGS_SURE, "value"),
         State(ids.SCENE_AT, "data"),
         State(ids.PAGE, "data"),
         prevent_initial_call=True,
     )
-    async def on_scene(selection: dict[str, Any] | None, _tick: Any, drawn_at: list[float] | None, page: dict[str, Any]) -> Any:
+    async def on_scene(
+        selection: dict[str, Any] | None, _tick: Any, sure: str | None, drawn_at: list[float] | None, page: dict[str, Any]
+    ) -> Any:
         again = ctx.triggered_id == ids.SCENE_TICK
-        children, drawn = await scene_of(services, actor_of_callback(app, page), selection, page)
+        children, drawn = await scene_of(services, actor_of_callback(app, page), selection, page, QUANTILE_OF.get(sure or "", 0.5))
         # The rings stay while units move: only the list is drawn again. They move with the incident's point.
         if again and drawn["at"] == drawn_at:
             return children, no_update, no_update
@@ -44,8 +50,10 @@ def register(app: Dash, services: Services) -> None:
     app.clientside_callback(ClientsideFunction("liandong", "drawScene"), Input(ids.SCENE, "data"), prevent_initial_call=True)
 
 
-async def scene_of(services: Services, actor: Actor, selection: dict[str, Any] | None, page: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Panel and drawing for a selection; both empty for what has no surroundings.
+async def scene_of(
+    services: Services, actor: Actor, selection: dict[str, Any] | None, page: dict[str, Any], quantile: float = 0.5
+) -> tuple[Any, dict[str, Any]]:
+    """Panel and drawing for a selection, its rings of this quantile; both empty for what has no surroundings.
 
     The drawing names the selection it belongs to: the browser hides the list until it is that of the present selection.
     """
@@ -65,7 +73,7 @@ async def scene_of(services: Services, actor: Actor, selection: dict[str, Any] |
     else:
         lon, lat = float(selection["lon"]), float(selection["lat"])
     try:
-        found = await services.scene.scene(lon, lat, actor, incident)
+        found = await services.scene.scene(lon, lat, actor, incident, quantile)
     except DispatchError as refused:
         return empty(facts.words.refusal(refused)), nothing
     drawn = {"rings": found["rings"], "at": [lon, lat], "point": None if incident else [lon, lat], "selection": selection}

@@ -26,6 +26,7 @@ def key_help(page: Page) -> html.Div:
         ("/ :", words("command line: push, close, note, goto and more; Tab completes")),
         ("e", words("fold the elements")),
         ("Shift + key", words("switch the element of that key")),
+        ("g", words("gaps of coverage on the map")),
         ("w", words("show this view on the wall")),
         ("Esc", words("leave, close, deselect")),
         ("?", words("this list")),

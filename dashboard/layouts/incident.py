@@ -9,7 +9,7 @@ from dash import html
 
 from dashboard import ids
 from dashboard.layouts.actions import command_label
-from dashboard.layouts.arrival import position_says
+from dashboard.layouts.arrival import position_says, promised
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, kind_sign, press_button, section, stage_pill
 from dispatch.arrivals import disagreement_of
@@ -155,7 +155,6 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
         (words("ended"), one.ended_at),
     ]
     marks = [html.Span([html.I(label), html.Time(facts.clock(at))]) for label, at in times if at is not None]
-    promised = words("promised {eta} by road", eta=words.eta(one.promised_eta_s)) if one.promised_eta_s is not None else ""
     return html.Div(
         [
             html.Div(
@@ -164,7 +163,7 @@ def _assignment(incident: Incident, one: Assignment, facts: Facts) -> html.Div:
                     html.Strong(facts.callsign(one.unit_id)),
                     *_badges(incident, one, facts),
                     stage_pill(one.stage, words),
-                    html.Span(promised, className="muted"),
+                    html.Span(promised(words, one.promised_eta_s, one.promised_eta_p90_s), className="muted"),
                 ],
                 className="row-first",
                 **({} if one.service else {"data-select": json.dumps({"kind": "unit", "unit_id": one.unit_id})}),

@@ -7,6 +7,7 @@ from typing import Any
 from dash import dcc, html
 
 from dashboard import ids
+from dashboard.layouts.coverage import gap_legend
 from dashboard.layouts.page import Page
 from geodata.city import City
 
@@ -30,12 +31,24 @@ def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:
             ),
             html.Div(
                 [html.Span(words("By road, without turnout"), className="label")]
-                + [html.Span([html.I(className=f"ring-{m}"), words("{n} min", n=m)]) for m in (1, 3, 5)],
+                + [html.Span([html.I(className=f"ring-{m}"), words("{n} min", n=m)]) for m in (1, 3, 5)]
+                + [_which_rings(page)],
                 id=ids.RING_LEGEND,
             ),
             html.Div([html.I(className="circle-sign"), words("Duty circle: prepared, no ring by road")], id=ids.CIRCLE_LEGEND),
             html.Div(id=ids.CIRCLE_HINT, hidden=True, role="status"),
+            gap_legend(page),
             html.Div(words("Click the place of the incident; Esc to leave it"), id=ids.PICKING_HINT),
         ],
         id=ids.MAP_PANEL,
     )
+
+
+def _which_rings(page: Page) -> dcc.RadioItems:
+    """The switch says which rings are drawn: those of half of all drives, or of nine in ten."""
+    words = page.words
+    options = [
+        {"label": words("half"), "value": "p50", "title": words("Reached in time on half of all drives (p50)")},
+        {"label": words("9 in 10"), "value": "p90", "title": words("Reached in time on nine of ten drives (p90)")},
+    ]
+    return dcc.RadioItems(options, "p50", id=ids.RINGS_SURE, className="rings-sure", inline=True)

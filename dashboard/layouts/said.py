@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard.layouts.arrival import promised
 from dashboard.layouts.facts import Facts
 from dispatch import events as e
 from dispatch.model import AssignmentStage, UnitStatus
@@ -93,11 +94,10 @@ def _pushed(body: e.UnitPushed, unit: str, silent: str, facts: Facts) -> str:
             what = words("Pushed to {unit} too, because {silent} did not answer", unit=unit, silent=silent)
         case _:
             what = words("Pushed to {unit}", unit=unit)
-    promised = "" if body.promised_eta_s is None else words("promised {eta} by road", eta=words.eta(body.promised_eta_s))
     # A status stands there where the crew has not said which task it is.
     task = words.status(body.leaves) if body.leaves in tuple(UnitStatus) else body.leaves
     leaves = words("leaves its task: {task}", task=task) if task else ""
-    return " · ".join(filter(None, (what, promised, leaves)))
+    return " · ".join(filter(None, (what, promised(words, body.promised_eta_s, body.promised_eta_p90_s), leaves)))
 
 
 def _of_the_crew(body: e.AnyEvent, unit: str, facts: Facts) -> str | None:

@@ -8,12 +8,14 @@ from dash import html
 
 from dashboard import ids
 from dashboard.layouts.broadcast import broadcast_button
+from dashboard.layouts.coverage import coverage_figure
 from dashboard.layouts.desks import desk_name
 from dashboard.layouts.duty_circles import circles_button
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
 from dispatch.model import Grade, UnitStatus
 from geodata.city import City
+from operations.permissions import Action, is_granted
 
 # The statuses an operator counts by; the others are in each unit's card.
 _COUNTED = (UnitStatus.AVAILABLE, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE)
@@ -31,6 +33,7 @@ def strip(city: City, page: Page) -> html.Header:
             html.Div(html.Time(id=ids.CLOCK_TIME), id=ids.CLOCK, title=words("City time, {zone}", zone=city.time_zone)),
             _grades(page),
             _units(page),
+            coverage_figure(page),
             html.Div(className="spring"),
             html.Div(id=ids.FEEDS, title=words("Feeds and how long ago each was heard")),
             html.Span(
@@ -103,6 +106,7 @@ def _controls(page: Page) -> html.Div:
         [
             circles_button(page),
             broadcast_button(page),
+            *_calibration(page),
             html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
             html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),
@@ -117,6 +121,14 @@ def _controls(page: Page) -> html.Div:
         ],
         className="controls",
     )
+
+
+def _calibration(page: Page) -> list[html.A]:
+    """For those who may see it."""
+    if not is_granted(page.role, Action.SEE_CALIBRATION):
+        return []
+    address = f"/calibration?org={page.desk.code}" if page.desk else "/calibration"
+    return [html.A(icon("calibration"), href=address, title=page.words("Promises checked: promised and actual times"))]
 
 
 def banner(page: Page) -> html.Div:

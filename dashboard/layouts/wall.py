@@ -5,6 +5,7 @@ from __future__ import annotations
 from dash import html
 
 from dashboard import ids
+from dashboard.layouts.coverage import coverage_counter
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
 from dispatch.model import Grade, UnitStatus
@@ -43,6 +44,8 @@ def wall(page: Page) -> html.Aside:
             html.Div([*grades, alarms], className="counters"),
             html.H2([words("Units"), html.Span("0", className="total", **{"data-unit-total": ""})]),
             html.Div(units, className="counters"),
+            html.H2(words("Coverage")),
+            html.Div(coverage_counter(page), className="counters"),
             html.P([html.Span(words("followed a desk ")), html.Span(id=ids.WALL_FOLLOWED), html.Span(words(" ago"))], className="followed"),
         ],
         id=ids.WALL,

@@ -4,6 +4,7 @@ Crews really move on the street graph, patrol their beats, answer pushes, take t
 incidents happen by hour, place and type; two demo operators push what nobody else has pushed. All of it is seeded, and
 `town.Town` is pure: the time is passed in and messages come out, so that tests run an evening in seconds.
 
+    truth.py      how fast the streets truly are, which the server has to learn
     legs.py       a way through the streets with a time at every bend
     crews.py      who is on duty where
     behaviour.py  what a crew does: patrol, answer, drive, handle

@@ -23,7 +23,6 @@ from feeds.simulator.links import Desk, FeedLink, Socket
 from feeds.simulator.operators import Order
 from feeds.simulator.town import Town
 from geodata.city import open_city
-from geodata.travel import TravelTimes
 
 STEP_S = 0.5
 PLAN_EVERY_S = 1800.0
@@ -34,10 +33,8 @@ async def run(options: argparse.Namespace) -> None:
     """Run until cancelled."""
     clock = SystemClock()
     city = open_city(options.city)
-    travel = TravelTimes(city)
     town = Town(
         city,
-        travel,
         load_codes(options.city / "codes.toml"),
         crews=options.crews,
         calls_per_day=options.incidents_per_day,

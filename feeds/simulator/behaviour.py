@@ -12,7 +12,8 @@ import numpy as np
 
 from dispatch.model import UnitKind
 from feeds.simulator.crews import BEAT_RADIUS_M, CrewPlan
-from feeds.simulator.legs import Leg, Place, Wanderer, standing
+from feeds.simulator.legs import Leg, Place, Seconds, Wanderer, standing
+from feeds.simulator.truth import LEAST_URGENT_WITH_SIREN, TRIP_SPREAD, TrueSpeeds
 from geodata.streets import Profile
 
 # What people do with a push, per grade 1 … 4: seconds until it is opened, acknowledged after that, and under way after that.
@@ -34,8 +35,6 @@ IGNORED_FOR_S = 600.0
 # A crew's radio is silent now and then: tunnels, car parks, empty batteries.
 SILENCE_EVERY_S = 3 * 3600.0
 SILENCE_S = (60.0, 240.0)
-# With siren a car is faster than the map's times; the simulator knows, the server does not.
-DRIVE_FACTOR = {UnitKind.PATROL_CAR: (0.8, 1.15), UnitKind.FOOT_PATROL: (0.9, 1.1), UnitKind.ARMED_PATROL: (0.75, 1.05)}
 REPORT_EVERY_S = {"driving": 1.0, "moving": 3.0, "standing": 10.0}
 GPS_NOISE_M = 4.0
 PHONE_NOISE_M = 9.0
@@ -87,8 +86,9 @@ class Ground:
     """What a crew needs of the city. `route` gives a leg from a place to a place, or None when there is no way."""
 
     wanderer: Wanderer
+    truth: TrueSpeeds
     profiles: dict[UnitKind, Profile]
-    route: Callable[[Place, float, float, UnitKind, float, float], Leg | None]
+    route: Callable[[Place, float, float, UnitKind, Seconds, float], Leg | None]
     feedback_text: Callable[[str, np.random.Generator], str]
     checks: Callable[[str, np.random.Generator], dict[str, bool]]
 
@@ -113,7 +113,8 @@ class Crew:
         self.off_duty = False  # at home: its radio is off. One that is on an incident finishes that first
         self._sign_on_s: float | None = None
         self._muster: Called | None = None
-        self._leg = ground.wanderer.walk(self._profile, start_edge, home_edge, BEAT_RADIUS_M[plan.kind], now_s, 60)
+        self._pace = ground.truth.driver(plan.unit_id)
+        self._leg = ground.wanderer.walk(self._profile, start_edge, home_edge, BEAT_RADIUS_M[plan.kind], now_s, 60, self._seconds())
 
     def place(self, now_s: float) -> Place:
         """Where the crew really is."""
@@ -226,9 +227,14 @@ class Crew:
             return
         duration_s = self._random.uniform(60, 180)
         self._leg = self._ground.wanderer.walk(
-            self._profile, self._leg.last_edge, self._home_edge, BEAT_RADIUS_M[self.plan.kind], now_s, duration_s
+            self._profile, self._leg.last_edge, self._home_edge, BEAT_RADIUS_M[self.plan.kind], now_s, duration_s, self._seconds()
         )
         self._due_s = self._leg.ends_s
+
+    def _seconds(self, urgent: bool = False, trip: float = 1.0) -> Seconds:
+        """How long this crew takes along an edge; `trip` is the luck of one way."""
+        truth, profile, pace = self._ground.truth, self._profile.name, self._pace * trip
+        return lambda edge, at_s: truth.edge_s(profile, edge, at_s, urgent, pace)
 
     def stand(self, now_s: float) -> None:
         """Stop where it is."""
@@ -258,8 +264,9 @@ class Crew:
         self.doing = Doing.DRIVING
         leg = None
         if task.lon is not None and task.lat is not None:
-            factor = self._random.uniform(*DRIVE_FACTOR[self.plan.kind])
-            leg = self._ground.route(self._leg.place(now_s), task.lon, task.lat, self.plan.kind, factor, now_s)
+            trip = float(np.exp(self._random.normal(0.0, TRIP_SPREAD)))
+            seconds = self._seconds(task.grade <= LEAST_URGENT_WITH_SIREN, trip)
+            leg = self._ground.route(self._leg.place(now_s), task.lon, task.lat, self.plan.kind, seconds, now_s)
         # Without a point or a way the crew asks around; three minutes later it is there.
         self._leg = leg or self._leg
         self._due_s = leg.ends_s if leg is not None else now_s + 180.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from geodata.projection import LocalProjection
 from geodata.streets import Profile, StreetGraph
 
 Floats = NDArray[np.float64]
+# Seconds that a whole edge takes when it is entered at an instant (Unix s).
+Seconds = Callable[[int, float], float]
 
 # A patrol drives slower than traffic allows: it looks around.
 PATROL_SLOWNESS = 1.8
@@ -72,18 +75,14 @@ def standing(lon: float, lat: float, edge: int, now_s: float) -> Leg:
     return Leg(np.array([now_s]), np.array([lon]), np.array([lat]), edge)
 
 
-def along_line(lon: Floats, lat: Floats, duration_s: float, last_edge: int, now_s: float) -> Leg:
-    """A leg along a given line at even speed, taking `duration_s`."""
-    if len(lon) < 2:
-        return standing(float(lon[-1]), float(lat[-1]), last_edge, now_s)
-    step_m = np.hypot(np.diff(lon) * math.cos(math.radians(float(lat[0]))), np.diff(lat))
-    travelled = np.concatenate([[0.0], np.cumsum(step_m)])
-    share = travelled / travelled[-1] if travelled[-1] > 0 else np.linspace(0.0, 1.0, len(lon))
-    return Leg(now_s + share * duration_s, np.asarray(lon), np.asarray(lat), last_edge)
+def _shares(x: Floats, y: Floats) -> Floats:
+    """[vertices] of a line: the share of its length at which each lies, 0 … 1."""
+    travelled = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
+    return travelled / travelled[-1] if travelled[-1] > 0 else np.linspace(0.0, 1.0, len(x))
 
 
 class Wanderer:
-    """Makes patrol legs: a walk over allowed turns that keeps to a beat around a home edge."""
+    """Makes legs: a walk over allowed turns that keeps to a beat around a home edge, and the way along given edges."""
 
     def __init__(self, graph: StreetGraph, random: np.random.Generator) -> None:
         self._graph = graph
@@ -99,7 +98,7 @@ class Wanderer:
         near = np.hypot(self._mid_x - x, self._mid_y - y) <= radius_m
         return np.flatnonzero(near & np.isfinite(profile.time_s))
 
-    def walk(self, profile: Profile, edge: int, home_edge: int, radius_m: float, now_s: float, duration_s: float) -> Leg:
+    def walk(self, profile: Profile, edge: int, home_edge: int, radius_m: float, now_s: float, duration_s: float, seconds: Seconds) -> Leg:
         """A leg of about `duration_s` that begins at the head of `edge` and stays near `home_edge`."""
         at, xs, ys = [now_s], [float(self._graph.node_x[self._graph.head[edge]])], [float(self._graph.node_y[self._graph.head[edge]])]
         slowness = PATROL_SLOWNESS if profile.name == "car" else 1.0
@@ -109,14 +108,25 @@ class Wanderer:
                 break
             edge = following
             x, y = self._graph.shape(edge)
-            lengths = np.hypot(np.diff(x), np.diff(y))
-            total = float(lengths.sum()) or 1.0
-            reached = at[-1] + np.cumsum(lengths) / total * float(profile.time_s[edge]) * slowness
-            at.extend(reached.tolist())
+            at.extend((at[-1] + _shares(x, y)[1:] * seconds(edge, at[-1]) * slowness).tolist())
             xs.extend(x[1:].tolist())
             ys.extend(y[1:].tolist())
         lon, lat = self._projection.to_degrees(xs, ys)
         return Leg(np.array(at), lon, lat, edge)
+
+    def along(self, edges: Sequence[int], begin: float, finish: float, seconds: Seconds, now_s: float) -> Leg:
+        """The way along consecutive edges, from the fraction `begin` of the first to the fraction `finish` of the last."""
+        at, xs, ys = [now_s], list[float](), list[float]()
+        for i, edge in enumerate(edges):
+            x, y = self._graph.shape(edge)
+            share = _shares(x, y)
+            first, last = begin if i == 0 else 0.0, finish if i == len(edges) - 1 else 1.0
+            passed = np.concatenate([[first], share[(share > first) & (share < last)], [last]])
+            at.extend((at[-1] + (passed - first)[1:] * seconds(edge, at[-1])).tolist())
+            xs.extend(np.interp(passed, share, x)[i > 0 :].tolist())
+            ys.extend(np.interp(passed, share, y)[i > 0 :].tolist())
+        lon, lat = self._projection.to_degrees(xs, ys)
+        return Leg(np.array(at), lon, lat, edges[-1])
 
     def _next(self, profile: Profile, edge: int, home_edge: int, radius_m: float) -> int | None:
         # On its beat a crew remembers no restriction over ways; on its way to an incident it keeps them.

@@ -16,10 +16,11 @@ from dispatch.model import ACTIVE_ASSIGNMENT_STAGES, UnitKind
 from feeds.simulator.behaviour import Answer, Crew, Ground, Task
 from feeds.simulator.crews import BEAT_RADIUS_M, CrewPlan, plan_crews
 from feeds.simulator.incidents import Happenings, checks_done, feedback_text
-from feeds.simulator.legs import Leg, Place, Wanderer, along_line
+from feeds.simulator.legs import Leg, Place, Seconds, Wanderer
 from feeds.simulator.operators import Operators, Order
 from feeds.simulator.shifts import ShiftPlan, plan_shifts
 from feeds.simulator.traffic import RoadEvents
+from feeds.simulator.truth import TrueSpeeds
 from feeds.simulator.weather import Weather
 from geodata.city import City
 from geodata.nearest import NoRoute
@@ -45,9 +46,10 @@ class Said:
 class Town:
     """Crews, calls, weather and operators of one city."""
 
-    def __init__(self, city: City, travel: TravelTimes, codes: Codes, *, crews: int, calls_per_day: int, seed: int, now_s: float) -> None:
+    def __init__(self, city: City, codes: Codes, *, crews: int, calls_per_day: int, seed: int, now_s: float) -> None:
         random = np.random.Generator(np.random.PCG64(seed))
-        self._travel = travel
+        self._truth = truth = TrueSpeeds(city.graph, seed, city.time_zone)
+        self._travel = TravelTimes(truth.graph)
         self._wanderer = Wanderer(city.graph, random)
         self._happenings = Happenings(city, codes, calls_per_day, random)
         self._weather = Weather(city.elements("weather_station")["features"], random)
@@ -56,7 +58,7 @@ class Town:
         by_name = {profile.name: profile for profile in city.graph.profiles}
         profiles = {kind: by_name[WALKING[kind]] for kind in UnitKind}
         self.crews: dict[str, Crew] = {}
-        self._ground = Ground(self._wanderer, profiles, self._route, feedback_text, partial(checks_done, codes))
+        self._ground = Ground(self._wanderer, truth, profiles, self._route, feedback_text, partial(checks_done, codes))
         for plan in plan_crews(city.organisations(), crews, random):
             self._add(plan, random, now_s)
         self._first_calls = [now_s + s for s in FIRST_CALLS_S] if calls_per_day else []
@@ -127,6 +129,7 @@ class Town:
         if changed:
             effects = self._road_events.effects
             self._travel.affect(effects)
+            self._truth.affect(effects)
             self._wanderer.closed = effects.closed
         for crew in self.crews.values():
             said.answers.extend(crew.step(now_s))
@@ -157,14 +160,13 @@ class Town:
                 return near
         raise ValueError(f"no street within {radius_m * 100 / 1000:.0f} km of {lon:.5f}, {lat:.5f}: is the station in this city?")
 
-    def _route(self, start: Place, lon: float, lat: float, kind: UnitKind, factor: float, now_s: float) -> Leg | None:
+    def _route(self, start: Place, lon: float, lat: float, kind: UnitKind, seconds: Seconds, now_s: float) -> Leg | None:
         profile = WALKING[kind]
         try:
-            route = self._travel.route((start.lon, start.lat), (lon, lat), profile)
-            last_edge = self._travel.snap(lon, lat, profile).edge
+            way = self._travel.route((start.lon, start.lat), (lon, lat), profile)
         except (OffNetwork, NoRoute):
             return None
-        return along_line(route.lonlat[:, 0], route.lonlat[:, 1], max(1.0, route.eta_s * factor), last_edge, now_s)
+        return self._wanderer.along(way.edges, way.begin, way.finish, seconds, now_s)
 
 
 def _task(view: dict[str, Any]) -> Task:

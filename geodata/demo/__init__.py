@@ -16,7 +16,7 @@ import numpy as np
 from geodata.demo import community, elements
 from geodata.demo.blocks import fill_faces
 from geodata.demo.buildings import make_buildings
-from geodata.demo.density import make_density
+from geodata.demo.density import make_density, make_homes
 from geodata.demo.expressways import make_expressways
 from geodata.demo.faces import make_net
 from geodata.demo.features import make_features
@@ -82,6 +82,7 @@ def demo_source(seed: int = DEMO_SEED, *, block_scale: float = 1.0) -> CitySourc
         elements=_elements(around),
         organisations=organisations,
         boundary=ground.city_outline,
+        homes=make_homes(density),
         responsibility=make_responsibility(organisations, skeleton.expressways),
         read=Counter(nodes=len(lon), ways=len(network.ways), restrictions=len(network.restrictions)),
     )

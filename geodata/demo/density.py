@@ -8,7 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
-from geodata.demo.ground import Ground, read_features, to_metres
+from geodata.demo.ground import PROJECTION, Ground, read_features, to_metres
+from geodata.source import Homes
 
 CELL_M = 100.0
 PLAIN_BLOCK_M2 = 2_800_000.0
@@ -110,3 +111,11 @@ def _villages(ground: Ground, rng: np.random.Generator) -> list[tuple[float, flo
             left[hilly] -= 1
     block, radius, growth = VILLAGE
     return [(a, b, block, radius * rng.uniform(0.7, 1.9), growth) for a, b in kept]
+
+
+def make_homes(density: Density) -> Homes:
+    """Where people live in the demo city: in what is built up, the more the smaller the blocks."""
+    built_up = density.block_m2 <= URBAN_BLOCK_M2
+    row, column = np.nonzero(built_up)
+    lon, lat = PROJECTION.to_degrees(density.west + (column + 0.5) * CELL_M, density.south + (row + 0.5) * CELL_M)
+    return Homes(lon, lat, 1.0 / density.block_m2[built_up].astype(np.float64))

@@ -127,6 +127,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/handover/{org}", ""): Route(
         A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({422}), 403, b"shift=early&side=nobody&name=&revision=1"
     ),
+    ("GET", "/calibration", ""): Route(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/circle/{circle_id}", ""): Route(A.SEE_DUTY_CIRCLES, "/circle/{circle}", "circle"),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
@@ -167,6 +168,10 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/nearest", ""): api(A.SEE_SCENE, f"/nearest?{AT}&k=50"),
     ("GET", "/api/v1/eta", ""): api(A.SEE_SCENE, f"/eta?from_lon={LON}&from_lat={LAT}&to_lon={LON}&to_lat={LAT}"),
     ("GET", "/api/v1/streets/speeds", ""): api(A.SEE_SCENE, f"/streets/speeds?lon={LON}&lat={LAT}"),
+    ("GET", "/api/v1/coverage", ""): api(A.SEE_SCENE, "/coverage?minutes=3"),
+    ("GET", "/api/v1/coverage", "station"): api(
+        A.SEE_SCENE, f"/coverage?minutes=3&gaps=0&scope={WEST}", "desk of WEST", otherwise=403, variant="one station's"
+    ),
     ("GET", "/api/v1/scene", ""): api(A.SEE_SCENE, f"/scene?{AT}"),
     ("GET", "/api/v1/places", ""): api(A.SEE_PLACES, "/places?q=x"),
     ("GET", "/api/v1/units", ""): api(A.SEE_PICTURE, "/units"),
@@ -217,6 +222,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/api/v1/broadcasts/{broadcast_id}/receipts", ""): api(
         A.READ_BROADCAST, "/broadcasts/{broadcast}/receipts", "receipt of WEST", (204,), {"recipient": WEST, "read": True}, otherwise=403
     ),
+    ("GET", "/api/v1/calibration", ""): api(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/api/v1/duty-circles", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles"),
     ("GET", "/api/v1/duty-circle-draft", ""): api(A.SET_DUTY_CIRCLE, f"/duty-circle-draft?{AT}&minutes=1"),
     ("GET", "/api/v1/duty-circles/{circle_id}", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles/{circle}", "circle"),

@@ -76,6 +76,20 @@ def test_who_asks_for_less_motion_sees_units_move_once_a_second(operator: Visito
     assert 1 <= operator.knows("liandong.timing.frames") - before <= 12
 
 
+def test_coverage_is_on_the_strip_and_its_gaps_on_the_map(operator: Visitor) -> None:
+    page = operator.page
+    operator.until(r"/^\d+ %$/.test(document.querySelector('#coverage-open [data-coverage]').innerText)")
+    page.locator("#coverage-open").click()
+    assert page.locator("[data-share='street_share:5']").inner_text() != "–"
+    page.keyboard.press("Escape")
+    assert page.locator("#coverage").is_hidden()
+    page.keyboard.press("g")
+    operator.until("liandong.basemap.map.getLayer('coverage-gaps') !== undefined")
+    assert page.locator("#gap-legend").is_visible()
+    page.keyboard.press("g")
+    assert page.locator("#gap-legend").is_hidden()
+
+
 def test_an_incident_appears_in_queue_counters_and_on_the_map(operator: Visitor, desk: DeskServer) -> None:
     desk.incident(text="one", grade=1)
     operator.page.wait_for_selector(".card.grade-1")

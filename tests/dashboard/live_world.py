@@ -54,6 +54,22 @@ class FakeElements:
         return {"hydrant": {"count": self.hydrants, "newest_at": None, "state": "static"}}
 
 
+class FakeCoverage:
+    """Says which units count: all that the actor sees."""
+
+    def __init__(self, live: LiveWorld) -> None:
+        self._live = live
+
+    def moment(self) -> Any:
+        return SimpleNamespace(at=self._live.clock.now(), seq=self._live.positions.seq, picture=self._live.handler.picture)
+
+    def area(self, actor: Actor, picture: OperatingPicture) -> frozenset[str]:
+        return self._live.authority.visible_units(actor, picture)
+
+    def at(self, moment: Any, area: frozenset[str]) -> dict[str, Any]:
+        return {"picture_at": moment.at, "units": len(area)}
+
+
 def nowhere(unit: Unit, lon: float, lat: float) -> bool:
     """No crew is ever back."""
     return False
@@ -72,6 +88,7 @@ class LiveWorld:
         self.screens = Screens(self.authority, self.clock)
         self.elements = FakeElements()
         self.health = SimpleNamespace(snapshot=lambda: {"feeds": {}})
+        self.coverage: Any = FakeCoverage(self)
         self.targets = load_targets()
         self.stages = StageWatch(Trails(lambda: self.handler.picture, self.positions), lambda: self.handler.picture, self.clock, nowhere)
         self.hub: Any = None

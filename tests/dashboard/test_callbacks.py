@@ -220,6 +220,21 @@ def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> No
     assert drawn["rings"] is None
 
 
+def test_rings_at_p90_hold_what_is_reached_on_nine_of_ten_drives(city: ApiCity) -> None:
+    lon, lat = degrees(500, 500)
+    point = {"kind": "point", "lon": lon, "lat": lat}
+
+    def metres(quantile: float) -> list[float]:
+        _, drawn = city.run(scene_of(city.services, COMMANDER, point, PAGE, quantile))
+        rings = [f["properties"] for f in drawn["rings"]["features"] if f["properties"]["kind"] == "ring"]
+        assert {one["quantile"] for one in rings} == {quantile}
+        return [one["street_metres"] for one in rings]
+
+    usual, sure = metres(0.5), metres(0.9)
+    assert all(late <= often for late, often in zip(sure, usual, strict=True))
+    assert sure[-1] < usual[-1]
+
+
 def test_an_empty_ring_is_said_plainly(city: ApiCity) -> None:
     lon, lat = degrees(1000, 1000)
     children, _ = scene(city, {"kind": "point", "lon": lon, "lat": lat}, Actor("east", "commander", EAST))

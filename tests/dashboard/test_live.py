@@ -236,7 +236,7 @@ async def test_nothing_is_lost_between_hello_and_events_while_clients_join(live:
 
 async def told(client: LiveClient) -> dict:
     await client.until(lambda: client.hellos and client.frames)
-    await client.until(lambda: client.incidents and client.revision >= 153)
+    await client.until(lambda: client.incidents and client.revision >= 154)  # three crews, a theft, 150 calls
     return client.hellos[0]
 
 
@@ -289,6 +289,32 @@ async def test_elements_and_health_come_with_the_hello_and_health_not_to_crews(l
         assert desk.of_type("elements")[0]["counts"]["hydrant"]["count"] == 3
         assert terminal.of_type("elements")
         assert not terminal.of_type("health")
+
+
+async def test_coverage_is_each_audiences_own_and_none_of_a_crews(live: LiveWorld) -> None:
+    crew, station = world.actor("officer", world.STATION, unit_id="near"), world.actor("viewer", world.STATION)
+    seen_by = {who: len(live.authority.visible_units(actor, live.handler.picture)) for who, actor in (("desk", DESK), ("station", station))}
+    async with (
+        live_city(live) as url,
+        LiveClient(url, header(DESK)) as desk,
+        LiveClient(url, header(station)) as room,
+        LiveClient(url, header(crew)) as terminal,
+    ):
+        await desk.until(lambda: desk.of_type("coverage") and room.of_type("coverage") and len(terminal.frames) > 2)
+        assert desk.of_type("coverage")[0]["units"] == seen_by["desk"]
+        assert room.of_type("coverage")[0]["units"] == seen_by["station"]
+        assert not terminal.of_type("coverage")
+
+
+async def test_a_fault_in_coverage_leaves_the_picture_live(live: LiveWorld) -> None:
+    def fails(moment: object, area: object) -> dict[str, object]:
+        raise ValueError("no coverage")
+
+    live.coverage.at = fails
+    async with live_city(live) as url, LiveClient(url, header(DESK)) as desk:
+        await desk.until(lambda: len(desk.frames) > 2)
+        assert desk.close_code is None
+        assert not desk.of_type("coverage")
 
 
 async def test_a_socket_ends_when_its_log_in_does(live: LiveWorld, monkeypatch: pytest.MonkeyPatch) -> None:

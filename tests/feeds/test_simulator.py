@@ -11,7 +11,7 @@ import pytest
 
 from dispatch.codes import load_codes
 from feeds.simulator.crews import hand_driven_crew, plan_crews
-from feeds.simulator.legs import along_line, standing
+from feeds.simulator.legs import Wanderer, standing
 from feeds.simulator.operators import HESITATION_S, Operators
 from feeds.simulator.town import Said, Town
 from geodata.city import City
@@ -31,8 +31,8 @@ def travel(city: City) -> TravelTimes:
     return TravelTimes(city)
 
 
-def town(city: City, travel: TravelTimes, seed: int = 1, crews: int = 12, calls_per_day: int = 2000) -> Town:
-    return Town(city, travel, load_codes(), crews=crews, calls_per_day=calls_per_day, seed=seed, now_s=START_S)
+def town(city: City, seed: int = 1, crews: int = 12, calls_per_day: int = 2000) -> Town:
+    return Town(city, load_codes(), crews=crews, calls_per_day=calls_per_day, seed=seed, now_s=START_S)
 
 
 def run(subject: Town, seconds: int, begin_s: float = START_S) -> list[Said]:
@@ -48,14 +48,14 @@ def view(stage: str = "received", /, version: int = 1, grade: int = 2, **assignm
     }  # fmt: skip
 
 
-def test_the_same_seed_gives_the_same_evening(city: City, travel: TravelTimes) -> None:
-    first, second = (run(town(city, travel), 120) for _ in range(2))
+def test_the_same_seed_gives_the_same_evening(city: City) -> None:
+    first, second = (run(town(city), 120) for _ in range(2))
     assert [s.feed for s in first] == [s.feed for s in second]
-    assert [s.feed for s in first] != [s.feed for s in run(town(city, travel, seed=2), 120)]
+    assert [s.feed for s in first] != [s.feed for s in run(town(city, seed=2), 120)]
 
 
 def test_crews_keep_to_the_streets_at_speeds_of_streets(city: City, travel: TravelTimes) -> None:
-    subject = town(city, travel)
+    subject = town(city)
     for second in range(1, 601):
         subject.step(START_S + second)
         for crew in subject.crews.values():
@@ -64,8 +64,8 @@ def test_crews_keep_to_the_streets_at_speeds_of_streets(city: City, travel: Trav
             assert place.speed_mps < 30.0
 
 
-def test_crews_move_and_their_reports_say_where(city: City, travel: TravelTimes) -> None:
-    positions = [m for said in run(town(city, travel), 300) for m in said.feed if m["type"] == "position"]
+def test_crews_move_and_their_reports_say_where(city: City) -> None:
+    positions = [m for said in run(town(city), 300) for m in said.feed if m["type"] == "position"]
     by_unit = Counter(m.get("unit_id", m.get("tracker_id")) for m in positions)
     assert len(by_unit) >= 12
     places = {(m["lon"], m["lat"]) for m in positions}
@@ -90,8 +90,8 @@ def test_some_crews_have_a_car_and_two_phones(city: City) -> None:
     assert any(not c.marked for c in crews)
 
 
-def test_a_pushed_crew_goes_through_every_stage_in_order(city: City, travel: TravelTimes) -> None:
-    subject = town(city, travel, calls_per_day=0)
+def test_a_pushed_crew_goes_through_every_stage_in_order(city: City) -> None:
+    subject = town(city, calls_per_day=0)
     for unit_id in subject.crews:
         subject.pushed(unit_id, view(), START_S)
         subject.pushed(unit_id, view(), START_S)  # a repeated push changes nothing
@@ -115,15 +115,15 @@ def test_a_pushed_crew_goes_through_every_stage_in_order(city: City, travel: Tra
         ("released", []),
     ],
 )
-def test_a_crew_goes_on_with_what_ran_before_a_restart(city: City, travel: TravelTimes, stage: str, rest: list[str]) -> None:
-    subject = town(city, travel, calls_per_day=0)
+def test_a_crew_goes_on_with_what_ran_before_a_restart(city: City, stage: str, rest: list[str]) -> None:
+    subject = town(city, calls_per_day=0)
     unit_id = next(iter(subject.crews))
     subject.taken_up(view(stage, unit_id=unit_id, stage=stage), START_S)
     assert [a.command for said in run(subject, 3600) for a in said.answers if a.command != "check_in"] == rest
 
 
-def test_crews_on_the_scene_say_that_all_is_well_and_fill_in_their_check_lists(city: City, travel: TravelTimes) -> None:
-    subject = town(city, travel, calls_per_day=0, crews=40)
+def test_crews_on_the_scene_say_that_all_is_well_and_fill_in_their_check_lists(city: City) -> None:
+    subject = town(city, calls_per_day=0, crews=40)
     for unit_id in subject.crews:
         subject.pushed(unit_id, view(grade=1) | {"incident_type": "robbery"}, START_S)
     answers: dict[str, list[tuple[str, float]]] = {}
@@ -141,16 +141,16 @@ def test_crews_on_the_scene_say_that_all_is_well_and_fill_in_their_check_lists(c
     assert 0 < complete < len(forms)
 
 
-def test_a_recalled_crew_says_nothing_more(city: City, travel: TravelTimes) -> None:
-    subject = town(city, travel, calls_per_day=0)
+def test_a_recalled_crew_says_nothing_more(city: City) -> None:
+    subject = town(city, calls_per_day=0)
     unit_id = next(iter(subject.crews))
     subject.pushed(unit_id, view(), START_S)
     subject.released(unit_id, "i1", START_S + 1)
     assert [a for said in run(subject, 600) for a in said.answers] == []
 
 
-def test_a_hand_driven_crew_answers_nothing_and_drives_when_its_person_sets_out(city: City, travel: TravelTimes) -> None:
-    subject = town(city, travel, calls_per_day=0)
+def test_a_hand_driven_crew_answers_nothing_and_drives_when_its_person_sets_out(city: City) -> None:
+    subject = town(city, calls_per_day=0)
     subject.add_hand_driven(hand_driven_crew(city, "phone"), np.random.default_rng(1), START_S)
     crew = subject.crews["phone"]
     home = crew.place(START_S)
@@ -166,8 +166,8 @@ def test_a_hand_driven_crew_answers_nothing_and_drives_when_its_person_sets_out(
     assert abs(arrived.lat - view()["lat"]) < 0.002
 
 
-def test_calls_follow_the_rate_and_lie_in_the_city(city: City, travel: TravelTimes) -> None:
-    calls = [m for said in run(town(city, travel, calls_per_day=20_000), 1800) for m in said.feed if m["type"] == "incident"]
+def test_calls_follow_the_rate_and_lie_in_the_city(city: City) -> None:
+    calls = [m for said in run(town(city, calls_per_day=20_000), 1800) for m in said.feed if m["type"] == "incident"]
     # 20,000 a day, 4.6 % of them between 08:00 and 09:00: 460 in half an hour, and six first calls.
     assert 380 < len(calls) < 560
     west, south, east, north = city.bounds
@@ -215,16 +215,22 @@ def test_an_unanswered_push_is_given_to_another() -> None:
     assert [order.command for order in operators.due(151.0)] == ["reassign"]
 
 
-def test_a_leg_passes_its_bends_in_time() -> None:
-    lon, lat = np.array([0.0, 0.001, 0.001]), np.array([0.0, 0.0, 0.001])
-    leg = along_line(lon, lat, 100.0, 7, 1000.0)
-    assert leg.place(999.0).lon == 0.0
-    middle = leg.place(1050.0)
-    assert middle.lon == pytest.approx(0.001, abs=1e-5)
-    assert middle.speed_mps == pytest.approx(2.2, abs=0.1)
-    assert leg.place(1075.0).heading_deg == pytest.approx(0.0, abs=1.0)
-    assert leg.place(2000.0).speed_mps == 0.0
+def test_a_leg_passes_its_bends_in_time(city: City, travel: TravelTimes) -> None:
+    graph = city.graph
+    way = travel.route(degrees(230, 300), degrees(600, 720))
+    leg = Wanderer(graph, np.random.default_rng(1)).along(way.edges, way.begin, way.finish, lambda edge, at_s: 40.0, 1000.0)
+    assert leg.place(999.0).lon == pytest.approx(way.lonlat[0, 0], abs=2e-6)
+    assert leg.ends_s == pytest.approx(1000.0 + 40.0 * (len(way.edges) - 2 + (1 - way.begin) + way.finish))
     assert all(b >= a for a, b in pairwise(leg.at_s))
+    end = leg.place(leg.ends_s)
+    assert (end.lon, end.lat, end.speed_mps) == (
+        pytest.approx(way.lonlat[-1, 0], abs=2e-6),
+        pytest.approx(way.lonlat[-1, 1], abs=2e-6),
+        0.0,
+    )
+    middle = leg.place((1000.0 + leg.ends_s) / 2)
+    assert middle.speed_mps == pytest.approx(2.5, abs=0.1)  # 100 m in 40 s
+    assert min(abs(middle.heading_deg - d) for d in (0, 90, 180, 270, 360)) < 1.0
     assert standing(1.0, 2.0, 7, 0.0).place(5.0).lon == 1.0
 
 

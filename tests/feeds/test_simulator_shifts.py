@@ -12,7 +12,6 @@ import pytest
 from feeds.simulator.crews import CrewPlan, hand_driven_crew, plan_crews
 from feeds.simulator.shifts import AHEAD, ShiftPlan, plan_shifts
 from geodata.city import City
-from geodata.travel import TravelTimes
 from tests.cities import build_test_city
 from tests.feeds.test_simulator import START_S, town, view
 
@@ -66,7 +65,7 @@ def test_the_crew_whose_phone_a_person_holds_is_on_every_shift(city: City) -> No
 
 
 def test_a_crew_off_duty_is_silent_and_stands_and_one_on_an_incident_finishes_it(city: City) -> None:
-    subject = town(city, TravelTimes(city))
+    subject = town(city)
     home, busy = list(subject.crews)[:2]
     subject.pushed(busy, view(), START_S)
     for unit_id in (home, busy):
@@ -84,7 +83,7 @@ def test_a_crew_off_duty_is_silent_and_stands_and_one_on_an_incident_finishes_it
 
 
 def test_crews_sign_on_once_within_two_minutes_of_their_shift(city: City) -> None:
-    subject = town(city, TravelTimes(city), crews=60)
+    subject = town(city, crews=60)
     for unit_id in subject.crews:
         subject.duty(unit_id, True, False, START_S)
     signings = [unit_id for second in range(1, 180) for unit_id in subject.step(START_S + second).signings]
@@ -93,7 +92,7 @@ def test_crews_sign_on_once_within_two_minutes_of_their_shift(city: City) -> Non
 
 
 def test_reserves_answer_a_muster_once_within_a_minute_and_most_come(city: City) -> None:
-    subject = town(city, TravelTimes(city), crews=60)
+    subject = town(city, crews=60)
     for unit_id in subject.crews:
         subject.mustered(unit_id, "m", START_S)
     answers = []

@@ -73,3 +73,40 @@ def following(graph: StreetGraph, e: int, profile: str = "car") -> set[int]:
     p = getattr(graph, profile)
     after = p.next_edge[p.next_ptr[e] : p.next_ptr[e + 1]]
     return {-1 if f == graph.twin[e] else int(graph.way_id[f]) for f in after}
+
+
+SIDE = 5
+
+
+def random_source(rng: np.random.Generator) -> CitySource:
+    """A grid of short ways, some of them over two blocks, with one-ways, posts, gates, and restrictions over nodes and ways."""
+    places = {y * SIDE + x: (x + 0.2 * rng.random(), y + 0.2 * rng.random()) for y in range(SIDE) for x in range(SIDE)}
+    lines = [[y * SIDE + x for x in range(SIDE)] for y in range(SIDE)] + [[y * SIDE + x for y in range(SIDE)] for x in range(SIDE)]
+    ways = []
+    for line in lines:
+        at = 0
+        while at < SIDE - 1:
+            blocks = int(rng.choice([1, 1, 1, 2]))
+            nodes = line[at : at + blocks + 1]
+            at += blocks
+            if rng.random() < 0.9:
+                oneway = str(rng.choice(["no", "no", "no", "yes", "-1"]))
+                ways.append(way(100 + len(ways), *nodes, oneway=oneway, highway=str(rng.choice(["residential", "primary", "service"]))))
+    ends = {w.way_id: (w.nodes[0], w.nodes[-1]) for w in ways}
+    restrictions = []
+    for n in range(int(rng.integers(0, 60))):
+        # Along ways, each from the end of the one before; now and then one that does not fit.
+        chain = [int(rng.choice(list(ends)))]
+        at = int(rng.choice(ends[chain[0]]))
+        for _ in range(int(rng.integers(1, 5))):
+            meeting = [w for w in ends if w not in chain and (at in ends[w] or rng.random() < 0.02)]
+            if meeting:
+                chain.append(int(rng.choice(meeting)))
+                at = next(end for end in ends[chain[-1]] if end != at)
+        if len(chain) > 1:
+            kind = str(rng.choice(["no_left_turn", "no_u_turn", "only_straight_on"], p=[0.5, 0.2, 0.3]))
+            common = set(ends[chain[0]]) & set(ends[chain[1]])
+            via_node = min(common) if len(chain) == 2 and common else None
+            restrictions.append(SourceRestriction(n, kind, chain[0], chain[-1], via_node, tuple(chain[1:-1])))
+    barriers = {int(n): {"barrier": str(rng.choice(["bollard", "gate"]))} for n in rng.choice(SIDE * SIDE, 3)}
+    return city_source(places, ways, restrictions=restrictions, node_tags=barriers)

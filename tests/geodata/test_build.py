@@ -192,6 +192,10 @@ def test_liechtenstein(shared_data: Path, tmp_path: Path) -> None:
     assert info["elements"]["fire_station"] == 6
     assert report.problems["area_with_missing_members"] == 3
     assert report.figures["base_map"]["building"] > 8_900
+    residents = open_city(tmp_path / "city").residents()
+    assert residents is not None
+    assert residents.sum() == pytest.approx(1.0, rel=1e-4)
+    assert np.count_nonzero(residents) == report.figures["lived_on_streets"] > 1_000
     assert load_places(tmp_path / "city" / "places.npz").search("vaduz")[0].kind == "place"
 
 

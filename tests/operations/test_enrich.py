@@ -49,7 +49,7 @@ class Flat:
     """A second for each ten thousandth of a degree of longitude; no way for who stands on the point's parallel."""
 
     def promises(
-        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind]
+        self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind], grade: Grade
     ) -> list[Promise | None]:
         return [None if at == lat else Promise(round(abs(lon - there) * 1e4), 1.0) for there, at in zip(lons, lats, strict=True)]
 

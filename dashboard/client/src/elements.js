@@ -1,8 +1,9 @@
 // Elements of the catalogue that are switched on: fetched for what the map shows, thinned to one stamp a screen cell.
 import { basemap } from "./basemap.js";
+import { GAPS } from "./gaps.js";
 import { on, serverNow, state, tell } from "./state.js";
 
-const OWN_LAYERS = new Set(["patrol_car", "foot_patrol", "armed_patrol", "incident", "duty_circle"]);
+const OWN_LAYERS = new Set(["patrol_car", "foot_patrol", "armed_patrol", "incident", "duty_circle", GAPS]);
 const CELL_PX = 46;
 const NO_THINNING_FROM_ZOOM = 15.5;
 const WAIT_MS = 180;

@@ -1,6 +1,7 @@
 // Keys for everything an operator does often. Elements are switched with Shift and their key, so that no two keys collide.
 import { toggle } from "./catalogue.js";
 import { circleKey } from "./duty_circles.js";
+import { openCoverage, toggleGaps } from "./coverage.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
 import { step } from "./queue.js";
 import { select, state, tell } from "./state.js";
@@ -37,6 +38,7 @@ const KEYS = {
   c: () => answer(".claim-key"),
   n: () => press("new-open"),
   e: () => press("catalogue-fold"),
+  g: toggleGaps,
   w: () => press("push-wall"),
   "/": openLine,
   ":": openLine,
@@ -58,7 +60,7 @@ function closeDesks(target) {
 }
 
 function escape() {
-  if (closeDesks()) return;
+  if (closeDesks() || openCoverage(false)) return;
   if (state.picking) tell("picking", false);
   else if (isLineOpen()) closeLine();
   else if (!hidden("help")) toggleHelp(false);

@@ -111,6 +111,9 @@ function onText(message) {
       state.health = { ...message, feeds: Object.entries(message.feeds || {}).map(([name, feed]) => ({ name, ...feed, heardAt: feed.age_s === null ? null : message.at - feed.age_s })) };
       tell("health");
       break;
+    case "coverage":
+      tell("coverage", message);
+      break;
     case "broadcast":
       tell("broadcast", message.broadcast);
       break;

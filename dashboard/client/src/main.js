@@ -7,9 +7,11 @@ import { startCatalogue } from "./catalogue.js";
 import { circles } from "./circle_state.js";
 import { mindingClaims, startClaims } from "./claim.js";
 import { circleClick, nameCrewsBy, startDutyCircles } from "./duty_circles.js";
+import { startCoverage } from "./coverage.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
 import { alikeFound, startFurtherCalls } from "./further.js";
+import { startGaps } from "./gaps.js";
 import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
 import { lineAnswered, lineOffered, startLine } from "./line.js";
@@ -89,6 +91,7 @@ async function start(config) {
   startFleet();
   startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
   startStrip();
+  startCoverage();
   startQueue();
   startPresence();
   startBroadcasts((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
@@ -101,6 +104,7 @@ async function start(config) {
   await startOverlay();
   startElements();
   startDutyCircles(asked.on);
+  startGaps();
   startAddress();
   on("selection", selected);
   on("incident", (message) => {

@@ -1,0 +1,222 @@
+"""Coverage: which streets the available units can be on within a few minutes, from where they are now. Travel only, no turnout.
+
+One forward search a profile starts from all units at once, each part-way along its street and in both directions, over the
+same turns as every other search (`geodata.searches`). The search itself and what it is fast by is in `geodata.spreading`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from geodata.nearest import Bools, UnitPlacement
+from geodata.searches import Floats, Ground, Ints, Times
+from geodata.spreading import Scratch, TurnLayout, spread_from
+from geodata.streets import PROFILES
+
+LIMIT_S = 300.0
+Table = NDArray[np.float32]
+NONE, ONE = np.float32(0.0), np.float32(1.0)
+
+
+@njit(cache=True, nogil=True)
+def streets_within(label_s: Table, per_s: Table, levels_s: Times, out: Table) -> None:
+    """Share of each street that is reached within each level from its two sides. `label_s`, `per_s`: [profiles, 2, streets]."""
+    for k in range(len(levels_s)):
+        for s in range(out.shape[1]):
+            up, down = from_sides(s, label_s, per_s, levels_s[k])
+            out[k, s] = min(ONE, up + down)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def from_sides(s: int, label_s: Table, per_s: Table, level_s: np.float32) -> tuple[np.float32, np.float32]:
+    """How far along a street the fastest profile has come from its two sides by `level_s`; may be over 1."""
+    up, down = NONE, NONE
+    for p in range(len(label_s)):
+        # Without branches: which streets are reached is unforeseeable. From a label of inf nothing is left of the level.
+        up = max(up, max(NONE, level_s - label_s[p, 0, s]) * per_s[p, 0, s])
+        down = max(down, max(NONE, level_s - label_s[p, 1, s]) * per_s[p, 1, s])
+    return up, down
+
+
+@njit(cache=True, nogil=True)
+def seeded_within(
+    street: Ints, fraction: Floats, up_time_s: Times, down_time_s: Times, label_s: Table, per_s: Table, levels_s: Times, out: Table
+) -> None:
+    """The same for the streets with units on them, `street` ascending: the union of what each of them and the two sides reach."""
+    i = 0
+    while i < len(street):
+        j = i
+        while j < len(street) and street[j] == street[i]:
+            j += 1
+        for k in range(len(levels_s)):
+            begin, end = np.empty(j - i + 2), np.empty(j - i + 2)
+            up, down = from_sides(street[i], label_s, per_s, levels_s[k])
+            begin[0], end[0] = 0.0, up
+            begin[1], end[1] = 1.0 - down, 1.0
+            for m in range(i, j):
+                begin[2 + m - i] = fraction[m] - levels_s[k] / down_time_s[m]
+                end[2 + m - i] = fraction[m] + levels_s[k] / up_time_s[m]
+            covered, reached = 0.0, 0.0
+            for m in np.argsort(begin):
+                first, last = max(begin[m], reached), min(end[m], 1.0)
+                if last > first:
+                    covered += last - first
+                    reached = last
+            out[k, street[i]] = covered
+        i = j
+
+
+@njit(cache=True, nogil=True)
+def seconds_of_places(street: Ints, along: Floats, label_s: Table, time_s: Table, out: Times) -> None:
+    """Lower `out` to the seconds until somebody who has entered the street from a side, [2, streets], is at each place."""
+    for i in range(len(street)):
+        s = street[i]
+        if label_s[0, s] != np.inf:
+            out[i] = min(out[i], label_s[0, s] + along[i] * time_s[0, s])
+        if label_s[1, s] != np.inf:
+            out[i] = min(out[i], label_s[1, s] + (1.0 - along[i]) * time_s[1, s])
+
+
+@dataclass(frozen=True)
+class Streets:
+    """The streets of a graph, each once: two directed edges that are one another's twins."""
+
+    low: Ints  # [streets] the lower-numbered edge of each: side 0
+    high: Ints  # [streets] its twin: side 1
+    of_edge: Ints  # [edges] the street an edge belongs to
+    length_m: Floats  # [streets] metres of those a car may use in either direction; 0 for the others
+
+    @classmethod
+    def of(cls, ground: Ground) -> Streets:
+        """Numbered as their lower edges are, so that neighbours stay neighbours."""
+        twin = ground.twin
+        low = np.flatnonzero(np.arange(len(twin)) < twin).astype(np.int32)
+        high = twin[low]
+        of_edge = np.empty(len(twin), np.int32)
+        of_edge[low] = of_edge[high] = np.arange(len(low), dtype=np.int32)
+        car_s = ground.profiles["car"].time_s
+        open_to_cars = np.isfinite(car_s[low]) | np.isfinite(car_s[high])
+        return cls(low, high, of_edge, np.where(open_to_cars, ground.length_m[low], 0.0).astype(np.float64))
+
+    def places(self, edges: Ints, fractions: Floats) -> tuple[Ints, Floats]:
+        """Street and share of it, from side 0, of places given by edge and fraction."""
+        street = self.of_edge[edges]
+        return street, np.where(edges == self.low[street], fractions, 1.0 - fractions)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """When units can be where, at one moment. Everything is asked of it; it never changes."""
+
+    streets: Streets
+    limit_s: float
+    # [profiles in use, 2, streets] seconds until a unit of the profile enters the street from each side; inf: not within the limit, or only
+    # after the whole street has been reached from the other side.
+    label_s: Table
+    time_s: Table  # [profiles in use, 2, streets] seconds the profile takes from each side to the other; inf where closed
+    per_s: Table  # [profiles in use, 2, streets] one over that
+    street: Ints  # [units that count] the street each of them is on
+    along: Floats  # [units that count] where on it, as a share from side 0
+    row: Ints  # [units that count] of the tables above: its profile
+
+    @property
+    def units(self) -> int:
+        """How many units the search began from."""
+        return len(self.street)
+
+    @cached_property
+    def first_s(self) -> Times:
+        """[streets] seconds until the first unit is anywhere on the street; inf: not within the limit."""
+        first = np.full(len(self.streets.low), np.inf, np.float32)
+        if len(self.label_s):
+            first = self.label_s.min(axis=(0, 1))
+        first[self.street] = 0.0
+        return first
+
+    def within(self, levels_s: Sequence[float]) -> Table:
+        """[levels, streets] share of each street that is reached within each level, 0 … 1. No level may be over the limit."""
+        if max(levels_s, default=0.0) > self.limit_s:
+            raise ValueError(f"{max(levels_s):g} s were asked of a search that ended at {self.limit_s:g} s. Search further.")
+        levels = np.array(levels_s, np.float32)
+        share = np.empty((len(levels), len(self.streets.low)), np.float32)
+        streets_within(self.label_s, self.per_s, levels, share)
+        order = np.argsort(self.street, kind="stable")
+        street, row = self.street[order], self.row[order]
+        up_s, down_s = self.time_s[row, 0, street], self.time_s[row, 1, street]
+        seeded_within(street, self.along[order], up_s, down_s, self.label_s, self.per_s, levels, share)
+        return share
+
+    def seconds_at(self, edges: Ints, fractions: Floats) -> Times:
+        """[places] seconds until the first unit is at each place (edge, fraction along it); inf: not within the limit."""
+        seconds = np.full(len(edges), np.inf, np.float32)
+        street, along = self.streets.places(edges, fractions)
+        for label_s, time_s in zip(self.label_s, self.time_s, strict=True):
+            seconds_of_places(street, along, label_s, time_s, seconds)
+        self._from_units_on_the_street(street, along, seconds)
+        seconds[seconds > self.limit_s] = np.inf
+        return seconds
+
+    def _from_units_on_the_street(self, street: Ints, along: Floats, seconds: Times) -> None:
+        order = np.argsort(street, kind="stable")
+        ordered = street[order]
+        first, last = np.searchsorted(ordered, self.street), np.searchsorted(ordered, self.street, side="right")
+        for i in np.flatnonzero(last > first).tolist():
+            places = order[first[i] : last[i]]
+            ahead = along[places] - self.along[i]
+            up_s, down_s = self.time_s[self.row[i], :, self.street[i]]
+            with np.errstate(invalid="ignore"):  # nothing ahead on a way that is closed: 0 · inf
+                there = np.where(ahead == 0, 0.0, np.where(ahead > 0, ahead * up_s, -ahead * down_s))
+            seconds[places] = np.fmin(seconds[places], there)
+
+
+class CoverageSearch:
+    """Searches one ground for coverage. Thread-safe; the scratch memory is kept and reused."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.streets = Streets.of(ground)
+        self._layouts: dict[str, TurnLayout] = {}  # by profile, as they are asked for
+        # deque.pop and .append are atomic: a pool without a lock.
+        self._pool: deque[Scratch] = deque()
+
+    def reach(self, units: UnitPlacement, among: Bools | None = None, limit_s: float = LIMIT_S) -> Reach:
+        """Where the units (of those in the mask `among`; those off the network never count) can be within `limit_s` seconds."""
+        counted = np.flatnonzero(units.edge >= 0 if among is None else among & (units.edge >= 0))
+        edge, fraction = units.edge[counted], units.fraction[counted]
+        used, row = np.unique(units.profile[counted].astype(np.int32), return_inverse=True)
+        layouts = [self._layout(PROFILES[profile]) for profile in used.tolist()]
+        shape = (len(layouts), 2, len(self.streets.low))
+        label_s = np.empty(shape, np.float32)
+        for r, layout in enumerate(layouts):
+            time_s = self.ground.profiles[PROFILES[used[r]]].time_s
+            self._label(layout, time_s, edge[row == r], fraction[row == r], limit_s, label_s[r])
+        all_s, per_s = (np.array([getattr(layout, name) for layout in layouts], np.float32).reshape(shape) for name in ("time_s", "per_s"))
+        street, along = self.streets.places(edge, fraction)
+        return Reach(self.streets, limit_s, label_s, all_s, per_s, street, along, row.astype(np.int32))
+
+    def _layout(self, profile: str) -> TurnLayout:
+        layout = self._layouts.get(profile)
+        if layout is None:
+            sides = np.stack([self.streets.low, self.streets.high])
+            layout = self._layouts[profile] = TurnLayout.of(self.ground, profile, sides)
+        return layout
+
+    def _label(self, layout: TurnLayout, time_s: Times, edge: Ints, fraction: Floats, limit_s: float, label_s: Table) -> None:
+        """Fill `label_s` with the seconds until a unit of the layout's profile enters each street from either side."""
+        both = np.concatenate([edge, self.ground.twin[edge]])
+        usable = np.isfinite(time_s[both])
+        rest = np.concatenate([1.0 - fraction, fraction])
+        key_s = (rest[usable] * time_s[both][usable]).astype(np.float32)
+        try:
+            scratch = self._pool.pop()
+        except IndexError:
+            scratch = Scratch()
+        spread_from(layout, scratch, both[usable], key_s, limit_s, label_s)
+        self._pool.append(scratch)

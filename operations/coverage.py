@@ -1,0 +1,247 @@
+"""Coverage before it happens: what share of an area's streets, residents and expected incidents available units can be at in time.
+
+Who sees what: an area is the streets that the organisations answer for whose incidents the actor may read (`visible_orgs`); the
+units are those it may see (`visible_units`) that are available. So a county has its own streets, covered by its own units and the
+neighbours' marked ones near by, and only the city has the whole. Nothing is told of a unit but how many were counted, and why others
+were not. Times are of travel alone, from where the units are now; the turnout that is assumed of them is named beside.
+
+A moment (picture and copies of positions) is taken on the event loop; everything else runs in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dispatch.clock import Clock
+from dispatch.model import Actor, UnitStatus
+from dispatch.picture import OperatingPicture
+from geodata.city import City
+from geodata.coverage import Reach, Streets
+from geodata.gaps import GapRaster
+from geodata.jurisdictions import Jurisdictions
+from geodata.nearest import UnitPlacement
+from geodata.travel import TravelTimes
+from operations.authority import Authority
+from operations.candidates import OLD_FIX_S, TURNOUT_S
+from operations.expected import Expectation, ExpectedIncidents
+from operations.movement import WALKING, Movement, profile_numbers
+from operations.positions import PositionTable
+from operations.scene import MINUTES
+
+GAP_MINUTES = 3.0
+MOST_GAPS = 400
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Area:
+    """Whose coverage is asked for: what an actor may see."""
+
+    orgs: frozenset[str]  # whose streets
+    units: frozenset[str]  # that may count
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Units at one instant, for threads. `seq` and `picture` tell whether anything has changed since."""
+
+    at: datetime
+    seq: int
+    picture: OperatingPicture
+    unit_ids: tuple[str, ...]  # by index
+    lon: Floats
+    lat: Floats
+    position_at: Floats  # Unix s
+    profile: NDArray[np.uint8]  # place in PROFILES
+
+
+@dataclass(frozen=True)
+class _Land:
+    """What does not move: whose each street is, and what weighs on it."""
+
+    streets: Streets
+    org: NDArray[np.int32]  # [streets] index into `codes`
+    codes: tuple[str, ...]
+    residents: NDArray[np.float32] | None  # [streets]
+    gaps: GapRaster
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Which units the coverage is of, and how many available ones it is not of, by reason."""
+
+    among: Bools
+    left_out: dict[str, int]
+
+
+class Coverage:
+    """Answers for any area. What is costly and the same for several askers of a moment is made once."""
+
+    def __init__(
+        self,
+        *,
+        city: City,
+        travel: TravelTimes,
+        positions: PositionTable,
+        authority: Authority,
+        jurisdictions: Jurisdictions,
+        expected: ExpectedIncidents,
+        clock: Clock,
+        picture: Callable[[], OperatingPicture],
+        movement: Movement = WALKING,
+    ) -> None:
+        self._city = city
+        self._travel = travel
+        self._positions = positions
+        self._authority = authority
+        self._jurisdictions = jurisdictions
+        self._expected = expected
+        self._clock = clock
+        self._picture = picture
+        self._profile_of_kind = profile_numbers(movement)
+        self._land: _Land | None = None
+        self._placed: UnitPlacement | None = None
+        self._lock = threading.Lock()  # around the two above
+        # Areas differ in a few dozen sets of organisations; a mask of streets has a byte each.
+        self._streets_of = lru_cache(maxsize=128)(self._find_streets_of)
+
+    def moment(self) -> Moment:
+        """On the event loop: later writes change the arrays in place."""
+        table, n = self._positions, self._positions.count
+        return Moment(
+            self._clock.now(),
+            table.seq,
+            self._picture(),
+            tuple(table.unit_ids[:n]),
+            table.lon[:n].copy(),
+            table.lat[:n].copy(),
+            table.position_at[:n].copy(),
+            self._profile_of_kind[table.kind[:n]],
+        )
+
+    def area(self, actor: Actor, picture: OperatingPicture) -> Area:
+        """What the actor may see; asks about every unit, so in a thread."""
+        return Area(self._authority.visible_orgs(actor), self._authority.visible_units(actor, picture))
+
+    async def of(self, actor: Actor, minutes: Sequence[float] = MINUTES, gap_minutes: float | None = None) -> Json:
+        """Coverage within each of `minutes` as the actor may see it; with `gap_minutes` also what is not reached in that time.
+
+        See docs/api.md for the fields.
+        """
+        moment = self.moment()
+        return await asyncio.to_thread(lambda: self.at(moment, self.area(actor, moment.picture), minutes, gap_minutes))
+
+    def at(self, moment: Moment, area: Area, minutes: Sequence[float] = MINUTES, gap_minutes: float | None = None) -> Json:
+        """The same of a moment, in this thread."""
+        land, placed = self._ground(moment)
+        counted = self._count(moment, area, placed)
+        levels_s = [60.0 * m for m in minutes]
+        reach = self._travel.reach(placed, counted.among, max([*levels_s, 60.0 * (gap_minutes or 0.0)]))
+        expectation = self._expected.now()
+        mine = self._streets_of(area.orgs)
+        within = reach.within(levels_s)[:, mine]
+        return {
+            "picture_at": moment.at,
+            "minutes": list(minutes),
+            "street_share": _shares(within, land.streets.length_m[mine]),
+            "street_km": round(float(land.streets.length_m[mine].sum()) / 1000, 1),
+            "resident_share": None if land.residents is None else _shares(within, land.residents[mine]),
+            "incident_share": _shares(within, expectation.per_street[mine]) if isinstance(expectation, Expectation) else None,
+            "expected": _basis(expectation),
+            "units": reach.units,
+            "left_out": counted.left_out,
+            "turnout_s": {str(kind): seconds for kind, seconds in TURNOUT_S.items()},
+            **({} if gap_minutes is None else {"gap_minutes": gap_minutes, "gaps": self._gaps(land, reach, gap_minutes, mine)}),
+        }
+
+    def _count(self, moment: Moment, area: Area, placed: UnitPlacement) -> _Counted:
+        """Available by the record: the duty watch puts there what the clock changes."""
+        units = moment.picture.units
+        available = np.fromiter(
+            (u in area.units and u in units and units[u].status == UnitStatus.AVAILABLE for u in moment.unit_ids),
+            np.bool_,
+            len(moment.unit_ids),
+        )
+        nowhere = available & np.isnan(moment.lon)
+        old = available & ~nowhere & (moment.at.timestamp() - moment.position_at > OLD_FIX_S)
+        off = available & ~nowhere & ~old & (placed.edge < 0)
+        left_out = {"no_position": nowhere, "old_position": old, "off_network": off}
+        return _Counted(available & ~nowhere & ~old & ~off, {why: int(np.count_nonzero(mask)) for why, mask in left_out.items()})
+
+    def _gaps(self, land: _Land, reach: Reach, minutes: float, mine: Bools) -> Json:
+        expectation = self._expected.now()
+        weights = {
+            "residents": land.residents,
+            "expected_incidents": expectation.per_street if isinstance(expectation, Expectation) else None,
+        }
+        known = {name: weight / max(float(weight[mine].sum()), 1e-12) for name, weight in weights.items() if weight is not None}
+        found = land.gaps.gaps(reach, 60.0 * minutes, mine, list(known.values()))
+        # What most is to be expected in comes first, or, where that is not known, the most street.
+        found.sort(key=lambda gap: (gap.weights[-1] if gap.weights else 0.0, gap.street_m), reverse=True)
+        features = []
+        for gap in found[:MOST_GAPS]:
+            shares = {f"{name}_share": round(value, 5) for name, value in zip(known, gap.weights, strict=True)}
+            geometry = {"type": "Polygon", "coordinates": gap.polygon}
+            properties = {"minutes": minutes, "street_km": round(gap.street_m / 1000, 2), **shares}
+            features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+        return {"type": "FeatureCollection", "matched": len(found), "features": features}
+
+    def _ground(self, moment: Moment) -> tuple[_Land, UnitPlacement]:
+        with self._lock:
+            if self._land is None:
+                self._land = self._survey()
+            placed = self._placed
+            if placed is not None and np.array_equal(placed.profile, moment.profile):
+                placed = self._travel.move(placed, moment.lon, moment.lat)
+            else:
+                placed = self._travel.place(moment.lon, moment.lat, moment.profile)
+            self._placed = placed
+            return self._land, placed
+
+    def _survey(self) -> _Land:
+        graph, streets = self._city.graph, self._travel.streets
+        tail, head = graph.tail[streets.low], graph.head[streets.low]
+        lon, lat = (graph.node_lon[tail] + graph.node_lon[head]) / 2, (graph.node_lat[tail] + graph.node_lat[head]) / 2
+        codes, org = np.unique(np.array(self._jurisdictions.locate_all(lon, lat)), return_inverse=True)
+        residents = self._city.residents()
+        return _Land(
+            streets,
+            org.astype(np.int32),
+            tuple(codes.tolist()),
+            None if residents is None else residents[streets.low],
+            GapRaster(graph, streets),
+        )
+
+    def _find_streets_of(self, orgs: frozenset[str]) -> Bools:
+        land = self._land
+        if land is None:
+            raise RuntimeError("asked before the ground was surveyed")
+        return np.array([code in orgs for code in land.codes], np.bool_)[land.org]
+
+
+def _shares(within: NDArray[np.float32], weight: NDArray[np.floating]) -> list[float] | None:
+    """Of the weight, what lies within each level; None where there is none to be within anything."""
+    whole = float(weight.sum())
+    if whole <= 0:
+        return None
+    return [round(min(1.0, float(share)), 4) for share in (within.astype(np.float64) @ weight) / whole]
+
+
+def _basis(expectation: Any) -> Json:
+    """What stands behind the expected incidents, or how few there are."""
+    if isinstance(expectation, Expectation):
+        hours = None if expectation.hours is None else list(expectation.hours)
+        return {"incidents": expectation.incidents, "hours": hours, "since": expectation.since, "as_of": expectation.as_of}
+    return {"incidents": expectation.incidents, "hours": None, "since": None, "as_of": expectation.as_of}
