@@ -30,6 +30,7 @@ BENCHES = (
     "prepare",
     "live",
     "rings",
+    "exact",
     "nearest",
     "match",
     "promises",

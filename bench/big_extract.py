@@ -50,8 +50,11 @@ class _Original:
                 found.relations.append((thing.id, [(m.type, m.ref, m.role) for m in thing.members], dict(thing.tags)))
         return found
 
-    def gates(self) -> dict[str, list[int]]:
-        """Nodes on streets for cars that lie farthest west, east, south and north in `LINKS_A_SIDE` strips: where a copy is entered."""
+    def gates(self) -> tuple[dict[str, list[int]], tuple[float, float]]:
+        """Nodes on streets for cars that lie farthest west, east, south and north in `LINKS_A_SIDE` strips: where a copy is entered.
+
+        And how far these streets reach in lon and lat: some shapes of a clipped extract lie far outside.
+        """
         place = dict(zip(self.node_ids, zip(self.lon, self.lat, strict=True), strict=True))
         on_street = {
             n for _, nodes, tags in self.ways if (rule := street_rule(tags)) and rule.car_forward_mps for n in (nodes[0], nodes[-1])
@@ -63,14 +66,16 @@ class _Original:
             strips = np.array_split(np.argsort(lonlat[:, 1 - across], kind="stable"), min(LINKS_A_SIDE, len(ids)))
             found[sides[0]] = [int(ids[strip[np.argmin(lonlat[strip, across])]]) for strip in strips]
             found[sides[1]] = [int(ids[strip[np.argmax(lonlat[strip, across])]]) for strip in strips]
-        return found
+        width, height = (float(extent) for extent in np.ptp(lonlat, axis=0))
+        return found, (width, height)
 
 
 def write_copies(source: Path, out: Path, copies: int) -> None:
     """Write `copies` of the extract `source`, side by side and linked, as the extract `out`."""
     original = _Original.read(source)
     columns = math.ceil(math.sqrt(copies))
-    step = (max(original.lon) - min(original.lon) + GAP_DEG, max(original.lat) - min(original.lat) + GAP_DEG)
+    gates, (width, height) = original.gates()
+    step = width + GAP_DEG, height + GAP_DEG
     # Ids of the first copy are the original's; the others begin at a round number above.
     apart = 10 ** len(str(max(original.node_ids[-1], max(w[0] for w in original.ways), max(r[0] for r in original.relations))))
     # The original's extent says nothing about the whole, so no header is carried over.
@@ -83,7 +88,7 @@ def write_copies(source: Path, out: Path, copies: int) -> None:
         for k in range(copies):
             for way_id, nodes, tags in original.ways:
                 writer.add_way(Way(id=way_id + k * apart, nodes=[n + k * apart for n in nodes], tags=_tags(tags, k), version=1))
-        for number, ends in enumerate(_links(original.gates(), copies, columns, apart)):
+        for number, ends in enumerate(_links(gates, copies, columns, apart)):
             writer.add_way(Way(id=copies * apart + number, nodes=ends, tags=_LINK_TAGS, version=1))
         for k in range(copies):
             for relation_id, members, tags in original.relations:

@@ -10,7 +10,7 @@ import numpy as np
 import osmium
 from osmium.osm import mutable
 
-from bench import big_extract, harness
+from bench import harness
 from geodata.build import build_city
 from geodata.city import City, CityError, open_city
 from geodata.demo import demo_source
@@ -71,14 +71,6 @@ def liechtenstein() -> BenchCity | None:
     if not LIECHTENSTEIN.exists():
         return None
     return BenchCity("liechtenstein", _built("liechtenstein", lambda: read_osm(LIECHTENSTEIN)), LIECHTENSTEIN)
-
-
-def grown(copies: int) -> BenchCity | None:
-    """Liechtenstein `copies` times, side by side and linked; None where its extract is not at hand."""
-    if not LIECHTENSTEIN.exists():
-        return None
-    osm_file = big_extract.made(LIECHTENSTEIN, copies, harness.WORK)
-    return BenchCity(osm_file.name.split(".")[0], _built(osm_file.name.split(".")[0], lambda: read_osm(osm_file)), osm_file)
 
 
 def helsinki() -> BenchCity | None:

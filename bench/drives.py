@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from feeds.simulator.legs import Seconds
 from geodata.projection import LocalProjection
 from geodata.streets import StreetGraph
 
@@ -40,9 +41,9 @@ class Drive:
 
 
 def drive(
-    graph: StreetGraph, time_s: Floats, start: int, begin_s: float, duration_s: float, rng: np.random.Generator, stops: bool = True
+    graph: StreetGraph, seconds_of: Seconds, start: int, begin_s: float, duration_s: float, rng: np.random.Generator, stops: bool = True
 ) -> Drive:
-    """A way over allowed turns at about `time_s` seconds an edge, with waits at crossings and now and then a stop."""
+    """A way over allowed turns at about the given seconds an edge, with waits at crossings and now and then a stop."""
     car, edge_of = graph.car, graph.car.state_edge
     edges, left, waited = [], [begin_s], []
     at, xs, ys = [begin_s], [float(graph.node_x[graph.tail[start]])], [float(graph.node_y[graph.tail[start]])]
@@ -51,7 +52,7 @@ def drive(
         edge = int(edge_of[state])
         x, y = graph.shape(edge)
         lengths = np.hypot(np.diff(x), np.diff(y))
-        seconds = float(time_s[edge]) * float(np.exp(rng.normal(0.0, SPREAD)))
+        seconds = seconds_of(edge, left[-1]) * float(np.exp(rng.normal(0.0, SPREAD)))
         wait_s = float(rng.uniform(*STOP_S)) if stops and rng.random() < SHARE_OF_STOPS else 0.0
         wait_s = float(rng.uniform(*WAIT_S)) if stops and not wait_s and rng.random() < SHARE_OF_WAITS else wait_s
         at.extend((left[-1] + np.cumsum(lengths) / max(1e-9, float(lengths.sum())) * seconds).tolist())

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
-from geodata.street_rules import FOOT_MPS
-from geodata.streets import Profile, StreetGraph
+from geodata.restrictions import NO_RULES, TurnRules
+from geodata.streets import StreetGraph
 from geodata.turns import build_profile
 
 LINKS = 12  # streets between two neighbouring copies
-LINK_M, LINK_MPS = 300.0, 12.0
+LINK_M, LINK_MPS = 300.0, {"car": 12.0, "foot": 1.4, "ebike": 5.0}
 GAP_M = 300.0  # between the copies
 Ints = NDArray[np.int32]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
@@ -71,14 +71,18 @@ def copied(graph: StreetGraph, columns: int, rows: int) -> StreetGraph:
         origin_lat=graph.origin_lat,
         car=graph.car,
         foot=graph.foot,
+        ebike=graph.ebike,
     )
-    car_s = _with(np.tile(graph.car.time_s, copies), LINK_M / LINK_MPS, 2 * links)
-    foot_s = _with(np.tile(graph.foot.time_s, copies), LINK_M / FOOT_MPS, 2 * links)
     forbidden = _forbidden(graph)
     banned = np.concatenate([_pairs(forbidden // edges + k * edges, forbidden % edges + k * edges, len(tail)) for k in range(copies)])
-    nobody = np.zeros(len(x), np.bool_)
-    car = build_profile("car", car_s, tail, head, made.twin, nobody, np.sort(banned))
-    return replace(made, car=car, foot=build_profile("foot", foot_s, tail, head, made.twin, nobody, np.empty(0, np.int64)))
+    return _built(made, {p.name: _with(np.tile(p.time_s, copies), LINK_M / LINK_MPS[p.name], 2 * links) for p in graph.profiles}, banned)
+
+
+def _built(graph: StreetGraph, time_s: dict[str, NDArray[np.float32]], banned: NDArray[np.int64]) -> StreetGraph:
+    """The graph with its profiles made from seconds an edge and forbidden turns of cars; restrictions over ways are left out."""
+    nobody, rules = np.zeros(len(graph.node_x), np.bool_), {"car": TurnRules(np.sort(banned))}
+    ends = (graph.tail, graph.head, graph.twin, nobody)
+    return replace(graph, **{name: build_profile(name, seconds, *ends, rules.get(name, NO_RULES)) for name, seconds in time_s.items()})
 
 
 def _densest(graph: StreetGraph) -> tuple[float, float]:
@@ -98,37 +102,23 @@ def _part(graph: StreetGraph, kept: NDArray[np.int64]) -> StreetGraph:
     of_edges = ("length_m", "street_class", "name_index", "way_id", "first_vertex", "last_vertex")
     of_nodes = ("node_lon", "node_lat", "node_x", "node_y")
     arrays = {name: getattr(graph, name)[kept] for name in of_edges} | {name: getattr(graph, name)[nodes] for name in of_nodes}
-    return replace(
-        graph,
-        **arrays,
-        tail=node_number[graph.tail[kept]],
-        head=node_number[graph.head[kept]],
-        twin=edge_number[graph.twin[kept]],
-        car=_profile_of(graph.car, kept, edge_number),
-        foot=_profile_of(graph.foot, kept, edge_number),
+    part = replace(
+        graph, **arrays, tail=node_number[graph.tail[kept]], head=node_number[graph.head[kept]], twin=edge_number[graph.twin[kept]]
     )
-
-
-def _profile_of(profile: Profile, kept: NDArray[np.int64], number: Ints) -> Profile:
-    turns = {}
-    for way in ("next", "previous"):
-        pointer, adjacent = getattr(profile, f"{way}_ptr"), getattr(profile, f"{way}_edge")
-        row = number[np.repeat(np.arange(len(profile.time_s)), np.diff(pointer))]
-        inside = (row >= 0) & (number[adjacent] >= 0)
-        counts = np.bincount(row[inside], minlength=len(kept))
-        turns[f"{way}_ptr"] = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        turns[f"{way}_edge"] = number[adjacent[inside]]
-    return Profile(profile.name, profile.time_s[kept], **turns)
+    forbidden = _forbidden(graph)
+    edge, following = edge_number[forbidden // graph.edge_count], edge_number[forbidden % graph.edge_count]
+    inside = (edge >= 0) & (following >= 0)
+    banned = _pairs(edge[inside].astype(np.int64), following[inside], len(kept))
+    return _built(part, {p.name: np.array(p.time_s[kept]) for p in graph.profiles}, banned)
 
 
 def _forbidden(graph: StreetGraph) -> NDArray[np.int64]:
     """Turns of cars that the streets would let them make and the graph does not, as edge * edges + next edge."""
-    no_ban = build_profile(
-        "car", graph.car.time_s, graph.tail, graph.head, graph.twin, np.zeros(len(graph.node_x), np.bool_), np.empty(0, np.int64)
-    )
-    pairs = [
-        _pairs(np.repeat(np.arange(graph.edge_count), np.diff(p.next_ptr)), p.next_edge, graph.edge_count) for p in (no_ban, graph.car)
-    ]
+    free = _built(graph, {"car": np.array(graph.car.time_s)}, np.empty(0, np.int64))
+    pairs = []
+    for p in (free.car, graph.car):
+        counts = np.diff(p.next_ptr)[: graph.edge_count]
+        pairs.append(_pairs(np.repeat(np.arange(graph.edge_count), counts), p.edges_of(p.next_edge[: counts.sum()]), graph.edge_count))
     return np.setdiff1d(pairs[0], pairs[1])
 
 

@@ -1,11 +1,13 @@
 """`bench match`: map matching of 700 cars at one fix a second, against the streets they really drove, with 5 m and 15 m of noise.
 
-The fixes come in calls of one second, as the server makes them of three. Truth stays here: the matcher gets fixes alone.
+They drive over allowed turns at the speeds that the demo's simulator alone knows, wait at crossings and stop now and then. The fixes
+come in calls of one second, as the server makes them of three. Truth stays here: the matcher gets fixes alone.
 """
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from bench import cities, harness
 from bench.cities import BenchCity
 from bench.drives import Drive, Fixes, drive, fixes
+from feeds.simulator.truth import TrueSpeeds
 from geodata.matching import Matcher, Traversals
 from geodata.snapping import Snapper
 
@@ -25,11 +28,16 @@ SEED = 20160103
 
 
 def drives_of(bench_city: BenchCity, rng: np.random.Generator) -> list[Drive]:
-    """Cars that begin anywhere."""
+    """Cars that begin anywhere, as fast as the streets of the demo city truly are."""
     graph = bench_city.city.graph
-    time_s = np.asarray(graph.car.time_s, np.float64)
-    usable = np.flatnonzero(np.isfinite(time_s))
-    return [drive(graph, time_s, int(e), 0.0, DRIVEN_S, rng) for e in rng.choice(usable, CARS)]
+    truth = TrueSpeeds(graph, SEED, bench_city.city.time_zone)
+    usable = np.flatnonzero(np.isfinite(graph.car.time_s))
+    cars = enumerate(rng.choice(usable, CARS).tolist())
+    return [drive(graph, partial(_seconds, truth, truth.driver(str(n))), start, 0.0, DRIVEN_S, rng) for n, start in cars]
+
+
+def _seconds(truth: TrueSpeeds, pace: float, edge: int, at_s: float) -> float:
+    return truth.edge_s("car", edge, at_s, False, pace)
 
 
 def followed(bench_city: BenchCity, snapper: Snapper, seen: Fixes) -> tuple[Traversals, float]:

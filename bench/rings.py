@@ -152,7 +152,7 @@ def against_valhalla(bench_city: BenchCity, travel: TravelTimes, chosen: list[In
 
 @dataclass(frozen=True)
 class RoadSamples:
-    """A point every 10 m of every street a car may use."""
+    """A point every 10 m of every street a car may use, from south to north."""
 
     edge: NDArray[np.int32]
     fraction: NDArray[np.float64]
@@ -177,7 +177,8 @@ def road_samples(bench_city: BenchCity, ground: Ground) -> RoadSamples:
         xs.append(np.interp(at * along[-1], along, x))
         ys.append(np.interp(at * along[-1], along, y))
     lon, lat = LocalProjection(graph.origin_lon, graph.origin_lat).to_degrees(np.concatenate(xs), np.concatenate(ys))
-    return RoadSamples(np.repeat(low, count).astype(np.int32), np.concatenate(fractions), lon, lat)
+    order = np.argsort(lat)
+    return RoadSamples(np.repeat(low, count).astype(np.int32)[order], np.concatenate(fractions)[order], lon[order], lat[order])
 
 
 def accuracy(bench_city: BenchCity, ground: Ground, travel: TravelTimes, chosen: list[Incident]) -> dict[str, list[float]]:
@@ -185,13 +186,18 @@ def accuracy(bench_city: BenchCity, ground: Ground, travel: TravelTimes, chosen:
     samples = road_samples(bench_city, ground)
     found: dict[str, list[float]] = {f"{kind}_{m}": [] for kind in ("recall", "precision") for m in MINUTES}
     for incident in chosen:
+        drawn = travel.rings(incident.lon, incident.lat, MINUTES)
+        # Nothing north or south of all that is reached and all that is drawn can be either.
+        lats = np.concatenate([drawn.streets.lonlat[:, 1], [bound for area in drawn.areas for bound in area.bounds[1::2]]])
+        band = slice(*np.searchsorted(samples.lat, [lats.min() - 1e-5, lats.max() + 1e-5]))
+        lon, lat = samples.lon[band], samples.lat[band]
         with ground.search(incident.point, LIMIT_S) as search_result:
-            seconds = search_result.seconds_at(samples.edge, samples.fraction)[0]
-        for minutes, area in zip(MINUTES, travel.rings(incident.lon, incident.lat, MINUTES).areas, strict=True):
+            seconds = search_result.seconds_at(samples.edge[band], samples.fraction[band])[0]
+        for minutes, area in zip(MINUTES, drawn.areas, strict=True):
             west, south, east, north = area.bounds
-            near = np.flatnonzero((samples.lon >= west) & (samples.lon <= east) & (samples.lat >= south) & (samples.lat <= north))
+            near = np.flatnonzero((lon >= west) & (lon <= east) & (lat >= south) & (lat <= north))
             inside = np.zeros(len(seconds), np.bool_)
-            inside[near] = shapely.contains_xy(area, samples.lon[near], samples.lat[near])
+            inside[near] = shapely.contains_xy(area, lon[near], lat[near])
             reachable = seconds <= 60.0 * minutes
             both = int(np.count_nonzero(inside & reachable))
             found[f"recall_{minutes}"].append(both / max(1, int(np.count_nonzero(reachable))))

@@ -97,7 +97,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Chang
 
 def _city_changes(old: City, new: City) -> tuple[Change, ...]:
     def values(city: City) -> dict[str, Any]:
-        named = ("code", "name", "name_en", "time_zone", "schematic", "attribution")
+        named = ("code", "name", "name_en", "time_zone", "schematic", "attribution", "closed_ways_pass")
         return {name: getattr(city, name) for name in named} | {"bounds": list(city.bounds)}
 
     outlines = [_outline(city.boundary()["geometry"]) for city in (old, new)]

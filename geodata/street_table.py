@@ -95,10 +95,22 @@ def _numbered(texts: list[str]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
 
 
 def _access(rule: StreetRule, street: SourceWay) -> str:
-    users = [user for user, may in (("car", rule.car_forward_mps or rule.car_backward_mps), ("foot", rule.foot)) if may]
-    return _one_line(
-        " ".join([", ".join(users) or "nobody", *(f"{key}={street.tags[key]}" for key in _ACCESS_KEYS if street.tags.get(key))])
-    )
+    users = [user for user in ("car" if any(_car_directions(rule)) else "", _on_ebike(rule), "foot" if rule.foot else "") if user]
+    tags = [f"{key}={street.tags[key]}" for key in _ACCESS_KEYS if street.tags.get(key)]
+    return _one_line(" ".join([", ".join(users) or "nobody", *tags]))
+
+
+def _car_directions(rule: StreetRule) -> tuple[bool, bool]:
+    return rule.car_forward_mps > 0, rule.car_backward_mps > 0
+
+
+def _on_ebike(rule: StreetRule) -> str:
+    """Its directions only where they are others than the car's: those are a column of their own."""
+    directions = rule.ebike_forward_mps > 0, rule.ebike_backward_mps > 0
+    usual = _car_directions(rule) if any(_car_directions(rule)) else (True, True)
+    if not any(directions):
+        return ""
+    return "e-bike" if directions == usual else f"e-bike {'both ways' if all(directions) else 'forward' if directions[0] else 'backward'}"
 
 
 def _in_words(restriction: SourceRestriction) -> str:

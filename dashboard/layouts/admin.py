@@ -120,7 +120,8 @@ def _city_rows(city: City, report: dict[str, Any], catalogue: Catalogue, zone: Z
         (words("Attribution"), city.attribution),
     ]
     nested = {key: value for key, value in report.get("figures", {}).items() if isinstance(value, dict)}
-    for name, group in (report | nested).items():
+    # A group that is not known, such as the source of a made-up city, is none.
+    for name, group in {key: value for key, value in (report | nested).items() if value is not None}.items():
         figures = {key: value for key, value in group.items() if not isinstance(value, dict)}
         if name == "elements":
             figures = {words.pick(catalogue.kinds[key].zh, catalogue.kinds[key].en): value for key, value in group.items()}

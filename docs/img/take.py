@@ -150,14 +150,16 @@ def circles(camera: Camera, circle_id: str, language: str, word: str, scheme: st
     desk.wait_for_selector(".circle-summary")
     desk.wait_for_timeout(6000)
     camera.keep(desk, f"circles-{word}", close=False)
+    if word != "zh":
+        desk.context.close()
+        return
     desk.click("#circles [data-do=change]")
     desk.click(".circle-tabs button >> nth=1")
     desk.wait_for_timeout(3000)
-    camera.keep(desk, f"circles-edit-{word}")
-    if word == "zh":
-        sheet = camera.page(f"/circle/{circle_id}", "commander", A4, language, scheme)
-        sheet.emulate_media(media="print")
-        camera.keep(sheet, "circle-print-zh")
+    camera.keep(desk, "circles-edit-zh")
+    sheet = camera.page(f"/circle/{circle_id}", "commander", A4, language, scheme)
+    sheet.emulate_media(media="print")
+    camera.keep(sheet, "circle-print-zh")
 
 
 def alarm(camera: Camera, operator: Any) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from geodata.city import City
 from geodata.closures import StreetFinder
-from geodata.snapping import Snapper
+from geodata.snapping import Segments, Snapper
 from geodata.street_times import StreetEffects
 from geodata.streets import STREET_CLASSES
 
@@ -49,7 +49,7 @@ class RoadEvents:
         # Numbers of its own, so that nothing else in the evening changes with it.
         self._random = np.random.Generator(np.random.PCG64([seed, zlib.crc32(b"traffic")]))
         self._graph = city.graph
-        self._finder = StreetFinder(city.graph, Snapper(city.graph))
+        self._finder = StreetFinder(city.graph, Snapper(city.graph, Segments.load(city.segments_path)))
         usual = np.isin(city.graph.street_class, _USUAL) & np.isfinite(city.graph.car.time_s)
         self._edges = np.flatnonzero(usual)
         metres = np.asarray(city.graph.length_m)[self._edges].astype(np.float64)

@@ -1,4 +1,5 @@
-"""The loop without a mouse: create, push, enter what the crew says, close; and a further call that is answered by a key."""
+"""The loop without a mouse: create, push, enter what the crew says, close; a further call that is answered by a key. And what needs
+a mouse: a duty circle is drawn."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from dispatch.model import Incident, Stage
 from tests.browser.desk_server import DeskServer, Visitor, desk_server
+from tests.cities import degrees
 
 pytestmark = pytest.mark.browser
 
@@ -136,3 +138,42 @@ def test_the_form_points_out_a_further_call_while_it_is_typed(operator: Visitor,
 def point_of(desk: DeskServer, incident_id: str) -> tuple[float | None, float | None]:
     incident = desk.services.handler.picture.incidents[incident_id]
     return incident.lon, incident.lat
+
+
+def test_a_duty_circle_is_drawn_moved_saved_and_drilled_on_the_map(operator: Visitor, desk: DeskServer) -> None:
+    page = operator.page
+    circle = "liandong.circles"
+    page.click("#circles-open")
+    page.click("#circles-body button:has-text('New duty circle')")
+    expect(page.locator("#circle-hint")).to_have_text("Click the place itself on the map; Esc to leave it")
+    lon, lat = degrees(300, 300)
+
+    def at(of: tuple[float, float]) -> tuple[float, float]:
+        """Where a point of the ground is in the window."""
+        x, y = operator.knows(f"(() => {{ const p = liandong.basemap.map.project([{of[0]}, {of[1]}]); return [p.x, p.y] }})()")
+        box = page.locator("#map canvas.maplibregl-canvas").bounding_box()
+        assert box is not None
+        return box["x"] + x, box["y"] + y
+
+    operator.knows(f"liandong.basemap.map.jumpTo({{center: [{lon}, {lat}], zoom: 15}})")
+    page.mouse.click(*at((lon, lat)))
+    expect(page.locator(".circle-place")).to_contain_text("第一医院")  # the key place that stands there
+    page.click("text=All tiers by road")
+    operator.until(f"{circle}.draft.tiers.every((tier) => tier.area.length)")
+    corner = operator.knows(f"{circle}.draft.tiers[0].area[0][0][1]")
+    x, y = at(corner)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 25, y - 15, steps=3)
+    page.mouse.up()
+    moved = operator.knows(f"{circle}.draft.tiers[0].area[0][0][1]")
+    assert moved != corner
+    assert at(moved) == (pytest.approx(x + 25, abs=1.5), pytest.approx(y - 15, abs=1.5))
+    page.click("#circles-body button:has-text('Add a force')")
+    page.click("#circles-body button:text-is('Save')")
+    expect(page.locator("#circles-body h2")).to_have_text("第一医院")
+    expect(page.locator(".circle-summary")).to_contain_text("crews")  # the drill has answered
+    (saved,) = desk.services.handler.picture.duty_circles.values()
+    assert saved.tiers[0].area[0][0][1] == tuple(moved)
+    page.keyboard.press("Escape")
+    expect(page.locator(".circle-entry .name")).to_have_text("第一医院")

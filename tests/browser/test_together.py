@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dispatch.commands import Acknowledge, Cancel, Push, RecallBroadcast
 from tests.browser.desk_server import PASSWORD, DeskServer, Visitor
-from tests.cities import WEST, degrees
+from tests.cities import WEST
 
 pytestmark = pytest.mark.browser
 
@@ -207,43 +207,3 @@ def test_a_note_shows_who_on_the_incident_has_read_it(
     )
     assert crew.errors == []
     crew.context.close()
-
-
-def test_a_duty_circle_is_drawn_moved_saved_and_drilled_on_the_map(city_desk: Visitor, desk: DeskServer) -> None:
-    commander, page = city_desk, city_desk.page
-    circle = "liandong.circles"
-    press(page.locator("#circles-open"))
-    press(page.locator("#circles-body button:has-text('New duty circle')"))
-    expect(page.locator("#circle-hint")).to_have_text("Click the place itself on the map; Esc to leave it")
-    lon, lat = degrees(300, 300)
-
-    def at(of: tuple[float, float]) -> tuple[float, float]:
-        """Where a point of the ground is in the window."""
-        x, y = commander.knows(f"(() => {{ const p = liandong.basemap.map.project([{of[0]}, {of[1]}]); return [p.x, p.y] }})()")
-        box = page.locator("#map canvas.maplibregl-canvas").bounding_box()
-        assert box is not None
-        return box["x"] + x, box["y"] + y
-
-    commander.knows(f"liandong.basemap.map.jumpTo({{center: [{lon}, {lat}], zoom: 15}})")
-    page.mouse.click(*at((lon, lat)))
-    expect(page.locator(".circle-place")).to_contain_text("第一医院")  # the key place that stands there
-    press(page.locator("text=All tiers by road"))
-    commander.until(f"{circle}.draft.tiers.every((tier) => tier.area.length)")
-    corner = commander.knows(f"{circle}.draft.tiers[0].area[0][0][1]")
-    x, y = at(corner)
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 25, y - 15, steps=3)
-    page.mouse.up()
-    moved = commander.knows(f"{circle}.draft.tiers[0].area[0][0][1]")
-    assert moved != corner
-    assert at(moved) == (pytest.approx(x + 25, abs=1.5), pytest.approx(y - 15, abs=1.5))
-    press(page.locator("#circles-body button:has-text('Add a force')"))
-    press(page.locator("#circles-body button:text-is('Save')"))
-    expect(page.locator("#circles-body h2")).to_have_text("第一医院")
-    expect(page.locator(".circle-summary")).to_contain_text("crews")  # the drill has answered
-    (saved,) = desk.services.handler.picture.duty_circles.values()
-    assert saved.tiers[0].area[0][0][1] == tuple(moved)
-    page.keyboard.press("Escape")
-    expect(page.locator(".circle-entry .name")).to_have_text("第一医院")
-    assert commander.outside == []

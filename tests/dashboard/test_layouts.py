@@ -109,7 +109,8 @@ def test_every_offered_button_is_accepted_by_the_domain(city: ApiCity, step: str
     incident = at_step(city, step, f"offer-{step}")
     facts = facts_for(city.services, COMMANDER, PAGE)
     other = city.incident("commander")["incident_id"]
-    choice_of = {"merge": other, "offer_handover": EAST, "call_back": "no", "warn_place": "dog", "note": ""}
+    city.unit(f"instead-{step}")
+    choice_of = {"merge": other, "offer_handover": EAST, "call_back": "no", "warn_place": "dog", "note": "", "reassign": f"instead-{step}"}
     offered = [one for one in commands_in([actions(incident, facts), assignments(incident, facts)]) if one[0] not in WITH_A_FORM]
     assert offered
     for command, unit_id in offered:

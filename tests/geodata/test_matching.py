@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.drives import Drive, Fixes, drive, fixes
+from feeds.simulator.legs import Seconds
 from geodata.matching import Matcher, Traversals
 from geodata.projection import LocalProjection
 from geodata.snapping import Snapper
@@ -43,6 +44,11 @@ def fixes_along(
     return Fixes(np.zeros(len(at_s), np.int32), at_s, lon, lat, told, np.full(len(at_s), mps))
 
 
+def built(graph: StreetGraph) -> Seconds:
+    """Streets take what they were built with."""
+    return lambda edge, _: float(graph.car.time_s[edge])
+
+
 def right_share(found: Traversals, drives: list[Drive], graph: StreetGraph) -> float:
     """Share of the matched metres that were driven, each at about its time."""
     right = 0.0
@@ -60,7 +66,7 @@ def test_it_never_jumps(seed: int, noise_m: float, parts: int) -> None:
     rng = np.random.default_rng(seed)
     graph = random_grid(rng, side=7)
     usable = np.flatnonzero(np.isfinite(graph.car.time_s))
-    drives = [drive(graph, graph.car.time_s.astype(float), int(e), 0.0, 240.0, rng) for e in rng.choice(usable, 5)]
+    drives = [drive(graph, built(graph), int(e), 0.0, 240.0, rng) for e in rng.choice(usable, 5)]
     seen = fixes(graph, drives, 0.0, 240.0, noise_m, rng)
     gone = rng.random(len(seen.unit)) < 0.1
     seen = Fixes(*(getattr(seen, name)[~gone] for name in seen.__dataclass_fields__))
@@ -80,7 +86,7 @@ def test_the_streets_that_were_driven_are_found(noise_m: float, least: float) ->
     rng = np.random.default_rng(8)
     graph = random_grid(rng, side=10, spacing_m=180.0)
     usable = np.flatnonzero(np.isfinite(graph.car.time_s))
-    drives = [drive(graph, graph.car.time_s.astype(float), int(e), 0.0, 600.0, rng) for e in rng.choice(usable, 12)]
+    drives = [drive(graph, built(graph), int(e), 0.0, 600.0, rng) for e in rng.choice(usable, 12)]
     found = match(graph, fixes(graph, drives, 0.0, 600.0, noise_m, rng), parts=200)
     assert right_share(found, drives, graph) > least
     driven_m = sum(float(graph.length_m[one.edge].sum()) for one in drives)
@@ -91,7 +97,7 @@ def test_in_one_call_or_second_by_second_it_finds_the_same() -> None:
     rng = np.random.default_rng(9)
     graph = random_grid(rng, side=7)
     start = int(np.flatnonzero(np.isfinite(graph.car.time_s))[3])
-    seen = fixes(graph, [drive(graph, graph.car.time_s.astype(float), start, 0.0, 300.0, rng)], 0.0, 300.0, 5.0, rng)
+    seen = fixes(graph, [drive(graph, built(graph), start, 0.0, 300.0, rng)], 0.0, 300.0, 5.0, rng)
     whole, pieces = match(graph, seen), match(graph, seen, parts=len(seen.unit))
     np.testing.assert_array_equal(whole.edge, pieces.edge)
     np.testing.assert_array_equal(whole.left_s, pieces.left_s)

@@ -54,8 +54,11 @@ class House:
     async def drive(self, factor: float, seconds: float = 600.0, seed: int = 1) -> None:
         """All cars drive at `factor` of the built times, and time goes on meanwhile."""
         rng, begin = np.random.default_rng(seed), self.clock.unix_s()
-        time_s = GRAPH.car.time_s.astype(float) * factor
-        drives = [drive(GRAPH, time_s, int(e), begin, seconds, rng, stops=False) for e in rng.choice(OPEN, CARS)]
+
+        def true_s(edge: int, _: float) -> float:
+            return float(GRAPH.car.time_s[edge]) * factor
+
+        drives = [drive(GRAPH, true_s, int(e), begin, seconds, rng, stops=False) for e in rng.choice(OPEN, CARS)]
         seen = fixes(GRAPH, drives, begin, seconds, 4.0, rng)
         await self.speeds.tick()
         for part in np.array_split(np.arange(len(seen.unit)), 10):
