@@ -35,6 +35,7 @@ BENCHES = (
     "match",
     "promises",
     "coverage",
+    "standby",
     "city",
     "browser",
     "command",

@@ -62,6 +62,7 @@ from operations.oidc import Client, Provider
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
+from operations.pursuit import PursuitService
 from operations.scene import SceneService
 from operations.screens import Screens
 from operations.services import Services
@@ -72,6 +73,7 @@ from operations.traffic import Traffic
 from operations.trails import Trails
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
+from operations.what_if import WhatIf
 from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
@@ -292,8 +294,12 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         intake=intake,
         elements=elements,
         scene=scene,
+        pursuit=PursuitService(
+            streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock
+        ),
         expected=expected,
         coverage=coverage,
+        what_if=WhatIf(city=city, coverage=coverage, travel=travel, elements=elements, organisations=organisations, authority=authority),
         authority=authority,
         accounts=accounts,
         certificates=Certificates(CertificateStore(engine), accounts, audit, clock),

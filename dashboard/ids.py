@@ -124,6 +124,36 @@ SPLIT_PENDING = "split-pending"  # {"incident", "key"}
 # wall
 WALL = "wall"
 
+# what if: all of it is the client's
+WHAT_IF_OPEN = "what-if-open"
+WHAT_IF_BANNER = "what-if-banner"
+WHAT_IF = "what-if"
+WHAT_IF_CLOSE = "what-if-close"
+WHAT_IF_CREW = "what-if-crew"
+WHAT_IF_STREET = "what-if-street"
+WHAT_IF_AFRESH = "what-if-afresh"
+WHAT_IF_LIST = "what-if-list"
+WHAT_IF_WHY = "what-if-why"
+WHAT_IF_UNITS = "what-if-units"
+WHAT_IF_ADVISE = "what-if-advise"
+WHAT_IF_ADVICE = "what-if-advice"
+
+# pursuit of somebody in flight; all of it is the client's
+PURSUIT = "pursuit"
+PURSUIT_SEEN = "pursuit-seen"
+PURSUIT_EARLIER = "pursuit-earlier"
+PURSUIT_LATER = "pursuit-later"
+PURSUIT_AGAIN = "pursuit-again"
+PURSUIT_PROFILE = "pursuit-profile"
+PURSUIT_FACTOR = "pursuit-factor"
+PURSUIT_HEADING = "pursuit-heading"
+PURSUIT_SIGNS = "pursuit-signs"
+PURSUIT_ASSUMED = "pursuit-assumed"
+PURSUIT_LINES = "pursuit-lines"
+PURSUIT_PLACES = "pursuit-places"
+PURSUIT_SIGHTINGS = "pursuit-sightings"
+PURSUIT_CLOSE = "pursuit-close"
+
 # command dialog: a reason, a disposition, a note before a command is sent
 ASK = "ask"
 ASK_TITLE = "ask-title"

@@ -7,7 +7,7 @@ edge. Units on foot and on e-bikes are answered by searches of their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,6 +63,10 @@ class UnitPlacement:
                 snapped = snapper.snap_all(new_lon[chosen], new_lat[chosen], profile)
                 edge[chosen], fraction[chosen], off[chosen] = snapped.edge, snapped.fraction, snapped.distance_m
         return replace(self, lon=new_lon, lat=new_lat, edge=edge, fraction=fraction, off_street_m=off)
+
+    def joined(self, others: UnitPlacement) -> UnitPlacement:
+        """These units, and after them the others."""
+        return UnitPlacement(*(np.concatenate([getattr(self, f.name), getattr(others, f.name)]) for f in fields(UnitPlacement)))
 
     def updated(self, snapper: Snapper, lon: ArrayLike, lat: ArrayLike) -> UnitPlacement:
         """The placement after positions lon, lat of all units; those that have not moved keep their place."""

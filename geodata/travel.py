@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,8 +34,9 @@ from geodata.nearest import (
     route,
     unit_times,
 )
+from geodata.pursuit import EscapeStreets
 from geodata.rings import areas
-from geodata.searches import Direction, Floats, Ground, RoadPoint
+from geodata.searches import Direction, Floats, Ground, Ints, RoadPoint
 from geodata.snapping import MAX_DISTANCE_M, OffNetwork, Segments, Snapper
 from geodata.street_times import StreetEffects, StreetTimes, built_times, checked_times
 from geodata.streets import PROFILES, ProfileName, StreetGraph
@@ -143,6 +145,16 @@ class TravelTimes:
         with self._swapping:
             self._effects = effects
             self._grounds = self._made(self._grounds.usual)
+
+    def without(self, closed: Ints) -> TravelTimes:
+        """A private copy, as of now, in which nobody drives through these edges either. What this one answers does not change."""
+        other = copy(self)
+        other._swapping = threading.Lock()
+        other._coverage = None
+        with self._swapping:
+            other._effects = replace(self._effects, closed=np.union1d(self._effects.closed, closed).astype(np.int32))
+            other._grounds = other._made(self._grounds.usual)
+        return other
 
     def _made(self, ground: Ground) -> Grounds:
         usual = ground.with_times(self._times, self._effects)
@@ -259,6 +271,10 @@ class TravelTimes:
             return way
         without = route(grounds.without_events, self._shapes, *ends, profile, siren)
         return replace(way, delay_s=way.eta_s - without.eta_s, without_events=without.edges)
+
+    def escape_streets(self) -> EscapeStreets:
+        """The same streets as somebody in flight uses them."""
+        return EscapeStreets(self._graph, self._snapper, self._shapes)
 
     def target(self, lon: float, lat: float) -> Target:
         """A point as each profile reaches it. Raises OffNetwork when none does."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from dispatch.duty import Standing, Why, status_at
@@ -42,6 +43,14 @@ class Sighting:
     delay_s: float = 0.0  # of it for closed and slow streets
 
 
+@dataclass(frozen=True)
+class Load:
+    """How often a unit was sent to an incident since `since`: the beginning of its duty, or so many hours ago."""
+
+    incidents: int
+    since: datetime
+
+
 def by_status_alone(unit: Unit) -> Standing:
     """Where nobody keeps a roster."""
     return Standing(True, Why.NO_ROSTER)
@@ -58,6 +67,7 @@ class Question:
     incident_number: Callable[[str], int | None]  # of an incident the actor may see
     assigned: frozenset[str]  # units already on this incident
     standing: Callable[[Unit], Standing] = by_status_alone  # whether a unit is on duty at the moment of asking
+    load: Callable[[Unit], Load | None] = lambda unit: None  # None: not known
     movement: Movement = field(default_factory=lambda: WALKING)
 
 
@@ -147,6 +157,14 @@ def _in_favour(sighting: Sighting, question: Question) -> list[Json]:
         reasons.append(_reason("in_ring", True, f"within {ring:g} min by road", minutes=ring))
     if unit.org_code in question.chain:
         reasons.append(_reason("own_area", True, "of the responsible command"))
+    if unit.kind == UnitKind.ARMED_PATROL:
+        reasons.append(_reason("armed", None, "armed crew"))
+    if unit.auxiliary:
+        reasons.append(_reason("auxiliary", None, "auxiliary officers alone: may begin, is never responsible"))
+    load = question.load(unit)
+    if load is not None:
+        text = f"sent to {load.incidents} since {load.since.isoformat(timespec='minutes')}"
+        reasons.append(_reason("load", None, text, incidents=load.incidents, since=load.since))
     profile = question.movement[unit.kind]
     if profile == "foot":
         reasons.append(_reason("on_foot", None, "time at walking pace"))

@@ -79,11 +79,20 @@ class _Land:
 
 
 @dataclass(frozen=True)
-class _Counted:
+class Counted:
     """Which units the coverage is of, and how many available ones it is not of, by reason."""
 
     among: Bools
     left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What is weighed, and how much of it there is on each street; nothing outside the area."""
+
+    of: str  # expected_incidents | residents | street_length
+    streets: Streets
+    per_street: Floats
 
 
 class Coverage:
@@ -145,10 +154,32 @@ class Coverage:
 
     def at(self, moment: Moment, area: Area, minutes: Sequence[float] = MINUTES, gap_minutes: float | None = None) -> Json:
         """The same of a moment, in this thread."""
-        land, placed = self._ground(moment)
-        counted = self._count(moment, area, placed)
+        placed = self.placed(moment)
+        return self.told(moment, area, placed, self.counted(moment, area, placed), self._travel, minutes, gap_minutes)
+
+    def weights(self, area: Area) -> Weights:
+        """What weighs on the area's streets most tellingly: incidents that are expected, else residents, else their length."""
+        land, expectation, mine = self._surveyed(), self._expected.now(), self._streets_of(area.orgs)
+        if isinstance(expectation, Expectation) and float(expectation.per_street[mine].sum()) > 0:
+            return Weights("expected_incidents", land.streets, np.where(mine, expectation.per_street, 0.0))
+        if land.residents is not None and float(land.residents[mine].sum()) > 0:
+            return Weights("residents", land.streets, np.where(mine, land.residents, 0.0).astype(np.float64))
+        return Weights("street_length", land.streets, np.where(mine, land.streets.length_m, 0.0))
+
+    def told(
+        self,
+        moment: Moment,
+        area: Area,
+        placed: UnitPlacement,
+        counted: Counted,
+        travel: TravelTimes,
+        minutes: Sequence[float],
+        gap_minutes: float | None,
+    ) -> Json:
+        """The answer for units placed like this on streets like these: those of the moment, or others that are only supposed."""
+        land = self._surveyed()
         levels_s = [60.0 * m for m in minutes]
-        reach = self._travel.reach(placed, counted.among, max([*levels_s, 60.0 * (gap_minutes or 0.0)]))
+        reach = travel.reach(placed, counted.among, max([*levels_s, 60.0 * (gap_minutes or 0.0)]))
         expectation = self._expected.now()
         mine = self._streets_of(area.orgs)
         within = reach.within(levels_s)[:, mine]
@@ -166,8 +197,8 @@ class Coverage:
             **({} if gap_minutes is None else {"gap_minutes": gap_minutes, "gaps": self._gaps(land, reach, gap_minutes, mine)}),
         }
 
-    def _count(self, moment: Moment, area: Area, placed: UnitPlacement) -> _Counted:
-        """Available by the record: the duty watch puts there what the clock changes."""
+    def counted(self, moment: Moment, area: Area, placed: UnitPlacement) -> Counted:
+        """Which units count: those that are available by the record; the duty watch puts there what the clock changes."""
         units = moment.picture.units
         available = np.fromiter(
             (u in area.units and u in units and units[u].status == UnitStatus.AVAILABLE for u in moment.unit_ids),
@@ -178,7 +209,7 @@ class Coverage:
         old = available & ~nowhere & (moment.at.timestamp() - moment.position_at > OLD_FIX_S)
         off = available & ~nowhere & ~old & (placed.edge < 0)
         left_out = {"no_position": nowhere, "old_position": old, "off_network": off}
-        return _Counted(available & ~nowhere & ~old & ~off, {why: int(np.count_nonzero(mask)) for why, mask in left_out.items()})
+        return Counted(available & ~nowhere & ~old & ~off, {why: int(np.count_nonzero(mask)) for why, mask in left_out.items()})
 
     def _gaps(self, land: _Land, reach: Reach, minutes: float, mine: Bools) -> Json:
         expectation = self._expected.now()
@@ -198,17 +229,22 @@ class Coverage:
             features.append({"type": "Feature", "properties": properties, "geometry": geometry})
         return {"type": "FeatureCollection", "matched": len(found), "features": features}
 
-    def _ground(self, moment: Moment) -> tuple[_Land, UnitPlacement]:
+    def placed(self, moment: Moment) -> UnitPlacement:
+        """The moment's units on the street network."""
         with self._lock:
-            if self._land is None:
-                self._land = self._survey()
             placed = self._placed
             if placed is not None and np.array_equal(placed.profile, moment.profile):
                 placed = self._travel.move(placed, moment.lon, moment.lat)
             else:
                 placed = self._travel.place(moment.lon, moment.lat, moment.profile)
             self._placed = placed
-            return self._land, placed
+            return placed
+
+    def _surveyed(self) -> _Land:
+        with self._lock:
+            if self._land is None:
+                self._land = self._survey()
+            return self._land
 
     def _survey(self) -> _Land:
         graph, streets = self._city.graph, self._travel.streets
@@ -225,9 +261,7 @@ class Coverage:
         )
 
     def _find_streets_of(self, orgs: frozenset[str]) -> Bools:
-        land = self._land
-        if land is None:
-            raise RuntimeError("asked before the ground was surveyed")
+        land = self._surveyed()
         return np.array([code in orgs for code in land.codes], np.bool_)[land.org]
 
 

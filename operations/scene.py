@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dispatch.clock import Clock
 from dispatch.duty import standing, status_at
 from dispatch.errors import RuleViolation
-from dispatch.model import Actor, Incident, UnitKind, UnitStatus
+from dispatch.model import Actor, Incident, Unit, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.past import PastIncident
 from dispatch.picture import OperatingPicture
@@ -31,7 +31,7 @@ from geodata.streets import ProfileName
 from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
-from operations.candidates import Question, Sighting
+from operations.candidates import Load, Question, Sighting
 from operations.circle_drill import Present
 from operations.duty_circles import DutyCircles
 from operations.elements import ElementStore
@@ -42,6 +42,8 @@ from operations.street_speeds import SIREN_GRADE
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
 MINUTES = (1.0, 3.0, 5.0)
+# A crew's load is counted over its duty, where that is not known or longer over this time.
+LOAD_OF = timedelta(hours=12)
 MAX_LISTED = 60  # units in one answer
 LEAST_AVAILABLE = 5  # so many available units are listed even when they are beyond the rings
 EARLIER_RADIUS_M, EARLIER_DAYS, MAX_EARLIER = 300.0, 90, 20
@@ -111,7 +113,7 @@ class SceneService:
 
     async def scene(self, lon: float, lat: float, actor: Actor, incident: Incident | None = None, quantile: float = 0.5) -> Json:
         """Everything about a point, or about an incident at its point, that the actor may see; rings of this quantile, 0.5 or 0.9."""
-        moment = self._moment()
+        moment = self.moment()
         rings, ground, earlier = await asyncio.gather(
             asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident), quantile),
             asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
@@ -153,7 +155,7 @@ class SceneService:
         self, lon: float, lat: float, actor: Actor, k: int = 10, kinds: Collection[str] = (), statuses: Collection[str] = ()
     ) -> list[Json]:
         """The k soonest by road among the visible units of these kinds and statuses (empty: any). Raises OffNetwork."""
-        return await asyncio.to_thread(self._nearest, self._moment(), lon, lat, actor, k, kinds, statuses)
+        return await asyncio.to_thread(self._nearest, self.moment(), lon, lat, actor, k, kinds, statuses)
 
     async def next_nearest(self, incident: Incident) -> str | None:
         """The available marked unit that is soonest there by road and was not pushed to the incident yet; None while there is none."""
@@ -171,7 +173,7 @@ class SceneService:
 
     async def crews_near(self, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
         """Every crew the actor may see that is inside the box or can be at the point within the limit by road; also off every street."""
-        return await asyncio.to_thread(self._crews_near, self._moment(), lon, lat, actor, limit_s, box)
+        return await asyncio.to_thread(self._crews_near, self.moment(), lon, lat, actor, limit_s, box)
 
     async def eta(
         self, start: tuple[float, float], end: tuple[float, float], kind: UnitKind = UnitKind.PATROL_CAR, siren: bool = False
@@ -181,8 +183,8 @@ class SceneService:
 
     # Units ------------------------------------------------------------------------------------------------------------
 
-    def _moment(self) -> Moment:
-        """On the event loop: later writes change the arrays in place."""
+    def moment(self) -> Moment:
+        """Picture and positions as they are now. On the event loop: later writes change the arrays in place."""
         table, n = self._positions, self._positions.count
         return Moment(
             self._clock.unix_s(),
@@ -195,7 +197,8 @@ class SceneService:
             self._profile_of_kind[table.kind[:n]],
         )
 
-    def _place(self, moment: Moment) -> UnitPlacement:
+    def place(self, moment: Moment) -> UnitPlacement:
+        """The moment's units on the street network."""
         with self._placing:
             placed = self._placed
             if placed is not None and np.array_equal(placed.profile, moment.profile):
@@ -205,7 +208,7 @@ class SceneService:
             self._placed = placed
             return placed
 
-    def _visible(self, moment: Moment, actor: Actor) -> NDArray[np.bool_]:
+    def visible(self, moment: Moment, actor: Actor) -> NDArray[np.bool_]:
         """[units] whether the actor may see the unit and it has a position."""
         seen = self._authority.visible_units(actor, moment.picture)
         mask = np.fromiter((unit_id in seen for unit_id in moment.unit_ids), np.bool_, len(moment.unit_ids))
@@ -213,7 +216,7 @@ class SceneService:
 
     def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, siren: bool) -> list[Sighting]:
         """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
-        placed, visible = self._place(moment), self._visible(moment, actor)
+        placed, visible = self.place(moment), self.visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible, siren)
         eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
         units = moment.picture.units
@@ -235,9 +238,9 @@ class SceneService:
         return Sighting(unit, float(moment.lon[index]), float(moment.lat[index]), age_s, eta_s, metres, eta_p90_s, delay_s)
 
     def _crews_near(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
-        visible, (west, south, east, north) = self._visible(moment, actor), box
+        visible, (west, south, east, north) = self.visible(moment, actor), box
         try:
-            times = self._travel.etas_to(lon, lat, self._place(moment), limit_s, visible)
+            times = self._travel.etas_to(lon, lat, self.place(moment), limit_s, visible)
             eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
         except OffNetwork:
             eta_s = metres = late_s = np.full(len(visible), np.inf)
@@ -262,8 +265,25 @@ class SceneService:
             incident_number=number_of,
             assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
             standing=lambda unit: standing(moment.picture, unit, moment.now),
+            load=self._loads(moment),
             movement=self._movement,
         )
+
+    def _loads(self, moment: Moment) -> Callable[[Unit], Load]:
+        """How often each unit was sent to an incident while on duty; complaints are not counted, for they are not everybody's to know."""
+        sent_at: dict[str, list[datetime]] = {}
+        for incident in moment.picture.incidents.values():
+            if not self._authority.is_confidential(incident.incident_type):
+                for one in incident.assignments:
+                    sent_at.setdefault(one.unit_id, []).append(one.pushed_at)
+        usual = moment.now - LOAD_OF
+
+        def load_of(unit: Unit) -> Load:
+            began = standing(moment.picture, unit, moment.now).since
+            since = usual if began is None else max(began, usual)
+            return Load(sum(at >= since for at in sent_at.get(unit.unit_id, ())), since)
+
+        return load_of
 
     def _nearest(
         self, moment: Moment, lon: float, lat: float, actor: Actor, k: int, kinds: Collection[str], statuses: Collection[str]
@@ -274,7 +294,7 @@ class SceneService:
             unit = units.get(unit_id)
             return unit is not None and (not kinds or unit.kind in kinds) and (not statuses or unit.status in statuses)
 
-        placed, visible = self._place(moment), self._visible(moment, actor)
+        placed, visible = self.place(moment), self.visible(moment, actor)
         wanted = visible & np.fromiter((is_wanted(u) for u in moment.unit_ids), np.bool_, len(visible))
         found = self._travel.nearest(lon, lat, placed, k, wanted)
         rows = zip(found.index, found.eta_s, found.distance_m, found.eta_p90_s, found.delay_s, strict=True)

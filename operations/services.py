@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.premises import Premises
+    from operations.pursuit import PursuitService
     from operations.scene import SceneService
     from operations.screens import Screens
     from operations.sessions import Sessions
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from operations.street_speeds import StreetSpeeds
     from operations.traffic import Traffic
     from operations.webhooks import Webhooks
+    from operations.what_if import WhatIf
     from storage.track_reader import TrackReader
 
 
@@ -84,6 +86,8 @@ class Services:
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     scene: SceneService
+    pursuit: PursuitService
+    what_if: WhatIf
     expected: ExpectedIncidents  # how many incidents are to be expected where
     coverage: Coverage  # what available units can be at in time
     authority: Authority

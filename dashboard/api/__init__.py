@@ -17,11 +17,13 @@ from dashboard.api import (
     metrics,
     musters,
     picture,
+    pursuit,
     sessions,
     shifts,
     system,
     units,
     webhooks,
+    what_if,
 )
 from dashboard.api.describe import EVERYWHERE, add_openapi
 from dashboard.problems import add_problem_handlers
@@ -46,6 +48,8 @@ def add_api(server: FastAPI, services: Services) -> None:
         incidents,
         picture,
         ground,
+        pursuit,
+        what_if,
         units,
         shifts,
         musters,

@@ -73,6 +73,7 @@ def _explained(page: Page) -> html.Div:
             html.P(**{"data-coverage-said": "units"}),
             html.P([words("Picture of "), html.Span(**{"data-coverage-age": ""}), words(" ago")], className="muted"),
             html.Button([words("Show the gaps on the map"), html.Kbd("g")], id=ids.GAPS_SWITCH, **{"aria-pressed": "false"}),
+            html.Button([words("What if…"), html.Kbd("i")], id=ids.WHAT_IF_OPEN),
         ],
         id=ids.COVERAGE,
         hidden=True,

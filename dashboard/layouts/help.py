@@ -27,6 +27,7 @@ def key_help(page: Page) -> html.Div:
         ("e", words("fold the elements")),
         ("Shift + key", words("switch the element of that key")),
         ("g", words("gaps of coverage on the map")),
+        ("i", words("what if units stood elsewhere, streets were closed")),
         ("w", words("show this view on the wall")),
         ("Esc", words("leave, close, deselect")),
         ("?", words("this list")),

@@ -38,7 +38,7 @@ def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:
             html.Div([html.I(className="circle-sign"), words("Duty circle: prepared, no ring by road")], id=ids.CIRCLE_LEGEND),
             html.Div(id=ids.CIRCLE_HINT, hidden=True, role="status"),
             gap_legend(page),
-            html.Div(words("Click the place of the incident; Esc to leave it"), id=ids.PICKING_HINT),
+            html.Div(words("Click the place on the map; Esc to leave it"), id=ids.PICKING_HINT),
         ],
         id=ids.MAP_PANEL,
     )

@@ -11,8 +11,10 @@ from dash import html
 from dashboard.layouts.duty_circles import circles_around
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, press_button, section, status_pill
+from dashboard.layouts.pursuit import pursue_button
 from dashboard.layouts.selected import element_name
 from dispatch.model import Incident
+from operations.authority import Action
 
 _SHOWN_IN_RING = 8
 _SHOWN_BEYOND = 4
@@ -31,6 +33,8 @@ def scene_panel(scene: Json, incident: Incident | None, facts: Facts) -> list[An
         head.append(html.P(scene["no_rings_because"], className="notice padded"))
     if incident is None:
         head.append(html.P(words("Responsible: {name}", name=facts.organisation_name(scene["org_code"])), className="padded muted"))
+    if facts.may(Action.SEE_SCENE) and not scene["no_rings_because"]:
+        head.append(pursue_button(scene["lon"], scene["lat"], incident.incident_id if incident is not None else None, words))
     return [
         *head,
         units_by_ring(scene, incident, facts),
@@ -52,7 +56,7 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
     for ring in scene["units_by_ring"]:
         children.append(_ring_heading(ring, facts))
         if not ring["available"]:
-            children.append(_empty_ring(ring, units, facts))
+            children.append(_empty_ring(ring, facts))
         shown, more = ring["unit_ids"][:_SHOWN_IN_RING], len(ring["unit_ids"][_SHOWN_IN_RING:])
         children.extend(unit_row(units[unit_id], incident, command, unit_id == top, facts) for unit_id in shown)
         if more:
@@ -85,14 +89,14 @@ def _ring_heading(ring: Json, facts: Facts) -> html.H4:
     )
 
 
-def _empty_ring(ring: Json, units: dict[str, Json], facts: Facts) -> html.P:
+def _empty_ring(ring: Json, facts: Facts) -> html.P:
     words = facts.words
     beyond = ring["nearest_beyond"]
     if beyond is None:
         return empty(words("Nobody available, neither here nor within an hour by road."))
-    unit = units.get(beyond["unit_id"])
-    eta = words.eta(unit["eta_s"]) if unit else f"+{words.eta(beyond['over_s'])}"
-    return empty(words("Nobody available in this ring. The nearest beyond it: {unit}, {eta} by road.", unit=beyond["callsign"], eta=eta))
+    return empty(
+        words("Nobody available in this ring. {unit} misses it by {over}.", unit=beyond["callsign"], over=words.eta(beyond["over_s"]))
+    )
 
 
 def unit_row(unit: Json, incident: Incident | None, command: str | None, is_top: bool, facts: Facts) -> html.Div:
@@ -169,6 +173,11 @@ def _reason(reason: Json, facts: Facts) -> str:
         "signed_off": words("signed off at {time}", time=_said_at(reason.get("since"), facts)),
         "out_of_service": words("out of service"),
         "not_signed_on": words("not signed on yet"),
+        "armed": words("armed crew"),
+        "auxiliary": words("auxiliary officers alone"),
+        "load": words("sent to {n} since {time}", n=reason["incidents"], time=_said_at(reason["since"], facts)[:5])
+        if reason.get("incidents")
+        else words("sent to none so far"),
         "mustered": words("called in as reserve"),
         "committed_deployable": words("would leave its task: {task}", task=reason["task"])
         if reason.get("task")

@@ -23,10 +23,12 @@ from dashboard.layouts.map import city_map_panel
 from dashboard.layouts.new_incident import new_incident
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import icon
+from dashboard.layouts.pursuit import pursuit
 from dashboard.layouts.queue import queue
 from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
 from dashboard.layouts.wall import wall
+from dashboard.layouts.what_if import what_if, what_if_banner
 from dashboard.theme import client_marks
 from operations.permissions import Action, is_granted
 
@@ -67,6 +69,7 @@ def shell(services: Services, page: Page) -> html.Div:
         [
             strip(services.city, page),
             banner(page),
+            what_if_banner(page),
             html.Div(
                 [
                     queue(page),
@@ -74,6 +77,8 @@ def shell(services: Services, page: Page) -> html.Div:
                         [
                             city_map_panel(services.city, page, figure),
                             catalogue_panel(services.catalogue, page),
+                            pursuit(page),
+                            what_if(page),
                             _panel(page),
                             circles_panel(),
                         ],
@@ -111,6 +116,8 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "desk": page.desk.code if page.desk else None,  # the organisation this page is scoped to
         "own": sorted(page.own),
         "warned": WARNED,  # commands before which one is asked where another has claimed the incident
+        "pushes": is_granted(page.role, Action.PUSH),
+        "notes": is_granted(page.role, Action.NOTE),
         "circles": {"sees": is_granted(page.role, Action.SEE_DUTY_CIRCLES), "sets": is_granted(page.role, Action.SET_DUTY_CIRCLE)},
         "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them
         "organisations": {one.code: words.pick(one.name, one.name_en) for one in services.organisations.all()},

@@ -108,6 +108,9 @@ def take(camera: Camera, server: RunningServer) -> None:
         camera.keep(phone, "terminal-en-route-zh", close=False)
         operator.post(f"/api/v1/incidents/{incident_id}/commands", json={"command": "recall", "unit_ids": [CREW]})
         phone.context.close()
+    for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
+        pursued(camera, incident_id, language, word, scheme)
+        supposed(camera, language, word, scheme)
     circle_id = operator.get("/api/v1/duty-circles").json()["features"][0]["id"]
     circles(camera, circle_id, "zh-CN", "zh", "dark")
     circles(camera, circle_id, "en", "en", "light")
@@ -115,6 +118,28 @@ def take(camera: Camera, server: RunningServer) -> None:
     camera.keep(camera.page("/admin", "admin", DESK), "health-zh")
     for language, word in (("zh-CN", "zh"), ("en", "en")):
         camera.keep(camera.page(f"/duty%3Forg%3D{received['org_code']}", "operator", DESK, language), f"duty-{word}")
+
+
+def pursued(camera: Camera, incident_id: str, language: str, word: str, scheme: str) -> None:
+    """A target that was seen a minute ago, and who can close its ways out."""
+    desk = camera.page(f"/%3Fincident%3D{incident_id}%26theme%3D{scheme}", "operator", DESK, language, scheme)
+    desk.click(".pursue")
+    desk.click("#pursuit-earlier")
+    desk.wait_for_selector("#pursuit-places .way-out")
+    desk.evaluate(f"liandong.basemap.map.jumpTo({{center: [{SCENE['lon']}, {SCENE['lat']}], zoom: 13.1}})")
+    desk.wait_for_timeout(6_000)
+    camera.keep(desk, f"pursuit-{word}")
+
+
+def supposed(camera: Camera, language: str, word: str, scheme: str) -> None:
+    """Where idle crews had better wait."""
+    view = f"theme%3D{scheme}%26lon%3D{SCENE['lon']}%26lat%3D{SCENE['lat']}%26zoom%3D12.6"
+    desk = camera.page(f"/%3F{view}", "operator", DESK, language, scheme)
+    desk.keyboard.press("i")
+    desk.click("#what-if-advise")
+    desk.wait_for_selector("#what-if-advice .advice-sum", timeout=60_000)
+    desk.wait_for_timeout(3_000)
+    camera.keep(desk, f"what-if-{word}")
 
 
 def circles(camera: Camera, circle_id: str, language: str, word: str, scheme: str) -> None:

@@ -165,6 +165,27 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     **_things("GET", _ONE + "/timeline", A.SEE_HISTORY, ("incident", "complaint", "far"), "/timeline"),
     **_things("GET", _ONE + "/scene", A.SEE_SCENE, ("incident", "complaint"), "/scene"),
     ("GET", "/api/v1/rings", ""): api(A.SEE_SCENE, f"/rings?{AT}&minutes=1"),
+    ("GET", "/api/v1/pursuit", ""): api(A.SEE_SCENE, f"/pursuit?{AT}&seen_at={{now}}"),
+    ("GET", "/api/v1/pursuit", "incident"): api(
+        A.SEE_SCENE, f"/pursuit?{AT}&seen_at={{now}}&incident_id={{incident}}", "incident", variant="of an incident"
+    ),
+    ("GET", "/api/v1/pursuit", "complaint"): api(
+        A.SEE_SCENE, f"/pursuit?{AT}&seen_at={{now}}&incident_id={{complaint}}", "complaint", variant="of a complaint"
+    ),
+    ("POST", "/api/v1/what-if/coverage", ""): api(
+        A.SEE_SCENE, "/what-if/coverage", "unit", body={"moves": [{"unit_id": "{unit}", "lon": LON, "lat": LAT}]}
+    ),
+    ("POST", "/api/v1/what-if/coverage", "plain"): api(
+        A.SEE_SCENE,
+        "/what-if/coverage",
+        "plain",
+        body={"moves": [{"unit_id": "{plain}", "lon": LON, "lat": LAT}]},
+        variant="a plain-clothes crew",
+    ),
+    ("POST", "/api/v1/what-if/coverage", "desk"): api(
+        A.SEE_SCENE, "/what-if/coverage", "desk of WEST", body={"scope": WEST}, otherwise=403, variant="scope"
+    ),
+    ("POST", "/api/v1/what-if/standby", ""): api(A.SEE_SCENE, "/what-if/standby", body={"units": 1}),
     ("GET", "/api/v1/nearest", ""): api(A.SEE_SCENE, f"/nearest?{AT}&k=50"),
     ("GET", "/api/v1/eta", ""): api(A.SEE_SCENE, f"/eta?from_lon={LON}&from_lat={LAT}&to_lon={LON}&to_lat={LAT}"),
     ("GET", "/api/v1/streets/speeds", ""): api(A.SEE_SCENE, f"/streets/speeds?lon={LON}&lat={LAT}"),

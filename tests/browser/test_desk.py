@@ -144,6 +144,65 @@ def test_a_free_point_has_rings_too(operator: Visitor) -> None:
     operator.page.keyboard.press("Escape")
 
 
+def test_a_pursuit_grows_by_the_clock_keeps_its_sightings_and_ends_with_esc(operator: Visitor) -> None:
+    page = operator.page
+    centre_on(page, 500, 500)
+    page.mouse.click(*_on_screen(operator, 420, 480))
+    page.click("#panel-scene .pursue")
+    page.wait_for_selector("#pursuit-lines button[aria-pressed=true]")
+    assert "usual speed of each street × 1.5" in page.inner_text("#pursuit-assumed")
+    drawn = "liandong.basemap.overlay._props.layers.filter((layer) => layer.id.startsWith('escape-')).length"
+    assert operator.until(drawn) >= 5
+    assert operator.knows("liandong.basemap.overlay._props.layers.every((layer) => !layer.id.startsWith('ring-'))")
+    seen = page.inner_text("#pursuit-seen")
+    operator.until(f"document.getElementById('pursuit-seen').textContent !== {seen!r}", within_s=3)  # the age counts by itself
+    page.click("#pursuit-profile [data-profile=foot]")
+    operator.until("document.getElementById('pursuit-assumed').textContent.includes('× 2')")
+    page.click("#pursuit-again")
+    pick_on_the_map(page, 800, 800)
+    operator.until("document.querySelectorAll('#pursuit-sightings .sighting').length === 2")
+    page.keyboard.press("Escape")
+    assert page.locator("#pursuit").is_hidden()
+    assert operator.until(f"{drawn} === 0")
+    page.keyboard.press("Escape")
+
+
+def test_what_is_supposed_is_framed_follows_the_mouse_and_is_left_with_esc(operator: Visitor, desk: DeskServer) -> None:
+    page = operator.page
+    desk.moving = False
+    centre_on(page, 550, 550)
+    page.keyboard.press("i")
+    page.wait_for_selector("#what-if-banner:not([hidden])")
+    operator.until("[...document.querySelectorAll('[data-supposed]')].some((cell) => cell.textContent.includes('%'))")
+    before = desk.services.positions.lon[:24].copy()
+    row = "liandong.fleet.rows.find((row) => row && row.callsign === '西门00').index"
+    lon, lat = float(before[0]), float(desk.services.positions.lat[0])
+    operator.until(f"Math.abs(liandong.fleet.shown[2 * {row}] - {lon}) < 1e-5")  # what glides has come to rest
+    x, y = operator.knows(f"(({{x, y}}) => [x, y])(liandong.basemap.map.project([{lon}, {lat}]))")
+    box = page.locator("#map canvas").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + x + 60, box["y"] + y + 20, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("#what-if-list .supposed")
+    operator.until("liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'supposed-rings')?.props.data.length > 0")
+    page.click("#what-if-advise")
+    page.wait_for_selector("#what-if-advice .advice-sum")
+    page.keyboard.press("Escape")
+    assert page.locator("#what-if-banner").is_hidden()
+    assert (desk.services.positions.lon[:24] == before).all()
+    desk.moving = True
+
+
+def _on_screen(visitor: Visitor, east_m: float, north_m: float) -> tuple[float, float]:
+    lon, lat = degrees(east_m, north_m)
+    x, y = visitor.knows(f"(({{x, y}}) => [x, y])(liandong.basemap.map.project([{lon}, {lat}]))")
+    box = visitor.page.locator("#map canvas").first.bounding_box()
+    assert box is not None
+    return box["x"] + x, box["y"] + y
+
+
 def test_an_incident_is_entered_by_hand(operator: Visitor, desk: DeskServer) -> None:
     operator.page.keyboard.press("n")
     operator.page.wait_for_selector("#new-dialog:not([hidden])")

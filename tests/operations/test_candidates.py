@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from dispatch.duty import Standing, Why
 from dispatch.model import Grade, UnitKind, UnitStatus
-from operations.candidates import TURNOUT_S, Question, Sighting, assess, by_ring, clock
+from operations.candidates import TURNOUT_S, Load, Question, Sighting, assess, by_ring, clock
 from operations.movement import RIDING
-from tests.operations.access_world import CITY, COUNTY, FAR, STATION, unit
+from tests.operations.access_world import CITY, COUNTY, FAR, NOW, STATION, unit
 
 
 def sighting(unit_id: str, eta_s: float, org_code: str = STATION, fix_age_s: float = 2.0, **more: Any) -> Sighting:
@@ -150,3 +150,19 @@ def test_a_unit_with_a_task_says_which_it_would_leave_and_one_still_on_an_incide
     assert rows[0]["reasons"][-1]["text"] == "would leave its task: 学校门口护学"
     assert rows[1]["reasons"][-1]["text"] == "on incident 117"
     assert not any(row["available"] or row["recommended"] for row in rows)
+
+
+def test_load_arms_and_auxiliaries_are_said_and_decide_nothing() -> None:
+    loads = {"busy": Load(4, NOW), "armed": Load(0, NOW)}
+    asked = replace(question(), load=lambda unit: loads.get(unit.unit_id))
+    crews = [
+        sighting("busy", 20),
+        sighting("armed", 30, kind=UnitKind.ARMED_PATROL),
+        sighting("aux", 40, auxiliary=True),
+    ]
+    by_id = {row["unit_id"]: row for row in assess(crews, asked)}
+    (load,) = (reason for reason in by_id["busy"]["reasons"] if reason["code"] == "load")
+    assert (load["incidents"], load["since"], load["for"]) == (4, NOW, None)
+    assert by_id["busy"]["recommended"]
+    assert "armed" in codes(by_id["armed"])
+    assert {"auxiliary", "load"} & set(codes(by_id["aux"])) == {"auxiliary"}

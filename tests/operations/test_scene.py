@@ -79,3 +79,19 @@ def test_neighbours_are_those_whose_area_is_near(city: ApiCity) -> None:
     assert near("nowhere") == frozenset()
     # Both areas meet in the middle, so no distance parts them.
     assert EAST in neighbour_table(city.services.city, near_m=1.0)(WEST)
+
+
+def test_a_load_is_what_a_crew_was_sent_to_while_on_duty(city: ApiCity) -> None:
+    city.unit("worker", WEST, at_m=(500, 520))
+    incident = city.incident()["incident_id"]
+    assert city.command(incident, "push", unit_ids=["worker"]).status_code == 200
+    assert city.command(incident, "recall").status_code == 200
+
+    def load() -> int:
+        row = next(u for u in city.get(f"/scene?lon={LON}&lat={LAT}").json()["units"] if u["unit_id"] == "worker")
+        return next(int(reason["incidents"]) for reason in row["reasons"] if reason["code"] == "load")
+
+    assert load() == 1
+    city.clock.advance(13 * 3600.0)
+    city.unit("worker", WEST, at_m=(500, 521))
+    assert load() == 0

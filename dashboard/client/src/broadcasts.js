@@ -1,5 +1,6 @@
 // Broadcasts at the desk: what has come in stands over the map until somebody presses that it was read; what was sent shows who has.
 import { chime } from "./alarm.js";
+import { button, node } from "./nodes.js";
 import { organisationName } from "./presence.js";
 import { on, serverNow, setProps, state, tell } from "./state.js";
 import { clockText, count, t } from "./words.js";
@@ -120,17 +121,4 @@ function replace(one) {
   setProps("broadcast-to", { value: one.org_code });
   setProps("broadcast-grade", { value: one.urgent ? "urgent" : "normal" });
   setTimeout(() => el("broadcast-text").focus(), 60);
-}
-
-function node(tag, className, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
-
-function button(className, text, act) {
-  const made = node("button", className, text);
-  made.addEventListener("click", act);
-  return made;
 }

@@ -11,23 +11,38 @@ const SOURCE = "coverage-gaps";
 const NOTHING = { type: "FeatureCollection", features: [] };
 const HATCH_PX = 12;
 
+let supposed = null; // areas that are only supposed, in the place of those that are
 let found = { at: NaN, areas: NOTHING };
 let askedAt = -Infinity;
 let laidFor = "";
 
 export function startGaps() {
   on("switches", switched);
-  on("coverage", () => isOn() && performance.now() - askedAt >= AGAIN_MS && ask());
+  on("coverage", () => isOn() && !supposed && performance.now() - askedAt >= AGAIN_MS && ask());
   // Another theme is another style, and takes what was laid on the old one with it.
   basemap.map.on("styledata", () => isOn() && lay());
   setInterval(drawAge, 1_000);
   switched();
 }
 
-const isOn = () => state.on.has(GAPS);
+const isOn = () => supposed !== null || state.on.has(GAPS);
+
+// Draw these areas instead of the gaps there are, until `null`.
+export function supposeGaps(areas) {
+  const begins = supposed === null && areas !== null;
+  const ends = supposed !== null && areas === null;
+  supposed = areas;
+  if (areas) {
+    lay();
+    show(areas);
+  }
+  if (begins || ends) switched();
+  drawAge();
+}
 
 function switched() {
   document.documentElement.classList.toggle("has-gaps", isOn());
+  if (supposed) return;
   if (isOn()) ask();
   else show(NOTHING);
 }
@@ -37,7 +52,7 @@ async function ask() {
   askedAt = performance.now();
   const scope = state.config.desk ? `&scope=${state.config.desk}` : "";
   const answer = await fetch(`/api/v1/coverage?minutes=${MINUTES}&gaps=${MINUTES}${scope}`).catch(() => null);
-  if (!answer?.ok || !isOn()) return; // what is drawn says how old it is; it is asked for again
+  if (!answer?.ok || !isOn() || supposed) return; // what is drawn says how old it is; it is asked for again
   const coverage = await answer.json();
   found = { at: Date.parse(coverage.picture_at) / 1000, areas: coverage.gaps };
   lay();
@@ -56,7 +71,7 @@ function lay() {
     return;
   }
   if (map.getSource(SOURCE) && laidFor === theme()) return;
-  if (!map.getSource(SOURCE)) map.addSource(SOURCE, { type: "geojson", data: found.areas });
+  if (!map.getSource(SOURCE)) map.addSource(SOURCE, { type: "geojson", data: supposed ?? found.areas });
   const image = `${SOURCE}-${theme()}`;
   if (!map.hasImage(image)) map.addImage(image, hatch(), { pixelRatio: 2 });
   for (const layer of [SOURCE, `${SOURCE}-rim`]) if (map.getLayer(layer)) map.removeLayer(layer);
@@ -84,6 +99,6 @@ function hatch() {
 
 function drawAge() {
   const node = document.querySelector("[data-gaps-age]");
-  const text = Number.isFinite(found.at) ? age(serverNow() - found.at) : "";
+  const text = Number.isFinite(found.at) && !supposed ? age(serverNow() - found.at) : "";
   if (node.textContent !== text) node.textContent = text;
 }

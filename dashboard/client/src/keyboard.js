@@ -3,7 +3,9 @@ import { toggle } from "./catalogue.js";
 import { circleKey } from "./duty_circles.js";
 import { openCoverage, toggleGaps } from "./coverage.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
+import { endPursuit, isPursuing } from "./pursuit.js";
 import { step } from "./queue.js";
+import { isSupposing, leaveWhatIf, toggleWhatIf } from "./whatif.js";
 import { select, state, tell } from "./state.js";
 
 const typing = (node) => node && (node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName));
@@ -40,6 +42,7 @@ const KEYS = {
   e: () => press("catalogue-fold"),
   g: toggleGaps,
   w: () => press("push-wall"),
+  i: () => toggleWhatIf(),
   "/": openLine,
   ":": openLine,
   "：": openLine,
@@ -72,6 +75,8 @@ function escape() {
   else if (!hidden("split-dialog")) press("split-cancel");
   else if (!hidden("locate-dialog")) press("locate-cancel");
   else if (!hidden("new-dialog")) press("new-cancel");
+  else if (isSupposing()) leaveWhatIf();
+  else if (isPursuing()) endPursuit();
   else select(null);
 }
 

@@ -18,11 +18,13 @@ import { lineAnswered, lineOffered, startLine } from "./line.js";
 import { connect, send, startWatching } from "./live.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
+import { startPursuit } from "./pursuit.js";
 import { startPresence } from "./presence.js";
 import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
 import { isWall, startWall } from "./wall.js";
+import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
 
 const TIMES_AGE_MS = 10_000;
@@ -127,6 +129,8 @@ async function start(config) {
     startLine();
     startAlarm();
     startClaims();
+    startPursuit();
+    startWhatIf();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
@@ -181,10 +185,13 @@ function clicked(info, event) {
   const [lon, lat] = info.coordinate || [];
   if (!state.picking && circleClick(info)) return;
   if (state.picking) {
-    setProps(state.picking, { data: { lon, lat, address: "" } });
+    const picked = state.picking;
     tell("picking", false);
+    if (typeof picked === "function") picked({ lon, lat });
+    else setProps(picked, { data: { lon, lat, address: "" } });
     return;
   }
+  if (isSupposing()) return; // there things are dragged
   if (info.layer?.id === "units" && info.index >= 0) select({ kind: "unit", unit_id: unitAt(info.index).unit_id });
   else if (info.layer?.id === "incidents") select({ kind: "incident", incident_id: info.object.incident_id });
   else if (info.layer?.id === "elements") {
@@ -244,7 +251,7 @@ function wire() {
     const look = event.target.closest("[data-lon]");
     if (look && !event.target.closest("button")) moveCamera({ lon: Number(look.dataset.lon), lat: Number(look.dataset.lat), zoom: Math.max(16, basemap.map.getZoom()) });
   });
-  document.getElementById("new-dialog").addEventListener("click", pressed);
+  for (const holder of ["new-dialog", "pursuit"]) document.getElementById(holder).addEventListener("click", pressed);
   document.getElementById("panel-close").addEventListener("click", () => select(null));
   for (const form of ["new", "locate"]) {
     document.getElementById(`${form}-pick`).addEventListener("click", () => tell("picking", `${form}-point`));

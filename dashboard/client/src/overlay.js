@@ -25,13 +25,15 @@ const FADED_AFTER_S = 60;
 const OLD_AFTER_S = 300;
 
 let atlas = null;
-let dirty = { fleet: true, scene: true, rest: true };
+let dirty = { fleet: true, scene: true, rest: true, guests: true };
 let scene = { rings: [], streets: [], point: null };
 let asked = 0; // animation frame
 let pause = 0; // timeout until nothing on screen would have moved half a pixel
 // Compact buffers of the units that are drawn; index k of a buffer is unit drawn.index[k].
 const drawn = { index: new Int32Array(0), count: 0, attributes: {}, within: null };
-const layers = { scene: [], elements: [], units: [], labels: [], incidents: [] };
+const layers = { scene: [], elements: [], units: [], labels: [], incidents: [], below: [], above: [], alone: false };
+// By name what makes their layers: (atlas) => {below, above} the units; `alone` where no rings shall be drawn meanwhile.
+const guests = new Map();
 export const timing = { frames: 0, busyMs: 0 };
 
 export async function startOverlay() {
@@ -53,6 +55,13 @@ export async function redrawAtlas() {
 export function showScene(next) {
   scene = next;
   touch("scene");
+}
+
+// Layers of a part of the page that is not always there. Call again when they have changed; `null` takes them away.
+export function drawBy(name, makeLayers) {
+  if (makeLayers) guests.set(name, makeLayers);
+  else guests.delete(name);
+  touch("guests");
 }
 
 function touch(what) {
@@ -84,11 +93,20 @@ function frame(nowMs) {
     layers.elements = elementLayers();
     layers.incidents = incidentLayers();
   }
+  if (dirty.guests || dirty.rest) {
+    const made = [...guests.values()].map((makeLayers) => makeLayers(atlas));
+    layers.below = made.flatMap((one) => one.below);
+    layers.above = made.flatMap((one) => one.above);
+    layers.alone = made.some((one) => one.alone);
+  }
   layers.units = unitLayers();
   layers.labels = labelLayers(dirty.rest || dirty.fleet);
-  dirty = { fleet: false, scene: false, rest: false };
+  dirty = { fleet: false, scene: false, rest: false, guests: false };
   basemap.overlay.setProps({
-    layers: [...layers.scene, ...circleLayers(atlas), ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...(selectedUnit ? [unitHalo()] : [])],
+    layers: [
+      ...(layers.alone ? [] : layers.scene), ...layers.below, ...circleLayers(atlas), ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...layers.above,
+      ...(selectedUnit ? [unitHalo()] : []),
+    ],
   });
   drawOverlay(nowMs);
   timing.frames += 1;

@@ -14,7 +14,7 @@ export const state = {
   heardAt: 0, // performance.now() of the last frame or text
   clockOffsetS: 0, // server's clock minus this machine's
   lettered: false, // the fonts that names on the map are written with are there
-  picking: false, // or the id of what the next click on the map sets: the point of a form
+  picking: false, // or what the next click on the map sets: the id of a form's point, or a function of {lon, lat}
   touchedAt: 0, // performance.now() of the last time a person moved the map
 };
 

@@ -1,0 +1,125 @@
+"""What if, on a real small city: what is supposed is told as if it were so, and nothing of it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dispatch.model import UnitKind
+from tests.dashboard.api_world import EAST, WEST, ApiCity, api_city, degrees, problem_of
+
+SHARES = ("street_share", "street_km", "units", "left_out")
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Iterator[ApiCity]:
+    with api_city(tmp_path) as running:
+        running.unit("w1", WEST, at_m=(100, 100))
+        running.unit("w2", WEST, at_m=(100, 200))
+        yield running
+
+
+def point(east_m: float, north_m: float) -> dict[str, float]:
+    lon, lat = degrees(east_m, north_m)
+    return {"lon": lon, "lat": lat}
+
+
+def supposed(city: ApiCity, role: str = "operator", **body: Any) -> dict[str, Any]:
+    answer = city.post("/what-if/coverage", body, role)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def real(city: ApiCity) -> dict[str, Any]:
+    found = city.get("/coverage?gaps=0").json()
+    return {name: found[name] for name in SHARES}
+
+
+def shares(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in SHARES}
+
+
+def test_nothing_supposed_is_what_is_so(city: ApiCity) -> None:
+    assert shares(supposed(city)) == real(city)
+
+
+def test_a_unit_supposed_elsewhere_is_told_as_if_it_were_there_and_is_not(city: ApiCity) -> None:
+    before = real(city)
+    told = shares(supposed(city, moves=[{"unit_id": "w2", **point(900, 900)}]))
+    assert told["street_share"][0] > before["street_share"][0]
+    assert real(city) == before
+    city.clock.advance(1.0)
+    city.unit("w2", WEST, at_m=(900, 900))
+    assert real(city) == told
+
+
+def test_a_post_counts_as_one_more_crew(city: ApiCity) -> None:
+    before = real(city)
+    told = shares(supposed(city, posts=[point(900, 900)]))
+    assert told["units"] == before["units"] + 1
+    assert told["street_share"][0] > before["street_share"][0]
+    city.unit("w3", WEST, at_m=(900, 900))
+    assert real(city) == told
+
+
+def test_a_closed_street_is_closed_for_nobody_else(city: ApiCity) -> None:
+    before, ground = real(city), city.services.travel.ground()
+    ring = city.get("/rings?lon={lon}&lat={lat}&minutes=1".format(**point(100, 100))).content
+    closed = [point(150, 100), point(100, 150), point(50, 100), point(100, 50), point(150, 200), point(100, 250), point(50, 200)]
+    told = supposed(city, closed=closed)
+    assert [street["name"] for street in told["closed"][:2]] == ["横1路", "纵1路"]
+    assert told["closed"][0]["line"]["type"] == "LineString"
+    assert told["street_share"][0] < before["street_share"][0]
+    assert real(city) == before
+    assert city.services.travel.ground() is ground
+    assert city.get("/rings?lon={lon}&lat={lat}&minutes=1".format(**point(100, 100))).content == ring
+
+
+def test_rings_lead_away_from_what_is_dragged_and_gaps_are_those_supposed(city: ApiCity) -> None:
+    told = supposed(city, moves=[{"unit_id": "w2", **point(900, 900)}], ring_from=point(900, 900), gaps=0.3)
+    assert {f["properties"]["direction"] for f in told["rings"]["features"]} == {"from"}
+    assert told["gap_minutes"] == 0.3
+    assert told["gaps"]["features"]
+
+
+def test_what_can_not_be_supposed_is_refused(city: ApiCity) -> None:
+    city.unit("hidden", EAST, at_m=(900, 900), marked=False)
+    move = {"moves": [{"unit_id": "hidden", **point(500, 500)}]}
+    problem_of(city.post("/what-if/coverage", move, "operator", WEST), 404)
+    problem_of(city.post("/what-if/coverage", {"moves": [{"unit_id": "nobody", **point(500, 500)}]}), 404)
+    assert problem_of(city.post("/what-if/coverage", {"posts": [point(-9000, 0)]}), 422)["type"].endswith("off-network")
+    problem_of(city.post("/what-if/coverage", {"scope": EAST}, "operator", WEST), 403)
+    assert city.post("/what-if/coverage", {}, "feed").status_code == 403
+
+
+def test_standby_advice_says_who_goes_where_with_what_gain_and_moves_nobody(city: ApiCity) -> None:
+    city.put("/elements/duty_post/far", point(900, 900) | {"properties": {"name": "东门快反点"}})
+    city.unit("walker", WEST, at_m=(100, 150), kind=UnitKind.FOOT_PATROL)
+    lon = city.services.positions.lon.copy()
+    told = city.post("/what-if/standby", {"units": 2, "within": 0.6, "longest_drive": 10}).json()
+    assert (told["movable"], told["staying"], told["proven"]) == (2, 1, True)
+    assert told["weighed"] in ("street_length", "residents")
+    assert told["share_after"] > told["share_before"]
+    assert {move["unit_id"] for move in told["moves"]} <= {"w1", "w2"}
+    for move in told["moves"]:
+        assert move["gain_share"] > 0
+        assert move["to"]["kind"] in ("duty_post", "station", "crossing")
+    assert np.array_equal(city.services.positions.lon, lon, equal_nan=True)
+    # What is advised is what would be: supposing the moves covers as much.
+    moved = [{"unit_id": m["unit_id"], "lon": m["to"]["lon"], "lat": m["to"]["lat"]} for m in told["moves"]]
+    again = city.post("/what-if/standby", {"units": 2, "within": 0.6, "moves": moved}).json()
+    assert again["share_before"] == pytest.approx(told["share_after"], abs=0.02)
+
+
+def test_what_stands_by_hand_or_under_another_command_stays(city: ApiCity) -> None:
+    told = city.post("/what-if/standby", {"units": 2, "within": 0.6, "moves": [{"unit_id": "w1", **point(100, 100)}]}).json()
+    assert {move["unit_id"] for move in told["moves"]} <= {"w2"}
+    assert (told["movable"], told["staying"]) == (1, 1)
+    city.unit("east", EAST, at_m=(900, 500))
+    told = city.post("/what-if/standby", {"units": 5, "within": 0.6}, "operator", WEST).json()
+    assert {move["unit_id"] for move in told["moves"]} <= {"w1", "w2"}
