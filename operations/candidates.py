@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from dispatch.duty import Standing, Why, status_at
+from dispatch.duty import Standing, Why, standing, status_at
 from dispatch.model import Grade, Unit, UnitKind, UnitStatus
+from dispatch.picture import OperatingPicture
 from operations.movement import WALKING, Movement
 
 # Assumed from the push until the wheels turn: no measurement, stated with every ETA. A crew on patrol is already outside.
@@ -24,6 +25,8 @@ OLD_FIX_S = 120.0
 DELAYED_S = 15.0
 # How many crews are recommended; replaceable by a city's own table later.
 CREWS_BY_GRADE = {Grade.MAJOR: 3, Grade.URGENT: 2, Grade.ORDINARY: 1, Grade.NON_POLICE: 1}
+# A crew's load is counted over its duty, where that is not known or longer over this time.
+LOAD_OF = timedelta(hours=12)
 ON_INCIDENT = frozenset({UnitStatus.DISPATCHED, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE})
 
 Json = dict[str, Any]
@@ -69,6 +72,22 @@ class Question:
     standing: Callable[[Unit], Standing] = by_status_alone  # whether a unit is on duty at the moment of asking
     load: Callable[[Unit], Load | None] = lambda unit: None  # None: not known
     movement: Movement = field(default_factory=lambda: WALKING)
+
+
+def loads(picture: OperatingPicture, now: datetime, is_confidential: Callable[[str], bool]) -> Callable[[Unit], Load]:
+    """How often each unit was sent to an incident while on duty; confidential ones, which not everybody may know of, are not counted."""
+    sent_at: dict[str, list[datetime]] = {}
+    for incident in picture.incidents.values():
+        if not is_confidential(incident.incident_type):
+            for one in incident.assignments:
+                sent_at.setdefault(one.unit_id, []).append(one.pushed_at)
+
+    def load_of(unit: Unit) -> Load:
+        began = standing(picture, unit, now).since
+        since = now - LOAD_OF if began is None else max(began, now - LOAD_OF)
+        return Load(sum(at >= since for at in sent_at.get(unit.unit_id, ())), since)
+
+    return load_of
 
 
 def assess(sightings: Sequence[Sighting], question: Question) -> list[Json]:

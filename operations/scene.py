@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dispatch.clock import Clock
 from dispatch.duty import standing, status_at
 from dispatch.errors import RuleViolation
-from dispatch.model import Actor, Incident, Unit, UnitKind, UnitStatus
+from dispatch.model import Actor, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.past import PastIncident
 from dispatch.picture import OperatingPicture
@@ -31,7 +31,7 @@ from geodata.streets import ProfileName
 from geodata.travel import RingsAnswer, TravelTimes
 from operations import candidates
 from operations.authority import Authority
-from operations.candidates import Load, Question, Sighting
+from operations.candidates import Question, Sighting, loads
 from operations.circle_drill import Present
 from operations.duty_circles import DutyCircles
 from operations.elements import ElementStore
@@ -42,8 +42,6 @@ from operations.street_speeds import SIREN_GRADE
 from storage.past import METRES_PER_DEGREE, PastIncidents
 
 MINUTES = (1.0, 3.0, 5.0)
-# A crew's load is counted over its duty, where that is not known or longer over this time.
-LOAD_OF = timedelta(hours=12)
 MAX_LISTED = 60  # units in one answer
 LEAST_AVAILABLE = 5  # so many available units are listed even when they are beyond the rings
 EARLIER_RADIUS_M, EARLIER_DAYS, MAX_EARLIER = 300.0, 90, 20
@@ -265,25 +263,9 @@ class SceneService:
             incident_number=number_of,
             assigned=frozenset(a.unit_id for a in incident.active_assignments) if incident is not None else frozenset(),
             standing=lambda unit: standing(moment.picture, unit, moment.now),
-            load=self._loads(moment),
+            load=loads(moment.picture, moment.now, self._authority.is_confidential),
             movement=self._movement,
         )
-
-    def _loads(self, moment: Moment) -> Callable[[Unit], Load]:
-        """How often each unit was sent to an incident while on duty; complaints are not counted, for they are not everybody's to know."""
-        sent_at: dict[str, list[datetime]] = {}
-        for incident in moment.picture.incidents.values():
-            if not self._authority.is_confidential(incident.incident_type):
-                for one in incident.assignments:
-                    sent_at.setdefault(one.unit_id, []).append(one.pushed_at)
-        usual = moment.now - LOAD_OF
-
-        def load_of(unit: Unit) -> Load:
-            began = standing(moment.picture, unit, moment.now).since
-            since = usual if began is None else max(began, usual)
-            return Load(sum(at >= since for at in sent_at.get(unit.unit_id, ())), since)
-
-        return load_of
 
     def _nearest(
         self, moment: Moment, lon: float, lat: float, actor: Actor, k: int, kinds: Collection[str], statuses: Collection[str]
