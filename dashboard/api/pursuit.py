@@ -51,7 +51,10 @@ def router(services: Services) -> APIRouter:
         request: Request,
         lon: LonQuery,
         lat: LatQuery,
-        seen_at: Annotated[Instant, Query(description="when the target was last seen there; at most 25 minutes ago")],
+        seen_at: Annotated[
+            Instant,
+            Query(description="when the target was last seen there; at most 25 minutes ago"),
+        ],
         profile: Annotated[Literal["car", "foot"], Query(description="how the target moves")] = "car",
         factor: Annotated[float | None, Query(ge=0.5, le=3, description="how much faster than usual; default: car 1.5, foot 2")] = None,
         heeds_signs: Annotated[bool, Query(description="whether it keeps to one-way streets and turn bans")] = False,

@@ -7,6 +7,7 @@ import io
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ TOKENS = (
     ("officer", "3302", "wgs84"),
     ("admin", "3302", "wgs84"),
 )
+CREWS = 20
 PLACE = (121.5503, 29.8739)  # in the old city, on a street
 
 
@@ -120,14 +122,25 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         jt808_port = int(probe.getsockname()[1])
-    server = RunningServer(folder, crews=20, options=("--jt808-port", str(jt808_port)))
+    server = RunningServer(folder, crews=CREWS, options=("--jt808-port", str(jt808_port)))
     server.start()
     try:
         known = City(server, jt808_port, {(role, scope): _token(folder, role, scope, datum) for role, scope, datum in TOKENS})
+        _until_crews_report(known)
         yield known
         known.close()
     finally:
         server.stop()
+
+
+def _until_crews_report(city: City) -> None:
+    """The demo feed is a program of its own and comes some seconds after the server."""
+    for _ in range(300):
+        units = city.api().get("/picture").json()["units"]
+        if sum(unit["lon"] is not None for unit in units) >= CREWS // 2:
+            return
+        time.sleep(0.2)
+    raise AssertionError("the demo feed's crews did not report within a minute")
 
 
 def _token(folder: Path, role: str, scope: str, datum: str) -> str:
