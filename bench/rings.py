@@ -182,7 +182,7 @@ def road_samples(bench_city: BenchCity, ground: Ground) -> RoadSamples:
 
 
 def accuracy(bench_city: BenchCity, ground: Ground, travel: TravelTimes, chosen: list[Incident]) -> dict[str, list[float]]:
-    """Recall and precision of each ring's area for each incident."""
+    """Recall and precision of each ring's area for each incident that has any."""
     samples = road_samples(bench_city, ground)
     found: dict[str, list[float]] = {f"{kind}_{m}": [] for kind in ("recall", "precision") for m in MINUTES}
     for incident in chosen:
@@ -200,8 +200,10 @@ def accuracy(bench_city: BenchCity, ground: Ground, travel: TravelTimes, chosen:
             inside[near] = shapely.contains_xy(area, lon[near], lat[near])
             reachable = seconds <= 60.0 * minutes
             both = int(np.count_nonzero(inside & reachable))
-            found[f"recall_{minutes}"].append(both / max(1, int(np.count_nonzero(reachable))))
-            found[f"precision_{minutes}"].append(both / max(1, int(np.count_nonzero(inside))))
+            # A few metres of a street that is cut off hold no sample: there is nothing to be recalled, or to be right about.
+            for kind, of in (("recall", reachable), ("precision", inside)):
+                if of.any():
+                    found[f"{kind}_{minutes}"].append(both / int(np.count_nonzero(of)))
     return found
 
 
