@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ import structlog
 
 from operations.audience import Audience, Rights
 from operations.authority import Action
+from operations.coverage import Area
 
 if TYPE_CHECKING:
     from operations.coverage import Moment
@@ -58,7 +60,9 @@ class ToldCoverage:
 
     def _text(self, moment: Moment, audience: Audience) -> bytes:
         coverage = self._services.coverage
-        found = coverage.at(moment, coverage.area(audience.actor, moment.picture))
+        # What it sees was asked when something about it changed: to ask again about every unit each second would cost more than the search.
+        units = frozenset(compress(moment.unit_ids, audience.visible))
+        found = coverage.at(moment, Area(self._services.authority.visible_orgs(audience.actor), units))
         return msgspec.json.encode({"type": "coverage", **found})
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -65,6 +65,8 @@ class Moment:
     lat: Floats
     position_at: Floats  # Unix s
     profile: NDArray[np.uint8]  # place in PROFILES
+    # What was made of this moment and is the same for several areas. Belongs to `Coverage`.
+    made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,36 @@ class _Land:
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Which units the coverage is of, and how many available ones it is not of, by reason."""
+class _Standing:
+    """Which units are what, by the record and their positions. All [units]."""
 
+    marked: Bools
+    available: Bools
+    nowhere: Bools  # of the available ones: why they cover nothing
+    old: Bools
+    off: Bools
+
+    @property
+    def sound(self) -> Bools:
+        return self.available & ~self.nowhere & ~self.old & ~self.off
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Which units the coverage is of, and how many available ones that are seen it is not of, by reason."""
+
+    # All marked ones, whomever they belong to: those that could come in time are seen by that rule. Of plain clothes those that are seen.
     among: Bools
+    seen: Bools  # of these, the ones the asker may see
     left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """What lies on the streets of each organisation, and what of it within each level, for one weight."""
+
+    whole: Floats  # [organisations] in the order of `_Land.codes`
+    within: Floats  # [levels, organisations]
 
 
 @dataclass(frozen=True)
@@ -153,9 +180,17 @@ class Coverage:
         return await asyncio.to_thread(lambda: self.at(moment, self.area(actor, moment.picture), minutes, gap_minutes))
 
     def at(self, moment: Moment, area: Area, minutes: Sequence[float] = MINUTES, gap_minutes: float | None = None) -> Json:
-        """The same of a moment, in this thread."""
+        """The same of a moment, in this thread. Areas that see the same plain clothes share the search."""
         placed = self.placed(moment)
-        return self.told(moment, area, placed, self.counted(moment, area, placed), self._travel, minutes, gap_minutes)
+        counted = self.counted(moment, area, placed)
+        levels_s = [60.0 * m for m in minutes]
+        limit_s = max([*levels_s, 60.0 * (gap_minutes or 0.0)])
+        question = counted.among.tobytes(), tuple(levels_s), limit_s
+        if question not in moment.made:
+            reach = self._travel.reach(placed, counted.among, limit_s)
+            moment.made[question] = reach, self._tallies(reach, levels_s)
+        reach, tallies = moment.made[question]
+        return self._say(moment, area, counted, reach, tallies, minutes, gap_minutes)
 
     def weights(self, area: Area) -> Weights:
         """What weighs on the area's streets most tellingly: incidents that are expected, else residents, else their length."""
@@ -177,39 +212,70 @@ class Coverage:
         gap_minutes: float | None,
     ) -> Json:
         """The answer for units placed like this on streets like these: those of the moment, or others that are only supposed."""
-        land = self._surveyed()
         levels_s = [60.0 * m for m in minutes]
         reach = travel.reach(placed, counted.among, max([*levels_s, 60.0 * (gap_minutes or 0.0)]))
-        expectation = self._expected.now()
-        mine = self._streets_of(area.orgs)
-        within = reach.within(levels_s)[:, mine]
-        return {
-            "picture_at": moment.at,
-            "minutes": list(minutes),
-            "street_share": _shares(within, land.streets.length_m[mine]),
-            "street_km": round(float(land.streets.length_m[mine].sum()) / 1000, 1),
-            "resident_share": None if land.residents is None else _shares(within, land.residents[mine]),
-            "incident_share": _shares(within, expectation.per_street[mine]) if isinstance(expectation, Expectation) else None,
-            "expected": _basis(expectation),
-            "units": reach.units,
-            "left_out": counted.left_out,
-            "turnout_s": {str(kind): seconds for kind, seconds in TURNOUT_S.items()},
-            **({} if gap_minutes is None else {"gap_minutes": gap_minutes, "gaps": self._gaps(land, reach, gap_minutes, mine)}),
-        }
+        return self._say(moment, area, counted, reach, self._tallies(reach, levels_s), minutes, gap_minutes)
 
     def counted(self, moment: Moment, area: Area, placed: UnitPlacement) -> Counted:
         """Which units count: those that are available by the record; the duty watch puts there what the clock changes."""
-        units = moment.picture.units
-        available = np.fromiter(
-            (u in area.units and u in units and units[u].status == UnitStatus.AVAILABLE for u in moment.unit_ids),
-            np.bool_,
-            len(moment.unit_ids),
-        )
-        nowhere = available & np.isnan(moment.lon)
-        old = available & ~nowhere & (moment.at.timestamp() - moment.position_at > OLD_FIX_S)
-        off = available & ~nowhere & ~old & (placed.edge < 0)
-        left_out = {"no_position": nowhere, "old_position": old, "off_network": off}
-        return Counted(available & ~nowhere & ~old & ~off, {why: int(np.count_nonzero(mask)) for why, mask in left_out.items()})
+        standing = self._standing(moment, placed)
+        seen = np.fromiter((u in area.units for u in moment.unit_ids), np.bool_, len(moment.unit_ids))
+        among = standing.sound & (standing.marked | seen)
+        left_out = {"no_position": standing.nowhere, "old_position": standing.old, "off_network": standing.off}
+        return Counted(among, among & seen, {why: int(np.count_nonzero(mask & seen)) for why, mask in left_out.items()})
+
+    def _standing(self, moment: Moment, placed: UnitPlacement) -> _Standing:
+        """Made once a moment."""
+        found: _Standing | None = moment.made.get("standing")
+        if found is None:
+            units = [moment.picture.units.get(u) for u in moment.unit_ids]
+            available = np.array([unit is not None and unit.status == UnitStatus.AVAILABLE for unit in units], np.bool_)
+            marked = np.array([unit is not None and unit.marked for unit in units], np.bool_)
+            nowhere = available & np.isnan(moment.lon)
+            old = available & ~nowhere & (moment.at.timestamp() - moment.position_at > OLD_FIX_S)
+            off = available & ~nowhere & ~old & (placed.edge < 0)
+            found = moment.made["standing"] = _Standing(marked, available, nowhere, old, off)
+        return found
+
+    def _tallies(self, reach: Reach, levels_s: Sequence[float]) -> dict[str, _Tally]:
+        """By weight; those that are not known are left out."""
+        land, expectation = self._surveyed(), self._expected.now()
+        weights = {"street": land.streets.length_m, "resident": land.residents}
+        if isinstance(expectation, Expectation):
+            weights["incident"] = expectation.per_street
+        within, orgs = reach.within(levels_s), len(land.codes)
+        return {
+            name: _Tally(
+                np.asarray(np.bincount(land.org, weights=weight, minlength=orgs), np.float64),
+                np.array([np.bincount(land.org, weights=weight * level, minlength=orgs) for level in within]).reshape(len(within), orgs),
+            )
+            for name, weight in weights.items()
+            if weight is not None
+        }
+
+    def _say(
+        self,
+        moment: Moment,
+        area: Area,
+        counted: Counted,
+        reach: Reach,
+        tallies: dict[str, _Tally],
+        minutes: Sequence[float],
+        gap_minutes: float | None,
+    ) -> Json:
+        land, expectation = self._surveyed(), self._expected.now()
+        own = np.array([code in area.orgs for code in land.codes], np.bool_)
+        return {
+            "picture_at": moment.at,
+            "minutes": list(minutes),
+            **{f"{name}_share": _shares(tallies.get(name), own) for name in ("street", "resident", "incident")},
+            "street_km": round(float(tallies["street"].whole[own].sum()) / 1000, 1),
+            "expected": _basis(expectation),
+            "units": int(np.count_nonzero(counted.seen)),
+            "left_out": counted.left_out,
+            "turnout_s": {str(kind): seconds for kind, seconds in TURNOUT_S.items()},
+            **({} if gap_minutes is None else {"gap_minutes": gap_minutes, "gaps": self._gaps(land, reach, gap_minutes, own[land.org])}),
+        }
 
     def _gaps(self, land: _Land, reach: Reach, minutes: float, mine: Bools) -> Json:
         expectation = self._expected.now()
@@ -232,12 +298,15 @@ class Coverage:
     def placed(self, moment: Moment) -> UnitPlacement:
         """The moment's units on the street network."""
         with self._lock:
+            if "placed" in moment.made:
+                made: UnitPlacement = moment.made["placed"]
+                return made
             placed = self._placed
             if placed is not None and np.array_equal(placed.profile, moment.profile):
                 placed = self._travel.move(placed, moment.lon, moment.lat)
             else:
                 placed = self._travel.place(moment.lon, moment.lat, moment.profile)
-            self._placed = placed
+            self._placed = moment.made["placed"] = placed
             return placed
 
     def _surveyed(self) -> _Land:
@@ -265,12 +334,12 @@ class Coverage:
         return np.array([code in orgs for code in land.codes], np.bool_)[land.org]
 
 
-def _shares(within: NDArray[np.float32], weight: NDArray[np.floating]) -> list[float] | None:
-    """Of the weight, what lies within each level; None where there is none to be within anything."""
-    whole = float(weight.sum())
-    if whole <= 0:
+def _shares(tally: _Tally | None, own: Bools) -> list[float] | None:
+    """Of what lies in one's own organisations' streets, the share within each level; None where there is none to be within anything."""
+    whole = 0.0 if tally is None else float(tally.whole[own].sum())
+    if tally is None or whole <= 0:
         return None
-    return [round(min(1.0, float(share)), 4) for share in (within.astype(np.float64) @ weight) / whole]
+    return [round(min(1.0, float(share)), 4) for share in tally.within[:, own].sum(axis=1) / whole]
 
 
 def _basis(expectation: Any) -> Json:

@@ -132,7 +132,7 @@ class WhatIf:
             lon, lat, position_at = moment.lon.copy(), moment.lat.copy(), moment.position_at.copy()
             lon[rows], lat[rows] = (np.array([place[axis] for place in supposed.moves.values()]) for axis in (0, 1))
             position_at[rows] = moment.at.timestamp()  # supposed to stand there now, however old its own position is
-            moment = replace(moment, lon=lon, lat=lat, position_at=position_at)
+            moment = replace(moment, lon=lon, lat=lat, position_at=position_at, made={})
             placed = travel.move(placed, lon, lat)
         counted = self._coverage.counted(moment, area, placed)
         if supposed.posts:
@@ -140,7 +140,9 @@ class WhatIf:
                 travel.snap(*post)  # refuses one off the streets by name; placed with the others it would only not count
             crews = travel.place([p[0] for p in supposed.posts], [p[1] for p in supposed.posts], np.full(len(supposed.posts), CAR))
             placed = placed.joined(crews)
-            counted = replace(counted, among=np.concatenate([counted.among, np.ones(len(supposed.posts), np.bool_)]))
+            manned = np.ones(len(supposed.posts), np.bool_)
+            among, seen = (np.concatenate([mask, manned]) for mask in (counted.among, counted.seen))
+            counted = replace(counted, among=among, seen=seen)
         return _Supposed(moment, area, placed, counted, travel, closed)
 
     def _without(self, closed: list[int]) -> TravelTimes:

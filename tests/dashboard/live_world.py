@@ -23,6 +23,7 @@ from dispatch.model import Actor, Grade, Incident, Unit, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
 from operations.authority import Authority
 from operations.bus import Bus
+from operations.coverage import Area
 from operations.deadline_watch import loop_view
 from operations.positions import PositionTable
 from operations.screens import Screens
@@ -61,13 +62,12 @@ class FakeCoverage:
         self._live = live
 
     def moment(self) -> Any:
-        return SimpleNamespace(at=self._live.clock.now(), seq=self._live.positions.seq, picture=self._live.handler.picture)
+        table = self._live.positions
+        unit_ids = tuple(table.unit_ids[: table.count])
+        return SimpleNamespace(at=self._live.clock.now(), seq=table.seq, picture=self._live.handler.picture, unit_ids=unit_ids)
 
-    def area(self, actor: Actor, picture: OperatingPicture) -> frozenset[str]:
-        return self._live.authority.visible_units(actor, picture)
-
-    def at(self, moment: Any, area: frozenset[str]) -> dict[str, Any]:
-        return {"picture_at": moment.at, "units": len(area)}
+    def at(self, moment: Any, area: Area) -> dict[str, Any]:
+        return {"picture_at": moment.at, "units": len(area.units)}
 
 
 def nowhere(unit: Unit, lon: float, lat: float) -> bool:
