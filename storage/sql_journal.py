@@ -62,6 +62,8 @@ class SqlJournal:
 
     def release(self) -> None:
         self._claimed = False
+        if self._writer is not None:
+            self._lock.hand_back(self._writer)
         self._disconnect()
 
     def _connect(self) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,6 +16,8 @@ if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+log = structlog.get_logger(__name__)
 
 # Any constant does, as long as nobody else uses it as an advisory lock in the same database.
 POSTGRES_LOCK = 0x4C69616E_646F6E67
@@ -57,6 +60,17 @@ class WriterLock:
             os.close(descriptor)
             raise JournalBusy(f"another process already writes the journal {self._database}; stop it first") from None
         self._descriptor = descriptor
+
+    def hand_back(self, connection: Connection) -> None:
+        """At once, for whoever asks next: PostgreSQL notices the end of a session a moment after the connection was closed."""
+        if self._on_file:
+            return
+        try:
+            connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": POSTGRES_LOCK})
+            connection.commit()
+        except SQLAlchemyError as error:
+            # The session is broken, and its lock gone with it.
+            log.info("writer_lock_went_with_its_session", reason=error.__class__.__name__)
 
     def drop(self) -> None:
         """PostgreSQL's lock goes with the session, which the journal ends."""
