@@ -37,6 +37,7 @@ async def test_a_crew_signs_on_and_off_at_its_terminal() -> None:
         await car.say({"type": "command", "command": "sign_off", "key": "k2", "text": "换装"})
         await car.until(lambda: car.of_type("unit")[-1]["duty"]["why"] == "signed_off")
         assert car.of_type("unit")[-1]["unit"]["status"] == "out_of_service"
+        await car.until(lambda: len(car.of_type("result")) == 2)  # the unit's message may come before the command's own answer
         assert [result["ok"] for result in car.of_type("result")] == [True, True]
         assert city.handler.picture.units["car"].signed_off_at is not None
 
