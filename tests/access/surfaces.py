@@ -100,6 +100,8 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     # Pages and their files
     ("GET", "/login", ""): Route(PUBLIC, "/login"),
     ("POST", "/login", ""): Route(PUBLIC, "/login", good=frozenset({401})),  # without a password nobody comes in
+    ("GET", "/login/oidc", ""): Route(PUBLIC, "/login/oidc", good=frozenset({303})),
+    ("GET", "/login/oidc/return", ""): Route(PUBLIC, "/login/oidc/return", good=frozenset({401})),  # nobody comes in without its word
     ("POST", "/logout", ""): Route(PUBLIC, "/logout", good=frozenset({303})),
     ("GET", "/", ""): Route(A.SEE_PICTURE, "/"),
     ("GET", "{path:path}", ""): Route(A.SEE_PICTURE, "/wall?screen=all", variant="/wall"),

@@ -10,7 +10,7 @@ import asyncio
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 from geodata.source import SourceOrganisation
 from operations.authority import ENROLLING
+from operations.oidc import Client, Provider
 from operations.permissions import Role
 from operations.reports import CameraReport, FeedSession
 from operations.services import Services
@@ -50,6 +51,7 @@ from serving import mount_native_feed
 from settings import Settings
 from tests.access.asgi import started
 from tests.cities import CITY, COUNTY, EAST, WEST, build_test_city, degrees
+from tests.identity_provider import CLIENT_ID, ISSUER, REDIRECT, SECRET, IdentityProvider
 from tests.operations.access_world import NOW
 from tests.operations.photos import taken
 
@@ -176,7 +178,7 @@ def access_world(folder: Path) -> Iterator[AccessWorld]:
     node = compose(Settings(city=city.folder, data=folder / "data", demo=False, webhook_hosts="127.0.0.1"), city, clock)
     with asyncio.Runner() as runner:
         running = node.running()
-        services = runner.run(running.__aenter__())
+        services = replace(runner.run(running.__aenter__()), oidc=_identity_provider(clock))
         made: list[tuple[FastAPI, Dash]] = []
         with _noted(made):
             edge = web.create_app(services, [], mount_native_feed)
@@ -190,6 +192,11 @@ def access_world(folder: Path) -> Iterator[AccessWorld]:
         yield world
         runner.run(serving.__aexit__(None, None, None))
         runner.run(running.__aexit__(None, None, None))
+
+
+def _identity_provider(clock: ManualClock) -> Provider:
+    """One that answers, so that the ways to it and back are there to be walked."""
+    return Provider(Client(ISSUER, CLIENT_ID, SECRET, REDIRECT, "preferred_username"), clock, transport=IdentityProvider(clock).transport)
 
 
 @contextmanager
