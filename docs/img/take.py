@@ -17,7 +17,7 @@ from tests.servers import DEMO_PASSWORD, RunningServer  # noqa: E402
 
 DESK, WALL, PHONE = (1920, 1080), (3840, 2160), (390, 844)
 A4 = (703, 1032)  # inside its margins, at 96 pixels an inch
-PLAIN = ("/admin", "/duty", "/circle")  # pages without a map
+PLAIN = ("/admin", "/duty", "/circle", "/calibration")  # pages without a map
 SETTLE_MS = 20_000  # software rendering on two cores; a real machine needs two
 CREW = "demo-officer"
 SCENE = {"lon": 121.5503, "lat": 29.8739}
