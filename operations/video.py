@@ -1,0 +1,91 @@
+"""Video of cameras: what screens ask of whatever serves it. Implementations are in `feeds/video/`, one suite is run over all of them.
+
+A browser never learns a camera's address or password: it gets the url of a stream on this server, good for a short time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from storage.cameras import CameraSource
+
+
+class Quality(StrEnum):
+    """Which of a camera's pictures: small ones for tiles, the large one when a tile is enlarged."""
+
+    SUB = "sub"
+    MAIN = "main"
+
+
+class StreamKind(StrEnum):
+    """How a stream comes to the browser."""
+
+    WS_FMP4 = "ws-fmp4"  # fragmented MP4 over a WebSocket, for MediaSource (docs/video.md)
+    WHEP = "whep"
+    HLS = "hls"
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """A stream that may be watched until `expires_at`; an open one is not cut then."""
+
+    stream_id: str
+    camera_id: str
+    quality: Quality
+    kind: StreamKind
+    url: str  # path on this origin, with its token
+    codec: str | None  # as MediaSource wants it, `avc1.4d401f`; None when it is told with the first picture
+    expires_at: datetime
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One picture of a camera."""
+
+    jpeg: bytes
+    taken_at: datetime
+
+
+class CameraState(msgspec.Struct, frozen=True):
+    """How a camera is doing, as far as the gateway has tried."""
+
+    camera_id: str
+    last_picture_at: datetime | None = None
+    last_error: str = ""  # in words, without addresses; empty when the last try succeeded
+    last_error_at: datetime | None = None
+    viewers: int = 0
+    frozen_since: datetime | None = None  # pictures come, all alike
+    black_since: datetime | None = None
+    late_s: float | None = None  # pictures come this much after they were taken; None: the camera tells no time
+    transcoded: bool = False  # its codec is not one that browsers play
+
+
+class VideoRefused(Exception):
+    """A stream can't be had. `reason` is a name for programs, the message says what and what to do."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason  # "no-address", "at-limit", "transcoding-at-limit", "unreachable", "no-key-frame", "unplayable"
+
+
+class VideoGateway(Protocol):
+    """Serves pictures of cameras. Every call is made on the event loop and does not block it."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None:
+        """End every stream and process."""
+
+    async def open(self, camera: CameraSource, quality: Quality) -> Stream:
+        """A stream of a camera. Raises VideoRefused: a new stream is refused before a running one suffers."""
+
+    async def close(self, stream_id: str) -> None:
+        """Nobody watches it any more; an unknown one is no error."""
+
+    async def snapshot(self, camera: CameraSource) -> Snapshot:
+        """A picture that is a few seconds old at most. Raises VideoRefused."""
+
+    def states(self) -> dict[str, CameraState]:
+        """Of every camera that has been tried since the start."""
