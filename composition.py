@@ -37,6 +37,8 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
+from operations.camera_health import CameraHealth
+from operations.camera_register import CameraRegister
 from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
@@ -78,6 +80,7 @@ from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
 from storage.audit import AuditLog
+from storage.camera_health import CameraHealthStore
 from storage.cameras import CameraStore
 from storage.certificates import CertificateStore
 from storage.database import open_database
@@ -131,6 +134,8 @@ class Node:
             stack.push_async_callback(services.handler.stop)
             stack.push_async_callback(services.history.stop)
             await services.elements.start()
+            await services.cameras.start()
+            stack.push_async_callback(services.cameras.stop)
             await services.traffic.start()
             stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
@@ -196,6 +201,19 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
+    camera_health = CameraHealth(CameraHealthStore(engine), clock)
+    cameras = CameraRegister(
+        elements=elements,
+        store=CameraStore(engine),
+        health=camera_health,
+        handler=handler,
+        authority=authority,
+        organisations=organisations,
+        territory=responsibility.territory,
+        clock=clock,
+        loopback=settings.demo,
+    )
+    health.watch("cameras", lambda: camera_health.probe(cameras.counts))
     health.watch("tracks", tracks.state)
     traffic = Traffic(travel, StreetFinder(city.graph, travel.snapper), elements, clock)
     health.watch("traffic", traffic.state)
@@ -219,7 +237,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         positions=positions,
         tracks=tracks,
         elements=elements,
-        cameras=CameraStore(engine),
+        cameras=cameras,
         health=health,
         ground=ground,
         snap_distance=travel.street_distance_m,
@@ -293,6 +311,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         tracks=tracks,
         intake=intake,
         elements=elements,
+        cameras=cameras,
         scene=scene,
         pursuit=PursuitService(
             streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock
@@ -385,6 +404,14 @@ async def running_handler(settings: Settings, city_folder: Path) -> AsyncIterato
         yield handler
     finally:
         await handler.stop()
+
+
+@asynccontextmanager
+async def running_cameras(settings: Settings, city_folder: Path) -> AsyncIterator[tuple[Handler, OrganisationTree, CameraStore]]:
+    """A handler without a server, the organisations, and where addresses are kept. Raises JournalBusy as `running_handler`."""
+    organisations = OrganisationTree(open_city(city_folder).organisations())
+    async with running_handler(settings, city_folder) as handler:
+        yield handler, organisations, CameraStore(open_database(settings.database_url))
 
 
 @asynccontextmanager

@@ -358,6 +358,7 @@ class Element(msgspec.Struct, frozen=True, gc=False):
     lat: float
     written_at: datetime
     properties: dict[str, Any] = {}
+    removed: bool = False  # kept so that one of the city folder does not come back; lon and lat mean nothing then
 
 
 class Actor(msgspec.Struct, frozen=True):

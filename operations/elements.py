@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +59,7 @@ class _Layer:
     written: dict[str, Element]  # identity tells whether the layer is still right
     readings_seq: int
     things: tuple[Thing, ...]
+    by_id: dict[str, Thing]
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     newest_at: float | None
@@ -87,11 +88,16 @@ class ElementStore:
         self._derived: dict[str, dict[str, Thing]] = {}  # by element, by id: worked out from history
         self._readings_seq: dict[str, int] = {}  # by element: how often its readings, or what was derived, have changed
         self._layers: dict[str, _Layer] = {}
+        self._beside: dict[str, Callable[[Thing], Json]] = {}  # by element: what is shown of a thing beside its properties
         self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
 
     def listen(self, element: str, listener: Callable[[], Awaitable[None]]) -> None:
         """Wait for `listener` after each new reading of `element`, before whoever brought it is answered. One an element."""
         self._listeners[element] = listener
+
+    def show_beside(self, element: str, beside: Callable[[Thing], Json]) -> None:
+        """Have `beside` asked for each thing that is shown of `element`, in whatever thread; its answer goes over the properties."""
+        self._beside[element] = beside
 
     async def start(self) -> None:
         """Read the city folder and the newest readings."""
@@ -115,6 +121,13 @@ class ElementStore:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""
         return list(self._layer(element).things)
 
+    def all_of(self, element: str) -> tuple[Thing, ...]:
+        """As `newest`; the same tuple as long as nothing has changed."""
+        return self._layer(element).things
+
+    def one(self, element: str, element_id: str) -> Thing | None:
+        return self._layer(element).by_id.get(element_id)
+
     def counts(self) -> dict[str, Json]:
         """By element: count, newest_at (ISO 8601 or None), state: live | static | stale | no_feed."""
         now_s = self._clock.unix_s()
@@ -124,17 +137,27 @@ class ElementStore:
             answer[element] = {"count": count, "newest_at": _instant(newest_at), "state": state}
         return answer
 
-    def features(self, element: str, bbox: tuple[float, float, float, float] | None = None, limit: int = MAX_FEATURES) -> Json:
+    def features(
+        self,
+        element: str,
+        bbox: tuple[float, float, float, float] | None = None,
+        limit: int = MAX_FEATURES,
+        cell_deg: float | None = None,
+    ) -> Json:
         """GeoJSON FeatureCollection of one element, within west, south, east, north. Raises KeyError for an unknown element.
 
-        `matched` says how many there are; fewer features than that are returned when the limit cuts.
+        `matched` says how many there are; fewer features than that are returned when the limit cuts. With `cell_deg` one
+        thing stands for all of its cell, how many says its `count`: a city's cameras seen from far are thousands.
         """
         layer = self._layer(element)
         inside = np.arange(len(layer.things))
         if bbox is not None:
             west, south, east, north = bbox
             inside = np.flatnonzero((layer.lon >= west) & (layer.lon <= east) & (layer.lat >= south) & (layer.lat <= north))
-        features = [layer.things[i].feature() for i in inside[:limit]]
+        if cell_deg is not None:
+            return _thinned(layer, inside, cell_deg, limit)
+        beside = self._beside.get(element)
+        features = [_shown(layer.things[i], beside).feature() for i in inside[:limit]]
         return {"type": "FeatureCollection", "matched": len(inside), "features": features}
 
     def around(self, lon: float, lat: float, radius_m: float, elements: Iterable[str], limit: int = 50) -> list[Json]:
@@ -147,7 +170,8 @@ class ElementStore:
             metres = distance_m(lon, lat, layer.lon, layer.lat)
             inside = np.flatnonzero(metres <= radius_m)
             closest = inside[np.argsort(metres[inside], kind="stable")][:limit]
-            found += [(float(metres[i]), layer.things[i]) for i in closest]
+            beside = self._beside.get(element)
+            found += [(float(metres[i]), _shown(layer.things[i], beside)) for i in closest]
         found.sort(key=lambda pair: pair[0])
         return [_seen_from(lon, lat, metres, thing) for metres, thing in found]
 
@@ -187,14 +211,16 @@ class ElementStore:
 
     def _lay(self, kind: ElementKind, written: dict[str, Element], seq: int) -> _Layer:
         things = dict(self._static.get(kind.id, {}))
-        things.update((e.element_id, _written(e)) for e in written.values())
+        things.update((e.element_id, _written(e)) for e in written.values() if not e.removed)
         things.update(self._newest.get(kind.id, {}))
         things.update(self._derived.get(kind.id, {}))
+        for removed in (e.element_id for e in written.values() if e.removed):
+            things.pop(removed, None)
         all_things = tuple(things.values())
         lon = np.array([t.lon for t in all_things], np.float64)
         lat = np.array([t.lat for t in all_things], np.float64)
         newest_at = max((t.at for t in all_things if t.at is not None), default=None)
-        return _Layer(written, seq, all_things, lon, lat, newest_at)
+        return _Layer(written, seq, all_things, things, lon, lat, newest_at)
 
     def _merge(self, readings: Sequence[Reading]) -> None:
         changed: dict[str, dict[str, Thing]] = {}
@@ -221,6 +247,23 @@ class ElementStore:
 
 
 _NOTHING: dict[str, Element] = {}
+CELL_RISE = 0.87  # height of a cell to its width, in degrees: about square on the ground where police commands stand
+
+
+def _shown(thing: Thing, beside: Callable[[Thing], Json] | None) -> Thing:
+    return thing if beside is None else replace(thing, properties=thing.properties | beside(thing))
+
+
+def _thinned(layer: _Layer, inside: NDArray[np.intp], cell_deg: float, limit: int) -> Json:
+    """The first thing of each cell with how many are in it. Cells are fixed to the ground, as those of the map's own thinning."""
+    column = np.floor(layer.lon[inside] / cell_deg).astype(np.int64)
+    row = np.floor(layer.lat[inside] / (cell_deg * CELL_RISE)).astype(np.int64)
+    _, first, counts = np.unique(column * (1 << 31) + row, return_index=True, return_counts=True)
+    features = []
+    for i, count in zip(inside[first[:limit]].tolist(), counts[:limit].tolist(), strict=True):
+        feature = layer.things[i].feature()
+        features.append(feature | {"count": count})
+    return {"type": "FeatureCollection", "matched": len(inside), "features": features}
 
 
 def _static(element: str, feature: Json) -> Thing:

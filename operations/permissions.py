@@ -95,6 +95,10 @@ class Action(StrEnum):
     REGISTER_UNIT = "register_unit"
     SET_UNIT_STATUS = "set_unit_status"
     WRITE_ELEMENT = "write_element"
+    REMOVE_ELEMENT = "remove_element"
+    REGISTER_CAMERA = "register_camera"  # where cameras stand, what they can do, their addresses
+    OPERATE_CAMERA = "operate_camera"  # turn one, have it look somewhere, call its presets
+    SAVE_PRESET = "save_preset"  # of a camera, for everyone
     # Duty
     SIGN_ON = "sign_on"
     SIGN_OFF = "sign_off"
@@ -141,6 +145,7 @@ SENDING = frozenset(
     {A.PUSH, A.REINFORCE, A.REASSIGN, A.RECALL, A.STOP_REPUSH, A.CALL_SERVICE, A.NAME_LEAD, A.TAKE_ALARM, A.CORRECT_STAGE}
     | {A.CANCEL, A.CLOSE, A.CALL_BACK, A.MERGE, A.SPLIT, A.REGISTER_UNIT, A.WRITE_ELEMENT, A.PUSH_VIEW}
     | {A.BROADCAST, A.RECALL_BROADCAST}
+    | {A.OPERATE_CAMERA}
 )
 # Between organisations: up, across, and back.
 PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_HANDOVER})
@@ -167,7 +172,8 @@ GRANTS: dict[Role, frozenset[Action]] = {
     | JUDGING
     | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW}
     | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION},
-    Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT}),
+    Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT})
+    | {A.REMOVE_ELEMENT, A.REGISTER_CAMERA},
     # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
     Role.ADMIN: frozenset(Action)
     - {A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW, A.SEE_CALLER, A.USE_TERMINAL, A.PANIC, A.FEED_IN}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from operations.authority import Authority
     from operations.bus import Bus
     from operations.calibration import Calibrations
+    from operations.camera_register import CameraRegister
     from operations.certificates import Certificates
     from operations.coverage import Coverage
     from operations.deadline_watch import DeadlineWatch
@@ -85,6 +86,7 @@ class Services:
     tracks: TrackReader  # positions of the past
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
+    cameras: CameraRegister  # which there are, whose they are, how they do
     scene: SceneService
     pursuit: PursuitService
     what_if: WhatIf

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from dashboard.api import (
     broadcasts,
     calibration,
+    camera_register,
     docs,
     duty_circles,
     elements,
@@ -54,6 +55,7 @@ def add_api(server: FastAPI, services: Services) -> None:
         shifts,
         musters,
         elements,
+        camera_register,
         broadcasts,
         calibration,
         duty_circles,

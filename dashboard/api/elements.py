@@ -17,7 +17,7 @@ from dispatch.commands import WriteElement
 from dispatch.errors import NotFound
 from dispatch.model import Actor
 from geodata.datum import to_wgs84
-from operations.authority import Action
+from operations.authority import CAMERA, Action
 from operations.elements import MAX_FEATURES, PRIVATE_PROPERTIES
 from operations.traffic import require_traffic
 from storage.readings import Reading
@@ -81,16 +81,20 @@ def router(services: Services) -> APIRouter:
         element: str,
         bbox: Annotated[str, Query(description="west,south,east,north", examples=["121.4,29.8,121.7,30.0"])] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
+        cell_deg: Annotated[float | None, Query(gt=1e-5, le=10, description="one thing a cell of this width, with `count`")] = None,
     ) -> Response:
-        """GeoJSON of one element. `matched` says how many there are in the box; a smaller limit cuts."""
+        """GeoJSON of one element. `matched` says how many there are in the box; a smaller limit cuts.
+
+        `cell_deg` thins what stands still: one feature a cell stands for all in it, how many says its member `count`.
+        """
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_ELEMENTS)
         kind = _kind(services, element)
-        box = _box(bbox)
+        box = box_of(bbox)
         if kind.source in ("units", "incidents"):
             fixes = views.live_fixes(services)
             return await answer_in_thread(lambda: _moving(services, actor, kind, fixes, box, limit), GEOJSON)
-        return await answer_in_thread(lambda: services.elements.features(element, box, limit), GEOJSON)
+        return await answer_in_thread(lambda: services.elements.features(element, box, limit, cell_deg), GEOJSON)
 
     @routes.put("/{element}/{element_id}", responses=answers(_WRITTEN, problems=(400, 404, 413, 422)))
     async def write(request: Request, element: str, element_id: Id, body: ElementBody, idempotency_key: IdempotencyKey = None) -> Response:
@@ -105,6 +109,8 @@ def router(services: Services) -> APIRouter:
             raise InvalidFields.one(f"properties.{private[0]}", "addresses and passwords are never shown, so they are not taken here")
         datum = body.datum or datum_of(request)
         require_point(services, body.lon, body.lat, datum)
+        if element == CAMERA:
+            raise InvalidFields.one("element", "cameras are registered at /api/v1/cameras")
         lon, lat = (round(float(v), 7) for v in to_wgs84(datum, body.lon, body.lat))
         require_traffic(element, body.properties)
         if kind.source == "readings":
@@ -138,7 +144,8 @@ def _kind_view(kind: ElementKind) -> dict[str, Any]:
     return {"id": kind.id, "zh": kind.zh, "en": kind.en, "key": kind.key, "source": kind.source, "stale_after_s": kind.stale_after_s}
 
 
-def _box(bbox: str) -> tuple[float, float, float, float] | None:
+def box_of(bbox: str) -> tuple[float, float, float, float] | None:
+    """`west,south,east,north` of a query; None when it is empty. Raises InvalidFields."""
     if not bbox:
         return None
     west, south, east, north = numbers("bbox", bbox, 4, 4)
