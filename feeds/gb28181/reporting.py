@@ -146,7 +146,8 @@ class Reporter:
         return self._handler.picture
 
     def _written(self, camera_id: str) -> Element | None:
-        return self._picture.elements.get(CAMERA, {}).get(camera_id)
+        written = self._picture.elements.get(CAMERA, {}).get(camera_id)
+        return None if written is None or written.removed else written
 
     def _is_its(self, device_id: str, channel_id: str) -> bool:
         """Whether the channel is this device's; one that nobody has is from now on."""
@@ -175,7 +176,7 @@ class Reporter:
         # A notification may tell a change of state alone: what was told before stays.
         properties = dict(written.properties) if written is not None else {}
         status = _EVENTS.get(entry.event) or entry.status
-        properties |= {name: text for name, text in (("name", entry.name), ("status", status)) if text} | entry.details
+        properties |= {name: text for name, text in (("name", _printable(entry.name)), ("status", status)) if text} | entry.details
         org_code = entry.details.get("civil_code", "").ljust(CODE_LENGTH, "0")
         if self._organisations.get(org_code) is not None:
             properties["org_code"] = org_code
@@ -240,3 +241,7 @@ def _place(alarm: Alarm, camera: Element | None) -> tuple[float, float, str | No
 
 def _name(camera: Element | None, device_id: str) -> str:
     return str(camera.properties.get("name") or device_id) if camera is not None else device_id
+
+
+def _printable(text: str) -> str:
+    return "".join(sign for sign in text if sign.isprintable())
