@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 START = b"\x00\x00\x00\x01"
 _START_CODE = re.compile(rb"\x00\x00\x01")
@@ -11,8 +12,7 @@ _START_CODE = re.compile(rb"\x00\x00\x01")
 def split(stream: bytes) -> list[bytes]:
     """The units of a byte stream, without start codes and the zeros around them. What stands before the first code is no unit."""
     places = [found.start() for found in _START_CODE.finditer(stream)]
-    ends = [*places[1:], len(stream)]
-    units = (stream[begin + 3 : end].rstrip(b"\x00") for begin, end in zip(places, ends, strict=True))
+    units = (stream[begin + 3 : end].rstrip(b"\x00") for begin, end in pairwise([*places, len(stream)]))
     return [unit for unit in units if unit]
 
 
