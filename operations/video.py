@@ -5,6 +5,7 @@ A browser never learns a camera's address or password: it gets the url of a stre
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -12,6 +13,19 @@ from typing import Protocol
 import msgspec
 
 from storage.cameras import CameraSource
+
+# Why a stream can't be had; each has its words in `dashboard/i18n.py`.
+REASONS = (
+    "no-address",  # nobody has said where its pictures come from
+    "bad-address",  # it is not one that the gateway opens
+    "at-limit",
+    "transcoding-at-limit",
+    "unreachable",
+    "login-refused",  # by the camera
+    "no-key-frame",
+    "unplayable",
+    "starting",  # the gateway, or again after a failure; try again
+)
 
 
 class Quality(StrEnum):
@@ -67,7 +81,7 @@ class VideoRefused(Exception):
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
-        self.reason = reason  # "no-address", "at-limit", "transcoding-at-limit", "unreachable", "no-key-frame", "unplayable"
+        self.reason = reason  # one of REASONS
 
 
 class VideoGateway(Protocol):
@@ -80,6 +94,12 @@ class VideoGateway(Protocol):
 
     async def open(self, camera: CameraSource, quality: Quality) -> Stream:
         """A stream of a camera. Raises VideoRefused: a new stream is refused before a running one suffers."""
+
+    def watch(self, stream_id: str) -> AsyncIterator[str | bytes]:
+        """Messages of a stream of kind WS_FMP4 as they go to the browser (docs/video.md); it ends when the gateway stops.
+
+        Whoever takes them slowly gets fewer pictures, not older ones. Raises VideoRefused when it can't go on, also for an unknown stream.
+        """
 
     async def close(self, stream_id: str) -> None:
         """Nobody watches it any more; an unknown one is no error."""
