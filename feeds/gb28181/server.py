@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -26,6 +27,7 @@ SEND_TIMEOUT_S = 10.0
 # What a reader that stopped may have waiting; a catalogue's query has 600 bytes.
 MAX_UNSENT = 256 * 1024
 READ_BYTES = 64 * 1024
+RECEIVE_BUFFER = 4 * 1024 * 1024
 # Datagrams that wait to be taken, and how many are taken at once: each may wait for the journal.
 MAX_WAITING = 10_000
 WORKERS = 32
@@ -158,6 +160,8 @@ async def listen(listener: Listener, host: str, port: int) -> AsyncIterator[int]
     try:
         port = server.sockets[0].getsockname()[1]
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: listener, (host, port))
+        # A catalogue may come as hundreds of datagrams at once; the kernel gives as much as it lets anybody have.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         running = [asyncio.create_task(listener.work()) for _ in range(WORKERS)] + [asyncio.create_task(listener.tick())]
         try:
             yield port
