@@ -20,6 +20,13 @@ from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
+from feeds.video.admission import Limits
+from feeds.video.engine import EngineGateway
+from feeds.video.gateway import EmbeddedGateway
+from feeds.video.hub import Timing
+from feeds.video.mediamtx import MediaMtx
+from feeds.video.wvp import Wvp
+from feeds.video.zlmediakit import ZlMediaKit
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.beats import Beats
@@ -73,6 +80,8 @@ from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
 from operations.traffic import Traffic
 from operations.trails import Trails
+from operations.video import VideoGateway
+from operations.video_watch import VideoWatch
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
 from operations.what_if import WhatIf
@@ -146,6 +155,8 @@ class Node:
             stack.push_async_callback(services.speeds.stop)
             await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
+            await services.video.gateway.start()
+            stack.push_async_callback(services.video.gateway.stop)
             await services.webhooks.start()
             stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
@@ -286,6 +297,15 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
     personal = PersonalData(history, authority, audit, clock)
+    video = VideoWatch(
+        gateway=_video_gateway(settings, clock),
+        source=CameraStore(engine).get,
+        is_camera=lambda camera_id: elements.has("street_camera", camera_id),
+        sight=authority,
+        log=audit,
+        clock=clock,
+    )
+    health.watch("video", video.state)
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -312,6 +332,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         intake=intake,
         elements=elements,
         cameras=cameras,
+        video=video,
         scene=scene,
         pursuit=PursuitService(
             streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock
@@ -339,6 +360,31 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         drills=drills,
     )
     return Node(services, settings, tracks)
+
+
+def _video_gateway(settings: Settings, clock: Clock) -> VideoGateway:
+    """Raises SettingsError when an engine's secret can't be read."""
+    limits = Limits(settings.video_streams, settings.video_cpu_percent / 100.0, settings.video_transcodes, settings.video_viewers)
+    own = EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s))
+    if settings.video_engine == "embedded":
+        return own
+    api, rtsp = settings.video_engine_api, settings.video_engine_rtsp
+    secret = _one_line("video_engine_secret", settings.video_engine_secret)
+    if settings.video_engine == "mediamtx":
+        return EngineGateway(MediaMtx(api, rtsp, settings.video_engine_user, secret), own)
+    wvp = Wvp(settings.video_wvp_api, _one_line("video_wvp_key", settings.video_wvp_key)) if settings.video_wvp_api else None
+    return EngineGateway(ZlMediaKit(api, rtsp, secret, wvp), own, wvp)
+
+
+def _one_line(name: str, path: Path | None) -> str:
+    """The secret in a file. Raises SettingsError."""
+    try:
+        secret = "" if path is None else path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name} {path} can't be read: {error}; name a file with the secret in one line") from None
+    if not secret or "\n" in secret:
+        raise SettingsError(f"{name} {path} must hold one line with the secret")
+    return secret
 
 
 def _identity_provider(settings: Settings, clock: Clock) -> Provider | None:

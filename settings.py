@@ -57,6 +57,21 @@ class Settings:
     oidc_claim: str = _setting("preferred_username", "claim of the identity token that carries the name of the account here")
     oidc_ca: Path | None = _setting(None, "certificates (PEM) that the provider's is checked against; none: the machine's")
     upload_max_bytes: int = _setting(2 * 1024**3, "largest photo, video or file an officer may upload", "B")
+    video_processes: int = _setting(1, "processes that pull cameras; cameras are shared out over them")
+    video_streams: int = _setting(64, "streams that one video process takes; the large picture of a camera counts twice")
+    video_cpu_percent: int = _setting(60, "a video process that is busier than this takes no further stream", "% of a core")
+    video_transcodes: int = _setting(4, "cameras that are converted to H.264 at the same time, all processes together")
+    video_viewers: int = _setting(500, "viewers of cameras at the same time, all processes together")
+    video_linger_s: int = _setting(15, "a camera is pulled on for so long after the last viewer has gone", "s")
+    video_engine: str = _setting("embedded", "what pulls the cameras: embedded, mediamtx or zlm")
+    video_engine_api: str = _setting("", "address of the engine's control interface: http://HOST:PORT")
+    video_engine_rtsp: str = _setting("", "address that the engine hands cameras on at: rtsp://HOST:PORT")
+    video_engine_user: str = _setting("liandong", "this server's user at MediaMTX")
+    video_engine_secret: Path | None = _setting(
+        None, "file with the engine's secret, in one line: password at MediaMTX, api.secret of ZLMediaKit"
+    )
+    video_wvp_api: str = _setting("", "address of WVP, for GB/T 28181 cameras by ZLMediaKit: http://HOST:PORT; empty: none")
+    video_wvp_key: Path | None = _setting(None, "file with an API key of WVP, in one line")
     webhook_hosts: str = _setting("", "hosts that webhooks may be sent to, with commas between: name, address, or either with :port")
     log_level: str = _setting("info", "debug, info, warning or error")
 
@@ -71,6 +86,7 @@ class Settings:
             raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key: without TLS no certificate can be shown")
         _addresses("certificate_proxies", self.certificate_proxies)
         self._check_oidc()
+        self._check_video()
         for host in self.hosts_for_webhooks:
             if not re.fullmatch(r"[a-z0-9._-]+(:\d+)?|[0-9a-f]*(:[0-9a-f]*){2,}|\[[0-9a-f:]+\](:\d+)?", host):
                 raise SettingsError(f"webhook_hosts holds {host!r}; write hosts without scheme and path, such as records.police.local:8443")
@@ -78,6 +94,35 @@ class Settings:
         for name in ("port", "jt808_port", "gb28181_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise SettingsError(f"{name} is {getattr(self, name)}; a TCP port is 0 to 65535")
+
+    def _check_video(self) -> None:
+        for name, least, most in (
+            ("video_processes", 1, 64),
+            ("video_streams", 1, 1_000),
+            ("video_cpu_percent", 10, 100),
+            ("video_transcodes", 0, 256),
+            ("video_viewers", 1, 100_000),
+            ("video_linger_s", 0, 3_600),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise SettingsError(f"{name} is {getattr(self, name)}; give {least} to {most}")
+
+        self._check_engine()
+
+    def _check_engine(self) -> None:
+        if self.video_engine not in ("embedded", "mediamtx", "zlm"):
+            raise SettingsError(f"video_engine is {self.video_engine!r}; write embedded, mediamtx or zlm")
+        if self.video_engine == "embedded":
+            return
+        for name, scheme in (("video_engine_api", "https?"), ("video_engine_rtsp", "rtsps?"), ("video_wvp_api", "https?")):
+            if name == "video_wvp_api" and not self.video_wvp_api:
+                continue
+            if not re.fullmatch(rf"{scheme}://[^\s/@?#]+", getattr(self, name)):
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)!r}; write {scheme.replace('s?', '')}://HOST:PORT and nothing behind it"
+                )
+        if self.video_engine_secret is None or (self.video_wvp_api and self.video_wvp_key is None):
+            raise SettingsError("video_engine needs video_engine_secret, and video_wvp_api needs video_wvp_key; name files that hold them")
 
     def _check_oidc(self) -> None:
         if not self.oidc_issuer:

@@ -128,6 +128,10 @@ class ElementStore:
     def one(self, element: str, element_id: str) -> Thing | None:
         return self._layer(element).by_id.get(element_id)
 
+    def has(self, element: str, element_id: str) -> bool:
+        """Whether there is a thing of that id. Raises KeyError for an element that is not in the catalogue."""
+        return element_id in self._layer(element).by_id
+
     def counts(self) -> dict[str, Json]:
         """By element: count, newest_at (ISO 8601 or None), state: live | static | stale | no_feed."""
         now_s = self._clock.unix_s()

@@ -5,10 +5,10 @@ A browser never learns a camera's address or password: it gets the url of a stre
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -26,6 +26,7 @@ REASONS = (
     "unplayable",
     "no-recorder",  # nothing that has been recorded can be played
     "starting",  # the gateway, or again after a failure; try again
+    "expired",  # the address of a stream
 )
 
 
@@ -104,7 +105,7 @@ class VideoGateway(Protocol):
     async def open(self, camera: CameraSource, quality: Quality) -> Stream:
         """A stream of a camera. Raises VideoRefused: a new stream is refused before a running one suffers."""
 
-    def watch(self, stream_id: str) -> AsyncIterator[str | bytes]:
+    def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
         """Messages of a stream of kind WS_FMP4 as they go to the browser (docs/video.md); it ends when the gateway stops.
 
         Whoever takes them slowly gets fewer pictures, not older ones. Raises VideoRefused when it can't go on, also for an unknown stream.
@@ -118,6 +119,9 @@ class VideoGateway(Protocol):
 
     def states(self) -> dict[str, CameraState]:
         """Of every camera that has been tried since the start."""
+
+    def state(self) -> dict[str, Any]:
+        """For the health page: `state` is `ok`, `starting` or `failing`; what else there is to be told of itself."""
 
 
 class Playback(Protocol):

@@ -23,6 +23,7 @@ from dashboard.api import (
     shifts,
     system,
     units,
+    video,
     webhooks,
     what_if,
 )
@@ -56,6 +57,7 @@ def add_api(server: FastAPI, services: Services) -> None:
         musters,
         elements,
         camera_register,
+        video,
         broadcasts,
         calibration,
         duty_circles,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -64,7 +64,7 @@ class EngineGateway:
     async def open(self, camera: CameraSource, quality: Quality) -> Stream:
         return await self._own.open(await self._at_engine(camera, quality), quality)
 
-    def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None] | AsyncIterator[str | bytes]:
+    def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
         return self._own.watch(stream_id)
 
     async def close(self, stream_id: str) -> None:
@@ -78,8 +78,7 @@ class EngineGateway:
 
     def state(self) -> dict[str, Any]:
         """For the health page."""
-        own = cast(Any, self._own).state()
-        return own | {"engine": self._engine.name, "refused_by_engine": self._refused_by_engine}
+        return self._own.state() | {"engine": self._engine.name, "refused_by_engine": self._refused_by_engine}
 
     async def recordings(self, camera: CameraSource, from_at: datetime, to_at: datetime) -> list[Recording]:
         return await self._can_play().recordings(camera, from_at, to_at)

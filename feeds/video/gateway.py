@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -94,19 +95,20 @@ class EmbeddedGateway:
             expires_at=self._clock.now() + timedelta(seconds=OPEN_FOR_S),
         )
 
-    async def watch(self, stream_id: str) -> AsyncIterator[str | bytes]:
+    async def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
         opened = self._streams.get(stream_id)
         if opened is None:
-            raise VideoRefused("starting", "The stream is not open any more; open it again.")
+            raise VideoRefused("expired", "The stream is not open any more; open it again.")
         opened.viewers += 1
         loop = asyncio.get_running_loop()
         try:
             lost_at: float | None = None
             while not self._stopping:
                 try:
-                    async for message in self._messages(opened):
-                        lost_at = None
-                        yield message
+                    async with aclosing(self._messages(opened)) as messages:
+                        async for message in messages:
+                            lost_at = None
+                            yield message
                 except ConnectionError:
                     lost_at = lost_at or loop.time()
                     if loop.time() - lost_at > AGAIN_WITHIN_S:
@@ -132,18 +134,16 @@ class EmbeddedGateway:
 
     def state(self) -> dict[str, Any]:
         """For the health page: each process, and what was refused."""
-        processes = [
-            {"process": one.number, "state": "ok" if one.is_ready else "starting", "restarts": one.restarts} | one.load
-            for one in self._processes
-        ]
-        ok = all(one.is_ready for one in self._processes)
-        return {"state": "ok" if ok else "failing", "processes": processes, "refused": dict(self.refused)}
+        processes = [{"process": one.number, "state": one.state, "restarts": one.restarts} | one.load for one in self._processes]
+        states = {one["state"] for one in processes}
+        worst = next((state for state in ("failing", "starting") if state in states), "ok")
+        return {"state": worst, "processes": processes, "refused": dict(self.refused)}
 
     def pids(self) -> list[int]:
         """Of the running processes."""
         return [one.pid for one in self._processes if one.pid is not None]
 
-    async def _messages(self, opened: _Opened) -> AsyncIterator[str | bytes]:
+    async def _messages(self, opened: _Opened) -> AsyncGenerator[str | bytes, None]:
         """From one connection to its process. Raises VideoRefused, and ConnectionError when the process is gone."""
         frames, writer = await self._process(opened).watch(opened.wanted())
         try:

@@ -26,6 +26,8 @@ READY_WITHIN_S = 5.0  # a request waits so long for a process that is starting
 # A process that dies at once, again and again, is started less and less often.
 RESTARTS_S = (0.2, 1.0, 5.0)
 STEADY_S = 30.0
+# It is started when it is first asked for something, or so long after the server; what runs for a moment only needs none.
+START_AFTER_S = 5.0
 
 
 class VideoProcess:
@@ -33,13 +35,13 @@ class VideoProcess:
 
     def __init__(self, number: int, setup: Setup, told: Callable[[list[CameraState]], None]) -> None:
         self.number = number
-        self.restarts = 0
+        self.restarts = self._quick_ends = 0
         self.pid: int | None = None
         self.load: dict[str, Any] = {}  # as it reported last; empty while it is down
         self._setup, self._told = setup, told
         self._secret = ""
         self._port = 0
-        self._ready = asyncio.Event()
+        self._ready, self._needed = asyncio.Event(), asyncio.Event()
         self._writer: asyncio.StreamWriter | None = None
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
@@ -56,8 +58,11 @@ class VideoProcess:
                 await self._keeper
 
     @property
-    def is_ready(self) -> bool:
-        return self._ready.is_set()
+    def state(self) -> str:
+        """`ok`, `starting`, or `failing` when it has died again and again."""
+        if self._ready.is_set():
+            return "ok"
+        return "failing" if self._quick_ends > 1 else "starting"
 
     async def ask(self, do: str, wanted: dict[str, Any], **more: Any) -> dict[str, Any]:
         """One request. Raises VideoRefused."""
@@ -86,6 +91,7 @@ class VideoProcess:
         return Frames(reader), writer
 
     async def _until_ready(self) -> None:
+        self._needed.set()
         try:
             async with asyncio.timeout(READY_WITHIN_S):
                 await self._ready.wait()
@@ -93,14 +99,15 @@ class VideoProcess:
             raise _starting() from None
 
     async def _keep(self) -> None:
-        quick = 0
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._needed.wait(), START_AFTER_S)
         while True:
             begun = asyncio.get_running_loop().time()
             code = await self._run()
-            quick = 0 if asyncio.get_running_loop().time() - begun > STEADY_S else quick + 1
+            self._quick_ends = 0 if asyncio.get_running_loop().time() - begun > STEADY_S else self._quick_ends + 1
             self.restarts += 1
             log.warning("video process ended; starting it again", process=self.number, exit_code=code)
-            await asyncio.sleep(RESTARTS_S[min(quick, len(RESTARTS_S) - 1)])
+            await asyncio.sleep(RESTARTS_S[min(self._quick_ends, len(RESTARTS_S)) - 1])
 
     async def _run(self) -> int | None:
         """From its start to its end; its exit code."""

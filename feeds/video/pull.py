@@ -20,8 +20,8 @@ from feeds.video.transcode import Transcoder
 
 OPEN_WITHIN_S = 6.0
 SILENT_S = 5.0  # a connection that brings nothing for so long is given up
-# Hardly any probing: what it would find out is read from the stream here, and it costs 0.2 s of every click. Without `fflags=nobuffer`: that
-# would throw away the key frame that is read while the stream is opened.
+# Hardly any probing: what it would find out is read from the stream here, and it costs 0.2 s of every click. Without `fflags=nobuffer`:
+# that would throw away the key frame that is read while the stream is opened.
 OPTIONS = {
     "rtsp_transport": "tcp",
     "allowed_media_types": "video",
