@@ -98,10 +98,13 @@ class EngineGateway:
     async def _at_engine(self, camera: CameraSource, quality: Quality) -> CameraSource:
         try:
             url = await self._engine.source(camera, quality)
+            # The small picture of a camera whose large one browsers don't play is taken rather than to transcode it.
+            has_both = quality is Quality.MAIN and camera.url and camera.substream_url
+            small = await self._engine.source(camera, Quality.SUB) if has_both else ""
         except VideoRefused:
             self._refused_by_engine += 1
             raise
-        return msgspec.structs.replace(camera, url=url, substream_url="")
+        return msgspec.structs.replace(camera, url=url, substream_url=small)
 
 
 class ControlInterface:
