@@ -139,8 +139,10 @@ class FakeCameras:
                 await socket.send_json({"mime": f'video/mp4; codecs="{CODEC}"', "codec": CODEC})
                 for part in first:
                     await socket.send_bytes(part)
-                await asyncio.gather(self._send(socket, camera_id, queue), _until_closed(socket))
-            except (WebSocketDisconnect, RuntimeError):
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._send(socket, camera_id, queue))
+                    both.create_task(_until_closed(socket))
+            except* (WebSocketDisconnect, RuntimeError):
                 pass  # the page has gone, or the test has cut it
             finally:
                 leave()

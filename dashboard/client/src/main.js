@@ -60,7 +60,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
-window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo };
+window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo, select, tell };
 
 function isPresent(answer) {
   return sameSelection(answer?.selection ?? null, state.selection);

@@ -67,6 +67,12 @@ export class Tile {
     }
   }
 
+  // Whether the wanted camera's picture is on the screen, as it happens.
+  isLive() {
+    const { camera, phase, isAsking } = this.feed.status();
+    return phase === "live" && !isAsking && camera.id === this.camera?.id;
+  }
+
   again() {
     this.feed.again();
   }
