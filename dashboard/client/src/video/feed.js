@@ -13,7 +13,7 @@ const SILENT_MS = 12_000; // an open one as well
 const CHANGE_WITHIN_MS = 5_000; // for another camera the earlier picture stays no longer
 
 // What time alone does not cure soon; null: it must be asked for by hand.
-const AGAIN_MS = { "at-limit": 10_000, "transcoding-at-limit": 15_000, "no-key-frame": 10_000, "no-address": 60_000, unplayable: 60_000, "other-kind": null, "not-permitted": 60_000, "unknown-camera": 60_000 };
+const AGAIN_MS = { "at-limit": 10_000, "transcoding-at-limit": 15_000, "no-key-frame": 10_000, "no-address": 60_000, "bad-address": 60_000, "login-refused": 60_000, unplayable: 60_000, "other-kind": null, "not-permitted": 60_000, "unknown-camera": 60_000 };
 
 export class Feed {
   // `changed` is called whenever `status()` says something else, but for ages.

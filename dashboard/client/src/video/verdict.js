@@ -35,6 +35,12 @@ function refusalText({ reason, text }) {
   switch (reason) {
     case "no-address":
       return { head: t("No stream is registered"), todo: t("The place of this camera is known, its address is not. Ask an administrator to enter it.") };
+    case "bad-address":
+      return { head: t("The camera's address is wrong"), todo: t("Ask an administrator to correct it.") };
+    case "login-refused":
+      return { head: t("The camera refuses the password"), todo: t("Ask an administrator to correct it.") };
+    case "starting":
+      return { head: t("The video process is starting"), todo: t("Trying again by itself.") };
     case "at-limit":
       return { head: t("The server carries no more pictures"), todo: t("Close one that is not needed. Stills are shown meanwhile.") };
     case "transcoding-at-limit":
