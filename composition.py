@@ -20,6 +20,9 @@ from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
+from feeds.video.admission import Limits
+from feeds.video.gateway import EmbeddedGateway
+from feeds.video.hub import Timing
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.beats import Beats
@@ -72,6 +75,7 @@ from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
 from operations.traffic import Traffic
 from operations.trails import Trails
+from operations.video_watch import VideoWatch
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
 from operations.what_if import WhatIf
@@ -142,6 +146,8 @@ class Node:
             stack.push_async_callback(services.speeds.stop)
             await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
+            await services.video.gateway.start()
+            stack.push_async_callback(services.video.gateway.stop)
             await services.webhooks.start()
             stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
@@ -269,6 +275,15 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
     personal = PersonalData(history, authority, audit, clock)
+    video = VideoWatch(
+        gateway=_video_gateway(settings, clock),
+        source=CameraStore(engine).get,
+        is_camera=lambda camera_id: elements.has("street_camera", camera_id),
+        sight=authority,
+        log=audit,
+        clock=clock,
+    )
+    health.watch("video", video.state)
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -294,6 +309,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         tracks=tracks,
         intake=intake,
         elements=elements,
+        video=video,
         scene=scene,
         pursuit=PursuitService(
             streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock
@@ -322,6 +338,11 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         drills=drills,
     )
     return Node(services, settings, tracks)
+
+
+def _video_gateway(settings: Settings, clock: Clock) -> EmbeddedGateway:
+    limits = Limits(settings.video_streams, settings.video_cpu_percent / 100.0, settings.video_transcodes, settings.video_viewers)
+    return EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s))
 
 
 def _identity_provider(settings: Settings, clock: Clock) -> Provider | None:

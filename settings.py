@@ -51,6 +51,12 @@ class Settings:
     oidc_claim: str = _setting("preferred_username", "claim of the identity token that carries the name of the account here")
     oidc_ca: Path | None = _setting(None, "certificates (PEM) that the provider's is checked against; none: the machine's")
     upload_max_bytes: int = _setting(2 * 1024**3, "largest photo, video or file an officer may upload", "B")
+    video_processes: int = _setting(1, "processes that pull cameras; cameras are shared out over them")
+    video_streams: int = _setting(64, "streams that one video process takes; the large picture of a camera counts twice")
+    video_cpu_percent: int = _setting(60, "a video process that is busier than this takes no further stream", "% of a core")
+    video_transcodes: int = _setting(4, "cameras that are converted to H.264 at the same time, all processes together")
+    video_viewers: int = _setting(500, "viewers of cameras at the same time, all processes together")
+    video_linger_s: int = _setting(15, "a camera is pulled on for so long after the last viewer has gone", "s")
     webhook_hosts: str = _setting("", "hosts that webhooks may be sent to, with commas between: name, address, or either with :port")
     log_level: str = _setting("info", "debug, info, warning or error")
 
@@ -65,12 +71,25 @@ class Settings:
             raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key: without TLS no certificate can be shown")
         _addresses("certificate_proxies", self.certificate_proxies)
         self._check_oidc()
+        self._check_video()
         for host in self.hosts_for_webhooks:
             if not re.fullmatch(r"[a-z0-9._-]+(:\d+)?|[0-9a-f]*(:[0-9a-f]*){2,}|\[[0-9a-f:]+\](:\d+)?", host):
                 raise SettingsError(f"webhook_hosts holds {host!r}; write hosts without scheme and path, such as records.police.local:8443")
         for name in ("port", "jt808_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise SettingsError(f"{name} is {getattr(self, name)}; a TCP port is 0 to 65535")
+
+    def _check_video(self) -> None:
+        for name, least, most in (
+            ("video_processes", 1, 64),
+            ("video_streams", 1, 1_000),
+            ("video_cpu_percent", 10, 100),
+            ("video_transcodes", 0, 256),
+            ("video_viewers", 1, 100_000),
+            ("video_linger_s", 0, 3_600),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise SettingsError(f"{name} is {getattr(self, name)}; give {least} to {most}")
 
     def _check_oidc(self) -> None:
         if not self.oidc_issuer:

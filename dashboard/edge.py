@@ -80,6 +80,12 @@ def datum_of(connection: HTTPConnection) -> str:
     return _visitor(connection).datum
 
 
+def session_of(connection: HTTPConnection) -> str:
+    """What this request or socket has in common with others of the same log-in, or of the same token."""
+    visitor = _visitor(connection)
+    return visitor.key or f"{visitor.actor.kind}:{visitor.actor.name}"
+
+
 async def still_authenticated(connection: HTTPConnection) -> bool:
     """Whether the log-in or token this connection began with still holds. For sockets, which outlive log-outs."""
     return await _visitor(connection).recheck()

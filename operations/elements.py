@@ -59,6 +59,7 @@ class _Layer:
     written: dict[str, Element]  # identity tells whether the layer is still right
     readings_seq: int
     things: tuple[Thing, ...]
+    by_id: dict[str, Thing]
     lon: NDArray[np.float64]
     lat: NDArray[np.float64]
     newest_at: float | None
@@ -114,6 +115,10 @@ class ElementStore:
     def newest(self, element: str) -> list[Thing]:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""
         return list(self._layer(element).things)
+
+    def has(self, element: str, element_id: str) -> bool:
+        """Whether there is a thing of that id. Raises KeyError for an element that is not in the catalogue."""
+        return element_id in self._layer(element).by_id
 
     def counts(self) -> dict[str, Json]:
         """By element: count, newest_at (ISO 8601 or None), state: live | static | stale | no_feed."""
@@ -194,7 +199,7 @@ class ElementStore:
         lon = np.array([t.lon for t in all_things], np.float64)
         lat = np.array([t.lat for t in all_things], np.float64)
         newest_at = max((t.at for t in all_things if t.at is not None), default=None)
-        return _Layer(written, seq, all_things, lon, lat, newest_at)
+        return _Layer(written, seq, all_things, things, lon, lat, newest_at)
 
     def _merge(self, readings: Sequence[Reading]) -> None:
         changed: dict[str, dict[str, Thing]] = {}

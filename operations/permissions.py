@@ -35,6 +35,7 @@ class Action(StrEnum):
     SEE_SCENE = "see_scene"  # rings, nearest, travel times, the one-click answer
     SEE_PLACES = "see_places"
     SEE_ELEMENTS = "see_elements"
+    WATCH_CAMERA = "watch_camera"  # live pictures and stills of cameras; each is written down
     SEE_EVIDENCE = "see_evidence"  # photos, videos, files of an incident
     SEE_CALLER = "see_caller"  # a caller's name and number, unmasked
     SEE_COMPLAINTS = "see_complaints"  # complaints against police of one's own scope
@@ -123,7 +124,7 @@ class Action(StrEnum):
 
 
 A = Action
-READ = frozenset({A.OWN_SESSIONS, A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE_ELEMENTS, A.SEE_HEALTH})
+READ = frozenset({A.OWN_SESSIONS, A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE_ELEMENTS, A.SEE_HEALTH, A.WATCH_CAMERA})
 # Of broadcasts and notes, wherever they arrive.
 RECEIPTS = frozenset({A.BROADCAST_DELIVERED, A.READ_BROADCAST, A.READ_NOTE})
 # What a crew does on its terminal; the desk enters the same for a crew on the radio (代签收, 代反馈).
@@ -153,7 +154,7 @@ LEADING = frozenset({A.PLAN_SHIFT, A.CANCEL_SHIFT, A.MUSTER_RESERVES, A.END_MUST
 
 GRANTS: dict[Role, frozenset[Action]] = {
     Role.VIEWER: READ,
-    Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | RECEIPTS | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
+    Role.OFFICER: READ - {A.SEE_HEALTH, A.WATCH_CAMERA} | CREW | RECEIPTS | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
     Role.COMMANDER: DESK

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from operations.stage_watch import StageWatch
     from operations.street_speeds import StreetSpeeds
     from operations.traffic import Traffic
+    from operations.video_watch import VideoWatch
     from operations.webhooks import Webhooks
     from operations.what_if import WhatIf
     from storage.track_reader import TrackReader
@@ -86,6 +87,7 @@ class Services:
     tracks: TrackReader  # positions of the past
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
+    video: VideoWatch  # pictures of cameras
     scene: SceneService
     pursuit: PursuitService
     what_if: WhatIf

@@ -23,6 +23,7 @@ from dashboard.api import (
     shifts,
     system,
     units,
+    video,
     webhooks,
     what_if,
 )
@@ -55,6 +56,7 @@ def add_api(server: FastAPI, services: Services) -> None:
         shifts,
         musters,
         elements,
+        video,
         broadcasts,
         calibration,
         duty_circles,

@@ -120,7 +120,7 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "warned": WARNED,  # commands before which one is asked where another has claimed the incident
         "pushes": is_granted(page.role, Action.PUSH),
         "viewer": page.actor_name,  # laid over every picture
-        "watches": is_granted(page.role, Action.SEE_ELEMENTS),
+        "watches": is_granted(page.role, Action.WATCH_CAMERA),
         "notes": is_granted(page.role, Action.NOTE),
         "circles": {"sees": is_granted(page.role, Action.SEE_DUTY_CIRCLES), "sets": is_granted(page.role, Action.SET_DUTY_CIRCLE)},
         "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them

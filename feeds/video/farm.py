@@ -76,6 +76,12 @@ class _Stream:
     def leave(self, watcher: Connection) -> None:
         self._watchers.pop(watcher, None)
 
+    async def stop(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pump
+
     def cut(self) -> None:
         """End the connections of all who watch."""
         for watcher in list(self._watchers):
@@ -142,7 +148,7 @@ class Farm:
             self._server.close()
         for connection in list(self._connections):
             connection.abort()
-        await asyncio.gather(*self._serving)
+        await asyncio.gather(*self._serving, *(stream.stop() for _, stream in self._streams.values()))
 
     def url(self, name: str, quality: str = "sub") -> str:
         """With the camera's name and password, as a register would hold it."""

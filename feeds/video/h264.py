@@ -159,8 +159,8 @@ def _read_reorder(bits: _Bits) -> int | None:
             bits.ue()
         if bits.take(1):
             bits.take(65)  # timing
-        rates = [_skip_rates(bits) for _ in range(2) if bits.take(1)]
-        if rates:
+        network, own = _skip_rates(bits), _skip_rates(bits)
+        if network or own:
             bits.take(1)
         bits.take(1)
         if not bits.take(1):
@@ -173,7 +173,10 @@ def _read_reorder(bits: _Bits) -> int | None:
         return None
 
 
-def _skip_rates(bits: _Bits) -> None:
+def _skip_rates(bits: _Bits) -> bool:
+    """Whether there were any."""
+    if not bits.take(1):
+        return False
     count = bits.ue() + 1
     bits.take(8)
     for _ in range(min(count, 32)):
@@ -181,3 +184,4 @@ def _skip_rates(bits: _Bits) -> None:
         bits.ue()
         bits.take(1)
     bits.take(20)
+    return True

@@ -237,6 +237,11 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
+    # A granted stream says nothing of where it comes from. There is no still of a camera that there is not.
+    ("POST", "/api/v1/cameras/{camera_id}/streams", ""): api(
+        A.WATCH_CAMERA, "/cameras/cam-west/streams", good=(201, 503), body={"quality": "sub"}
+    ),
+    ("GET", "/api/v1/cameras/{camera_id}/snapshot", ""): api(A.WATCH_CAMERA, "/cameras/none/snapshot", good=(404,)),
     ("GET", "/api/v1/broadcasts", ""): api(A.READ_BROADCAST, "/broadcasts"),
     ("POST", "/api/v1/broadcasts", ""): api(A.BROADCAST, "/broadcasts", "desk of WEST", (201,), BROADCAST, otherwise=403),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/recall", ""): api(
@@ -535,6 +540,8 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
             "panic": Said(A.PANIC, "the crew", {"happened_at": "{now}"}),
         },
     ),
+    # Nobody is let in without the token of a granted stream; who may have one is told that it is missing.
+    "/video/{camera_id}": (A.WATCH_CAMERA, {}),
     "/_dash-ws-callback": (NOBODY, {}),
 }
 

@@ -388,6 +388,8 @@ class _Walker:
             return "4403"  # a desk outside its own scope
         if path == "/feeds/v1" and who.unit_id is not None:
             takes = Action.USE_TERMINAL  # a crew's device reports for its own unit
+        if path.startswith("/video/"):
+            return "4410" if ex.grants(who, takes) else "4403"
         return "served" if ex.grants(who, takes) else "4403"
 
     @staticmethod
@@ -406,6 +408,7 @@ TALKS = {
     "/live": _Walker._talk_live,
     "/feeds/v1": _Walker._talk_feeds,
     "/terminal/socket": _Walker._talk_terminal,
+    "/video/{camera_id}": _Walker._talk_to_nobody,
     "/_dash-ws-callback": _Walker._talk_to_nobody,
 }
 
