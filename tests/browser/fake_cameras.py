@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import threading
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import av
-import msgspec
 import numpy as np
-from fastapi import FastAPI, Request, Response, WebSocket
-from starlette.websockets import WebSocketDisconnect
 
-from dashboard.problems import problem
 from feeds.video import screen_clock
+from operations.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoRefused
+from storage.cameras import CameraSource
 
 WIDTH, HEIGHT, FPS = 320, 180, 12
 CODEC = "avc1.42c00c"
@@ -43,7 +44,7 @@ class LivePicture:
     def __init__(self) -> None:
         self.init = b""
         self.gop: list[bytes] = []
-        self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[bytes]]] = set()
+        self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[Any]]] = set()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live-picture")
@@ -53,9 +54,9 @@ class LivePicture:
         self._ended.set()
         self._thread.join()
 
-    def join(self) -> tuple[list[bytes], asyncio.Queue[bytes], Any]:
+    def join(self) -> tuple[list[bytes], asyncio.Queue[Any], Any]:
         """What there is, a queue of what comes, and how to leave."""
-        listener = asyncio.get_running_loop(), asyncio.Queue[bytes]()
+        listener = asyncio.get_running_loop(), asyncio.Queue[Any]()
         with self._lock:
             self._listeners.add(listener)
             return [self.init, b"".join(self.gop)], listener[1], lambda: self._listeners.discard(listener)
@@ -101,71 +102,71 @@ def _begins_with_key(fragment: bytes) -> bool:
 
 
 class FakeCameras:
-    """Grants every stream unless told otherwise. Everything but `mount` may be called from the test's thread."""
+    """A video gateway behind the real routes and socket; grants every stream unless told otherwise.
+
+    Attributes may be changed, and `say` and `cut` called, from the test's thread.
+    """
 
     def __init__(self) -> None:
         self.live = LivePicture()
         self.refusals: dict[str, str] = {}  # camera id → reason
         self.asked: list[tuple[str, str]] = []  # camera id, quality
-        self.open: Counter[str] = Counter()  # sockets by camera id
+        self.open_now: Counter[str] = Counter()  # streams that are watched, by camera id
         self.silent: set[str] = set()  # cameras that send nothing although they are open
-        self._sockets: dict[str, set[tuple[asyncio.AbstractEventLoop, WebSocket]]] = {}
+        self._ids = itertools.count()
+        self._watching: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[Any]]]] = {}
 
-    def mount(self, server: FastAPI, _services: Any) -> None:
-        """The three routes."""
-
-        @server.post("/api/v1/cameras/{camera_id}/streams", status_code=201)
-        async def open_stream(camera_id: str, request: Request) -> Response:
-            quality = (await request.json())["quality"]
-            self.asked.append((camera_id, quality))
-            if camera_id in self.refusals:
-                return problem(503, self.refusals[camera_id], "said by a test")
-            url = f"/video/{camera_id}?token={len(self.asked)}"
-            stream = {"stream_id": "s", "camera_id": camera_id, "quality": quality, "kind": "ws-fmp4", "url": url}
-            return Response(msgspec.json.encode(stream), 201, media_type="application/json")
-
-        @server.get("/api/v1/cameras/{camera_id}/snapshot")
-        async def snapshot(camera_id: str) -> Response:
-            return problem(503, self.refusals.get(camera_id, "unreachable"), "said by a test")
-
-        @server.websocket("/video/{camera_id}")
-        async def stream(socket: WebSocket, camera_id: str) -> None:
-            await socket.accept()
-            mine = asyncio.get_running_loop(), socket
-            self._sockets.setdefault(camera_id, set()).add(mine)
-            self.open[camera_id] += 1
-            first, queue, leave = self.live.join()
-            try:
-                await socket.send_json({"mime": f'video/mp4; codecs="{CODEC}"', "codec": CODEC})
-                for part in first:
-                    await socket.send_bytes(part)
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(self._send(socket, camera_id, queue))
-                    both.create_task(_until_closed(socket))
-            except* (WebSocketDisconnect, RuntimeError):
-                pass  # the page has gone, or the test has cut it
-            finally:
-                leave()
-                self.open[camera_id] -= 1
-                self._sockets[camera_id].discard(mine)
-
-    async def _send(self, socket: WebSocket, camera_id: str, queue: asyncio.Queue[bytes]) -> None:
-        while True:
-            data = await queue.get()
-            if camera_id not in self.silent:
-                await socket.send_bytes(data)
+    def mount(self, _server: Any, services: Any) -> None:
+        services.video.gateway = self
 
     def say(self, camera_id: str, **message: Any) -> None:
         """A text message to whoever watches the camera."""
-        for loop, socket in tuple(self._sockets.get(camera_id, ())):
-            asyncio.run_coroutine_threadsafe(socket.send_json(message), loop).result(5)
+        self._put(camera_id, json.dumps(message))
 
-    def cut(self, camera_id: str, code: int = 4000) -> None:
+    def cut(self, camera_id: str) -> None:
         """End every stream of the camera."""
-        for loop, socket in tuple(self._sockets.get(camera_id, ())):
-            asyncio.run_coroutine_threadsafe(socket.close(code), loop).result(5)
+        self._put(camera_id, None)
 
+    def _put(self, camera_id: str, item: str | None) -> None:
+        for loop, queue in tuple(self._watching.get(camera_id, ())):
+            loop.call_soon_threadsafe(queue.put_nowait, item)
 
-async def _until_closed(socket: WebSocket) -> None:
-    while True:
-        await socket.receive_text()
+    # As `operations.video.VideoGateway`
+
+    async def open(self, camera: CameraSource, quality: Quality) -> Stream:
+        camera_id = camera.camera_id
+        self.asked.append((camera_id, str(quality)))
+        if camera_id in self.refusals:
+            raise VideoRefused(self.refusals[camera_id], "said by a test")
+        until = datetime.now(UTC) + timedelta(seconds=30)
+        return Stream(f"{camera_id}/{next(self._ids)}", camera_id, quality, StreamKind.WS_FMP4, f"/video/{camera_id}", CODEC, until)
+
+    async def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
+        camera_id = stream_id.split("/")[0]
+        first, queue, leave = self.live.join()
+        mine = asyncio.get_running_loop(), queue
+        self._watching.setdefault(camera_id, set()).add(mine)
+        self.open_now[camera_id] += 1
+        try:
+            yield json.dumps({"mime": f'video/mp4; codecs="{CODEC}"', "codec": CODEC})
+            for part in first:
+                yield part
+            while (item := await queue.get()) is not None:
+                if isinstance(item, str) or camera_id not in self.silent:
+                    yield item
+        finally:
+            leave()
+            self.open_now[camera_id] -= 1
+            self._watching[camera_id].discard(mine)
+
+    async def close(self, stream_id: str) -> None:
+        """Nothing is held for one that nobody watches."""
+
+    async def snapshot(self, camera: CameraSource) -> Snapshot:
+        raise VideoRefused(self.refusals.get(camera.camera_id, "unreachable"), "said by a test")
+
+    def states(self) -> dict[str, CameraState]:
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        return {"state": "ok"}

@@ -10,25 +10,17 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dispatch.commands import WriteElement
-from feeds.video import screen_clock
+from dispatch.model import Actor
+from operations.reports import CameraReport, FeedSession
 from tests.browser.desk_server import DeskServer, Visitor, desk_server
-from tests.browser.fake_cameras import HEIGHT, WIDTH, FakeCameras
-from tests.cities import degrees
+from tests.browser.fake_cameras import FakeCameras
+from tests.browser.pictures import ages_on_screen_s, is_live
+from tests.cities import CITY, degrees
 
 pytestmark = pytest.mark.browser
 
 CAMERAS = 12
-# The corner of what is on the screen as grey values, and the time by the same machine's clock.
-SCREEN = """(id) => {
-  const video = document.querySelector(`[data-camera="${id}"] video.front`);
-  if (!video?.videoWidth) return null;
-  const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: 16 });
-  const drawn = canvas.getContext("2d");
-  drawn.drawImage(video, 0, 0);
-  const { data } = drawn.getImageData(0, 0, canvas.width, 16);
-  return { at: Date.now(), width: canvas.width, grey: [...data].filter((_, k) => k % 4 === 1) };
-}"""
+FEED = Actor("cameras", "feed", CITY, kind="token")
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +33,8 @@ def cameras() -> Iterator[FakeCameras]:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, cameras: FakeCameras) -> Iterator[DeskServer]:
     with desk_server(tmp_path_factory.mktemp("video"), units=6, mount=cameras.mount) as server:
-        for k in range(2, CAMERAS + 1):
-            lon, lat = degrees(380 + 20 * k, 480)
-            properties = {"name": f"纵{k}路相机", "name_en": f"Camera {k}", "heading_deg": 0 if k % 2 else 180}
-            server.handle(WriteElement(element="street_camera", element_id=f"cam-{k}", lon=lon, lat=lat, properties=properties))
+        city_cameras = [report(k, *degrees(380 + 20 * k, 480)) for k in range(2, CAMERAS + 1)]
+        server.call(server.services.intake.cameras([report(1, *degrees(400, 600)), *city_cameras], FeedSession("cameras", FEED)))
         yield server
 
 
@@ -71,32 +61,13 @@ def page(operator: Visitor, cameras: FakeCameras) -> Iterator[Page]:
     operator.until("document.querySelectorAll('.video-tile').length === 0")
 
 
-def age_on_screen_s(page: Page, camera_id: str) -> float | None:
-    """How long ago the picture on the screen was taken, by the clock burnt into it."""
-    seen: dict[str, Any] | None = page.evaluate(SCREEN, camera_id)
-    if seen is None:
-        return None
-    grey = np.array(seen["grey"], np.uint8).reshape(16, seen["width"])
-    whole = np.vstack([grey, np.zeros((HEIGHT - 16, WIDTH), np.uint8)])
-    taken_ms = screen_clock.read(whole)
-    return None if taken_ms is None else (seen["at"] - taken_ms) / 1000
-
-
-def ages_on_screen_s(page: Page, camera_id: str, count: int = 12) -> list[float]:
-    ages = []
-    for _ in range(count):
-        age_s = age_on_screen_s(page, camera_id)
-        ages += [] if age_s is None else [age_s]
-        page.wait_for_timeout(90)
-    return ages
+def report(k: int, lon: float, lat: float) -> CameraReport:
+    names = {"name": f"纵{k}路相机", "name_en": f"Camera {k}"}
+    return CameraReport(camera_id=f"cam-{k}", lon=lon, lat=lat, heading_deg=0 if k % 2 else 180, url="rtsp://10.0.0.1/x", properties=names)
 
 
 def tile(page: Page, camera_id: str) -> Any:
     return page.locator(f".video-tile[data-camera='{camera_id}']")
-
-
-def is_live(operator: Visitor, camera_id: str, within_s: float = 15) -> None:
-    operator.until(f"""document.querySelector('.video-tile[data-camera="{camera_id}"]:not(.bad) video.front') !== null""", within_s)
 
 
 def watch(operator: Visitor, camera_id: str) -> None:
@@ -180,7 +151,7 @@ def test_the_large_one_is_the_main_stream_and_goes_back(operator: Visitor, page:
     operator.until("document.querySelector('.video-tile.large[data-camera=\"cam-9\"] video.front') !== null")
     page.wait_for_timeout(600)
     assert cameras.asked == [("cam-9", "main")]
-    assert cameras.open["cam-9"] == 1, "the small stream goes on beside the large one"
+    assert cameras.open_now["cam-9"] == 1, "the small stream goes on beside the large one"
     assert tile(page, "cam-9").bounding_box()["height"] > 250
     page.keyboard.press("Escape")
     expect(page.locator(".video-tile.large")).to_have_count(0)
@@ -195,9 +166,9 @@ def test_a_page_that_is_not_seen_pulls_nothing(operator: Visitor, page: Page, ca
     seen = "(state) => { Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });"
     seen += " document.dispatchEvent(new Event('visibilitychange')); }"
     page.evaluate(seen, "hidden")
-    wait_until(lambda: cameras.open["cam-10"] == 0)
+    wait_until(lambda: cameras.open_now["cam-10"] == 0)
     page.wait_for_timeout(800)
-    assert cameras.open["cam-10"] == 0
+    assert cameras.open_now["cam-10"] == 0
     page.evaluate(seen, "visible")
     is_live(operator, "cam-10", 2)
 
@@ -230,7 +201,7 @@ def test_a_wall_goes_round_for_days_without_growing(wall: Visitor, cameras: Fake
         seen |= set(wall.knows("liandong.wallVideo().shown"))
     assert len(seen) == CAMERAS
     assert wall.knows(counted) == before
-    wait_until(lambda: sum(cameras.open.values()) == 4)
+    wait_until(lambda: sum(cameras.open_now.values()) == 4)
     kept_s = wall.knows("[...document.querySelectorAll('video.front')].map((video) => video.buffered.end(0) - video.buffered.start(0))")
     assert max(kept_s) < 25
 

@@ -1,6 +1,7 @@
 // A camera's pictures as a tile has them: asked for, shown, lost and asked for again. The next stream, be it of another camera, of
 // the large picture or after a cut, begins in a second <video> behind the first and takes its place with its first picture,
 // so that nothing flickers; the two elements are used for ever.
+import { isChinese } from "../words.js";
 import { play } from "./player.js";
 import { grantedStream, Refused } from "./stream.js";
 
@@ -106,7 +107,7 @@ export class Feed {
         this.changed();
       },
       refused: ({ refused, message_zh, message_en }) => {
-        refusal = new Refused(refused, document.documentElement.lang.startsWith("zh") ? message_zh : message_en);
+        refusal = new Refused(refused, isChinese() ? message_zh : message_en);
       },
       unplayable: (mime) => {
         refusal = new Refused("unplayable", mime);

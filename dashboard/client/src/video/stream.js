@@ -1,4 +1,6 @@
 // Asking the server for a camera's stream or a still picture.
+import { isChinese } from "../words.js";
+
 const PREFIX = "urn:liandong:problem:";
 
 // Why a stream can't be had: `reason` is the server's name for it, `text` its words in the reader's language, if it has any.
@@ -19,7 +21,7 @@ export async function grantedStream(cameraId, quality, signal) {
     throw new Refused("no-server");
   });
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(reasonOf(answer.status, found), found.detail);
+  if (!answer.ok) throw new Refused(reasonOf(answer.status, found), (isChinese() ? found.message_zh : found.message_en) ?? found.detail);
   if (found.kind !== "ws-fmp4") throw new Refused("other-kind", found.kind);
   return found;
 }
