@@ -35,7 +35,8 @@ export function startDeskVideo() {
   });
   document.getElementById("video-close").addEventListener("click", closeAll);
   document.getElementById("video-to-wall").addEventListener("click", () => push({ how: "set", cameras: openCameras() }));
-  new ResizeObserver(([{ contentRect }]) => document.getElementById("stage").style.setProperty("--video-rise", `${open.length ? contentRect.height : 0}px`)).observe(dock().querySelector(".video-dock"));
+  const foot = dock().querySelector(".video-dock");
+  new ResizeObserver(() => document.getElementById("stage").style.setProperty("--video-rise", `${foot.offsetHeight}px`)).observe(foot); // 0 when hidden
   keepTime(() => open.map((one) => one.tile));
 }
 
@@ -134,7 +135,6 @@ function arrange() {
   dock().hidden = !open.length;
   dock().classList.toggle("has-large", large !== null);
   document.documentElement.classList.toggle("has-video", open.length > 0);
-  if (!open.length) document.getElementById("stage").style.setProperty("--video-rise", "0px");
   document.getElementById("video-count").textContent = String(open.length);
   dock().querySelector(".video-tiles").style.setProperty("--columns", String(open.length <= 8 ? 4 : open.length <= 10 ? 5 : 6));
   for (const one of open) one.tile.root.classList.toggle("large", one === large);
