@@ -120,8 +120,9 @@ function drawHead() {
   if (sent.cameras.length || sent.round) parts.push(t("sent by {name} at {time}", { name: sent.by, time: clockText(sent.at).slice(0, 5) }));
   if (roundOf().cameras.length && free() > 0) {
     const pages = pagesOf(inRound().length, free());
+    const unnamed = t("{n} cameras", { n: roundOf().cameras.length });
     const which = pages > 1 ? ` ${(turn % pages) + 1}/${pages}` : "";
-    parts.push(t("Round of {name}", { name: nameOf(roundOf()) }) + which);
+    parts.push(t("Round of {name}", { name: roundOf().name ? nameOf(roundOf()) : unnamed }) + which);
   } else if (group.trouble) parts.push(group.trouble);
   const head = holder().querySelector(".video-title");
   const said = parts.join("  ·  ");
