@@ -44,6 +44,7 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
+from operations.camera_groups import CameraGroups
 from operations.camera_health import CameraHealth
 from operations.camera_register import CameraRegister
 from operations.candidates import TURNOUT_S
@@ -357,6 +358,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         duty=duty,
         beats=Beats.of_city(city),
         duty_circles=duty_circles,
+        camera_groups=CameraGroups(elements, authority, organisations, jurisdictions, duty_circles, clock),
         drills=drills,
     )
     return Node(services, settings, tracks)

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from dashboard.api import (
     broadcasts,
     calibration,
+    camera_groups,
     camera_register,
     docs,
     duty_circles,
@@ -61,6 +62,7 @@ def add_api(server: FastAPI, services: Services) -> None:
         broadcasts,
         calibration,
         duty_circles,
+        camera_groups,
         webhooks,
         sessions,
         system,

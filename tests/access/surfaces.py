@@ -252,6 +252,10 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ),
     ("GET", "/api/v1/calibration", ""): api(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/api/v1/duty-circles", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles"),
+    ("GET", "/api/v1/camera-groups", ""): api(A.SEE_ELEMENTS, "/camera-groups?group=list:cam-west"),
+    ("GET", "/api/v1/camera-groups", "circle"): api(
+        A.SEE_DUTY_CIRCLES, "/camera-groups?group=circle:{circle}", "circle", variant="of a duty circle"
+    ),
     ("GET", "/api/v1/duty-circle-draft", ""): api(A.SET_DUTY_CIRCLE, f"/duty-circle-draft?{AT}&minutes=1"),
     ("GET", "/api/v1/duty-circles/{circle_id}", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles/{circle}", "circle"),
     ("GET", "/api/v1/duty-circles/{circle_id}/drill", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles/{circle}/drill", "circle"),
