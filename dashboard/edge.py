@@ -323,7 +323,7 @@ def content_security_policy(script_hashes: Iterable[str]) -> str:
         "img-src": "'self' data: blob:",
         "worker-src": "'self' blob:",
         "connect-src": "'self'",
-        "media-src": "'self'",
+        "media-src": "'self' blob:",
         "font-src": "'self' data:",
         "object-src": "'none'",
         "base-uri": "'none'",

@@ -88,6 +88,7 @@ class ElementStore:
         self._readings_seq: dict[str, int] = {}  # by element: how often its readings, or what was derived, have changed
         self._layers: dict[str, _Layer] = {}
         self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
+        self._suppliers: dict[str, Callable[[], list[Thing]]] = {}  # by element
 
     def listen(self, element: str, listener: Callable[[], Awaitable[None]]) -> None:
         """Wait for `listener` after each new reading of `element`, before whoever brought it is answered. One an element."""
@@ -110,6 +111,10 @@ class ElementStore:
         """Everything there is of an element that is worked out here rather than told; on the event loop."""
         self._derived = self._derived | {element: {thing.element_id: thing for thing in things}}
         self._readings_seq[element] = self._readings_seq.get(element, 0) + 1
+
+    def supply(self, element: str, things: Callable[[], list[Thing]]) -> None:
+        """Ask `things` whenever what there is of an element is wanted: of what changes all the time. It is asked from any thread."""
+        self._suppliers[element] = things
 
     def newest(self, element: str) -> list[Thing]:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""
@@ -158,6 +163,8 @@ class ElementStore:
             received = [i.received_at.timestamp() for i in self._picture().incidents.values() if i.is_open]
             return len(received), max(received, default=None), "live"
         layer = self._layer(kind.id)
+        if kind.id in self._suppliers:  # without any: nobody sends just now
+            return len(layer.things), layer.newest_at, _freshness(layer.newest_at, kind, now_s) if layer.things else "live"
         if not layer.things:
             return 0, None, "no_feed"
         if kind.source == "city":
@@ -179,6 +186,8 @@ class ElementStore:
 
     def _layer(self, element: str) -> _Layer:
         kind = self.kinds[element]
+        if element in self._suppliers:
+            return _laid(_NOTHING, 0, tuple(self._suppliers[element]()))
         written, seq = self._picture().elements.get(element, _NOTHING), self._readings_seq.get(element, 0)
         layer = self._layers.get(element)
         if layer is None or layer.written is not written or layer.readings_seq != seq:
@@ -190,11 +199,7 @@ class ElementStore:
         things.update((e.element_id, _written(e)) for e in written.values())
         things.update(self._newest.get(kind.id, {}))
         things.update(self._derived.get(kind.id, {}))
-        all_things = tuple(things.values())
-        lon = np.array([t.lon for t in all_things], np.float64)
-        lat = np.array([t.lat for t in all_things], np.float64)
-        newest_at = max((t.at for t in all_things if t.at is not None), default=None)
-        return _Layer(written, seq, all_things, lon, lat, newest_at)
+        return _laid(written, seq, tuple(things.values()))
 
     def _merge(self, readings: Sequence[Reading]) -> None:
         changed: dict[str, dict[str, Thing]] = {}
@@ -221,6 +226,13 @@ class ElementStore:
 
 
 _NOTHING: dict[str, Element] = {}
+
+
+def _laid(written: dict[str, Element], seq: int, things: tuple[Thing, ...]) -> _Layer:
+    lon = np.array([t.lon for t in things], np.float64)
+    lat = np.array([t.lat for t in things], np.float64)
+    newest_at = max((t.at for t in things if t.at is not None), default=None)
+    return _Layer(written, seq, things, lon, lat, newest_at)
 
 
 def _static(element: str, feature: Json) -> Thing:
