@@ -31,6 +31,8 @@ class Mp4Cutter:
         at = 0
         while (found := _box_at(self._held, at)) is not None:
             kind, _, length = found
+            if not self._before and kind != b"ftyp":
+                raise Uncuttable(f"it begins with {kind!r}, MP4 begins with ftyp")
             if length > MOST_PIECE_BYTES:
                 raise Uncuttable(f"a box {kind!r} of {length} bytes; at most {MOST_PIECE_BYTES} are taken")
             if len(self._held) - at < length:
@@ -59,8 +61,6 @@ class Mp4Cutter:
             self._take_before(kind, box)
 
     def _take_before(self, kind: bytes, box: bytes) -> None:
-        if not self._before and kind != b"ftyp":
-            raise Uncuttable(f"it begins with {kind!r}, MP4 begins with ftyp")
         if kind == b"mdat":
             raise Uncuttable("an MP4 file that is not fragmented")
         if kind == b"moov":

@@ -102,10 +102,11 @@ class SceneVideo:
             if kept is not None:
                 _must_be_own(actor, unit.unit_id, kept.actor, kept.unit_id)
                 return kept
+        if (one is None or one.reception is None) and sum(o.reception is not None for o in self._under_way.values()) >= MOST_CONNECTED:
+            raise Unavailable("too-many-recordings", f"{MOST_CONNECTED} recordings come in already; it is tried again by itself.")
+        if one is None:
             one = await self._begin(actor, unit, asked)
         _must_be_own(actor, unit.unit_id, one.recording.actor, one.recording.unit_id)
-        if one.reception is None and sum(other.reception is not None for other in self._under_way.values()) >= MOST_CONNECTED:
-            raise Unavailable("too-many-recordings", f"{MOST_CONNECTED} recordings come in already; it is tried again by itself.")
         async with one.turn:
             if one.log is None:
                 await self._reopen(one)
@@ -125,7 +126,9 @@ class SceneVideo:
             raise RuleViolation("media-type", f"{asked.mime[:80]!r} is not accepted; send video/webm or video/mp4.")
         of_crew = sum(one.recording.unit_id == unit.unit_id for one in self._under_way.values())
         if of_crew >= MOST_OF_A_CREW or len(self._under_way) >= MOST_UNDER_WAY:
-            raise RuleViolation("too-many-recordings", f"{of_crew} recordings of this crew are not complete; end one first.")
+            raise Unavailable(
+                "too-many-recordings", f"{of_crew} recordings of this crew are not complete yet; it is tried again by itself."
+            )
         if await asyncio.to_thread(self._files.free_bytes) < LEAST_FREE_BYTES:
             raise Unavailable(
                 "storage-full", "The disk for evidence is nearly full; free some space. The phone keeps the video and tries again."

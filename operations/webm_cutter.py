@@ -63,6 +63,8 @@ class WebmCutter:
 
     def _length(self, head: Head) -> int:
         """How much of it is taken at once: of segment and cluster only the head, what is in them comes one by one."""
+        if not self._before and head.id != EBML:
+            raise Uncuttable(f"it begins with {head.id:x}, WebM begins with {EBML:x}")
         if head.id in (SEGMENT, CLUSTER):
             return head.length
         if head.size is None:
@@ -82,8 +84,6 @@ class WebmCutter:
             self._in_cluster = False  # cues and tags at the end are of no use to someone who watches
 
     def _take_before(self, head: Head, element: bytes) -> None:
-        if not self._before and head.id != EBML:
-            raise Uncuttable(f"it begins with {element[:4].hex()}, WebM begins with 1a45dfa3")
         if head.id == TRACKS:
             self._read_tracks(element[head.length :])
         self._before += _unsized(head, element) if head.id == SEGMENT else element
