@@ -38,6 +38,7 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
+from operations.camera_groups import CameraGroups
 from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
@@ -339,6 +340,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         duty=duty,
         beats=Beats.of_city(city),
         duty_circles=duty_circles,
+        camera_groups=CameraGroups(elements, authority, organisations, jurisdictions, duty_circles, clock),
         drills=drills,
     )
     return Node(services, settings, tracks)

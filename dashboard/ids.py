@@ -124,6 +124,13 @@ SPLIT_PENDING = "split-pending"  # {"incident", "key"}
 # wall
 WALL = "wall"
 
+# pictures of cameras; the client makes the tiles
+VIDEO = "video"
+VIDEO_COUNT = "video-count"
+VIDEO_TO_WALL = "video-to-wall"
+VIDEO_CLOSE = "video-close"
+VIDEO_NONE = "video-none"
+
 # what if: all of it is the client's
 WHAT_IF_OPEN = "what-if-open"
 WHAT_IF_BANNER = "what-if-banner"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from operations.authority import Authority
     from operations.bus import Bus
     from operations.calibration import Calibrations
+    from operations.camera_groups import CameraGroups
     from operations.certificates import Certificates
     from operations.coverage import Coverage
     from operations.deadline_watch import DeadlineWatch
@@ -111,6 +112,7 @@ class Services:
     duty: DutyWatch  # puts on record what the clock changes about crews' duty
     beats: Beats  # which beat a point is on
     duty_circles: DutyCircles
+    camera_groups: CameraGroups  # what walls go round
     drills: Drills  # who is inside a duty circle against who should be
 
     def loop_view(self, incident: Incident) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from dashboard.api import (
     broadcasts,
     calibration,
+    camera_groups,
     docs,
     duty_circles,
     elements,
@@ -59,6 +60,7 @@ def add_api(server: FastAPI, services: Services) -> None:
         broadcasts,
         calibration,
         duty_circles,
+        camera_groups,
         webhooks,
         sessions,
         system,

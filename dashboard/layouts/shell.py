@@ -27,6 +27,7 @@ from dashboard.layouts.pursuit import pursuit
 from dashboard.layouts.queue import queue
 from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
+from dashboard.layouts.video import video
 from dashboard.layouts.wall import wall
 from dashboard.layouts.what_if import what_if, what_if_banner
 from dashboard.theme import client_marks
@@ -79,6 +80,7 @@ def shell(services: Services, page: Page) -> html.Div:
                             catalogue_panel(services.catalogue, page),
                             pursuit(page),
                             what_if(page),
+                            video(page),
                             _panel(page),
                             circles_panel(),
                         ],
@@ -117,6 +119,8 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "own": sorted(page.own),
         "warned": WARNED,  # commands before which one is asked where another has claimed the incident
         "pushes": is_granted(page.role, Action.PUSH),
+        "viewer": page.actor_name,  # laid over every picture
+        "watches": is_granted(page.role, Action.SEE_ELEMENTS),
         "notes": is_granted(page.role, Action.NOTE),
         "circles": {"sees": is_granted(page.role, Action.SEE_DUTY_CIRCLES), "sets": is_granted(page.role, Action.SET_DUTY_CIRCLE)},
         "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them

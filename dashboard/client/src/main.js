@@ -26,6 +26,8 @@ import { startStrip } from "./strip.js";
 import { isWall, startWall } from "./wall.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
+import { openCameras, startDeskVideo } from "./video/desk.js";
+import { startWallVideo, wallVideo } from "./video/wall_tiles.js";
 
 const TIMES_AGE_MS = 10_000;
 
@@ -58,7 +60,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
-window.liandong = { timing, basemap, fleet, state, sounding, circles };
+window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo };
 
 function isPresent(answer) {
   return sameSelection(answer?.selection ?? null, state.selection);
@@ -101,7 +103,7 @@ async function start(config) {
   startWatching();
   await findMap();
   if (asked.view) moveCamera(asked.view, true);
-  basemap.overlay.setProps({ onClick: clicked, getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
+  basemap.overlay.setProps({ onClick: clicked, onHover: (info) => tell("hover", info), getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
   letter(config);
   await startOverlay();
   startElements();
@@ -122,8 +124,10 @@ async function start(config) {
     if (state.selection && state.selection.kind !== "element" && state.connected && !document.hidden) setProps("scene-tick", { data: Date.now() });
   }, TIMES_AGE_MS);
   wire();
-  if (isWall()) startWall();
-  else {
+  if (isWall()) {
+    startWall();
+    startWallVideo();
+  } else {
     startKeyboard();
     startFurtherCalls();
     startLine();
@@ -131,6 +135,7 @@ async function start(config) {
     startClaims();
     startPursuit();
     startWhatIf();
+    startDeskVideo();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
@@ -208,6 +213,7 @@ function picking(now) {
 
 // Rings and reached streets of the last scene, as GeoJSON from the server.
 function drawScene(found) {
+  tell("scene", found);
   const rings = [];
   const streets = [];
   for (const feature of found?.rings?.features || []) {
@@ -236,8 +242,8 @@ function wire() {
     location.search = query.toString();
   });
   document.getElementById("push-wall").addEventListener("click", () => {
-    send({ type: "show", screen: "all", view: currentView() });
-    send({ type: "show", screen: "map", view: currentView() });
+    const view = { ...currentView(), how: "set", cameras: openCameras() };
+    for (const screen of ["all", "map", "video"]) send({ type: "show", screen, view });
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
   document.getElementById("panel").addEventListener("click", (event) => {
