@@ -19,6 +19,7 @@ from dashboard.open_sockets import UNAUTHENTICATED
 from dashboard.server import TEXT, Outlet, bye, websocket_message
 from dispatch.errors import Conflict, DispatchError, NotFound, Unavailable
 from dispatch.model import Actor, Unit
+from operations.permissions import Action
 from operations.reports import Instant
 from operations.scene_recording import Asked, Reception
 from operations.scene_video import SceneVideo
@@ -68,6 +69,9 @@ def add_scene_video_socket(server: FastAPI, services: Services) -> None:
         """Chunks up, numbers down."""
         actor = actor_of(socket)
         await socket.accept()
+        if not services.authority.can(actor, Action.USE_TERMINAL):
+            bye(Outlet.of(socket.scope), "not_permitted", REFUSED)
+            return
         await Line(services, actor, socket).hold()
 
 
@@ -109,6 +113,9 @@ class Line:
         except DispatchError as refused:
             is_for_now = isinstance(refused, Unavailable | Conflict)
             self._reply({"refused": refused.rule, "detail": refused.detail, "again": is_for_now})
+            if self._reception is None:  # another recording may be named
+                self._bad_messages += 1
+                return True
             self._outlet.close(TRY_AGAIN if is_for_now else REFUSED, refused.rule)
             return False
         except (msgspec.MsgspecError, ValueError, RecursionError) as misunderstood:

@@ -43,7 +43,10 @@ export class SceneLine {
     if ("have" in said) this.acknowledged(said.have);
     else if ("stored" in said) this.done(() => this.on.stored(this.row));
     else if ("refused" in said && !said.again) this.done(() => this.on.refused(this.row, said.refused, said.detail));
-    else if ("refused" in said) this.waitMs = REFUSED_FOR_NOW_MS;
+    else if ("refused" in said) {
+      this.waitMs = REFUSED_FOR_NOW_MS;
+      this.drop();
+    }
     else if ("error" in said) this.done(() => this.on.refused(this.row, "", said.error));
   }
 
