@@ -6,17 +6,19 @@ import { fleet } from "../fleet.js";
 import { drawBy } from "../overlay.js";
 import { on, serverNow, state, tell } from "../state.js";
 import { isWall } from "../wall.js";
-import { duration, t } from "../words.js";
+import { age, t } from "../words.js";
 import { SceneTile } from "./scene_tile.js";
 
 const ELEMENT = "scene_video";
 const LAYER = "scene-video";
+const MAP_EVERY_TICKS = 5; // each change of a label draws the whole map anew
 const JUST_BEGUN_S = 15; // a reload tells of nothing that everybody knows
 
 const sending = new Map(); // incident_id → [{recording_id, unit_id, began_at, state, last_at, delay_s, trouble}]
 const tiles = new Map(); // recording_id → SceneTile, in the panel
 const announced = new Set();
 let ticking = 0;
+let ticks = 0;
 let isDrawn = false; // the map is there
 
 const unixS = (iso) => Date.parse(iso) / 1000;
@@ -59,7 +61,8 @@ function changed() {
 }
 
 function tick() {
-  drawMap();
+  ticks += 1;
+  if (ticks % MAP_EVERY_TICKS === 0) drawMap();
   for (const tile of tiles.values()) tile.tick();
 }
 
@@ -99,8 +102,9 @@ function spotOf(incidentId, one) {
   const [lon, lat] = index === undefined ? [NaN, NaN] : [fleet.shown[2 * index], fleet.shown[2 * index + 1]];
   if (!Number.isFinite(lon)) return null;
   const isLive = one.state === "live";
-  const age = duration(serverNow() - unixS(isLive ? one.began_at : one.last_at));
-  return { incident_id: incidentId, lon, lat, isLive, text: isLive ? `● ${t("live")} ${age}` : `○ ${t("no picture for {age}", { age })}` };
+  const since = age(serverNow() - unixS(isLive ? one.began_at : one.last_at));
+  const said = isLive ? t("live since {age}", { age: since }) : t("no picture for {age}", { age: since });
+  return { incident_id: incidentId, lon, lat, isLive, text: `${isLive ? "●" : "○"} ${said}` };
 }
 
 function spotLayers(spots) {

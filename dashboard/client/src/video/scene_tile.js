@@ -120,11 +120,11 @@ export class SceneTile {
     this.root.classList.toggle("live", one.state === "live");
     this.root.classList.toggle("asks", !shows);
     this.video.classList.toggle("front", Boolean(shows));
-    put(parts.name, `${this.callsign ?? one.unit_id} · ${one.state === "live" ? t("live since {time}", { time: clockText(unixS(one.began_at)) }) : t("Scene video")}`);
+    const what = one.state === "live" ? t("live since {time}", { time: clockText(unixS(one.began_at)) }) : t("Scene video");
+    put(parts.name, `${this.callsign ?? one.unit_id} · ${what}`);
     const lateS = serverNow() - unixS(one.last_at);
-    const head = isWaiting && !this.playsBack ? t("No picture for {age}", { age: duration(lateS) }) : one.state === "late" && !this.playsBack ? t("Catching up: {age} late", { age: duration(lateS) }) : "";
-    put(parts.head, this.refusal || head);
-    put(parts.todo, isWaiting && !this.playsBack && !this.refusal ? t("The phone keeps what it films and sends it when it can.") : one.trouble ? t("It can't be watched live; it is kept, and can be fetched when it has ended.") : one.delay_s >= 1 && !isWaiting ? t("This phone's picture comes about 1 s late.") : "");
+    put(parts.head, this.refusal || (this.playsBack ? "" : this.headline(duration(lateS))));
+    put(parts.todo, this.refusal || this.playsBack ? "" : this.remark());
     put(this.watchButton, this.wanted ? t("Opening…") : t("Watch live"));
     this.watchButton.hidden = isWaiting || shows || Boolean(one.trouble);
     this.watchButton.disabled = this.wanted;
@@ -134,6 +134,17 @@ export class SceneTile {
     const stamp = `${state.config.viewer} · ${dateTimeText(serverNow())}`;
     put(parts.stamp, shows ? stamp : "");
     put(parts.watermark, stamp);
+  }
+
+  headline(age) {
+    if (this.one.state === "waiting") return t("No picture for {age}", { age });
+    return this.one.state === "late" ? t("Catching up: {age} late", { age }) : "";
+  }
+
+  remark() {
+    if (this.one.state === "waiting") return t("The phone keeps what it films and sends it when it can.");
+    if (this.one.trouble) return t("It can't be watched live; it is kept, and can be fetched when it has ended.");
+    return this.one.delay_s >= 1 ? t("This phone's picture comes about 1 s late.") : "";
   }
 
   remove() {
