@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -74,6 +75,9 @@ from operations.positions import PositionTable
 from operations.premises import Premises
 from operations.pursuit import PursuitService
 from operations.scene import SceneService
+from operations.scene_playback import Playback
+from operations.scene_video import SceneVideo
+from operations.scene_whereabouts import Whereabouts, sending_crews
 from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
@@ -97,6 +101,7 @@ from storage.database import open_database
 from storage.evidence import EvidenceFiles
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
+from storage.scene_video import RecordingFiles
 from storage.speeds import SpeedFile
 from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
@@ -149,6 +154,8 @@ class Node:
             await services.traffic.start()
             stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
+            await services.scene_video.start()
+            stack.push_async_callback(services.scene_video.stop)
             last_known = await asyncio.to_thread(self.tracks.last_known)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
@@ -307,6 +314,19 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         clock=clock,
     )
     health.watch("video", video.state)
+    evidence = Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone))
+    whereabouts = Whereabouts(positions, tracks)
+    scene_video = SceneVideo(
+        RecordingFiles(settings.data / "evidence" / "scene"),
+        evidence,
+        authority,
+        handler,
+        history,
+        clock,
+        whereabouts.now,
+        whereabouts.between,
+    )
+    elements.supply("scene_video", partial(sending_crews, scene_video, lambda: handler.picture, positions))
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -349,7 +369,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         oidc=_identity_provider(settings, clock),
         enrolment=Enrolment(account_store, accounts, audit, clock),
         sessions=Sessions(accounts, authority, audit, clock),
-        evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone)),
+        evidence=evidence,
+        scene_video=scene_video,
+        playback=Playback(settings.data / "playback", scene_video, evidence, clock),
         health=health,
         screens=Screens(authority, clock),
         webhooks=webhooks,

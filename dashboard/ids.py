@@ -58,6 +58,7 @@ PANEL_SCENE = "panel-scene"
 PANEL_AFTER = "panel-after"
 PANEL_CLOSE = "panel-close"
 PANEL_LOOKERS = "panel-lookers"  # who else has the incident open
+PANEL_SCENE_VIDEO = "panel-scene-video"  # what its crews send from the scene just now
 
 # new incident
 NEW_OPEN = "new-open"

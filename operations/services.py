@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from operations.premises import Premises
     from operations.pursuit import PursuitService
     from operations.scene import SceneService
+    from operations.scene_playback import Playback
+    from operations.scene_video import SceneVideo
     from operations.screens import Screens
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
@@ -104,6 +106,8 @@ class Services:
     enrolment: Enrolment  # setting up second factors
     sessions: Sessions  # log-ins of people, to be seen and ended
     evidence: Evidence
+    scene_video: SceneVideo  # what crews film comes in here
+    playback: Playback  # and can be wound afterwards
     health: Health
     screens: Screens  # what desks push to walls
     webhooks: Webhooks  # what is sent to other programs

@@ -20,6 +20,7 @@ from dashboard.api import (
     musters,
     picture,
     pursuit,
+    scene_video,
     sessions,
     shifts,
     system,
@@ -49,6 +50,7 @@ def add_api(server: FastAPI, services: Services) -> None:
     """Mount every route of the API, its documentation and the metrics."""
     for topic in (
         incidents,
+        scene_video,
         picture,
         ground,
         pursuit,

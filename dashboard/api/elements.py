@@ -19,6 +19,7 @@ from dispatch.model import Actor
 from geodata.datum import to_wgs84
 from operations.authority import CAMERA, Action
 from operations.elements import MAX_FEATURES, PRIVATE_PROPERTIES
+from operations.scene_video_told import scene_rows, visible_rows
 from operations.traffic import require_traffic
 from storage.readings import Reading
 
@@ -94,6 +95,8 @@ def router(services: Services) -> APIRouter:
         if kind.source in ("units", "incidents"):
             fixes = views.live_fixes(services)
             return await answer_in_thread(lambda: _moving(services, actor, kind, fixes, box, limit), GEOJSON)
+        if kind.source == "recordings":
+            return answer(_sending(services, actor, element, box, limit), media_type=GEOJSON)
         return await answer_in_thread(lambda: services.elements.features(element, box, limit, cell_deg), GEOJSON)
 
     @routes.put("/{element}/{element_id}", responses=answers(_WRITTEN, problems=(400, 404, 413, 422)))
@@ -152,6 +155,16 @@ def box_of(bbox: str) -> tuple[float, float, float, float] | None:
     if west > east or south > north:
         raise InvalidFields.one("bbox", f"{bbox[:60]} is inside out; give west,south,east,north")
     return west, south, east, north
+
+
+def _sending(services: Services, actor: Actor, element: str, box: tuple[float, float, float, float] | None, limit: int) -> dict[str, Any]:
+    """Crews that send video, of incidents the actor sees the evidence of."""
+    found = services.elements.features(element, box)
+    may_see = services.authority.can(actor, Action.SEE_EVIDENCE)
+    visible = visible_rows(services.authority, actor, scene_rows(services.scene_video, services.clock), services.handler.picture)
+    seen = {row["recording_id"] for rows in visible.values() for row in rows} if may_see else frozenset()
+    features = [one for one in found["features"] if one["properties"]["element_id"] in seen]
+    return {"type": "FeatureCollection", "matched": len(features), "features": features[:limit]}
 
 
 def _moving(

@@ -155,6 +155,7 @@ def _panel(page: Page) -> html.Aside:
         [
             html.Button(icon("close"), id=ids.PANEL_CLOSE, title=page.words("Close (Esc)")),
             html.Div(id=ids.PANEL_LOOKERS, hidden=True),
+            html.Div(id=ids.PANEL_SCENE_VIDEO, hidden=True),
             html.Div(id=ids.PANEL_BODY),
             html.Div(id=ids.PANEL_SCENE),
             html.Div(id=ids.PANEL_AFTER),

@@ -166,6 +166,8 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     **_things("GET", _ONE, A.SEE_PICTURE, ("incident", "complaint", "far")),
     **_things("GET", _ONE + "/timeline", A.SEE_HISTORY, ("incident", "complaint", "far"), "/timeline"),
     **_things("GET", _ONE + "/scene", A.SEE_SCENE, ("incident", "complaint"), "/scene"),
+    **_things("GET", _ONE + "/scene-video", A.SEE_EVIDENCE, ("incident", "complaint"), "/scene-video"),
+    ("GET", "/video/scene/{recording_id}/playback", ""): Route(A.SEE_EVIDENCE, "/video/scene/{recording}/playback", "incident"),
     ("GET", "/api/v1/rings", ""): api(A.SEE_SCENE, f"/rings?{AT}&minutes=1"),
     ("GET", "/api/v1/pursuit", ""): api(A.SEE_SCENE, f"/pursuit?{AT}&seen_at={{now}}"),
     ("GET", "/api/v1/pursuit", "incident"): api(
@@ -235,6 +237,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/elements", ""): api(A.SEE_ELEMENTS, "/elements"),
     ("GET", "/api/v1/elements/{element}", ""): api(A.SEE_ELEMENTS, "/elements/street_camera"),
     ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),
+    ("GET", "/api/v1/elements/{element}", "scene video"): api(A.SEE_ELEMENTS, "/elements/scene_video", variant="scene_video"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
     # A granted stream says nothing of where it comes from. There is no still of a camera that there is not.
@@ -542,6 +545,18 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
     ),
     # Nobody is let in without the token of a granted stream; who may have one is told that it is missing.
     "/video/{camera_id}": (A.WATCH_CAMERA, {}),
+    "/terminal/video": (
+        A.USE_TERMINAL,
+        {
+            "recording": Said(
+                A.ADD_UPLOAD,
+                "the crew",
+                {"incident_id": "{incident}", "mime": "video/webm", "began_at": "{now}", "device_now": "{now}", "unit_id": "{unit}"},
+            ),
+            "end": Said(A.ADD_UPLOAD, "the crew", {"chunks": 1}),
+        },
+    ),
+    "/video/scene/{recording_id}": (A.SEE_EVIDENCE, {}),
     "/_dash-ws-callback": (NOBODY, {}),
 }
 

@@ -27,6 +27,7 @@ import { isWall, startWall } from "./wall.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
 import { openCameras, startDeskVideo } from "./video/desk.js";
+import { drawSceneVideo, startSceneVideo } from "./video/scene.js";
 import { startWallVideo, wallVideo } from "./video/wall_tiles.js";
 
 const TIMES_AGE_MS = 10_000;
@@ -98,6 +99,7 @@ async function start(config) {
   startCoverage();
   startQueue();
   startPresence();
+  startSceneVideo();
   startBroadcasts((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
   connect();
   startWatching();
@@ -106,6 +108,7 @@ async function start(config) {
   basemap.overlay.setProps({ onClick: clicked, onHover: (info) => tell("hover", info), getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
   letter(config);
   await startOverlay();
+  drawSceneVideo();
   startElements();
   startDutyCircles(asked.on);
   startGaps();
@@ -198,7 +201,7 @@ function clicked(info, event) {
   }
   if (isSupposing()) return; // there things are dragged
   if (info.layer?.id === "units" && info.index >= 0) select({ kind: "unit", unit_id: unitAt(info.index).unit_id });
-  else if (info.layer?.id === "incidents") select({ kind: "incident", incident_id: info.object.incident_id });
+  else if (info.layer?.id === "incidents" || info.layer?.id === "scene-video") select({ kind: "incident", incident_id: info.object.incident_id });
   else if (info.layer?.id === "elements") {
     const stamp = info.object;
     if (stamp.count > 1) moveCamera({ lon: stamp.lon, lat: stamp.lat, zoom: basemap.map.getZoom() + 2 });
