@@ -6,9 +6,9 @@ An instant is Unix seconds, NaN where there is none. Text that repeats (organisa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -27,50 +27,66 @@ ENTERED_BITS = {
     AssignmentStage.FEEDBACK: 8,
 }
 
-INCIDENT_ROW = np.dtype(
-    [
-        ("incident_id", "S64"),
-        ("source", "i2"),
-        ("org", "i2"),
-        ("type", "i2"),
-        ("grade", "i1"),
-        ("area", "i1"),  # index into AREAS
-        ("hour", "i1"),  # of reception, local
-        ("month", "i4"),  # of reception, local, as 201612
-        ("received_at", "f8"),
-        ("pushed_at", "f8"),  # the first push
-        ("arrived_at", "f8"),  # the first arrival
-        ("feedback_at", "f8"),  # the newest feedback
-        ("reviewed_at", "f8"),
-        ("ended_at", "f8"),  # closed, or ended another way
-        ("closed", "?"),  # ended as 办结
-        ("merged", "?"),  # it was a further call about another incident, and is counted there
-        ("checks", "i2"),  # items of the check-lists of its feedbacks
-        ("checks_done", "i2"),
-    ]
-)
-RESPONSE_ROW = np.dtype(
-    [
-        ("incident", "i4"),  # row of its incident
-        ("pushed_at", "f8"),
-        ("acknowledged_at", "f8"),
-        ("departed_at", "f8"),
-        ("arrived_at", "f8"),
-        ("feedback_at", "f8"),
-        ("ended_at", "f8"),
-        ("entered", "i1"),  # ENTERED_BITS
-        ("recalled", "?"),  # recalled or refused: what it did not do is not missing
-        ("acknowledges", "?"),  # its source keeps acknowledgements and feedback
-    ]
-)
+# Types of the columns. An incident's:
+INCIDENT_COLUMNS = {
+    "incident_id": "S64",
+    "source": "i2",
+    "org": "i2",
+    "type": "i2",
+    "grade": "i1",
+    "area": "i1",  # index into AREAS
+    "hour": "i1",  # of reception, local
+    "month": "i4",  # of reception, local, as 201612
+    "received_at": "f8",
+    "pushed_at": "f8",  # the first push
+    "arrived_at": "f8",  # the first arrival
+    "feedback_at": "f8",  # the newest feedback
+    "reviewed_at": "f8",
+    "ended_at": "f8",  # closed, or ended another way
+    "merged": "?",  # it was a further call about another incident, and is counted there
+    "checks": "i2",  # items of the check-lists of its feedbacks
+    "checks_done": "i2",
+}
+# A response's:
+RESPONSE_COLUMNS = {
+    "incident": "i4",  # row of its incident
+    "pushed_at": "f8",
+    "acknowledged_at": "f8",
+    "departed_at": "f8",
+    "arrived_at": "f8",
+    "feedback_at": "f8",
+    "ended_at": "f8",
+    "entered": "i1",  # ENTERED_BITS
+    "acknowledges": "?",  # its source keeps acknowledgements and feedback
+}
+
+Column = NDArray[Any]
+
+
+class Columns:
+    """Columns of one length by name. Those of many parts are joined when one is first asked for."""
+
+    def __init__(self, parts: Sequence[Mapping[str, Column]], joined: Mapping[str, Column] | None = None) -> None:
+        self._parts = parts
+        self._joined = dict(joined or {})
+
+    def __len__(self) -> int:
+        return sum(len(next(iter(part.values()))) for part in self._parts)
+
+    def __getitem__(self, name: str) -> Column:
+        column = self._joined.get(name)
+        if column is None:
+            columns = [part[name] for part in self._parts]
+            column = self._joined[name] = columns[0] if len(columns) == 1 else np.concatenate(columns)
+        return column
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Columns of some incidents (INCIDENT_ROW) and their responses (RESPONSE_ROW), and the names their indices stand for."""
+    """Columns of some incidents and of their responses, and the names their indices stand for."""
 
-    incidents: NDArray[np.void]
-    responses: NDArray[np.void]
+    incidents: Columns
+    responses: Columns
     orgs: tuple[str, ...]
     types: tuple[str, ...]
     sources: tuple[str, ...]
@@ -114,7 +130,6 @@ class FactsBuilder:
                 _last(a.feedback_at for a in crews),
                 _unix_s(incident.reviewed_at),
                 incident.stage_since.timestamp() if ended else math.nan,
-                incident.stage == Stage.CLOSED,
                 incident.stage == Stage.MERGED,
                 sum(a.checks for a in crews),
                 sum(a.checks_done for a in crews),
@@ -140,7 +155,6 @@ class FactsBuilder:
                 math.nan,
                 math.nan,
                 _last(one.cleared_at for one in incident.responses),
-                bool(incident.disposition),
                 False,
                 0,
                 0,
@@ -153,44 +167,55 @@ class FactsBuilder:
 
     def built(self) -> Facts:
         return Facts(
-            np.array(self._incidents, INCIDENT_ROW),
-            np.array(self._responses, RESPONSE_ROW),
+            Columns([_columns(self._incidents, INCIDENT_COLUMNS)]),
+            Columns([_columns(self._responses, RESPONSE_COLUMNS)]),
             tuple(self._orgs.index),
             tuple(self._types.index),
             tuple(self._sources.index),
         )
 
 
+def _columns(rows: Sequence[tuple[Any, ...]], types: Mapping[str, str]) -> dict[str, Column]:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(types)
+    return {name: np.array(column, kind) for (name, kind), column in zip(types.items(), columns, strict=True)}
+
+
 def joined(parts: Sequence[Facts]) -> Facts:
     """One of many, indices made to agree."""
+    if not parts:
+        return FactsBuilder(UTC).built()
     orgs, types, sources = _Names(), _Names(), _Names()
-    incidents, responses, before = [], [], 0
+    agreed: dict[str, list[Column]] = {"org": [], "type": [], "source": []}
+    of_incident, before = [], 0
     for part in parts:
-        rows, answers = part.incidents.copy(), part.responses.copy()
         for column, names, of_part in (("org", orgs, part.orgs), ("type", types, part.types), ("source", sources, part.sources)):
-            if of_part:
-                rows[column] = np.array([names.of(name) for name in of_part], np.int16)[rows[column]]
-        answers["incident"] += before
-        before += len(rows)
-        incidents.append(rows)
-        responses.append(answers)
+            table = np.array([names.of(name) for name in of_part] or [0], np.int16)
+            agreed[column].append(table[part.incidents[column]])
+        of_incident.append(part.responses["incident"] + np.int32(before))
+        before += len(part.incidents)
     return Facts(
-        np.concatenate(incidents) if incidents else np.empty(0, INCIDENT_ROW),
-        np.concatenate(responses) if responses else np.empty(0, RESPONSE_ROW),
+        Columns([_All(part.incidents, INCIDENT_COLUMNS) for part in parts], {name: np.concatenate(c) for name, c in agreed.items()}),
+        Columns([_All(part.responses, RESPONSE_COLUMNS) for part in parts], {"incident": np.concatenate(of_incident)}),
         tuple(orgs.index),
         tuple(types.index),
         tuple(sources.index),
     )
 
 
-def kept(facts: Facts, which: NDArray[np.bool_]) -> Facts:
-    """Only the incidents of a mask, with their responses."""
-    if which.all():
-        return facts
-    place = np.cumsum(which) - 1
-    answers = facts.responses[which[facts.responses["incident"]]]
-    answers["incident"] = place[answers["incident"]]
-    return Facts(facts.incidents[which], answers, facts.orgs, facts.types, facts.sources)
+class _All(Mapping[str, Column]):
+    """Columns as a mapping."""
+
+    def __init__(self, columns: Columns, types: Mapping[str, str]) -> None:
+        self._columns, self._types = columns, types
+
+    def __getitem__(self, name: str) -> Column:
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._types)
+
+    def __len__(self) -> int:
+        return len(self._types)
 
 
 def named(names: Sequence[str], wanted: Callable[[str], bool]) -> NDArray[np.bool_]:
@@ -201,13 +226,12 @@ def named(names: Sequence[str], wanted: Callable[[str], bool]) -> NDArray[np.boo
 def _response(row: int, a: Assignment) -> tuple[Any, ...]:
     times = (a.pushed_at, a.acknowledged_at, a.departed_at, a.arrived_at, a.feedback_at, a.ended_at)
     entered = sum(ENTERED_BITS.get(stage, 0) for stage in set(a.entered or ()))
-    turned_away = a.stage in (AssignmentStage.RECALLED, AssignmentStage.REFUSED)
-    return (row, *map(_unix_s, times), entered, turned_away, True)
+    return (row, *map(_unix_s, times), entered, True)
 
 
 def _past_response(row: int, one: PastResponse) -> tuple[Any, ...]:
     times = (one.pushed_at, None, one.departed_at, one.arrived_at, None, one.cleared_at)
-    return (row, *map(_unix_s, times), 0, False, False)
+    return (row, *map(_unix_s, times), 0, False)
 
 
 def _unix_s(at: datetime | None) -> float:

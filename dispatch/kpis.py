@@ -7,7 +7,7 @@ interpolated linearly between the two nearest values, over whole milliseconds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.deadlines import Target, Targets
-from dispatch.kpi_facts import AREAS, ENTERED_BITS, Facts
+from dispatch.kpi_facts import AREAS, ENTERED_BITS, Columns, Facts
 from dispatch.model import AssignmentStage, Step
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Ints = NDArray[Any]  # whole numbers of any width
 Mask = NDArray[np.bool_]
 
 Z95 = 1.959964  # of the normal distribution: 95 in 100 lie within so many standard errors
-MAX_GROUPS = 10_000
 # Milliseconds of a duration take the lower bits of a sorting key, its group the upper ones: 34 years fit.
 _MS_BITS = 40
 
@@ -33,20 +32,20 @@ class StageFigures(msgspec.Struct, frozen=True):
     """One stage of one group. Seconds; None: nothing to count from."""
 
     stage: str
-    n: int  # both instants are known, and in order
-    p50_s: float | None
-    p90_s: float | None
+    n: int = 0  # both instants are known, and in order
+    p50_s: float | None = None
+    p90_s: float | None = None
     # Where the p50 lies 95 times in 100, were the same to happen again; None: too few.
-    p50_low_s: float | None
-    p50_high_s: float | None
-    targeted: int  # those that have a target: done ones, and unreached ones that are late by it
-    within: int  # those of them that kept it
-    within_target: float | None  # the share
-    missing: int  # something later happened, so this did, and no time of it (or of its beginning) is known
-    out_of_order: int  # its end lies before its beginning
-    unreached: int  # not done: still under way, recalled, or the incident ended before
-    late_unreached: int  # those of them that have waited longer than their target
-    entered: int  # of n, those that somebody else said for the crew (代签收 …)
+    p50_low_s: float | None = None
+    p50_high_s: float | None = None
+    targeted: int = 0  # those that have a target: done ones, and unreached ones that are late by it
+    within: int = 0  # those of them that kept it
+    within_target: float | None = None  # the share
+    missing: int = 0  # something later happened, so this did, and no time of it (or of its beginning) is known
+    out_of_order: int = 0  # its end lies before its beginning
+    unreached: int = 0  # not done: still under way, recalled, or the incident ended before
+    late_unreached: int = 0  # those of them that have waited longer than their target
+    entered: int = 0  # of n, those that somebody else said for the crew (代签收 …)
 
 
 class GroupFigures(msgspec.Struct, frozen=True):
@@ -79,41 +78,43 @@ STAGES = ("push", "acknowledge", "depart", "arrive", "first_arrival", "feedback"
 
 
 def measure(facts: Facts, targets: Targets, group_of: Ints, keys: tuple[str, ...], now_s: float) -> tuple[GroupFigures, ...]:
-    """Figures of every group that has incidents. `group_of` is the index into `keys` of each incident, `now_s` Unix seconds."""
-    merged = facts.incidents["merged"]
-    groups = len(keys)
-    incidents = np.bincount(group_of[~merged], minlength=groups)
-    of_response = group_of[facts.responses["incident"]]
-    responses = np.bincount(of_response, minlength=groups)
+    """Figures of every group that has incidents, and last, under the key `all`, of all of them together.
+
+    `group_of` is the index into `keys` of each incident, -1 for one that does not count; `now_s` is Unix seconds.
+    """
+    one, groups = facts.incidents, len(keys)
+    merged = one["merged"]
+    asked = one["checks"] > 0
+    complete = asked & (one["checks_done"] == one["checks"])
+    incidents, further, lists, done = (_counts(group_of[mask], groups) for mask in (~merged, merged, asked, complete))
+    responses = _counts(group_of[facts.responses["incident"]], groups)
     stages = [_figures(rows, group_of, groups, now_s) for rows in _stages(facts, targets)]
-    asked = facts.incidents["checks"] > 0
-    complete = asked & (facts.incidents["checks_done"] == facts.incidents["checks"])
-    lists, done = np.bincount(group_of[asked], minlength=groups), np.bincount(group_of[complete], minlength=groups)
-    further = np.bincount(group_of[merged], minlength=groups)
     return tuple(
         GroupFigures(
             key, int(incidents[i]), int(responses[i]), tuple(stage[i] for stage in stages), int(lists[i]), int(done[i]), int(further[i])
         )
-        for i, key in enumerate(keys)
-        if incidents[i] or further[i]
+        for i, key in enumerate((*keys, "all"))
+        if incidents[i] or further[i] or i == groups
     )
 
 
-def which(facts: Facts, targets: Targets, stage: str, kind: str, now_s: float) -> Ints:
-    """Rows of the incidents behind a figure: of a stage those `all`, `late`, `missing`, `out_of_order` or `unreached`; each once.
+def which(facts: Facts, targets: Targets, counted: Mask, stage: str, kind: str, now_s: float) -> Ints:
+    """Rows of the incidents behind a figure, each once: of a stage those `all`, `late`, `missing`, `out_of_order` or `unreached`.
 
-    Raises KeyError for another stage or kind.
+    `counted` is a mask of incidents. Raises KeyError for another stage or kind.
     """
     rows = {one.stage: one for one in _stages(facts, targets)}[stage]
     part = _Parts.of(rows, now_s)
-    masks: Mapping[str, Callable[[], Mask]] = {
-        "all": lambda: part.ok,
-        "late": lambda: part.ok & (part.took_ms > rows.target_s * 1000) | part.late_unreached,
-        "missing": lambda: part.missing,
-        "out_of_order": lambda: part.out_of_order,
-        "unreached": lambda: part.unreached,
-    }
-    return np.unique(rows.incident[masks[kind]()])
+    with np.errstate(invalid="ignore"):
+        late = part.ok & (part.took_ms > rows.target_s * 1000) | part.late_unreached
+    kinds = {"all": part.ok, "late": late, "missing": part.missing, "out_of_order": part.out_of_order, "unreached": part.unreached}
+    return np.unique(rows.incident[kinds[kind] & counted[rows.incident]])
+
+
+def _counts(group: Ints, groups: int) -> Ints:
+    """How many there are of each group, and last of all together; -1 is none."""
+    counts = np.bincount(group + 1, minlength=groups + 1)[1:]
+    return np.append(counts, counts.sum())
 
 
 @dataclass(frozen=True)
@@ -142,24 +143,38 @@ class _Parts:
         return cls(ok, missing, out_of_order, unreached, late, np.rint(np.where(ok, took_s, 0.0) * 1000).astype(np.int64))
 
 
+# What is known of a row, a bit each, so that all counts of all groups come out of one pass.
+_OK, _MISSING, _OUT_OF_ORDER, _UNREACHED, _LATE, _TARGETED, _WITHIN, _ENTERED = (1 << bit for bit in range(8))
+
+
 def _figures(rows: _Rows, group_of: Ints, groups: int, now_s: float) -> list[StageFigures]:
     part, group = _Parts.of(rows, now_s), group_of[rows.incident]
+    code = part.ok * np.int16(_OK)
+    for mask, bit in (
+        (part.missing, _MISSING),
+        (part.out_of_order, _OUT_OF_ORDER),
+        (part.unreached, _UNREACHED),
+        (part.late_unreached, _LATE),
+    ):
+        code |= mask * np.int16(bit)
     with np.errstate(invalid="ignore"):
-        has_target = part.ok & ~np.isnan(rows.target_s)
-        within = has_target & (part.took_ms <= rows.target_s * 1000)
+        kept_to = part.took_ms <= rows.target_s * 1000
+    code |= (part.ok & ~np.isnan(rows.target_s)) * np.int16(_TARGETED)
+    code |= (part.ok & kept_to) * np.int16(_WITHIN)
+    code |= (part.ok & rows.entered) * np.int16(_ENTERED)
+    table = np.bincount((group + 1) * 256 + code, minlength=(groups + 1) * 256).reshape(groups + 1, 256)[1:]
+    table = np.vstack([table, table.sum(axis=0)])
 
-    def count(mask: Mask) -> Ints:
-        return np.bincount(group[mask], minlength=groups)
+    def count(bit: int) -> Ints:
+        return table[:, np.arange(256) & bit > 0].sum(axis=1)
 
-    n, kept, late = count(part.ok), count(within), count(part.late_unreached)
-    targeted = count(has_target) + late
-    missing, disordered, unreached, entered = (
-        count(part.missing),
-        count(part.out_of_order),
-        count(part.unreached),
-        count(part.ok & rows.entered),
-    )
-    p50, p90, low, high = _quantiles(part.took_ms[part.ok], group[part.ok], n)
+    n, missing, disordered, unreached = count(_OK), count(_MISSING), count(_OUT_OF_ORDER), count(_UNREACHED)
+    late, kept, entered = count(_LATE), count(_WITHIN), count(_ENTERED)
+    targeted = count(_TARGETED) + late
+    timed = part.ok & (group >= 0)
+    took_ms, of_group = part.took_ms[timed], group[timed]
+    by_group, whole = _quantiles(took_ms, of_group, n[:-1]), _quantiles(took_ms, np.zeros_like(of_group), n[-1:])
+    p50, p90, low, high = (np.append(*both) for both in zip(by_group, whole, strict=True))
     return [
         StageFigures(
             stage=rows.stage,
@@ -177,7 +192,7 @@ def _figures(rows: _Rows, group_of: Ints, groups: int, now_s: float) -> list[Sta
             late_unreached=int(late[i]),
             entered=int(entered[i]),
         )
-        for i in range(groups)
+        for i in range(groups + 1)
     ]
 
 
@@ -211,26 +226,20 @@ def _known(value: float) -> float | None:
 # The stages ------------------------------------------------------------------------------------------------------------
 
 
-def _stages(facts: Facts, targets: Targets) -> tuple[_Rows, ...]:
+def _stages(facts: Facts, targets: Targets) -> Iterator[_Rows]:
     one, crew = facts.incidents, facts.responses
-    counted = np.flatnonzero(~one["merged"])
-    of_crew = crew["incident"].astype(np.int64)
     limits = _Limits(facts, targets)
-    return (
-        _of_incident("push", one, counted, "received_at", "pushed_at", ("arrived_at", "feedback_at")),
-        _of_crew("acknowledge", crew, of_crew, crew["pushed_at"], "acknowledged_at", limits.of_crew(Step.ACKNOWLEDGE)),
-        # A source without acknowledgements is measured from the push: there is nothing else that the way out began with.
-        _of_crew("depart", crew, of_crew, _acknowledged(crew), "departed_at", limits.of_crew(Step.DEPART)),
-        _of_crew("arrive", crew, of_crew, crew["pushed_at"], "arrived_at", limits.of_crew(Step.ARRIVE)),
-        _of_incident("first_arrival", one, counted, "received_at", "arrived_at", ("feedback_at",)),
-        _of_crew("feedback", crew, of_crew, crew["arrived_at"], "feedback_at", limits.of_crew(Step.FEEDBACK)),
-        _of_incident("review", one, counted, "feedback_at", "reviewed_at", (), limits.of_incident(Step.REVIEW)),
-        _of_incident("close", one, counted, "received_at", "ended_at", ()),
-    )
-
-
-def _acknowledged(crew: NDArray[np.void]) -> Floats:
-    return np.where(crew["acknowledges"], crew["acknowledged_at"], crew["pushed_at"])
+    acknowledges = crew["acknowledges"]
+    # A source without acknowledgements is measured from the push: there is nothing else that the way out began with.
+    out_from = np.where(acknowledges, crew["acknowledged_at"], crew["pushed_at"])
+    yield _of_incident("push", one, "received_at", "pushed_at", ("arrived_at", "feedback_at"))
+    yield _only(_of_crew("acknowledge", crew, crew["pushed_at"], "acknowledged_at", limits.of_crew(Step.ACKNOWLEDGE)), acknowledges)
+    yield _of_crew("depart", crew, out_from, "departed_at", limits.of_crew(Step.DEPART))
+    yield _of_crew("arrive", crew, crew["pushed_at"], "arrived_at", limits.of_crew(Step.ARRIVE))
+    yield _of_incident("first_arrival", one, "received_at", "arrived_at", ("feedback_at",))
+    yield _only(_of_crew("feedback", crew, crew["arrived_at"], "feedback_at", limits.of_crew(Step.FEEDBACK)), acknowledges)
+    yield _of_incident("review", one, "feedback_at", "reviewed_at", (), limits.of_incident(Step.REVIEW))
+    yield _of_incident("close", one, "received_at", "ended_at", ())
 
 
 # What comes after each stage of a crew; the end of an assignment alone says nothing of what was done.
@@ -248,36 +257,29 @@ _BIT = {
 }
 
 
-def _of_crew(stage: str, crew: NDArray[np.void], incident: Ints, begins_at: Floats, ends: str, target_s: Floats) -> _Rows:
+def _of_crew(stage: str, crew: Columns, begins_at: Floats, ends: str, target_s: Floats) -> _Rows:
     later = _newest([crew[name] for name in _LATER[ends]], len(crew))
-    if ends not in ("acknowledged_at", "feedback_at"):
+    acknowledges = crew["acknowledges"]
+    if not acknowledges.all():
         # Another system's records end with a crew being free again: a stage without a time before that is one nobody wrote down.
-        later = np.where(crew["acknowledges"], later, _newest([later, crew["ended_at"]], len(crew)))
-    rows = _Rows(stage, incident, begins_at, crew[ends], later, crew["ended_at"], target_s, (crew["entered"] & _BIT[ends]) > 0)
-    return rows if crew["acknowledges"].all() or ends in ("departed_at", "arrived_at") else _some(rows, crew["acknowledges"])
+        later = np.where(acknowledges, later, np.fmax(later, crew["ended_at"]))
+    return _Rows(stage, crew["incident"], begins_at, crew[ends], later, crew["ended_at"], target_s, (crew["entered"] & _BIT[ends]) > 0)
 
 
-def _some(rows: _Rows, mask: Mask) -> _Rows:
-    """Only those whose source keeps the stage at all."""
+def _of_incident(stage: str, one: Columns, begins: str, ends: str, later: tuple[str, ...], target_s: Floats | None = None) -> _Rows:
+    """Further calls do not count: what they were about does."""
+    n = len(one)
+    limit = np.full(n, np.nan) if target_s is None else target_s
+    newest, entered = _newest([one[name] for name in later], n), np.zeros(n, np.bool_)
+    rows = _Rows(stage, np.arange(n), one[begins], one[ends], newest, one["ended_at"], limit, entered)
+    return _only(rows, ~one["merged"])
+
+
+def _only(rows: _Rows, mask: Mask) -> _Rows:
+    if mask.all():
+        return rows
     columns = {name: value[mask] for name, value in vars(rows).items() if name != "stage"}
     return _Rows(rows.stage, **columns)
-
-
-def _of_incident(
-    stage: str,
-    one: NDArray[np.void],
-    rows: Ints,
-    begins: str,
-    ends: str,
-    later: tuple[str, ...],
-    target_s: Floats | None = None,
-) -> _Rows:
-    some = one[rows]
-    limit = np.full(len(rows), np.nan) if target_s is None else target_s[rows]
-    entered = np.zeros(len(rows), np.bool_)
-    return _Rows(
-        stage, rows, some[begins], some[ends], _newest([some[name] for name in later], len(rows)), some["ended_at"], limit, entered
-    )
 
 
 def _newest(columns: list[Floats], rows: int) -> Floats:
@@ -292,7 +294,7 @@ class _Limits:
 
     def __init__(self, facts: Facts, targets: Targets) -> None:
         self._targets = targets
-        self._grade, self._area = facts.incidents["grade"].astype(np.int64), facts.incidents["area"].astype(np.int64)
+        self._grade, self._area = np.clip(facts.incidents["grade"], 0, 4), facts.incidents["area"]
         self._incident = facts.responses["incident"]
 
     def of_incident(self, step: Step) -> Floats:
@@ -302,7 +304,7 @@ class _Limits:
             row: Target | None = self._targets.of(step, area)
             if row is not None:
                 table[1:, i] = [seconds or np.nan for seconds in row.seconds]
-        return table[np.clip(self._grade, 0, 4), self._area]
+        return table[self._grade, self._area]
 
     def of_crew(self, step: Step) -> Floats:
         return self.of_incident(step)[self._incident]

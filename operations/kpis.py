@@ -1,4 +1,4 @@
-"""Figures of response for one actor: own scope only, grouped as asked, two periods beside each other, and the incidents behind any number."""
+"""Figures of response for one actor: own scope only, grouped as asked, two periods beside each other, incidents behind a number."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from dispatch.clock import Clock
 from dispatch.deadlines import Targets
 from dispatch.errors import RuleViolation
-from dispatch.kpi_facts import AREAS, OWN, Facts, kept, named
-from dispatch.kpis import STAGES, Change, GroupFigures, changes, measure, which
+from dispatch.kpi_facts import AREAS, OWN, Facts, named
+from dispatch.kpis import STAGES, Change, GroupFigures, StageFigures, changes, measure, which
 from dispatch.model import Actor, Area
 from dispatch.organisations import OrganisationTree
 from operations.authority import Action, Authority
@@ -76,7 +76,8 @@ class Comparison(msgspec.Struct, frozen=True):
 class FactsSource(Protocol):
     """`storage.kpi_months.MonthlyFacts`; called in a thread."""
 
-    def load(self, from_: datetime, to: datetime) -> Facts: ...
+    def load(self, from_: datetime, to: datetime) -> Facts:
+        """At least everything received from `from_` until before `to`."""
 
     def sources(self) -> list[str]: ...
 
@@ -96,17 +97,10 @@ class KpiService:
         sees = self._rights(actor, query)
 
         def answer() -> Kpis:
-            facts = self._chosen(query, sees)
+            facts, counted = self._counted(query, sees)
             group_of, keys = self._groups(facts, query.group_by)
-            return Kpis(
-                query.from_,
-                query.to,
-                query.group_by,
-                query.source,
-                actor.org_code,
-                self._total(facts),
-                measure(facts, self._targets, group_of, keys, self._clock.unix_s()),
-            )
+            *groups, total = measure(facts, self._targets, np.where(counted, group_of, -1), keys, self._clock.unix_s())
+            return Kpis(query.from_, query.to, query.group_by, query.source, actor.org_code, total, tuple(groups))
 
         return await asyncio.to_thread(answer)
 
@@ -119,9 +113,11 @@ class KpiService:
         sees = self._rights(actor, query)
 
         def answer() -> Comparison:
-            facts = self._chosen(query, sees)
+            facts, counted = self._counted(query, sees)
             is_after = facts.incidents["received_at"] >= at.timestamp()
-            before, after = self._total(kept(facts, ~is_after)), self._total(kept(facts, is_after))
+            found = measure(facts, self._targets, np.where(counted, is_after, -1), ("before", "after"), self._clock.unix_s())
+            sides = {side.key: side for side in found}
+            before, after = (sides.get(key, nothing(key)) for key in ("before", "after"))
             return Comparison(at, before, after, changes(before, after))
 
         return await asyncio.to_thread(answer)
@@ -129,21 +125,18 @@ class KpiService:
     async def behind(self, actor: Actor, query: KpiQuery, stage: str, kind: str, key: str | None = None) -> tuple[list[str], int]:
         """Ids of the incidents behind a figure, newest first, at most MAX_BEHIND, and how many there are. Raises as `of`."""
         if stage not in STAGES or kind not in KINDS:
-            raise RuleViolation(
-                "unknown-figure", f"There is no figure {kind!r} of {stage!r}; stages are {', '.join(STAGES)}; kinds {', '.join(KINDS)}."
-            )
+            known = f"stages are {', '.join(STAGES)}; kinds {', '.join(KINDS)}"
+            raise RuleViolation("unknown-figure", f"There is no figure {kind[:40]!r} of {stage[:40]!r}; {known}.")
         sees = self._rights(actor, query)
 
         def answer() -> tuple[list[str], int]:
-            facts = self._chosen(query, sees)
+            facts, counted = self._counted(query, sees)
             if key is not None:
                 group_of, keys = self._groups(facts, query.group_by)
-                wanted = keys.index(key) if key in keys else -1
-                facts = kept(facts, group_of == wanted)
-            rows = which(facts, self._targets, stage, kind, self._clock.unix_s())
-            found = facts.incidents[rows]
-            newest = found[np.argsort(-found["received_at"], kind="stable")][:MAX_BEHIND]
-            return [one.decode() for one in newest["incident_id"].tolist()], len(rows)
+                counted = counted & (group_of == (keys.index(key) if key in keys else -1))
+            rows = which(facts, self._targets, counted, stage, kind, self._clock.unix_s())
+            newest = rows[np.argsort(-facts.incidents["received_at"][rows], kind="stable")][:MAX_BEHIND]
+            return [one.decode() for one in facts.incidents["incident_id"][newest].tolist()], len(rows)
 
         return await asyncio.to_thread(answer)
 
@@ -166,7 +159,8 @@ class KpiService:
         confidential = self._authority.is_confidential
         return lambda org, kind: org in (complaints if confidential(kind) else visible)
 
-    def _chosen(self, query: KpiQuery, sees: Callable[[str, str], bool]) -> Facts:
+    def _counted(self, query: KpiQuery, sees: Callable[[str, str], bool]) -> tuple[Facts, NDArray[np.bool_]]:
+        """Facts of the months, and which incidents of them are asked for and may be counted."""
         facts = self._facts.load(query.from_, min(query.to, self._clock.now() + timedelta(days=1)))
         rows = facts.incidents
         seen = np.zeros((len(facts.orgs) + 1, len(facts.types) + 1), np.bool_)
@@ -174,16 +168,10 @@ class KpiService:
             for j, kind in enumerate(facts.types):
                 seen[i, j] = sees(org, kind) and query.incident_type in (None, kind)
         mask: NDArray[np.bool_] = seen[rows["org"], rows["type"]] & named(facts.sources, lambda name: name == query.source)[rows["source"]]
+        mask &= (rows["received_at"] >= query.from_.timestamp()) & (rows["received_at"] < query.to.timestamp())
         if query.grade is not None:
-            mask = mask & (rows["grade"] == query.grade)
-        return kept(facts, mask)
-
-    def _total(self, facts: Facts) -> GroupFigures:
-        found = measure(facts, self._targets, np.zeros(len(facts.incidents), np.int64), ("all",), self._clock.unix_s())
-        if found:
-            return found[0]
-        # Of nothing at all there are figures too: every count is zero.
-        return GroupFigures("all", 0, 0, ())
+            mask &= rows["grade"] == query.grade
+        return facts, mask
 
     # By what -----------------------------------------------------------------------------------------------------------
 
@@ -220,6 +208,11 @@ class KpiService:
     def _room(self, org_code: str) -> str:
         row = self._organisations.get(org_code)
         return WITH_ROOM if row is not None and row.has_command_room else WITHOUT_ROOM
+
+
+def nothing(key: str) -> GroupFigures:
+    """Of nothing at all there are figures too: every count is zero."""
+    return GroupFigures(key, 0, 0, tuple(StageFigures(stage) for stage in STAGES))
 
 
 def _by_name(index: NDArray[np.integer], names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

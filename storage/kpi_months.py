@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dispatch.kpi_facts import INCIDENT_ROW, RESPONSE_ROW, Facts, FactsBuilder, joined, kept
+from dispatch.kpi_facts import INCIDENT_COLUMNS, RESPONSE_COLUMNS, Columns, Facts, FactsBuilder, joined
 from storage.journal import MAX_PAGE, IncidentQuery, Journal
 from storage.past import PastIncidents
 
@@ -45,14 +45,16 @@ class MonthlyFacts:
         self._city = f"{FORMAT} {city} {zone}"  # what else the columns depend on
         self._home_org = home_org  # of past incidents without a point, and outside of all areas
         self._months: OrderedDict[datetime, tuple[str, Facts]] = OrderedDict()
+        self._joined: tuple[list[Facts], Facts] | None = None  # what was asked for last: most ask for the same again
         self._lock = threading.Lock()
 
     def load(self, from_: datetime, to: datetime) -> Facts:
-        """Everything received from `from_` until before `to`. Raises JournalError."""
+        """Everything received in the calendar months that a period touches. Raises JournalError."""
         with self._lock:  # two readers at once would both read the same months
-            facts = joined([self._month(begins) for begins in months(max(from_, _FIRST), to)])
-        received = facts.incidents["received_at"]
-        return kept(facts, (received >= from_.timestamp()) & (received < to.timestamp()))
+            parts = [self._month(begins) for begins in months(max(from_, _FIRST), to)]
+            if self._joined is None or [id(part) for part in parts] != [id(part) for part in self._joined[0]]:
+                self._joined = (parts, joined(parts))
+            return self._joined[1]
 
     def sources(self) -> list[str]:
         """Names of other systems whose incidents were imported."""
@@ -98,16 +100,15 @@ class MonthlyFacts:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as kept_file:
-                if str(kept_file["state"]) != state:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                if str(kept["state"]) != state:
                     return None
-                incidents, responses = kept_file["incidents"], kept_file["responses"]
-                names = [tuple(str(name) for name in kept_file[key]) for key in ("orgs", "types", "sources")]
+                incidents = {name: kept[f"incident_{name}"] for name in INCIDENT_COLUMNS}
+                responses = {name: kept[f"response_{name}"] for name in RESPONSE_COLUMNS}
+                names = [tuple(str(name) for name in kept[key]) for key in ("orgs", "types", "sources")]
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None
-        if incidents.dtype != INCIDENT_ROW or responses.dtype != RESPONSE_ROW:
-            return None
-        return Facts(incidents, responses, *names)
+        return Facts(Columns([incidents]), Columns([responses]), *names)
 
     def _store(self, begins: datetime, state: str, facts: Facts) -> None:
         if not len(facts.incidents):
@@ -115,16 +116,11 @@ class MonthlyFacts:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._path(begins)
         beside = path.with_suffix(".part")
+        columns = {f"incident_{name}": facts.incidents[name] for name in INCIDENT_COLUMNS}
+        columns |= {f"response_{name}": facts.responses[name] for name in RESPONSE_COLUMNS}
+        columns |= {key: np.array(getattr(facts, key), dtype=np.str_) for key in ("orgs", "types", "sources")}
         with beside.open("wb") as file:
-            np.savez(
-                file,
-                state=np.array(state),
-                incidents=facts.incidents,
-                responses=facts.responses,
-                orgs=np.array(facts.orgs, dtype=np.str_),
-                types=np.array(facts.types, dtype=np.str_),
-                sources=np.array(facts.sources, dtype=np.str_),
-            )
+            np.savez(file, allow_pickle=False, state=np.array(state), **columns)
         os.replace(beside, path)
 
 
