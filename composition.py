@@ -6,7 +6,7 @@ import asyncio
 import gc
 import math
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -67,6 +67,7 @@ from operations.handle import Handler
 from operations.health import Health
 from operations.history import History
 from operations.intake import Intake
+from operations.kpis import KpiService
 from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
@@ -99,6 +100,7 @@ from storage.cameras import CameraStore
 from storage.certificates import CertificateStore
 from storage.database import open_database
 from storage.evidence import EvidenceFiles
+from storage.kpi_months import MonthlyFacts
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
 from storage.scene_video import RecordingFiles
@@ -345,6 +347,15 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         personal=personal,
         premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
+        kpis=KpiService(
+            MonthlyFacts(
+                journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), home_of(jurisdictions, city), city.folder.name, city.code
+            ),
+            authority,
+            organisations,
+            targets,
+            clock,
+        ),
         calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
@@ -409,6 +420,16 @@ def _one_line(name: str, path: Path | None) -> str:
     if not secret or "\n" in secret:
         raise SettingsError(f"{name} {path} must hold one line with the secret")
     return secret
+
+
+def home_of(jurisdictions: Jurisdictions, city: City) -> Callable[[float, float], str]:
+    """Whose area a point (lon, lat) lies in; outside of all of them it is the city's own."""
+
+    def code(lon: float, lat: float) -> str:
+        found = jurisdictions.locate(lon, lat)
+        return found.code if found.inside else city.code
+
+    return code
 
 
 def _identity_provider(settings: Settings, clock: Clock) -> Provider | None:

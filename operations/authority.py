@@ -280,9 +280,15 @@ class Authority:
         """Supervision of the scope, and desks of a level above; never a crew, which may be the one complained of."""
         if actor.kind == "system":
             return True
-        if actor.kind == WALL or incident.org_code not in self.visible_orgs(actor):
+        return incident.org_code in self.visible_orgs(actor) and self.may_count_complaints(actor, incident.org_code)
+
+    def may_count_complaints(self, actor: Actor, org_code: str) -> bool:
+        """Of an organisation the actor may read: whether complaints are in what it sees and counts."""
+        if actor.kind == "system":
+            return True
+        if actor.kind == WALL:
             return False
-        needed = (Action.SEE_COMPLAINTS if incident.org_code == top else Action.SEE_COMPLAINTS_BELOW for top in _tops(actor))
+        needed = (Action.SEE_COMPLAINTS if org_code == top else Action.SEE_COMPLAINTS_BELOW for top in _tops(actor))
         return all(is_granted(actor.role, action) for action in needed)
 
     def _may_see_plain_clothes(self, actor: Actor, unit: Unit) -> bool:

@@ -45,6 +45,7 @@ class Action(StrEnum):
     SEE_HEALTH = "see_health"
     SEE_METRICS = "see_metrics"
     SEE_CALIBRATION = "see_calibration"  # promised times of the scope beside actual ones
+    SEE_KPIS = "see_kpis"  # how long stages take, in figures of the scope
     EXPORT = "export"
     # Incidents
     RECEIVE = "receive"
@@ -153,12 +154,12 @@ PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_H
 JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
 # What the system does by itself, by the clock; nobody asks for it.
 SYSTEM_ONLY = frozenset({A.REPUSH, A.MISS_DEADLINE, A.TELL_DUTY})
-DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION}
+DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION, A.SEE_KPIS}
 # Whose word puts people on duty who were not.
 LEADING = frozenset({A.PLAN_SHIFT, A.CANCEL_SHIFT, A.MUSTER_RESERVES, A.END_MUSTER})
 
 GRANTS: dict[Role, frozenset[Action]] = {
-    Role.VIEWER: READ,
+    Role.VIEWER: READ | {A.SEE_KPIS},  # counts of a scope, for its walls too
     Role.OFFICER: READ - {A.SEE_HEALTH, A.WATCH_CAMERA} | CREW | RECEIPTS | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
@@ -168,11 +169,11 @@ GRANTS: dict[Role, frozenset[Action]] = {
     | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING, A.SET_DUTY_CIRCLE, A.WITHDRAW_DUTY_CIRCLE},
     Role.REVIEWER: READ
     | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW, A.SEE_DUTY_CIRCLES}
-    | {A.SEE_CALIBRATION},
+    | {A.SEE_CALIBRATION, A.SEE_KPIS},
     Role.SUPERVISOR: READ
     | JUDGING
     | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW}
-    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION},
+    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION, A.SEE_KPIS},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT})
     | {A.REMOVE_ELEMENT, A.REGISTER_CAMERA},
     # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.

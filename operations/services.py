@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from operations.health import Health
     from operations.history import History
     from operations.intake import Intake
+    from operations.kpis import KpiService
     from operations.oidc import Provider
     from operations.personal import PersonalData
     from operations.positions import PositionTable
@@ -84,6 +85,7 @@ class Services:
     further_calls: FurtherCalls  # what a call may be a further call about
     premises: Premises  # what is to be known of a place before anybody enters it
     calibrations: Calibrations  # promised times beside actual ones
+    kpis: KpiService  # how long stages take
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable

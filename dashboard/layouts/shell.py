@@ -29,6 +29,7 @@ from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
 from dashboard.layouts.video import video
 from dashboard.layouts.wall import wall
+from dashboard.layouts.wall_kpi import wall_kpi
 from dashboard.layouts.what_if import what_if, what_if_banner
 from dashboard.theme import client_marks
 from operations.permissions import Action, is_granted
@@ -86,6 +87,7 @@ def shell(services: Services, page: Page) -> html.Div:
                         ],
                         id=ids.STAGE,
                     ),
+                    wall_kpi(page),
                     wall(page),
                 ],
                 id=ids.BODY,

@@ -17,6 +17,7 @@ from tests.cities import WEST, degrees
 
 LON, LAT = degrees(500, 500)
 AT = f"lon={LON}&lat={LAT}"
+DIVIDED = "from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z&at=2020-01-15T00:00:00Z"
 TUS = (("tus-resumable", "1.0.0"),)
 PIECE = (*TUS, ("upload-offset", "0"), ("content-type", "application/offset+octet-stream"))
 
@@ -129,6 +130,9 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/handover/{org}", ""): Route(
         A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({422}), 403, b"shift=early&side=nobody&name=&revision=1"
     ),
+    ("GET", "/kpi", ""): Route(A.SEE_KPIS, f"/kpi?org={WEST}", "desk of WEST", otherwise=403),
+    ("GET", "/kpi/incidents", ""): Route(A.SEE_KPIS, f"/kpi/incidents?org={WEST}&figure=push&of=all", "desk of WEST", otherwise=403),
+    ("GET", "/kpi.xlsx", ""): Route(A.SEE_KPIS, f"/kpi.xlsx?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/calibration", ""): Route(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/circle/{circle_id}", ""): Route(A.SEE_DUTY_CIRCLES, "/circle/{circle}", "circle"),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
@@ -252,6 +256,11 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/receipts", ""): api(
         A.READ_BROADCAST, "/broadcasts/{broadcast}/receipts", "receipt of WEST", (204,), {"recipient": WEST, "read": True}, otherwise=403
+    ),
+    ("GET", "/api/v1/kpis", ""): api(A.SEE_KPIS, f"/kpis?org={WEST}", "desk of WEST", otherwise=403),
+    ("GET", "/api/v1/kpis/compare", ""): api(A.SEE_KPIS, f"/kpis/compare?org={WEST}&{DIVIDED}", "desk of WEST", otherwise=403),
+    ("GET", "/api/v1/kpis/incidents", ""): api(
+        A.SEE_KPIS, f"/kpis/incidents?org={WEST}&stage=arrive&of=all", "desk of WEST", otherwise=403
     ),
     ("GET", "/api/v1/calibration", ""): api(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/api/v1/duty-circles", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles"),

@@ -24,6 +24,7 @@ import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
 import { isWall, startWall } from "./wall.js";
+import { startWallKpi } from "./wall_kpi.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
 import { openCameras, startDeskVideo } from "./video/desk.js";
@@ -127,6 +128,7 @@ async function start(config) {
     if (state.selection && state.selection.kind !== "element" && state.connected && !document.hidden) setProps("scene-tick", { data: Date.now() });
   }, TIMES_AGE_MS);
   wire();
+  startWallKpi(document.documentElement.dataset.screen === "kpi", config);
   if (isWall()) {
     startWall();
     startWallVideo();
