@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from argon2 import PasswordHasher
+
 from dashboard.terminal_socket import FEED_NAME as TERMINALS
 from dispatch.catalogue import load_catalogue
 from dispatch.clock import Clock, SystemClock
@@ -186,8 +188,11 @@ class Node:
             yield services
 
 
-def compose(settings: Settings, city: City, clock: Clock) -> Node:
-    """Build every part and join them; opens files and the database, starts nothing. Takes seconds: call it off the event loop."""
+def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher | None = None) -> Node:
+    """Build every part and join them; opens files and the database, starts nothing. Takes seconds: call it off the event loop.
+
+    `hasher` of passwords, where another than Argon2 at its recommended cost is wanted.
+    """
     engine = open_database(settings.database_url)
     catalogue = load_catalogue(city.folder / "catalogue.toml")
     organisations = OrganisationTree(city.organisations())
@@ -302,7 +307,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     health.watch("duty", duty.state)
     account_store, audit = AccountStore(engine), AuditLog(engine)
     needs_second = settings.admin_second_factor and not settings.demo
-    accounts = Accounts(account_store, organisations, clock, settings.session_idle_s, admins_need_second_factor=needs_second)
+    accounts = Accounts(account_store, organisations, clock, settings.session_idle_s, hasher, admins_need_second_factor=needs_second)
     hosts = settings.hosts_for_webhooks | LOOPBACK if settings.demo else settings.hosts_for_webhooks
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)

@@ -56,6 +56,7 @@ from tests.identity_provider import CLIENT_ID, ISSUER, REDIRECT, SECRET, Identit
 from tests.operations.access_world import NOW
 from tests.operations.photos import taken
 from tests.operations.recorded import recorded
+from tests.passwords import QUICK
 
 TEAM, SISTER = "330203010100", "330203030000"  # below WEST; beside it, without an area that could be near
 OTHER_COUNTY, FAR = "330205000000", "330205010000"
@@ -177,7 +178,7 @@ def access_world(folder: Path) -> Iterator[AccessWorld]:
         bare(FAR, "Far station", "station", OTHER_COUNTY),
     ]
     city = build_test_city(folder, more)
-    node = compose(Settings(city=city.folder, data=folder / "data", demo=False, webhook_hosts="127.0.0.1"), city, clock)
+    node = compose(Settings(city=city.folder, data=folder / "data", demo=False, webhook_hosts="127.0.0.1"), city, clock, QUICK)
     with asyncio.Runner() as runner:
         running = node.running()
         services = replace(runner.run(running.__aenter__()), oidc=_identity_provider(clock))

@@ -25,6 +25,7 @@ from dispatch.model import Actor, Grade, UnitKind
 from operations.services import Services
 from settings import Settings
 from tests.cities import CITY, WEST, build_test_city, degrees
+from tests.passwords import QUICK
 
 PASSWORD = "a password for tests"
 SYSTEM = Actor("system", "admin", CITY, kind="system")
@@ -82,7 +83,7 @@ class DeskServer:
 
     async def _serve(self) -> None:
         city = build_test_city(self._folder)
-        node = compose(Settings(city=city.folder, data=self._folder / "data", demo=False), city, SystemClock())
+        node = compose(Settings(city=city.folder, data=self._folder / "data", demo=False), city, SystemClock(), QUICK)
         async with node.running() as services:
             self.services = services
             for role in ("operator", "commander", "viewer"):
