@@ -80,6 +80,12 @@ def datum_of(connection: HTTPConnection) -> str:
     return _visitor(connection).datum
 
 
+def session_of(connection: HTTPConnection) -> str:
+    """What this request or socket has in common with others of the same log-in, or of the same token."""
+    visitor = _visitor(connection)
+    return visitor.key or f"{visitor.actor.kind}:{visitor.actor.name}"
+
+
 async def still_authenticated(connection: HTTPConnection) -> bool:
     """Whether the log-in or token this connection began with still holds. For sockets, which outlive log-outs."""
     return await _visitor(connection).recheck()
@@ -315,7 +321,7 @@ SECURITY_HEADERS = {
 
 
 def content_security_policy(script_hashes: Iterable[str]) -> str:
-    """What pages may load: this server only. MapLibre's worker is a blob; Dash and AG Grid write inline styles."""
+    """What pages may load: this server only. MapLibre's worker is a blob, so is a live stream; Dash and AG Grid write inline styles."""
     rules = {
         "default-src": "'self'",
         "script-src": " ".join(["'self'", *script_hashes]),
@@ -323,7 +329,7 @@ def content_security_policy(script_hashes: Iterable[str]) -> str:
         "img-src": "'self' data: blob:",
         "worker-src": "'self' blob:",
         "connect-src": "'self'",
-        "media-src": "'self'",
+        "media-src": "'self' blob:",  # what MediaSource plays is one
         "font-src": "'self' data:",
         "object-src": "'none'",
         "base-uri": "'none'",
