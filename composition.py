@@ -20,6 +20,7 @@ from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
+from feeds.video.onvif import OnvifDriver
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.beats import Beats
@@ -64,6 +65,7 @@ from operations.oidc import Client, Provider
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
+from operations.ptz import Ptz
 from operations.pursuit import PursuitService
 from operations.scene import SceneService
 from operations.screens import Screens
@@ -136,6 +138,7 @@ class Node:
             await services.elements.start()
             await services.cameras.start()
             stack.push_async_callback(services.cameras.stop)
+            stack.push_async_callback(services.ptz.stop)
             await services.traffic.start()
             stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
@@ -312,6 +315,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         intake=intake,
         elements=elements,
         cameras=cameras,
+        ptz=Ptz(OnvifDriver(clock), cameras, authority, organisations, audit, clock),
         scene=scene,
         pursuit=PursuitService(
             streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock

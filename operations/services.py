@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.premises import Premises
+    from operations.ptz import Ptz
     from operations.pursuit import PursuitService
     from operations.scene import SceneService
     from operations.screens import Screens
@@ -87,6 +88,7 @@ class Services:
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     cameras: CameraRegister  # which there are, whose they are, how they do
+    ptz: Ptz  # turning them
     scene: SceneService
     pursuit: PursuitService
     what_if: WhatIf

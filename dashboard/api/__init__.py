@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from dashboard.api import (
     broadcasts,
     calibration,
+    camera_control,
     camera_register,
     docs,
     duty_circles,
@@ -56,6 +57,7 @@ def add_api(server: FastAPI, services: Services) -> None:
         musters,
         elements,
         camera_register,
+        camera_control,
         broadcasts,
         calibration,
         duty_circles,
