@@ -28,6 +28,7 @@ from feeds.video.engine import EngineGateway
 from feeds.video.gateway import EmbeddedGateway
 from feeds.video.hub import Timing
 from feeds.video.mediamtx import MediaMtx
+from feeds.video.onvif import OnvifDriver
 from feeds.video.wvp import Wvp
 from feeds.video.zlmediakit import ZlMediaKit
 from geodata.areas import Areas
@@ -76,6 +77,7 @@ from operations.oidc import Client, Provider
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
+from operations.ptz import Ptz
 from operations.pursuit import PursuitService
 from operations.scene import SceneService
 from operations.scene_playback import Playback
@@ -155,6 +157,7 @@ class Node:
             await services.elements.start()
             await services.cameras.start()
             stack.push_async_callback(services.cameras.stop)
+            stack.push_async_callback(services.ptz.stop)
             await services.traffic.start()
             stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
@@ -370,6 +373,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         elements=elements,
         cameras=cameras,
         video=video,
+        ptz=Ptz(OnvifDriver(clock), cameras, authority, organisations, audit, clock),
         scene=scene,
         pursuit=PursuitService(
             streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock

@@ -32,6 +32,7 @@ from operations.screens import View
 if TYPE_CHECKING:
     from operations.bus import Subscription
     from operations.positions import PositionTable
+    from operations.ptz import TakenOver
     from operations.services import Services
 
 HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
@@ -221,6 +222,7 @@ class LiveHub:
         """Everything that runs while there are clients. A fault ends all connections: they come back, and start it anew."""
         stop_listening = self._services.screens.listen(self._show)
         stop_suggesting = self._services.stages.listen(self._suggest)
+        stop_taking_over = self._services.ptz.listen(self._camera_taken)
         try:
             async with asyncio.TaskGroup() as group:
                 coverage = self._coverage.tell_on(self._audiences, self._tell)
@@ -236,6 +238,7 @@ class LiveHub:
             subscription.close()
             stop_listening()
             stop_suggesting()
+            stop_taking_over()
 
     async def _listen(self, subscription: Subscription) -> None:
         """Tell what the journal records; when too much of it was missed, everyone gets a whole picture."""
@@ -281,6 +284,14 @@ class LiveHub:
         message = websocket_message(TEXT, _view_text(view))
         for client in self._clients:
             if client.actor.org_code == view.org_code and client.screen in (view.screen, "all"):
+                client.tell(message)
+
+    def _camera_taken(self, taken: TakenOver) -> None:
+        """Whoever held the camera learns that it moves by another's hand now."""
+        told = {"camera_id": taken.camera_id, "camera": taken.camera, "by": taken.by_name, "by_org": taken.by_org}
+        message = websocket_message(TEXT, msgspec.json.encode({"type": "camera_taken", **told}))
+        for client in self._clients:
+            if (client.actor.name, client.actor.kind) == (taken.from_name, taken.from_kind):
                 client.tell(message)
 
     async def _tell_status(self) -> None:

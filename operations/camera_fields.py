@@ -55,6 +55,8 @@ def _wrong_with(url: str, schemes: frozenset[str], loopback: bool) -> str:
         return f"has {len(url)} characters; use at most {LONGEST_URL}"
     if not _URL.fullmatch(url):
         return "holds spaces, control or other characters that an address can't; write them as %XX"
+    if "#" in url:
+        return "holds a #; one in a password is written %23"
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -62,8 +64,6 @@ def _wrong_with(url: str, schemes: frozenset[str], loopback: bool) -> str:
         return "can't be read as an address; write scheme://user:password@host:port/path"
     if parts.scheme.lower() not in schemes:
         return f"has a scheme that is not served; use {', '.join(sorted(schemes))}"
-    if parts.fragment or url.endswith("#"):
-        return "holds a fragment; a # in a password is written %23"
     if parts.netloc.count("@") > 1:
         return "holds more than one @; one in a password is written %40"
     if not parts.hostname:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.premises import Premises
+    from operations.ptz import Ptz
     from operations.pursuit import PursuitService
     from operations.scene import SceneService
     from operations.scene_playback import Playback
@@ -94,6 +95,7 @@ class Services:
     elements: ElementStore
     cameras: CameraRegister  # which there are, whose they are, how they do
     video: VideoWatch  # pictures of cameras
+    ptz: Ptz  # turning them
     scene: SceneService
     pursuit: PursuitService
     what_if: WhatIf

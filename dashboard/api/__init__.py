@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from dashboard.api import (
     broadcasts,
     calibration,
+    camera_control,
     camera_groups,
     camera_register,
     docs,
@@ -62,6 +63,7 @@ def add_api(server: FastAPI, services: Services) -> None:
         elements,
         camera_register,
         video,
+        camera_control,
         broadcasts,
         calibration,
         kpis,

@@ -24,7 +24,7 @@ from operations.video import CameraState, Quality, Snapshot, Stream, StreamKind,
 from storage.cameras import CameraSource
 
 OPEN_FOR_S = 30.0  # a stream that nobody has begun to watch by then is forgotten
-AGAIN_WITHIN_S = 20.0  # a viewer whose process has died waits so long for the next
+AGAIN_WITHIN_S = 30.0  # a viewer whose process has died waits so long for the next
 
 
 @dataclass

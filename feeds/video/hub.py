@@ -117,6 +117,7 @@ class Hub:
         self._is_wanted, self._ending = True, threading.Event()
         self._writer = Fmp4Writer()
         self._failing_since: float | None = clock.unix_s()
+        self._without_key_since: float | None = None
         self.viewers = 0
         self.init: Init | None = None
         self.group: list[Fragment] = []  # since the last key frame
@@ -149,7 +150,8 @@ class Hub:
         finally:
             self._subscriptions.discard(subscription)
             self.viewers -= is_viewer
-            self.hold(self._timing.linger_s)
+            # What was held for this one to begin is not needed any more.
+            self._wanted_until = self._loop.time() + self._timing.linger_s
 
     def hold(self, seconds: float) -> None:
         """Go on for so long, also if nobody subscribes."""
@@ -228,7 +230,7 @@ class Hub:
     async def _keep_watch(self) -> None:
         while True:
             await asyncio.sleep(0.5)
-            if not self._subscriptions and self._loop.time() >= self._wanted_until:
+            if not self._subscriptions and not self._keys and self._loop.time() >= self._wanted_until:
                 self.close()
                 return
             self._tell()
@@ -253,7 +255,7 @@ class Hub:
     # In the thread -----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        urls, tries, begun_at = list(self.urls), 0, 0.0
+        urls, tries = list(self.urls), 0
         while self._is_wanted:
             try:
                 for packet in pull(urls[0], self._clock, self._may_transcode, h264_only=len(urls) > 1):
@@ -261,9 +263,9 @@ class Hub:
                         return
                     if packet is None:
                         self._writer.begin_again()
-                        begun_at, tries = self._clock.unix_s(), 0
+                        self._without_key_since, tries = None, 0
                     else:
-                        self._write(packet, begun_at)
+                        self._write(packet)
                 raise PullFailed("unreachable", "The camera ended the stream.")
             except NotH264:
                 urls.pop(0)
@@ -273,12 +275,16 @@ class Hub:
             tries += 1
             self._ending.wait(RETRIES_S[min(tries, len(RETRIES_S)) - 1])
 
-    def _write(self, packet: Packet, begun_at: float) -> None:
+    def _write(self, packet: Packet) -> None:
         items = self._writer.feed(packet.data, packet.pts, packet.captured_at)
         sps = self._writer.sps
         if sps is not None and not sps.is_plain:
             raise PullFailed("unplayable", "The camera's H.264 has more than 8 bits or fine colour; browsers don't play it.", is_final=True)
-        if self._writer.before_key and self._clock.unix_s() - begun_at > self._timing.no_key_s:
+        if not self._writer.before_key:
+            self._without_key_since = None
+        elif self._without_key_since is None:
+            self._without_key_since = self._clock.unix_s()
+        elif self._clock.unix_s() - self._without_key_since > self._timing.no_key_s:
             raise PullFailed("no-key-frame", "The camera sends no key frame (IDR); set an I-frame interval of 1–2 s.", is_final=True)
         if items or packet.late_s is not None:
             self._call(self._packet, items, packet.late_s)

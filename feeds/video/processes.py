@@ -26,6 +26,7 @@ READY_WITHIN_S = 5.0  # a request waits so long for a process that is starting
 # A process that dies at once, again and again, is started less and less often.
 RESTARTS_S = (0.2, 1.0, 5.0)
 STEADY_S = 30.0
+END_WITHIN_S = 2.0
 # It is started when it is first asked for something, or so long after the server; what runs for a moment only needs none.
 START_AFTER_S = 5.0
 
@@ -84,8 +85,11 @@ class VideoProcess:
         return found
 
     async def watch(self, wanted: dict[str, Any]) -> tuple[Frames, asyncio.StreamWriter]:
-        """A connection that brings one viewer's messages; close it. Raises VideoRefused and ConnectionError."""
-        await self._until_ready()
+        """A connection that brings one viewer's messages; close it. Raises ConnectionError."""
+        try:
+            await self._until_ready()
+        except VideoRefused:
+            raise ConnectionResetError("the video process is not there") from None
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 18)
         writer.write(control({"secret": self._secret, "do": "watch", "wanted": wanted}))
         return Frames(reader), writer
@@ -118,9 +122,9 @@ class VideoProcess:
             sys.executable, "-m", "feeds.video.worker", stdin=pipe, stdout=pipe, cwd=ROOT, env=_environment()
         )
         self.pid = child.pid
+        if child.stdin is None or child.stdout is None:
+            raise RuntimeError("the video process has no pipes")
         try:
-            if child.stdin is None or child.stdout is None:
-                raise RuntimeError("the video process has no pipes")
             child.stdin.write(setup + b"\n")
             self._port = int((await child.stdout.readline()) or b"0")
             if self._port:
@@ -129,9 +133,12 @@ class VideoProcess:
             log.warning("video process lost", process=self.number, reason=type(error).__name__)
         finally:
             self._forget()
-            if child.returncode is None:
+            child.stdin.close()  # which ends it
+            try:
+                await asyncio.wait_for(child.wait(), END_WITHIN_S)
+            except TimeoutError:
                 child.kill()
-            await child.wait()
+                await child.wait()
         return child.returncode
 
     async def _converse(self) -> None:
