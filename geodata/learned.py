@@ -6,7 +6,6 @@ drawn towards the next wider one with a weight of some observations, never switc
     the edge at this hour, so driven → the edge at any time, however driven → its class in the same kind of area → its class at this
     hour → its class at any → as built, by the hour
 
-
 A patrol drives as it likes and says nothing of how fast a crew that is sent will be. But that a street is slower than others of its
 class, it says as well as any: so patrols teach the second link, and only crews on their way the level of the others. Crews on their way
 choose fast streets, so the two are found together: the level of a class is that of its streets' own pace taken out, and the pace of a
