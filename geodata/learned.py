@@ -187,13 +187,13 @@ class LearnedSpeeds:
         """
         s = self._state
         expected = self._by_the_hour[cell] * own
-        weight = np.bincount(cell, weights=s.weight, minlength=len(self._by_the_hour)).reshape(_CELLS)
-        total = np.bincount(cell, weights=s.weight * s.mean / expected, minlength=len(self._by_the_hour)).reshape(_CELLS)
+        shares = (s.weight, s.weight * s.mean / expected)
+        weight, total = (np.asarray(np.bincount(cell, v, len(self._by_the_hour)).reshape(_CELLS), np.float64) for v in shares)
         level: Floats = np.ones((1, 1, 1, len(MANNERS)))
         for axes in ((0, 1), (1,)):
             level = _drawn(level, *_over_parts(weight.sum(axis=axes, keepdims=True), total.sum(axis=axes, keepdims=True)))
-        for axes in ((1,), ()):
-            level = _drawn(level, weight.sum(axis=axes, keepdims=True), total.sum(axis=axes, keepdims=True))
+        level = _drawn(level, weight.sum(axis=1, keepdims=True), total.sum(axis=1, keepdims=True))
+        level = _drawn(level, weight, total)
         return np.asarray(level.ravel() * self._by_the_hour)
 
     def _own_pace(self, edge: Ints, level: Floats) -> tuple[Floats, Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -126,14 +126,18 @@ def _city_rows(city: City, report: dict[str, Any], catalogue: Catalogue, zone: Z
         if name == "elements":
             figures = {words.pick(catalogue.kinds[key].zh, catalogue.kinds[key].en): value for key, value in group.items()}
         elif name == "components":
-            figures = {
-                f"{said(FIGURES, by, words)}: {said(FIGURES, key, words)}": f"{n:.1%}" if key == "largest_share" else n
-                for by, part in group.items()
-                for key, n in part.items()
-            }
+            figures = dict(_network_figures(group, words))
         if figures:
             rows.append((said(FIGURES, name, words), _facts(figures, FIGURES, words)))
     return rows
+
+
+def _network_figures(group: dict[str, dict[str, Any]], words: Words) -> Iterator[tuple[str, Any]]:
+    """How far each kind of unit's streets hang together: what, and how much of it."""
+    for by, part in group.items():
+        for key, n in part.items():
+            word = said(FIGURES, "networks" if key == "components" else key, words)
+            yield f"{said(FIGURES, by, words)}: {word}", f"{n:.1%}" if key == "largest_share" else n
 
 
 def _badge(state: str, text: str) -> Html:
