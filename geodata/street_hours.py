@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from geodata.streets import STREET_CLASSES
 
-# Parts of the day by local hour: night, morning rush, day, evening rush, evening.
+# Parts of the day by local hour.
+PART_NAMES = ("night", "morning_rush", "day", "evening_rush", "evening")
 PART_OF_HOUR = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 4, 4, 4, 0, 0])
-PARTS = 5
+PARTS = len(PART_NAMES)
 
 # Seconds on a street that carries the city's traffic, over seconds as built: empty at night, a fifth longer in the rush hours.
 _MAIN_RATIO = np.array([0.9, 1.2, 1.0, 1.2, 1.0])
