@@ -210,7 +210,7 @@ def run() -> dict[str, Any]:
         harness.say(f"{name}: " + ", ".join(f"{key} {value:.3g}" for key, value in rows[name].items()))
 
     check(DEFAULTS, None)
-    check(BY_THE_HOUR, learned)
+    check(BY_THE_HOUR, LearnedSpeeds(streets.graph))
     driven, ways = Driven(), 0
     for elapsed in range(1, HOURS[-1] + 1):
         hour, at_s = (BEGIN.hour + elapsed - 1) % 24, begin_s + (elapsed - 1) * 3600.0
