@@ -37,6 +37,7 @@ BENCHES = (
     "coverage",
     "standby",
     "city",
+    "growth",
     "browser",
     "command",
     "loop",
