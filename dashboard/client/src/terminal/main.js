@@ -175,7 +175,14 @@ const act = {
     filming.stop();
     set({ sheet: null });
   },
-  turnCamera: () => filming.turn().catch((error) => notice("bad", t("no_filming"), error.message)),
+  async turnCamera() {
+    try {
+      await filming.turn();
+    } catch (error) {
+      set({ sheet: null });
+      notice("bad", t("no_filming"), error.message);
+    }
+  },
   retryFilm: (row) => scene.retry(row),
   dropFilm: (row) => keeping(scene.discard(row)),
   status(status) {
@@ -250,7 +257,7 @@ function refused(row, { rule, detail }) {
 // Stopped here, by the phone, or by the end of the task; `why` as in filming.js.
 function filmed(row, why) {
   scene.ended(row);
-  if (why === "rolled") return;
+  if (why === "rolled" || why === "turned") return;
   if (why) notice("loud", t("film_stopped"), t(`film_${why}`));
   if (state.sheet === "film" && !filming.run) set({ sheet: null });
 }
