@@ -23,6 +23,8 @@ const POSITION_EVERY_MS = 3000;
 const STILL_EVERY_MS = 10_000;
 const ROUTE_EVERY_MS = 15_000;
 const LOGIN = "/login?next=/terminal";
+// Why filming has stopped (filming.js), as it is said.
+const FILM_ENDS = { over: "film_over", full: "film_full", broken: "film_broken", camera: "film_camera" };
 const REMEMBERED_S = 365 * 24 * 3600;
 
 const state = {
@@ -258,7 +260,7 @@ function refused(row, { rule, detail }) {
 function filmed(row, why) {
   scene.ended(row);
   if (why === "rolled" || why === "turned") return;
-  if (why) notice("loud", t("film_stopped"), t(`film_${why}`));
+  if (why) notice("loud", t("film_stopped"), t(FILM_ENDS[why]));
   if (state.sheet === "film" && !filming.run) set({ sheet: null });
 }
 
