@@ -120,9 +120,12 @@ def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
 def import_elements(options: argparse.Namespace, settings: Settings) -> int:
     """A list of one catalogue element from CSV or GeoJSON; exit code 1 when rows were rejected."""
     from dispatch.catalogue import load_catalogue
+    from operations.authority import CAMERA
     from operations.element_import import read_elements, require_importable
 
     require_importable(load_catalogue(_city_folder(settings) / "catalogue.toml"), options.element)
+    if options.element == CAMERA:
+        return import_cameras(options, settings)
     result = read_elements(options.file, options.element)
     written, refused = asyncio.run(_write_elements(settings, result.elements))
     print(f"{result.rows} rows, {written} elements written")
@@ -131,6 +134,28 @@ def import_elements(options: argparse.Namespace, settings: Settings) -> int:
     for reason in refused:
         print(f"  refused: {reason}")
     return 1 if result.rejects or refused else 0
+
+
+def import_cameras(options: argparse.Namespace, settings: Settings) -> int:
+    """Cameras with their addresses from CSV or GeoJSON; exit code 1 when rows were rejected. No address is ever printed."""
+    found, written, refused = asyncio.run(_write_cameras(settings, options.file))
+    print(f"{found.rows} rows, {written} cameras written, {len(found.sources)} with addresses")
+    for number, reason in found.rejects:
+        print(f"  rejected, row {number}: {reason}")
+    for reason in refused:
+        print(f"  refused: {reason}")
+    return 1 if found.rejects or refused else 0
+
+
+async def _write_cameras(settings: Settings, file: Path) -> tuple[Any, int, list[str]]:
+    from composition import administrator, running_cameras
+    from operations.camera_import import read_cameras, write_cameras
+
+    folder = _city_folder(settings)
+    async with running_cameras(settings, folder) as (handler, organisations, store):
+        found = read_cameras(file, organisations.expand, settings.demo, SystemClock().unix_s())
+        written, refused = await write_cameras(handler, store, found, administrator(folder))
+        return found, written, refused
 
 
 async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int, list[str]]:
@@ -326,6 +351,9 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--host")
     p.add_argument("--port", type=int)
     p.add_argument("--jt808-port", dest="jt808_port", type=int)
+    p.add_argument("--gb28181-port", dest="gb28181_port", type=int)
+    p.add_argument("--gb28181-id", dest="gb28181_id")
+    p.add_argument("--gb28181-passwords", dest="gb28181_passwords", type=Path)
     p.add_argument("--tls-cert", dest="tls_cert", type=Path)
     p.add_argument("--tls-key", dest="tls_key", type=Path)
     p.add_argument("--tls-client-ca", dest="tls_client_ca", type=Path)

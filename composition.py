@@ -6,11 +6,14 @@ import asyncio
 import gc
 import math
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from argon2 import PasswordHasher
 
 from dashboard.terminal_socket import FEED_NAME as TERMINALS
 from dispatch.catalogue import load_catalogue
@@ -21,8 +24,13 @@ from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
 from feeds.video.admission import Limits
+from feeds.video.engine import EngineGateway
 from feeds.video.gateway import EmbeddedGateway
 from feeds.video.hub import Timing
+from feeds.video.mediamtx import MediaMtx
+from feeds.video.onvif import OnvifDriver
+from feeds.video.wvp import Wvp
+from feeds.video.zlmediakit import ZlMediaKit
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.beats import Beats
@@ -40,6 +48,9 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
+from operations.camera_groups import CameraGroups
+from operations.camera_health import CameraHealth
+from operations.camera_register import CameraRegister
 from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
@@ -59,14 +70,19 @@ from operations.handle import Handler
 from operations.health import Health
 from operations.history import History
 from operations.intake import Intake
+from operations.kpis import KpiService
 from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
+from operations.ptz import Ptz
 from operations.pursuit import PursuitService
 from operations.scene import SceneService
+from operations.scene_playback import Playback
+from operations.scene_video import SceneVideo
+from operations.scene_whereabouts import Whereabouts, sending_crews
 from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
@@ -74,6 +90,7 @@ from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
 from operations.traffic import Traffic
 from operations.trails import Trails
+from operations.video import VideoGateway
 from operations.video_watch import VideoWatch
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
@@ -82,12 +99,15 @@ from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
 from storage.audit import AuditLog
+from storage.camera_health import CameraHealthStore
 from storage.cameras import CameraStore
 from storage.certificates import CertificateStore
 from storage.database import open_database
 from storage.evidence import EvidenceFiles
+from storage.kpi_months import MonthlyFacts
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
+from storage.scene_video import RecordingFiles
 from storage.speeds import SpeedFile
 from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
@@ -135,9 +155,14 @@ class Node:
             stack.push_async_callback(services.handler.stop)
             stack.push_async_callback(services.history.stop)
             await services.elements.start()
+            await services.cameras.start()
+            stack.push_async_callback(services.cameras.stop)
+            stack.push_async_callback(services.ptz.stop)
             await services.traffic.start()
             stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
+            await services.scene_video.start()
+            stack.push_async_callback(services.scene_video.stop)
             last_known = await asyncio.to_thread(self.tracks.last_known)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
@@ -166,8 +191,11 @@ class Node:
             yield services
 
 
-def compose(settings: Settings, city: City, clock: Clock) -> Node:
-    """Build every part and join them; opens files and the database, starts nothing. Takes seconds: call it off the event loop."""
+def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher | None = None) -> Node:
+    """Build every part and join them; opens files and the database, starts nothing. Takes seconds: call it off the event loop.
+
+    `hasher` of passwords, where another than Argon2 at its recommended cost is wanted.
+    """
     engine = open_database(settings.database_url)
     catalogue = load_catalogue(city.folder / "catalogue.toml")
     organisations = OrganisationTree(city.organisations())
@@ -202,6 +230,19 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
+    camera_health = CameraHealth(CameraHealthStore(engine), clock)
+    cameras = CameraRegister(
+        elements=elements,
+        store=CameraStore(engine),
+        health=camera_health,
+        handler=handler,
+        authority=authority,
+        organisations=organisations,
+        territory=responsibility.territory,
+        clock=clock,
+        loopback=settings.demo,
+    )
+    health.watch("cameras", lambda: camera_health.probe(cameras.counts))
     health.watch("tracks", tracks.state)
     traffic = Traffic(travel, StreetFinder(city.graph, travel.snapper), elements, clock)
     health.watch("traffic", traffic.state)
@@ -225,7 +266,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         positions=positions,
         tracks=tracks,
         elements=elements,
-        cameras=CameraStore(engine),
+        cameras=cameras,
         health=health,
         ground=ground,
         snap_distance=travel.street_distance_m,
@@ -269,7 +310,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     health.watch("duty", duty.state)
     account_store, audit = AccountStore(engine), AuditLog(engine)
     needs_second = settings.admin_second_factor and not settings.demo
-    accounts = Accounts(account_store, organisations, clock, settings.session_idle_s, admins_need_second_factor=needs_second)
+    accounts = Accounts(account_store, organisations, clock, settings.session_idle_s, hasher, admins_need_second_factor=needs_second)
     hosts = settings.hosts_for_webhooks | LOOPBACK if settings.demo else settings.hosts_for_webhooks
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
@@ -283,6 +324,19 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         clock=clock,
     )
     health.watch("video", video.state)
+    evidence = Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone))
+    whereabouts = Whereabouts(positions, tracks)
+    scene_video = SceneVideo(
+        RecordingFiles(settings.data / "evidence" / "scene"),
+        evidence,
+        authority,
+        handler,
+        history,
+        clock,
+        whereabouts.now,
+        whereabouts.between,
+    )
+    elements.supply("scene_video", partial(sending_crews, scene_video, lambda: handler.picture, positions))
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -301,6 +355,15 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         personal=personal,
         premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
+        kpis=KpiService(
+            MonthlyFacts(
+                journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), home_of(jurisdictions, city), city.folder.name, city.code
+            ),
+            authority,
+            organisations,
+            targets,
+            clock,
+        ),
         calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
@@ -308,7 +371,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         tracks=tracks,
         intake=intake,
         elements=elements,
+        cameras=cameras,
         video=video,
+        ptz=Ptz(OnvifDriver(clock), cameras, authority, organisations, audit, clock),
         scene=scene,
         pursuit=PursuitService(
             streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock
@@ -324,7 +389,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         oidc=_identity_provider(settings, clock),
         enrolment=Enrolment(account_store, accounts, audit, clock),
         sessions=Sessions(accounts, authority, audit, clock),
-        evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone)),
+        evidence=evidence,
+        scene_video=scene_video,
+        playback=Playback(settings.data / "playback", scene_video, evidence, clock),
         health=health,
         screens=Screens(authority, clock),
         webhooks=webhooks,
@@ -333,14 +400,45 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         duty=duty,
         beats=Beats.of_city(city),
         duty_circles=duty_circles,
+        camera_groups=CameraGroups(elements, authority, organisations, jurisdictions, duty_circles, clock),
         drills=drills,
     )
     return Node(services, settings, tracks)
 
 
-def _video_gateway(settings: Settings, clock: Clock) -> EmbeddedGateway:
+def _video_gateway(settings: Settings, clock: Clock) -> VideoGateway:
+    """Raises SettingsError when an engine's secret can't be read."""
     limits = Limits(settings.video_streams, settings.video_cpu_percent / 100.0, settings.video_transcodes, settings.video_viewers)
-    return EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s))
+    own = EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s))
+    if settings.video_engine == "embedded":
+        return own
+    api, rtsp = settings.video_engine_api, settings.video_engine_rtsp
+    secret = _one_line("video_engine_secret", settings.video_engine_secret)
+    if settings.video_engine == "mediamtx":
+        return EngineGateway(MediaMtx(api, rtsp, settings.video_engine_user, secret), own)
+    wvp = Wvp(settings.video_wvp_api, _one_line("video_wvp_key", settings.video_wvp_key)) if settings.video_wvp_api else None
+    return EngineGateway(ZlMediaKit(api, rtsp, secret, wvp), own, wvp)
+
+
+def _one_line(name: str, path: Path | None) -> str:
+    """The secret in a file. Raises SettingsError."""
+    try:
+        secret = "" if path is None else path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name} {path} can't be read: {error}; name a file with the secret in one line") from None
+    if not secret or "\n" in secret:
+        raise SettingsError(f"{name} {path} must hold one line with the secret")
+    return secret
+
+
+def home_of(jurisdictions: Jurisdictions, city: City) -> Callable[[float, float], str]:
+    """Whose area a point (lon, lat) lies in; outside of all of them it is the city's own."""
+
+    def code(lon: float, lat: float) -> str:
+        found = jurisdictions.locate(lon, lat)
+        return found.code if found.inside else city.code
+
+    return code
 
 
 def _identity_provider(settings: Settings, clock: Clock) -> Provider | None:
@@ -406,6 +504,14 @@ async def running_handler(settings: Settings, city_folder: Path) -> AsyncIterato
         yield handler
     finally:
         await handler.stop()
+
+
+@asynccontextmanager
+async def running_cameras(settings: Settings, city_folder: Path) -> AsyncIterator[tuple[Handler, OrganisationTree, CameraStore]]:
+    """A handler without a server, the organisations, and where addresses are kept. Raises JournalBusy as `running_handler`."""
+    organisations = OrganisationTree(open_city(city_folder).organisations())
+    async with running_handler(settings, city_folder) as handler:
+        yield handler, organisations, CameraStore(open_database(settings.database_url))
 
 
 @asynccontextmanager

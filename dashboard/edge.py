@@ -321,7 +321,7 @@ SECURITY_HEADERS = {
 
 
 def content_security_policy(script_hashes: Iterable[str]) -> str:
-    """What pages may load: this server only. MapLibre's worker is a blob; Dash and AG Grid write inline styles."""
+    """What pages may load: this server only. MapLibre's worker is a blob, so is a live stream; Dash and AG Grid write inline styles."""
     rules = {
         "default-src": "'self'",
         "script-src": " ".join(["'self'", *script_hashes]),
@@ -329,7 +329,7 @@ def content_security_policy(script_hashes: Iterable[str]) -> str:
         "img-src": "'self' data: blob:",
         "worker-src": "'self' blob:",
         "connect-src": "'self'",
-        "media-src": "'self'",
+        "media-src": "'self' blob:",  # what MediaSource plays is one
         "font-src": "'self' data:",
         "object-src": "'none'",
         "base-uri": "'none'",

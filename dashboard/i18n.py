@@ -201,6 +201,7 @@ VIDEO_REFUSALS = {
     "login-refused": pgettext("video", "The camera refuses the password kept for it. Ask an administrator to correct it."),
     "no-key-frame": pgettext("video", "The camera sends no key frames. Have its I-frame interval set to 1–2 s."),
     "unplayable": pgettext("video", "What the camera sends can't be played. Have it send H.264 of 8 bits."),
+    "no-recorder": pgettext("video", "Nothing that was recorded of this camera can be played here."),
     "starting": pgettext("video", "The video process is starting. Try again in a few seconds."),
     "expired": pgettext("video", "The address of this picture was used or is too old. Open it again."),
 }

@@ -58,6 +58,7 @@ PANEL_SCENE = "panel-scene"
 PANEL_AFTER = "panel-after"
 PANEL_CLOSE = "panel-close"
 PANEL_LOOKERS = "panel-lookers"  # who else has the incident open
+PANEL_SCENE_VIDEO = "panel-scene-video"  # what its crews send from the scene just now
 
 # new incident
 NEW_OPEN = "new-open"
@@ -123,6 +124,13 @@ SPLIT_PENDING = "split-pending"  # {"incident", "key"}
 
 # wall
 WALL = "wall"
+
+# pictures of cameras; the client makes the tiles
+VIDEO = "video"
+VIDEO_COUNT = "video-count"
+VIDEO_TO_WALL = "video-to-wall"
+VIDEO_CLOSE = "video-close"
+VIDEO_NONE = "video-none"
 
 # what if: all of it is the client's
 WHAT_IF_OPEN = "what-if-open"
@@ -195,6 +203,9 @@ RINGS_SURE = "rings-sure"  # which rings are drawn: as usual, or what nine of te
 GAP_LEGEND = "gap-legend"
 PICKING_HINT = "picking-hint"
 WALL_FOLLOWED = "wall-followed"
+WALL_KPI = "wall-kpi"
+WALL_KPI_AGE = "wall-kpi-age"
+WALL_KPI_ROWS = "wall-kpi-rows"
 STAGE = "stage"
 BODY = "body"
 APP = "app"

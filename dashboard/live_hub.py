@@ -26,11 +26,13 @@ from operations.authority import Action, as_wall
 from operations.broadcasts import ToldBroadcasts
 from operations.frames import Changed, FrameKind, Sent, encode, heartbeat, select
 from operations.presence import Look, Looker, ToldLookers, lookers_by_incident
+from operations.scene_video_told import ToldSceneVideo, scene_rows
 from operations.screens import View
 
 if TYPE_CHECKING:
     from operations.bus import Subscription
     from operations.positions import PositionTable
+    from operations.ptz import TakenOver
     from operations.services import Services
 
 HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
@@ -113,6 +115,7 @@ class LiveHub:
         self._clients: set[LiveClient] = set()
         self._audiences: dict[Rights, Audience] = {}
         self._beside: dict[Rights, Beside] = {}  # of audiences of desks that act
+        self._scene_video: dict[Rights, ToldSceneVideo] = {}  # of audiences that see evidence
         self._coverage = ToldCoverage(services)
         self._users: Counter[Rights] = Counter()  # clients of each audience, those that are about to join included
         self._picture = services.handler.picture  # as of the last batch that was told, or newer
@@ -151,6 +154,7 @@ class LiveHub:
             del self._users[rights]
             self._audiences.pop(rights, None)
             self._beside.pop(rights, None)
+            self._scene_video.pop(rights, None)
         if not self._users and self._task is not None:
             self._task.cancel()
             self._task = None
@@ -167,6 +171,8 @@ class LiveHub:
             audience.take(seen, self._picture, self._revision)
             if self._services.authority.can(actor, Action.LOOK):
                 self._beside[rights] = Beside(ToldLookers(), ToldBroadcasts(self._services.authority, actor))
+            if self._services.authority.can(actor, Action.SEE_EVIDENCE):
+                self._scene_video[rights] = ToldSceneVideo(self._services.authority, actor)
         return first
 
     async def _missed(self, since_revision: int | None) -> list[Recorded] | None:
@@ -194,6 +200,8 @@ class LiveHub:
         beside = self._beside.get(Rights.of(client.actor))
         if beside is not None:
             messages += beside.lookers.all() + beside.broadcasts.all(self._services.handler.picture)
+        told = self._scene_video.get(Rights.of(client.actor))
+        messages += told.all() if told is not None else []
         client.begin(messages)
 
     def _may_have(self, client: LiveClient, message: bytes | None) -> bool:
@@ -214,6 +222,7 @@ class LiveHub:
         """Everything that runs while there are clients. A fault ends all connections: they come back, and start it anew."""
         stop_listening = self._services.screens.listen(self._show)
         stop_suggesting = self._services.stages.listen(self._suggest)
+        stop_taking_over = self._services.ptz.listen(self._camera_taken)
         try:
             async with asyncio.TaskGroup() as group:
                 coverage = self._coverage.tell_on(self._audiences, self._tell)
@@ -229,6 +238,7 @@ class LiveHub:
             subscription.close()
             stop_listening()
             stop_suggesting()
+            stop_taking_over()
 
     async def _listen(self, subscription: Subscription) -> None:
         """Tell what the journal records; when too much of it was missed, everyone gets a whole picture."""
@@ -276,6 +286,14 @@ class LiveHub:
             if client.actor.org_code == view.org_code and client.screen in (view.screen, "all"):
                 client.tell(message)
 
+    def _camera_taken(self, taken: TakenOver) -> None:
+        """Whoever held the camera learns that it moves by another's hand now."""
+        told = {"camera_id": taken.camera_id, "camera": taken.camera, "by": taken.by_name, "by_org": taken.by_org}
+        message = websocket_message(TEXT, msgspec.json.encode({"type": "camera_taken", **told}))
+        for client in self._clients:
+            if (client.actor.name, client.actor.kind) == (taken.from_name, taken.from_kind):
+                client.tell(message)
+
     async def _tell_status(self) -> None:
         """Elements when their counts changed, health each time."""
         while True:
@@ -290,7 +308,7 @@ class LiveHub:
             await asyncio.sleep(STATUS_EVERY_S)
 
     async def _tell_beside(self) -> None:
-        """Who has which incident open, and broadcasts. A looker who has lost sight of an incident is not told of there."""
+        """Who has which incident open, broadcasts, and who sends video. A looker who has lost sight of an incident is not told of there."""
         while True:
             await asyncio.sleep(BESIDE_EVERY_S)
             looks = [c.looking for c in self._clients if c.looking is not None and c.audience.sees(c.looking.incident_id)]
@@ -299,6 +317,9 @@ class LiveHub:
             for rights, beside in tuple(self._beside.items()):
                 audience = self._audiences[rights]
                 self._tell(audience, beside.lookers.changes(present, audience.sees) + beside.broadcasts.changes(picture, now))
+            sent = scene_rows(self._services.scene_video, self._services.clock)
+            for rights, told in tuple(self._scene_video.items()):
+                self._tell(self._audiences[rights], told.changes(sent, picture))
 
     async def _look_again(self) -> None:
         """What ends without an event: log-ins, and at midnight an organisation's place in the tree."""

@@ -15,6 +15,8 @@ from dashboard.edge import Edge
 from dashboard.live import add_live
 from dashboard.login import DemoAccounts
 from dashboard.readers import ForReaders
+from dashboard.scene_video_socket import add_scene_video_socket
+from dashboard.scene_watch import add_scene_watch
 from dashboard.terminal_socket import add_terminal_socket
 from dashboard.video import add_video
 
@@ -36,6 +38,8 @@ def create_app(services: Services, demo_accounts: DemoAccounts, mount_feeds: Cal
     add_live(server, services)
     add_terminal_socket(server, services)
     add_video(server, services)
+    add_scene_video_socket(server, services)
+    add_scene_watch(server, services)
     mount_feeds(server, services)
     pages = add_pages(server, services, demo_accounts)
     hosts = LOOPBACK_NAMES if services.demo else ()

@@ -434,6 +434,11 @@ class WriteElement(Command, kw_only=True, frozen=True, tag="write_element"):
     properties: dict[str, Any] = {}
 
 
+class RemoveElement(Command, kw_only=True, frozen=True, tag="remove_element"):
+    element: str
+    element_id: str
+
+
 class SendBroadcast(Command, kw_only=True, frozen=True, tag="broadcast"):
     org_code: str  # to this organisation and those below it
     text: str
@@ -539,4 +544,5 @@ AnyCommand = (
     | RegisterUnit
     | SetUnitStatus
     | WriteElement
+    | RemoveElement
 )

@@ -110,6 +110,7 @@ RULES: dict[type[Command], Rule] = {
     commands.SetDutyCircle: Rule((*SOUND, point_sound, time_plausible, duty_circles.circle_sound), duty_circles.set_duty_circle),
     commands.WithdrawDutyCircle: Rule((*SOUND, text_given, time_plausible), duty_circles.withdraw_duty_circle),
     commands.WriteElement: Rule((*SOUND, point_sound, time_plausible), units.write_element),
+    commands.RemoveElement: Rule((*SOUND, time_plausible), units.remove_element),
 }
 
 

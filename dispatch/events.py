@@ -535,6 +535,13 @@ class ElementWritten(Event, frozen=True, tag="element_written"):
     properties: dict[str, Any] = {}
 
 
+class ElementRemoved(Event, frozen=True, tag="element_removed"):
+    """It no longer stands there; also said of one that the city folder knows."""
+
+    element: str
+    element_id: str
+
+
 class Unsealed(msgspec.Struct, frozen=True, gc=False):
     """An event with everything that makes it evidence, apart from its place in the hash chain.
 
@@ -652,6 +659,7 @@ AnyEvent = (
     | DutyCircleSet
     | DutyCircleWithdrawn
     | ElementWritten
+    | ElementRemoved
 )
 
 # Made here because the union has to exist first.

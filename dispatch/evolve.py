@@ -15,6 +15,7 @@ from dispatch.events import (
     DutyBegan,
     DutyCircleEvent,
     DutyEnded,
+    ElementRemoved,
     ElementWritten,
     IncidentEvent,
     IncidentReceived,
@@ -134,6 +135,9 @@ class _Draft:
         elif isinstance(body, ElementWritten):
             written = Element(body.element, body.element_id, body.lon, body.lat, recorded.occurred_at, body.properties)
             self._writable_element(body.element)[body.element_id] = written
+        elif isinstance(body, ElementRemoved):
+            gone = Element(body.element, body.element_id, 0.0, 0.0, recorded.occurred_at, removed=True)
+            self._writable_element(body.element)[body.element_id] = gone
 
     def _apply_to_incident(self, recorded: Recorded, before: Incident | None) -> None:
         after = evolve_incident(before, recorded)

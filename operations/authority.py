@@ -23,6 +23,7 @@ from dispatch.events import (
     BroadcastEvent,
     DutyCircleEvent,
     DutyCircleSet,
+    ElementRemoved,
     ElementWritten,
     OrganisationEvent,
     PlaceWarned,
@@ -39,6 +40,7 @@ __all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_enrolling", "as
 
 # Incident types seen by supervision and the level above only (投诉), unless the city's code table names others.
 CONFIDENTIAL_TYPES = frozenset({"complaint"})
+CAMERA = "street_camera"  # element whose writing has an action of its own
 ENROLLING = "enrolling"  # kind of an actor that may only set up its second factor
 WALL = "wall"  # kind of an actor that is a screen nobody sits at
 BEFORE_FEEDBACK = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGED, AssignmentStage.EN_ROUTE, AssignmentStage.ON_SCENE})
@@ -212,7 +214,7 @@ class Authority:
     def may_see_event(self, actor: Actor, recorded: Recorded, picture: OperatingPicture, incident: Incident | None = None) -> bool:
         """Whether a journal event may reach the actor. `incident` is its incident when the picture no longer holds it."""
         body = recorded.body
-        if isinstance(body, ElementWritten):
+        if isinstance(body, ElementWritten | ElementRemoved):
             return self.can(actor, Action.SEE_ELEMENTS)
         if isinstance(body, PlaceWarned | WarningLifted) and not self.can(actor, Action.SEE_WARNINGS):
             return False
@@ -278,9 +280,15 @@ class Authority:
         """Supervision of the scope, and desks of a level above; never a crew, which may be the one complained of."""
         if actor.kind == "system":
             return True
-        if actor.kind == WALL or incident.org_code not in self.visible_orgs(actor):
+        return incident.org_code in self.visible_orgs(actor) and self.may_count_complaints(actor, incident.org_code)
+
+    def may_count_complaints(self, actor: Actor, org_code: str) -> bool:
+        """Of an organisation the actor may read: whether complaints are in what it sees and counts."""
+        if actor.kind == "system":
+            return True
+        if actor.kind == WALL:
             return False
-        needed = (Action.SEE_COMPLAINTS if incident.org_code == top else Action.SEE_COMPLAINTS_BELOW for top in _tops(actor))
+        needed = (Action.SEE_COMPLAINTS if org_code == top else Action.SEE_COMPLAINTS_BELOW for top in _tops(actor))
         return all(is_granted(actor.role, action) for action in needed)
 
     def _may_see_plain_clothes(self, actor: Actor, unit: Unit) -> bool:
@@ -316,6 +324,8 @@ class Authority:
                 self._authorise_units(actor, Action.REGISTER_UNIT, (unit_id,) if unit_id in picture.units else (), picture)
             case c.SetUnitStatus(unit_id=unit_id):
                 self._authorise_units(actor, Action.SET_UNIT_STATUS, (unit_id,), picture)
+            case c.WriteElement() | c.RemoveElement() if command.element == CAMERA:
+                self.authorise(actor, Action.REGISTER_CAMERA)  # whose a camera is, and so who turns it, is written with it
             case c.SetDutyCircle() | c.WithdrawDutyCircle():
                 self._authorise_circle(actor, command, picture)
             case c.SendBroadcast() | c.RecallBroadcast() | c.MarkBroadcastDelivered() | c.ReadBroadcast():

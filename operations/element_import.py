@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import math
@@ -15,6 +16,7 @@ from dispatch.commands import WriteElement
 from dispatch.errors import DispatchError
 from dispatch.model import Actor
 from operations.imports import ImportRefused
+from operations.writer import MAX_BATCH
 
 if TYPE_CHECKING:
     from operations.handle import Handler
@@ -39,17 +41,21 @@ def require_importable(catalogue: Catalogue, element: str) -> None:
     raise ImportRefused(f"{said}; import one of {', '.join(lists)}.")
 
 
+def rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a CSV or features of a GeoJSON: `id`, `lon`, `lat` and what else there is. Raises ImportRefused when it is neither."""
+    return _geojson(path) if path.suffix.lower() in (".geojson", ".json") else _csv(path)
+
+
 def read_elements(path: Path, element: str) -> ElementList:
     """Read a CSV (columns id, lon, lat; every other column becomes a property) or a GeoJSON FeatureCollection of points.
 
     Raises ImportRefused when the file is neither.
     """
-    rows = _geojson(path) if path.suffix.lower() in (".geojson", ".json") else _csv(path)
     result, seen = ElementList(), set()
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows_of(path), start=1):
         result.rows += 1
         try:
-            command = _element(element, row)
+            command = element_of(element, row)
             if command.element_id in seen:
                 raise ValueError(f"id {command.element_id!r} is there twice")
         except ValueError as error:
@@ -61,14 +67,18 @@ def read_elements(path: Path, element: str) -> ElementList:
 
 
 async def write_elements(handler: Handler, elements: Iterable[WriteElement], actor: Actor) -> tuple[int, list[str]]:
-    """Write them one after the other; how many were written, and what the rest was refused for."""
-    written, refused = 0, []
-    for command in elements:
-        try:
-            await handler.handle(command, actor)
-            written += 1
-        except DispatchError as error:
-            refused.append(f"{command.element_id}: {error.detail}")
+    """Write them, many to a commit; how many were written, and what the rest was refused for."""
+    written, refused, waiting = 0, [], list(elements)
+    for start in range(0, len(waiting), MAX_BATCH):
+        some = waiting[start : start + MAX_BATCH]
+        outcomes = await asyncio.gather(*(handler.handle(command, actor) for command in some), return_exceptions=True)
+        for command, outcome in zip(some, outcomes, strict=True):
+            if isinstance(outcome, DispatchError):
+                refused.append(f"{command.element_id}: {outcome.detail}")
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                written += 1
     return written, refused
 
 
@@ -78,7 +88,8 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
             reader = csv.DictReader(file, restval="")
             missing = {"id", "lon", "lat"} - set(reader.fieldnames or [])
             if missing:
-                found = ", ".join(reader.fieldnames or []) or "no header"
+                # A list without a header has its first row there, which may hold an address with its password.
+                found = ", ".join("(address)" if "://" in name else name for name in reader.fieldnames or []) or "no header"
                 raise ImportRefused(f"{path} has no column {', '.join(sorted(missing))}; it has: {found[:400]}. Name them id, lon, lat.")
             yield from reader
     except OSError as error:
@@ -104,7 +115,8 @@ def _geojson(path: Path) -> Iterator[dict[str, Any]]:
         yield {**properties, "id": feature.get("id", properties.get("id", "")), "lon": lon, "lat": lat}
 
 
-def _element(element: str, row: dict[str, Any]) -> WriteElement:
+def element_of(element: str, row: dict[str, Any]) -> WriteElement:
+    """One row as a command. Raises ValueError with what is wrong."""
     element_id = str(row.get("id") or "").strip()
     if not element_id:
         raise ValueError("it has no id")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,11 +88,17 @@ class ElementStore:
         self._derived: dict[str, dict[str, Thing]] = {}  # by element, by id: worked out from history
         self._readings_seq: dict[str, int] = {}  # by element: how often its readings, or what was derived, have changed
         self._layers: dict[str, _Layer] = {}
+        self._beside: dict[str, Callable[[Thing], Json]] = {}  # by element: what is shown of a thing beside its properties
         self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
+        self._suppliers: dict[str, Callable[[], list[Thing]]] = {}  # by element
 
     def listen(self, element: str, listener: Callable[[], Awaitable[None]]) -> None:
         """Wait for `listener` after each new reading of `element`, before whoever brought it is answered. One an element."""
         self._listeners[element] = listener
+
+    def show_beside(self, element: str, beside: Callable[[Thing], Json]) -> None:
+        """Have `beside` asked for each thing that is shown of `element`, in whatever thread; its answer goes over the properties."""
+        self._beside[element] = beside
 
     async def start(self) -> None:
         """Read the city folder and the newest readings."""
@@ -112,9 +118,20 @@ class ElementStore:
         self._derived = self._derived | {element: {thing.element_id: thing for thing in things}}
         self._readings_seq[element] = self._readings_seq.get(element, 0) + 1
 
+    def supply(self, element: str, things: Callable[[], list[Thing]]) -> None:
+        """Ask `things` whenever what there is of an element is wanted: of what changes all the time. It is asked from any thread."""
+        self._suppliers[element] = things
+
     def newest(self, element: str) -> list[Thing]:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""
         return list(self._layer(element).things)
+
+    def all_of(self, element: str) -> tuple[Thing, ...]:
+        """As `newest`; the same tuple as long as nothing has changed."""
+        return self._layer(element).things
+
+    def one(self, element: str, element_id: str) -> Thing | None:
+        return self._layer(element).by_id.get(element_id)
 
     def has(self, element: str, element_id: str) -> bool:
         """Whether there is a thing of that id. Raises KeyError for an element that is not in the catalogue."""
@@ -129,17 +146,27 @@ class ElementStore:
             answer[element] = {"count": count, "newest_at": _instant(newest_at), "state": state}
         return answer
 
-    def features(self, element: str, bbox: tuple[float, float, float, float] | None = None, limit: int = MAX_FEATURES) -> Json:
+    def features(
+        self,
+        element: str,
+        bbox: tuple[float, float, float, float] | None = None,
+        limit: int = MAX_FEATURES,
+        cell_deg: float | None = None,
+    ) -> Json:
         """GeoJSON FeatureCollection of one element, within west, south, east, north. Raises KeyError for an unknown element.
 
-        `matched` says how many there are; fewer features than that are returned when the limit cuts.
+        `matched` says how many there are; fewer features than that are returned when the limit cuts. With `cell_deg` one
+        thing stands for all of its cell, how many says its `count`: a city's cameras seen from far are thousands.
         """
         layer = self._layer(element)
         inside = np.arange(len(layer.things))
         if bbox is not None:
             west, south, east, north = bbox
             inside = np.flatnonzero((layer.lon >= west) & (layer.lon <= east) & (layer.lat >= south) & (layer.lat <= north))
-        features = [layer.things[i].feature() for i in inside[:limit]]
+        if cell_deg is not None:
+            return _thinned(layer, inside, cell_deg, limit)
+        beside = self._beside.get(element)
+        features = [_shown(layer.things[i], beside).feature() for i in inside[:limit]]
         return {"type": "FeatureCollection", "matched": len(inside), "features": features}
 
     def around(self, lon: float, lat: float, radius_m: float, elements: Iterable[str], limit: int = 50) -> list[Json]:
@@ -152,7 +179,8 @@ class ElementStore:
             metres = distance_m(lon, lat, layer.lon, layer.lat)
             inside = np.flatnonzero(metres <= radius_m)
             closest = inside[np.argsort(metres[inside], kind="stable")][:limit]
-            found += [(float(metres[i]), layer.things[i]) for i in closest]
+            beside = self._beside.get(element)
+            found += [(float(metres[i]), _shown(layer.things[i], beside)) for i in closest]
         found.sort(key=lambda pair: pair[0])
         return [_seen_from(lon, lat, metres, thing) for metres, thing in found]
 
@@ -163,6 +191,8 @@ class ElementStore:
             received = [i.received_at.timestamp() for i in self._picture().incidents.values() if i.is_open]
             return len(received), max(received, default=None), "live"
         layer = self._layer(kind.id)
+        if kind.id in self._suppliers:  # without any: nobody sends just now
+            return len(layer.things), layer.newest_at, _freshness(layer.newest_at, kind, now_s) if layer.things else "live"
         if not layer.things:
             return 0, None, "no_feed"
         if kind.source == "city":
@@ -184,6 +214,8 @@ class ElementStore:
 
     def _layer(self, element: str) -> _Layer:
         kind = self.kinds[element]
+        if element in self._suppliers:
+            return _laid(_NOTHING, 0, {thing.element_id: thing for thing in self._suppliers[element]()})
         written, seq = self._picture().elements.get(element, _NOTHING), self._readings_seq.get(element, 0)
         layer = self._layers.get(element)
         if layer is None or layer.written is not written or layer.readings_seq != seq:
@@ -192,14 +224,12 @@ class ElementStore:
 
     def _lay(self, kind: ElementKind, written: dict[str, Element], seq: int) -> _Layer:
         things = dict(self._static.get(kind.id, {}))
-        things.update((e.element_id, _written(e)) for e in written.values())
+        things.update((e.element_id, _written(e)) for e in written.values() if not e.removed)
         things.update(self._newest.get(kind.id, {}))
         things.update(self._derived.get(kind.id, {}))
-        all_things = tuple(things.values())
-        lon = np.array([t.lon for t in all_things], np.float64)
-        lat = np.array([t.lat for t in all_things], np.float64)
-        newest_at = max((t.at for t in all_things if t.at is not None), default=None)
-        return _Layer(written, seq, all_things, things, lon, lat, newest_at)
+        for removed in (e.element_id for e in written.values() if e.removed):
+            things.pop(removed, None)
+        return _laid(written, seq, things)
 
     def _merge(self, readings: Sequence[Reading]) -> None:
         changed: dict[str, dict[str, Thing]] = {}
@@ -226,6 +256,31 @@ class ElementStore:
 
 
 _NOTHING: dict[str, Element] = {}
+CELL_RISE = 0.87  # height of a cell to its width, in degrees: about square on the ground where police commands stand
+
+
+def _shown(thing: Thing, beside: Callable[[Thing], Json] | None) -> Thing:
+    return thing if beside is None else replace(thing, properties=thing.properties | beside(thing))
+
+
+def _thinned(layer: _Layer, inside: NDArray[np.intp], cell_deg: float, limit: int) -> Json:
+    """The first thing of each cell with how many are in it. Cells are fixed to the ground, as those of the map's own thinning."""
+    column = np.floor(layer.lon[inside] / cell_deg).astype(np.int64)
+    row = np.floor(layer.lat[inside] / (cell_deg * CELL_RISE)).astype(np.int64)
+    _, first, counts = np.unique(column * (1 << 31) + row, return_index=True, return_counts=True)
+    features = []
+    for i, count in zip(inside[first[:limit]].tolist(), counts[:limit].tolist(), strict=True):
+        feature = layer.things[i].feature()
+        features.append(feature | {"count": count})
+    return {"type": "FeatureCollection", "matched": len(inside), "features": features}
+
+
+def _laid(written: dict[str, Element], seq: int, by_id: dict[str, Thing]) -> _Layer:
+    things = tuple(by_id.values())
+    lon = np.array([t.lon for t in things], np.float64)
+    lat = np.array([t.lat for t in things], np.float64)
+    newest_at = max((t.at for t in things if t.at is not None), default=None)
+    return _Layer(written, seq, things, by_id, lon, lat, newest_at)
 
 
 def _static(element: str, feature: Json) -> Thing:

@@ -15,11 +15,11 @@ from dispatch import commands as c
 from dispatch.catalogue import Catalogue
 from dispatch.clock import Clock
 from dispatch.errors import DispatchError
-from dispatch.model import Element
+from dispatch.model import Actor, Element
 from dispatch.picture import OperatingPicture
 from geodata.datum import TO_WGS84
 from operations import quality
-from operations.authority import Authority
+from operations.authority import CAMERA, Authority
 from operations.bus import Bus, Subscription
 from operations.datum_watch import SnapDistance
 from operations.fixes import Fixes, Follower, Refusals, Tracks
@@ -56,9 +56,14 @@ class Readings(Protocol):
 
 
 class Cameras(Protocol):
-    """Keeps camera addresses; `storage.cameras.CameraStore`. Called in a thread."""
+    """The register of cameras; `operations.camera_register.CameraRegister`."""
 
-    def write(self, sources: Sequence[CameraSource]) -> None: ...
+    def checked(self, properties: dict[str, Any], url: str, substream_url: str, control_url: str) -> dict[str, Any]: ...
+
+    def authorise(self, actor: Actor, camera_id: str, lon: float, lat: float, properties: dict[str, Any]) -> None: ...
+
+    def write(self, sources: Sequence[CameraSource]) -> None:
+        """Called in a thread."""
 
 
 class Intake:
@@ -142,6 +147,8 @@ class Intake:
 
         async def one(report: ElementReport) -> None:
             kind = self._catalogue.kinds.get(report.element)
+            if report.element == CAMERA:
+                raise DispatchError("camera_as_element", "Cameras are sent as messages of type camera.")
             if kind is None or kind.source not in ("readings", "city"):
                 raise DispatchError("unknown_element", f"{report.element!r} is no element a feed can write; see the catalogue.")
             lon, lat = self._place(report.lon, report.lat, report.datum or feed.datum)
@@ -166,10 +173,14 @@ class Intake:
             lon, lat = self._place(report.lon, report.lat, report.datum or feed.datum)
             properties = dict(report.properties)
             if report.heading_deg is not None:
-                properties["heading_deg"] = report.heading_deg % 360.0
-            await self._write_element(_element("street_camera", report.camera_id, lon, lat, properties), feed)
-            if report.url:
-                sources.append(CameraSource(report.camera_id, report.url, report.substream_url, feed.name, self._clock.unix_s()))
+                properties["heading_deg"] = report.heading_deg
+            addresses = (report.url, report.substream_url, report.control_url)
+            properties = self._cameras.checked(properties, *addresses)
+            self._cameras.authorise(feed.actor, report.camera_id, lon, lat, properties)
+            await self._write_element(_element(CAMERA, report.camera_id, lon, lat, properties), feed)
+            if any(addresses):
+                written_at = self._clock.unix_s()
+                sources.append(CameraSource(report.camera_id, report.url, report.substream_url, feed.name, written_at, report.control_url))
 
         refused = await self._each(reports, feed, one)
         if sources:
@@ -268,4 +279,4 @@ def _element(element: str, element_id: str, lon: float, lat: float, properties: 
 
 def _same_element(written: Element, command: c.WriteElement) -> bool:
     near = math.isclose(written.lon, command.lon, abs_tol=SAME_PLACE_DEG) and math.isclose(written.lat, command.lat, abs_tol=SAME_PLACE_DEG)
-    return near and written.properties == command.properties
+    return near and not written.removed and written.properties == command.properties

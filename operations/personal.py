@@ -85,6 +85,10 @@ class PersonalData:
         """A photo, video or file is about to be shown. Raises Unavailable."""
         await self._write(actor, "upload", upload_id, "api" if actor.kind == "token" else "desk")
 
+    async def scene_video(self, actor: Actor, recording_id: str) -> None:
+        """What a crew's phone sends is about to be watched live. Raises Unavailable."""
+        await self._write(actor, "scene_video", recording_id, "api" if actor.kind == "token" else "desk")
+
     async def _write(self, actor: Actor, what: str, subject: str, channel: str) -> None:
         now = self._clock.now()
         key = (actor.kind, actor.name, what, subject)

@@ -79,6 +79,7 @@ class CameraReport(Report, frozen=True, kw_only=True, tag="camera"):
     heading_deg: float | None = None
     url: Annotated[str, Meta(max_length=2_000)] = ""
     substream_url: Annotated[str, Meta(max_length=2_000)] = ""
+    control_url: Annotated[str, Meta(max_length=2_000)] = ""  # of the device that turns it
     properties: dict[str, Any] = {}
     datum: str | None = None
 

@@ -24,6 +24,7 @@ REASONS = (
     "login-refused",  # by the camera
     "no-key-frame",
     "unplayable",
+    "no-recorder",  # nothing that has been recorded can be played
     "starting",  # the gateway, or again after a failure; try again
     "expired",  # the address of a stream
 )
@@ -77,6 +78,14 @@ class CameraState(msgspec.Struct, frozen=True):
     transcoded: bool = False  # its codec is not one that browsers play
 
 
+class Recording(msgspec.Struct, frozen=True):
+    """A stretch of time that a recorder has of a camera."""
+
+    from_at: datetime
+    to_at: datetime
+    name: str = ""
+
+
 class VideoRefused(Exception):
     """A stream can't be had. `reason` is a name for programs, the message says what and what to do."""
 
@@ -113,3 +122,13 @@ class VideoGateway(Protocol):
 
     def state(self) -> dict[str, Any]:
         """For the health page: `state` is `ok`, `starting` or `failing`; what else there is to be told of itself."""
+
+
+class Playback(Protocol):
+    """What a gateway may be able to do beside: pictures of the past, from a recorder (历史回放)."""
+
+    async def recordings(self, camera: CameraSource, from_at: datetime, to_at: datetime) -> list[Recording]:
+        """What there is between two instants, oldest first. Raises VideoRefused."""
+
+    async def playback(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
+        """A stream of what was recorded from `at` on, at the pace it was recorded; watched and closed as any. Raises VideoRefused."""

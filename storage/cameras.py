@@ -1,17 +1,19 @@
-"""Where cameras' pictures come from. Addresses may carry passwords: they are kept here and never leave the server.
+"""Where cameras' pictures come from and where they are turned. Addresses may carry passwords: they are kept here and never leave us.
 
 Synchronous: call it from a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 from sqlalchemy import Column, Engine, Float, String, Table, delete, insert, select
 
 from storage.database import writing
 from storage.tables import metadata
+
+MOST_PARAMETERS = 500  # SQLite's bound on parameters of one statement
 
 camera_sources_table = Table(
     "camera_sources",
@@ -21,6 +23,7 @@ camera_sources_table = Table(
     Column("substream_url", String(2_000), nullable=False),
     Column("feed", String(64), nullable=False),
     Column("written_at", Float(53), nullable=False),
+    Column("control_url", String(2_000), nullable=False, server_default=""),
 )
 
 
@@ -32,10 +35,23 @@ class CameraSource(msgspec.Struct, frozen=True):
     substream_url: str  # smaller picture of the same camera; empty when there is none
     feed: str  # who said so
     written_at: float  # Unix s
+    control_url: str = ""  # of the device that turns it (ONVIF); empty when nothing does
 
     def __repr__(self) -> str:
         """Without the addresses: logs must not tell passwords."""
         return f"CameraSource({self.camera_id!r} of {self.feed!r})"
+
+
+class Addresses(msgspec.Struct, frozen=True, gc=False):
+    """Which addresses of a camera there are, without them."""
+
+    url: bool = False
+    substream_url: bool = False
+    control_url: bool = False
+
+    @staticmethod
+    def of(source: CameraSource) -> Addresses:
+        return Addresses(bool(source.url), bool(source.substream_url), bool(source.control_url))
 
 
 class CameraStore:
@@ -50,12 +66,35 @@ class CameraStore:
         if not newest:
             return
         with writing(self._engine) as connection:
-            ids = list(newest)
-            for start in range(0, len(ids), 500):  # SQLite's bound on parameters of one statement
-                connection.execute(delete(camera_sources_table).where(camera_sources_table.c.camera_id.in_(ids[start : start + 500])))
+            for some in _pieces(list(newest)):
+                connection.execute(delete(camera_sources_table).where(camera_sources_table.c.camera_id.in_(some)))
             connection.execute(insert(camera_sources_table), list(newest.values()))
 
+    def remove(self, camera_id: str) -> None:
+        """Forget its addresses; one without any is no error."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(camera_sources_table).where(camera_sources_table.c.camera_id == camera_id))
+
     def get(self, camera_id: str) -> CameraSource | None:
+        return self.several([camera_id]).get(camera_id)
+
+    def several(self, camera_ids: Collection[str]) -> dict[str, CameraSource]:
+        """Those of these cameras that have addresses, by id."""
+        found: dict[str, CameraSource] = {}
         with self._engine.connect() as connection:
-            row = connection.execute(select(camera_sources_table).where(camera_sources_table.c.camera_id == camera_id)).mappings().first()
-        return None if row is None else CameraSource(**row)
+            for some in _pieces(list(camera_ids)):
+                query = select(camera_sources_table).where(camera_sources_table.c.camera_id.in_(some))
+                found |= {row["camera_id"]: CameraSource(**row) for row in connection.execute(query).mappings()}
+        return found
+
+    def known(self) -> dict[str, Addresses]:
+        """By camera which addresses there are."""
+        c = camera_sources_table.c
+        query = select(c.camera_id, c.url != "", c.substream_url != "", c.control_url != "")
+        with self._engine.connect() as connection:
+            return {row[0]: Addresses(bool(row[1]), bool(row[2]), bool(row[3])) for row in connection.execute(query)}
+
+
+def _pieces(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), MOST_PARAMETERS):
+        yield ids[start : start + MOST_PARAMETERS]

@@ -112,6 +112,13 @@ class IncidentQuery(msgspec.Struct, frozen=True):
     limit: int = PAGE
 
 
+class Tally(msgspec.Struct, frozen=True):
+    """What tells whether any incident of a period has changed: how many there are, and the sum of their versions, which only grow."""
+
+    incidents: int
+    versions: int
+
+
 class Page(msgspec.Struct, frozen=True):
     """Incidents, newest received first. `cursor` asks for the next page; None: there is none."""
 
@@ -162,6 +169,10 @@ class Journal(Protocol):
 
     def incidents(self, query: IncidentQuery) -> Page:
         """Raises ValueError for a cursor that no page has given."""
+        ...
+
+    def tally(self, from_: datetime, to: datetime) -> Tally:
+        """Of the incidents received from `from_` until before `to`."""
         ...
 
     def caller(self, incident_id: str) -> Personal | None: ...

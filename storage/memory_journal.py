@@ -20,6 +20,7 @@ from storage.journal import (
     OutboxEntry,
     Page,
     Personal,
+    Tally,
     Tip,
     dialled,
 )
@@ -118,6 +119,11 @@ class MemoryJournal:
             found = [incident for incident in found if (incident.received_at, incident.incident_id) < after]
         page = tuple(found[:limit])
         return Page(page, cursor_after(page[-1]) if len(found) > limit else None)
+
+    def tally(self, from_: datetime, to: datetime) -> Tally:
+        with self._lock:
+            found = [one.version for one in self._incidents.values() if from_ <= one.received_at < to]
+        return Tally(len(found), sum(found))
 
     def caller(self, incident_id: str) -> Personal | None:
         with self._lock:

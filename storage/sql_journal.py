@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, insert, or_, select, tuple_
+from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, func, insert, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,7 +20,7 @@ from dispatch.model import Incident
 from dispatch.picture import OperatingPicture
 from storage import tables as t
 from storage.database import writer_connection
-from storage.journal import MAX_PAGE, Answer, Commit, IncidentQuery, JournalError, OutboxEntry, Page, Personal, Tip, dialled
+from storage.journal import MAX_PAGE, Answer, Commit, IncidentQuery, JournalError, OutboxEntry, Page, Personal, Tally, Tip, dialled
 from storage.read_models import (
     SNAPSHOT_SCHEMA,
     answer_json,
@@ -190,6 +190,12 @@ class SqlJournal:
         found = tuple(incident_of(row.body) for row in self._rows(statement))
         page = found[:limit]
         return Page(page, cursor_after(page[-1]) if len(found) > limit else None)
+
+    def tally(self, from_: datetime, to: datetime) -> Tally:
+        c = t.incidents.c
+        counted = select(func.count(), func.coalesce(func.sum(c.version), 0))
+        row = self._rows(counted.where(c.received_at >= unix_s(from_), c.received_at < unix_s(to)))[0]
+        return Tally(int(row[0]), int(row[1]))
 
     def caller(self, incident_id: str) -> Personal | None:
         rows = self._rows(select(t.personal).where(t.personal.c.incident_id == incident_id))

@@ -116,6 +116,7 @@ TAGS = [
     {"name": "duty", "description": "Shifts and rosters, signing on and off, musters, the hand-over sheet"},
     {"name": "duty circles", "description": "Prepared circles of important places 快反圈: tiers, forces, gates; and who is really there"},
     {"name": "elements", "description": "The catalogue of things on the map"},
+    {"name": "cameras", "description": "The register of street cameras, how they do, and turning them"},
     {"name": "webhooks", "description": "Events sent to other programs, signed, at least once"},
     {"name": "sessions", "description": "Log-ins of people, to be seen and ended"},
     {"name": "system", "description": "Is it alive, is it ready, how is it doing"},

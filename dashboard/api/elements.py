@@ -17,8 +17,9 @@ from dispatch.commands import WriteElement
 from dispatch.errors import NotFound
 from dispatch.model import Actor
 from geodata.datum import to_wgs84
-from operations.authority import Action
+from operations.authority import CAMERA, Action
 from operations.elements import MAX_FEATURES, PRIVATE_PROPERTIES
+from operations.scene_video_told import scene_rows, visible_rows
 from operations.traffic import require_traffic
 from storage.readings import Reading
 
@@ -81,16 +82,22 @@ def router(services: Services) -> APIRouter:
         element: str,
         bbox: Annotated[str, Query(description="west,south,east,north", examples=["121.4,29.8,121.7,30.0"])] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
+        cell_deg: Annotated[float | None, Query(gt=1e-5, le=10, description="one thing a cell of this width, with `count`")] = None,
     ) -> Response:
-        """GeoJSON of one element. `matched` says how many there are in the box; a smaller limit cuts."""
+        """GeoJSON of one element. `matched` says how many there are in the box; a smaller limit cuts.
+
+        `cell_deg` thins what stands still: one feature a cell stands for all in it, how many says its member `count`.
+        """
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_ELEMENTS)
         kind = _kind(services, element)
-        box = _box(bbox)
+        box = box_of(bbox)
         if kind.source in ("units", "incidents"):
             fixes = views.live_fixes(services)
             return await answer_in_thread(lambda: _moving(services, actor, kind, fixes, box, limit), GEOJSON)
-        return await answer_in_thread(lambda: services.elements.features(element, box, limit), GEOJSON)
+        if kind.source == "recordings":
+            return answer(_sending(services, actor, element, box, limit), media_type=GEOJSON)
+        return await answer_in_thread(lambda: services.elements.features(element, box, limit, cell_deg), GEOJSON)
 
     @routes.put("/{element}/{element_id}", responses=answers(_WRITTEN, problems=(400, 404, 413, 422)))
     async def write(request: Request, element: str, element_id: Id, body: ElementBody, idempotency_key: IdempotencyKey = None) -> Response:
@@ -105,6 +112,8 @@ def router(services: Services) -> APIRouter:
             raise InvalidFields.one(f"properties.{private[0]}", "addresses and passwords are never shown, so they are not taken here")
         datum = body.datum or datum_of(request)
         require_point(services, body.lon, body.lat, datum)
+        if element == CAMERA:
+            raise InvalidFields.one("element", "cameras are registered at /api/v1/cameras")
         lon, lat = (round(float(v), 7) for v in to_wgs84(datum, body.lon, body.lat))
         require_traffic(element, body.properties)
         if kind.source == "readings":
@@ -138,13 +147,24 @@ def _kind_view(kind: ElementKind) -> dict[str, Any]:
     return {"id": kind.id, "zh": kind.zh, "en": kind.en, "key": kind.key, "source": kind.source, "stale_after_s": kind.stale_after_s}
 
 
-def _box(bbox: str) -> tuple[float, float, float, float] | None:
+def box_of(bbox: str) -> tuple[float, float, float, float] | None:
+    """`west,south,east,north` of a query; None when it is empty. Raises InvalidFields."""
     if not bbox:
         return None
     west, south, east, north = numbers("bbox", bbox, 4, 4)
     if west > east or south > north:
         raise InvalidFields.one("bbox", f"{bbox[:60]} is inside out; give west,south,east,north")
     return west, south, east, north
+
+
+def _sending(services: Services, actor: Actor, element: str, box: tuple[float, float, float, float] | None, limit: int) -> dict[str, Any]:
+    """Crews that send video, of incidents the actor sees the evidence of."""
+    found = services.elements.features(element, box)
+    may_see = services.authority.can(actor, Action.SEE_EVIDENCE)
+    visible = visible_rows(services.authority, actor, scene_rows(services.scene_video, services.clock), services.handler.picture)
+    seen = {row["recording_id"] for rows in visible.values() for row in rows} if may_see else frozenset()
+    features = [one for one in found["features"] if one["properties"]["element_id"] in seen]
+    return {"type": "FeatureCollection", "matched": len(features), "features": features[:limit]}
 
 
 def _moving(

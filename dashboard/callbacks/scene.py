@@ -10,7 +10,7 @@ from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, facts_for
 from dashboard.callbacks.selection import visible_incident
 from dashboard.layouts.parts import empty
-from dashboard.layouts.scene import scene_panel
+from dashboard.layouts.scene import scene_panel, tile_of
 from dashboard.layouts.unlocated import unlocated_panel
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Incident, Unit, UnitStatus
@@ -57,7 +57,7 @@ async def scene_of(
 
     The drawing names the selection it belongs to: the browser hides the list until it is that of the present selection.
     """
-    nothing: dict[str, Any] = {"rings": None, "at": None, "point": None, "selection": selection}
+    nothing: dict[str, Any] = {"rings": None, "at": None, "point": None, "cameras": [], "selection": selection}
     kind = (selection or {}).get("kind")
     if selection is None or kind not in ("incident", "point") or not services.authority.can(actor, Action.SEE_SCENE):
         return [], nothing
@@ -77,6 +77,7 @@ async def scene_of(
     except DispatchError as refused:
         return empty(facts.words.refusal(refused)), nothing
     drawn = {"rings": found["rings"], "at": [lon, lat], "point": None if incident else [lon, lat], "selection": selection}
+    drawn["cameras"] = [tile_of(camera) for camera in found["cameras"]]
     return scene_panel(found, incident, facts), drawn
 
 

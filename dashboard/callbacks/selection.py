@@ -19,6 +19,7 @@ from dashboard.layouts.parts import empty
 from dashboard.layouts.photo import beside_photo
 from dashboard.layouts.premises import earlier_calls, premise_lines
 from dashboard.layouts.responsibility import belongs_elsewhere
+from dashboard.layouts.scene_recording import beside_recording
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
 from dashboard.layouts.unit import unit_card
@@ -109,7 +110,7 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
         assignments(incident, facts),
         *notes(incident, facts),
     ]
-    below = [uploads(recorded, facts, await _beside_photos(services, incident, recorded, facts)), timeline(recorded, facts)]
+    below = [await _uploads(services, incident, recorded, facts), timeline(recorded, facts)]
     return above, below, {"incident": incident_id, "version": incident.version}
 
 
@@ -121,12 +122,15 @@ async def _may_be_the_same(services: Services, actor: Actor, incident: Incident,
     return may_be_the_same(incident, found, facts)
 
 
-async def _beside_photos(services: Services, incident: Incident, recorded: list[Recorded], facts: Facts) -> dict[str, list[Any]]:
-    """What the cameras say, by upload; nothing to who may not see evidence."""
+async def _uploads(services: Services, incident: Incident, recorded: list[Recorded], facts: Facts) -> Any:
+    """Photos, videos and files with what is known of each; nothing of that to who may not see evidence."""
     if not facts.may(Action.SEE_EVIDENCE):
-        return {}
+        return uploads(recorded, facts, {})
     kept = await services.evidence.records(one.body.upload_id for one in recorded if isinstance(one.body, UploadAdded))
-    return {upload_id: beside_photo(manifest, incident, facts) for upload_id, manifest in kept.items()}
+    beside = {
+        upload_id: [*beside_photo(manifest, incident, facts), *beside_recording(manifest, facts)] for upload_id, manifest in kept.items()
+    }
+    return uploads(recorded, facts, beside, [upload_id for upload_id, manifest in kept.items() if manifest.scene is not None])
 
 
 async def _earlier_calls(services: Services, actor: Actor, incident: Incident, facts: Facts) -> list[Any]:

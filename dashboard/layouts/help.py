@@ -29,6 +29,9 @@ def key_help(page: Page) -> html.Div:
         ("g", words("gaps of coverage on the map")),
         ("i", words("what if units stood elsewhere, streets were closed")),
         ("w", words("show this view on the wall")),
+        ("v", words("large picture: the first camera, the next one, none")),
+        ("f", words("that picture on the full screen")),
+        ("x", words("close that picture, or the last one")),
         ("Esc", words("leave, close, deselect")),
         ("?", words("this list")),
     )

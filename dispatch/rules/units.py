@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dispatch.commands import RegisterUnit, SetUnitStatus, WriteElement
+from dispatch.commands import RegisterUnit, RemoveElement, SetUnitStatus, WriteElement
 from dispatch.errors import RuleViolation
-from dispatch.events import AnyEvent, ElementWritten, UnitRegistered, UnitStatusSet
+from dispatch.events import AnyEvent, ElementRemoved, ElementWritten, UnitRegistered, UnitStatusSet
 from dispatch.rules.case import Case, assignment_of_unit, unit_name
 
 Events = tuple[AnyEvent, ...]
@@ -56,6 +56,16 @@ def write_element(case: Case[WriteElement]) -> Events:
     """Writes one element as it is now; the same again changes nothing."""
     command = case.command
     known = case.picture.elements.get(command.element, {}).get(command.element_id)
-    if known is not None and (known.lon, known.lat, known.properties) == (command.lon, command.lat, command.properties):
+    same = known is not None and (known.lon, known.lat, known.properties) == (command.lon, command.lat, command.properties)
+    if known is not None and same and not known.removed:
         return ()
     return (ElementWritten(command.element, command.element_id, command.lon, command.lat, command.properties),)
+
+
+def remove_element(case: Case[RemoveElement]) -> Events:
+    """Takes one element off the map, whoever put it there; once more changes nothing."""
+    command = case.command
+    known = case.picture.elements.get(command.element, {}).get(command.element_id)
+    if known is not None and known.removed:
+        return ()
+    return (ElementRemoved(command.element, command.element_id),)

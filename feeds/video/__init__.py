@@ -1,1 +1,1 @@
-"""Cameras' pictures: pulled on demand, handed to browsers as fragmented MP4 (docs/video.md)."""
+"""Cameras: their pictures, pulled on demand and handed to browsers as fragmented MP4 (docs/video.md), and their turning."""

@@ -486,6 +486,7 @@ def test_such_histories_take_every_path() -> None:
     assert never - elsewhere == {
         e.UploadAdded,
         e.ElementWritten,
+        e.ElementRemoved,
         e.HelpCalledAgain,
         e.CrewSignedOn,
         e.CrewSignedOff,

@@ -431,3 +431,16 @@ def test_an_element_written_the_same_again_changes_nothing(node: Node) -> None:
     assert refusal(node, msgspec.structs.replace(command, properties={"x": object()})).startswith(
         "unsound-text: properties can't be written as JSON"
     )
+
+
+def test_an_element_that_was_removed_stays_away_until_it_is_written_again(node: Node) -> None:
+    written = c.WriteElement(element="hydrant", element_id="h1", lon=121.5, lat=29.8)
+    node.give(written)
+    gone = c.RemoveElement(element="hydrant", element_id="h1")
+    assert len(node.give(gone)) == 1
+    assert node.picture.elements["hydrant"]["h1"].removed
+    assert node.give(gone) == ()
+    node.give(written)
+    assert not node.picture.elements["hydrant"]["h1"].removed
+    node.give(msgspec.structs.replace(gone, element_id="of-the-city-folder"))
+    assert node.picture.elements["hydrant"]["of-the-city-folder"].removed

@@ -112,6 +112,7 @@ ELSEWHERE: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         # Values that JSON changes (NaN, tuples) must not make live and cold differ.
         "properties": st.dictionaries(st.just("p"), st.one_of(st.floats(), st.tuples(st.integers()), st.text()), max_size=1),
     },
+    "RemoveElement": {"element": st.just("hydrant"), "element_id": st.sampled_from("hi")},
 }
 FIELDS = {**ON_INCIDENT, **ELSEWHERE}
 STEPS = st.sampled_from([*FIELDS, *OFTEN]).flatmap(

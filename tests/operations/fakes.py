@@ -20,6 +20,7 @@ from dispatch.organisations import Organisation, OrganisationTree
 from dispatch.picture import OperatingPicture
 from operations.authority import Authority
 from operations.bus import Bus
+from operations.camera_fields import checked_address, checked_properties
 from operations.health import Health
 from operations.intake import Intake
 from operations.positions import PositionTable
@@ -90,8 +91,17 @@ class KeptReadings:
 
 
 class KeptCameras:
+    """The register as far as the intake needs it: checks properties and addresses, asks nobody for the right."""
+
     def __init__(self) -> None:
         self.kept: list[CameraSource] = []
+
+    def checked(self, properties: dict[str, Any], url: str, substream_url: str, control_url: str) -> dict[str, Any]:
+        for name, address in (("url", url), ("substream_url", substream_url), ("control_url", control_url)):
+            checked_address(name, address)
+        return checked_properties(properties, str)
+
+    def authorise(self, actor: Actor, camera_id: str, lon: float, lat: float, properties: dict[str, Any]) -> None: ...
 
     def write(self, sources: Sequence[CameraSource]) -> None:
         self.kept += sources

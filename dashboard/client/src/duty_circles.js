@@ -185,6 +185,7 @@ function sheet(circle) {
     h("div", { class: "circle-buttons padded", key: "tools" },
       button(t("Who is there now"), drill, { title: t("Asked again every five seconds while this is open") }),
       h("a", { class: "button", href: `/circle/${encodeURIComponent(circle.circle_id)}?lang=${state.config.lang}`, target: "_blank", rel: "noopener" }, t("Print")),
+      state.config.watches && state.config.pushes && camerasOf(circle).length > 0 && button(t("Round on the video wall"), () => tell("round-to-wall", { name: circle.name, cameras: camerasOf(circle) }), { "data-do": "round" }),
       circle.may_change && button(t("Change"), () => { edit(circle); fetchAround(); }, { "data-do": "change" }),
       circle.may_change && button(t("Withdraw"), () => { withdrawing = { text: "" }; draw(); }),
     ),
@@ -195,6 +196,9 @@ function sheet(circle) {
     h("p", { class: "muted padded", key: "only" }, t("Counted are crews you may see, free to go, with a position of the last two minutes: inside the area, or by road within the minutes, turnout left aside.")),
   ];
 }
+
+// Of all its tiers, each once.
+const camerasOf = (circle) => [...new Set(circle.tiers.flatMap((tier) => tier.cameras))].map((id) => ({ id, name: circles.cameraNames.get(id) ?? "", name_en: "" }));
 
 function withdrawal(circle) {
   return h("div", { class: "circle-withdraw padded", key: "withdraw" },

@@ -4,6 +4,7 @@ import { GAPS } from "./gaps.js";
 import { on, serverNow, state, tell } from "./state.js";
 
 const OWN_LAYERS = new Set(["patrol_car", "foot_patrol", "armed_patrol", "incident", "duty_circle", GAPS]);
+const DRAWN_APART = new Set(["scene_video"]); // video/scene.js: told by the server, and moving with the crews
 const CELL_PX = 46;
 const NO_THINNING_FROM_ZOOM = 15.5;
 const WAIT_MS = 180;
@@ -38,7 +39,7 @@ function area() {
 async function fetchMissing() {
   const bbox = area();
   const now = performance.now();
-  const wanted = [...state.on].filter((id) => isElement(id) && (state.counts[id]?.count ?? 1) > 0);
+  const wanted = [...state.on].filter((id) => isElement(id) && !DRAWN_APART.has(id) && (state.counts[id]?.count ?? 1) > 0);
   await Promise.all(
     wanted.map(async (id) => {
       const have = loaded.get(id);

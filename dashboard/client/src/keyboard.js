@@ -5,6 +5,7 @@ import { openCoverage, toggleGaps } from "./coverage.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
 import { endPursuit, isPursuing } from "./pursuit.js";
 import { step } from "./queue.js";
+import { closeKey, enlargeNext, fullScreenKey, leaveLarge } from "./video/desk.js";
 import { isSupposing, leaveWhatIf, toggleWhatIf } from "./whatif.js";
 import { select, state, tell } from "./state.js";
 
@@ -42,6 +43,9 @@ const KEYS = {
   e: () => press("catalogue-fold"),
   g: toggleGaps,
   w: () => press("push-wall"),
+  v: enlargeNext,
+  f: fullScreenKey,
+  x: closeKey,
   i: () => toggleWhatIf(),
   "/": openLine,
   ":": openLine,
@@ -77,7 +81,7 @@ function escape() {
   else if (!hidden("new-dialog")) press("new-cancel");
   else if (isSupposing()) leaveWhatIf();
   else if (isPursuing()) endPursuit();
-  else select(null);
+  else if (!leaveLarge()) select(null);
 }
 
 export function startKeyboard() {

@@ -120,6 +120,9 @@ function onText(message) {
     case "duty_circles":
       tell("duty-circles");
       break;
+    case "scene_video":
+      tell("scene-video", message);
+      break;
     case "lookers":
       tell("lookers-told", message);
       break;

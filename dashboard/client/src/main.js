@@ -24,8 +24,12 @@ import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
 import { isWall, startWall } from "./wall.js";
+import { startWallKpi } from "./wall_kpi.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
+import { openCameras, startDeskVideo } from "./video/desk.js";
+import { drawSceneVideo, startSceneVideo } from "./video/scene.js";
+import { startWallVideo, wallVideo } from "./video/wall_tiles.js";
 
 const TIMES_AGE_MS = 10_000;
 
@@ -58,7 +62,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
-window.liandong = { timing, basemap, fleet, state, sounding, circles };
+window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo, select, tell };
 
 function isPresent(answer) {
   return sameSelection(answer?.selection ?? null, state.selection);
@@ -96,14 +100,16 @@ async function start(config) {
   startCoverage();
   startQueue();
   startPresence();
+  startSceneVideo();
   startBroadcasts((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
   connect();
   startWatching();
   await findMap();
   if (asked.view) moveCamera(asked.view, true);
-  basemap.overlay.setProps({ onClick: clicked, getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
+  basemap.overlay.setProps({ onClick: clicked, onHover: (info) => tell("hover", info), getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
   letter(config);
   await startOverlay();
+  drawSceneVideo();
   startElements();
   startDutyCircles(asked.on);
   startGaps();
@@ -122,8 +128,11 @@ async function start(config) {
     if (state.selection && state.selection.kind !== "element" && state.connected && !document.hidden) setProps("scene-tick", { data: Date.now() });
   }, TIMES_AGE_MS);
   wire();
-  if (isWall()) startWall();
-  else {
+  startWallKpi(document.documentElement.dataset.screen === "kpi", config);
+  if (isWall()) {
+    startWall();
+    startWallVideo();
+  } else {
     startKeyboard();
     startFurtherCalls();
     startLine();
@@ -131,6 +140,7 @@ async function start(config) {
     startClaims();
     startPursuit();
     startWhatIf();
+    startDeskVideo();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
@@ -193,7 +203,7 @@ function clicked(info, event) {
   }
   if (isSupposing()) return; // there things are dragged
   if (info.layer?.id === "units" && info.index >= 0) select({ kind: "unit", unit_id: unitAt(info.index).unit_id });
-  else if (info.layer?.id === "incidents") select({ kind: "incident", incident_id: info.object.incident_id });
+  else if (info.layer?.id === "incidents" || info.layer?.id === "scene-video") select({ kind: "incident", incident_id: info.object.incident_id });
   else if (info.layer?.id === "elements") {
     const stamp = info.object;
     if (stamp.count > 1) moveCamera({ lon: stamp.lon, lat: stamp.lat, zoom: basemap.map.getZoom() + 2 });
@@ -208,6 +218,7 @@ function picking(now) {
 
 // Rings and reached streets of the last scene, as GeoJSON from the server.
 function drawScene(found) {
+  tell("scene", found);
   const rings = [];
   const streets = [];
   for (const feature of found?.rings?.features || []) {
@@ -236,8 +247,8 @@ function wire() {
     location.search = query.toString();
   });
   document.getElementById("push-wall").addEventListener("click", () => {
-    send({ type: "show", screen: "all", view: currentView() });
-    send({ type: "show", screen: "map", view: currentView() });
+    const view = { ...currentView(), how: "set", cameras: openCameras() };
+    for (const screen of ["all", "map", "video"]) send({ type: "show", screen, view });
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
   document.getElementById("panel").addEventListener("click", (event) => {

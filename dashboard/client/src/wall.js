@@ -14,6 +14,7 @@ export function isWall() {
 export function startWall() {
   const startedAt = performance.now();
   on("view", (message) => {
+    if (message.screen === "video") return; // pictures of cameras: video/wall_tiles.js
     waiting = message.view;
     follow();
   });

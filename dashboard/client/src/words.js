@@ -49,10 +49,17 @@ export function count(number) {
 
 let clockFormat = null;
 let dateFormat = null;
+let stampFormat = null;
 
 export function clockText(unixS) {
   clockFormat ||= new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   return clockFormat.format(unixS * 1000);
+}
+
+// 2026-11-30 11:42:03: on what may be carried out of the room.
+export function dateTimeText(unixS) {
+  stampFormat ||= new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
+  return stampFormat.format(unixS * 1000);
 }
 
 export function dateText(unixS) {
