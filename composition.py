@@ -59,6 +59,7 @@ from operations.intake import Intake
 from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
+from operations.past import Pasts
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
@@ -195,7 +196,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
-    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
+    readings = ReadingStore(engine)
+    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, readings)
     health.watch("tracks", tracks.state)
     traffic = Traffic(travel, StreetFinder(city.graph, travel.snapper), elements, clock)
     health.watch("traffic", traffic.state)
@@ -291,6 +293,7 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         bus=bus,
         positions=positions,
         tracks=tracks,
+        pasts=Pasts(readings),
         intake=intake,
         elements=elements,
         scene=scene,

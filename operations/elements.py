@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -110,6 +111,23 @@ class ElementStore:
         """Everything there is of an element that is worked out here rather than told; on the event loop."""
         self._derived = self._derived | {element: {thing.element_id: thing for thing in things}}
         self._readings_seq[element] = self._readings_seq.get(element, 0) + 1
+
+    def as_of(
+        self, clock: Clock, picture: Callable[[], OperatingPicture], positions: PositionTable, readings: Sequence[Reading]
+    ) -> ElementStore:
+        """Another store, of what was known of the same city when these were the newest readings.
+
+        What is worked out from history is not in it: it was worked out from what came later as well.
+        """
+        past = copy(self)
+        past._clock, past._picture, past._positions = clock, picture, positions
+        past._newest, past._derived, past._readings_seq, past._layers, past._listeners = {}, {}, {}, {}, {}
+        past.take(readings)
+        return past
+
+    def take(self, readings: Sequence[Reading]) -> None:
+        """Show readings that are kept already: a replay's."""
+        self._merge(readings)
 
     def newest(self, element: str) -> list[Thing]:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from operations.history import History
     from operations.intake import Intake
     from operations.oidc import Provider
+    from operations.past import Pasts
     from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.premises import Premises
@@ -83,6 +84,7 @@ class Services:
     bus: Bus  # journal events as they are committed
     positions: PositionTable
     tracks: TrackReader  # positions of the past
+    pasts: Pasts  # all of this as it was at an instant
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     scene: SceneService

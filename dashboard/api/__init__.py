@@ -16,6 +16,7 @@ from dashboard.api import (
     incidents,
     metrics,
     musters,
+    past,
     picture,
     pursuit,
     sessions,
@@ -47,6 +48,7 @@ def add_api(server: FastAPI, services: Services) -> None:
     for topic in (
         incidents,
         picture,
+        past,
         ground,
         pursuit,
         what_if,

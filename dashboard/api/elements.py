@@ -11,6 +11,7 @@ from dashboard.api.describe import answers
 from dashboard.api.ground import GEOJSON
 from dashboard.api.shapes import ElementBody, Id, IdempotencyKey, answer, answer_in_thread, numbers, require_point
 from dashboard.edge import actor_of, datum_of
+from dashboard.past import At, services_at
 from dashboard.problems import InvalidFields
 from dispatch.catalogue import ElementKind
 from dispatch.commands import WriteElement
@@ -81,16 +82,18 @@ def router(services: Services) -> APIRouter:
         element: str,
         bbox: Annotated[str, Query(description="west,south,east,north", examples=["121.4,29.8,121.7,30.0"])] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
+        at: At = None,
     ) -> Response:
         """GeoJSON of one element. `matched` says how many there are in the box; a smaller limit cuts."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_ELEMENTS)
         kind = _kind(services, element)
         box = _box(bbox)
+        then = await services_at(services, actor, at)
         if kind.source in ("units", "incidents"):
-            fixes = views.live_fixes(services)
-            return await answer_in_thread(lambda: _moving(services, actor, kind, fixes, box, limit), GEOJSON)
-        return await answer_in_thread(lambda: services.elements.features(element, box, limit), GEOJSON)
+            fixes = views.live_fixes(then)
+            return await answer_in_thread(lambda: _moving(then, actor, kind, fixes, box, limit), GEOJSON)
+        return await answer_in_thread(lambda: then.elements.features(element, box, limit), GEOJSON)
 
     @routes.put("/{element}/{element_id}", responses=answers(_WRITTEN, problems=(400, 404, 413, 422)))
     async def write(request: Request, element: str, element_id: Id, body: ElementBody, idempotency_key: IdempotencyKey = None) -> Response:

@@ -11,6 +11,7 @@ from dash import Dash
 
 from dashboard.i18n import Words, words_in
 from dashboard.layouts.facts import Facts, LastFix
+from dashboard.past import services_at
 from dispatch.model import Actor
 from operations.authority import as_wall, within
 
@@ -22,6 +23,12 @@ def actor_of_callback(app: Dash, page: dict[str, Any] | None = None) -> Actor:
     """Who the edge found behind the request this callback serves, as the page it comes from may use it."""
     actor: Actor = app.backend.request_adapter().context.visitor.actor
     return seen_by(actor, page)
+
+
+async def services_seen(app: Dash, services: Services) -> Services:
+    """What the page shows: the present, or the moment of the past that its requests name."""
+    visitor = app.backend.request_adapter().context.visitor
+    return await services_at(services, visitor.actor, visitor.at)
 
 
 def seen_by(actor: Actor, page: dict[str, Any] | None) -> Actor:
