@@ -133,6 +133,7 @@ async def _serve_past(services: Services, socket: WebSocket, actor: Actor, outle
         return
     replays[actor.name] += 1
     session = ReplaySession(services, actor, outlet, query.get("screen"), partial(still_authenticated, socket), at, speed)
+    session.playing = query.get("playing") != "0"
     playing: asyncio.Task[None] | None = None
     try:
         await session.open()
@@ -240,6 +241,6 @@ def _past_refusal(services: Services, actor: Actor, query: QueryParams) -> tuple
         at, speed = datetime.fromisoformat(query.get("at", "")), float(query.get("speed", "1"))
     except ValueError:
         return "bad_moment", 4400
-    if at.tzinfo is None or at < EARLIEST or not SLOWEST <= speed <= FASTEST:
+    if at.tzinfo is None or at < EARLIEST or not SLOWEST <= speed <= FASTEST or query.get("playing", "1") not in ("0", "1"):
         return "bad_moment", 4400
     return None
