@@ -14,6 +14,7 @@ from dashboard.layouts.facts import Facts, LastFix
 from dashboard.past import services_at
 from dispatch.model import Actor
 from operations.authority import as_wall, within
+from operations.past import PastHandler
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -66,6 +67,7 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
         element_kind=element_kind,
         suggestions=services.stages.of,
         last_fix=lambda unit_id: _last_fix(services, unit_id),
+        is_past=isinstance(services.handler, PastHandler),
         may=lambda action: not is_wall and services.authority.can(actor, action),
         in_scope=lambda org_code: services.authority.in_scope(actor, org_code),
     )

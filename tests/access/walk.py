@@ -339,7 +339,7 @@ class _Walker:
         if not await talk.until(lambda: _count(talk, "hello") == 1):
             return {}
         outcomes = {"ping": "served", "resync": "served"}
-        for number, kind in enumerate(("show", "look"), 1):
+        for number, kind in enumerate(("show", "look", *(kind for kind, said in kinds.items() if said.takes == ex.NOBODY)), 1):
             errors = _count(talk, "error")
             await talk.say(self._message(who, kind, kinds[kind]))
             await talk.say(self._message(who, "ping", kinds["ping"]))  # answered after it, whatever came of it

@@ -37,8 +37,9 @@ UNITS = {"w1": WEST, "w2": WEST, "e1": EAST, "e2": EAST}
 class PastWorld:
     """One running node, its live socket and API."""
 
-    def __init__(self, node: Node, clock: ManualClock, address: str, hub: LiveHub) -> None:
+    def __init__(self, node: Node, clock: ManualClock, address: str, hub: LiveHub, server: FastAPI) -> None:
         self.node = node
+        self.server = server
         self.hub = hub
         self.services: Services = node.services
         self.clock = clock
@@ -137,7 +138,7 @@ async def past_world(city: City, folder: Path) -> AsyncIterator[PastWorld]:
     add_api(server, node.services)
     hub = add_live(server, node.services)
     async with node.running(), serving(as_actor(server)) as address:
-        yield PastWorld(node, clock, address, hub)
+        yield PastWorld(node, clock, address, hub, server)
 
 
 __all__ = ["CITY_DESK", "OPERATOR", "VIEWER", "PastWorld", "header", "past_world", "stretch"]

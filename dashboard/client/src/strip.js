@@ -21,6 +21,8 @@ export function startStrip() {
   on("fleet", drawUnits);
   on("moved", (statusChanged) => statusChanged && drawUnits());
   setInterval(tick, 1_000);
+  setInterval(() => state.replay?.playing && tick(), 200); // a replay's seconds are short
+  on("replay-clock", tick);
   tick();
 }
 
