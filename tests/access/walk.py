@@ -393,6 +393,8 @@ class _Walker:
     @staticmethod
     def _heard(who: Who, path: str, said: s.Said) -> bool:
         """Of someone who was let in."""
+        if said.takes == ex.NOBODY:
+            return False
         if path == "/feeds/v1" and said.about == "unit in scope" and who.unit_id is not None:
             return ex.is_crew(who)
         if not ex.grants(who, said.takes) or (said.about == "another unit" and who.unit_id is not None):
