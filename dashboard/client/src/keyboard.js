@@ -89,7 +89,7 @@ function escape() {
 function timeBarKey(event) {
   const ofButton = event.key === " " && document.activeElement?.closest?.("button, a, summary, [role='button']");
   const act = ofButton ? null : timeBarKeys[event.key];
-  if (!act || (!state.replay && event.key !== " ")) return false;
+  if (!act || (!state.replay && event.key !== "t")) return false;
   event.preventDefault();
   act(event.shiftKey);
   return true;

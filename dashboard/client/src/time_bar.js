@@ -166,7 +166,7 @@ function drawControls(at) {
   el("time-bar-live").setAttribute("aria-pressed", String(!replay));
   for (const id of ["time-bar-previous", "time-bar-next", "time-bar-loop", "time-bar-speed", "time-bar-link"]) el(id).disabled = !replay;
   el("time-bar-play").classList.toggle("playing", Boolean(replay?.playing));
-  el("time-bar-play").title = !replay ? t("Replay the last five minutes (Space)") : replay.playing ? t("Pause (Space)") : t("Play (Space)");
+  el("time-bar-play").title = !replay ? t("Replay the last five minutes (T)") : replay.playing ? t("Pause (Space)") : t("Play (Space)");
   el("time-bar-loop").setAttribute("aria-pressed", String(Boolean(replay?.loop)));
   el("time-bar-loop").classList.toggle("half", loopFrom !== null);
   if (replay && SPEEDS.includes(replay.speed) && document.activeElement !== el("time-bar-speed")) el("time-bar-speed").value = String(replay.speed);
@@ -279,6 +279,7 @@ async function copyLink() {
 }
 
 export const timeBarKeys = {
+  t: togglePlay, // also where nothing is replayed yet; Space alone would be too easily pressed by a sleeve
   l: leave,
   " ": togglePlay,
   ArrowLeft: (ofSelected) => step("previous", ofSelected),
