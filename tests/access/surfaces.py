@@ -105,6 +105,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/login/oidc/return", ""): Route(PUBLIC, "/login/oidc/return", good=frozenset({401})),  # nobody comes in without its word
     ("POST", "/logout", ""): Route(PUBLIC, "/logout", good=frozenset({303})),
     ("GET", "/", ""): Route(A.SEE_PICTURE, "/"),
+    ("GET", "/", "replay"): Route(A.SEE_PICTURE, "/replay", variant="/replay"),
     ("GET", "{path:path}", ""): Route(A.SEE_PICTURE, "/wall?screen=all", variant="/wall"),
     ("GET", "/", "station"): Route(A.SEE_PICTURE, f"/station/{WEST}", "desk of WEST", otherwise=403, variant="/station/{code}"),
     ("GET", "/admin", ""): Route(A.SEE_HEALTH, "/admin"),
@@ -164,6 +165,17 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/metrics", ""): Route(A.SEE_METRICS, "/metrics"),
     ("GET", "/api/v1/picture", ""): api(A.SEE_PICTURE, "/picture"),
     ("GET", "/api/v1/picture", "past"): api(A.SEE_HISTORY, "/picture?at={now}", variant="?at="),
+    ("GET", "/api/v1/history/extent", ""): api(A.SEE_HISTORY, "/history/extent"),
+    ("GET", "/api/v1/history/density", ""): api(
+        A.SEE_HISTORY, "/history/density?from=2026-05-01T00:00:00Z&to=2026-05-02T00:00:00Z&bins=10"
+    ),
+    ("GET", "/api/v1/history/density", "station"): api(
+        A.SEE_HISTORY,
+        f"/history/density?from=2026-05-01T00:00:00Z&to=2026-05-02T00:00:00Z&bins=10&scope={WEST}",
+        "desk of WEST",
+        otherwise=403,
+        variant="one station's",
+    ),
     ("GET", "/api/v1/changes", ""): api(A.SEE_HISTORY, "/changes?since=0&limit=1000"),
     ("POST", "/api/v1/incidents", ""): api(A.RECEIVE, "/incidents", "place in WEST", (200, 201), INCIDENT, otherwise=403),
     ("GET", "/api/v1/incidents", ""): api(A.SEE_PICTURE, "/incidents?limit=500"),
@@ -526,6 +538,13 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
             "look": Said(A.LOOK, "", {"incident_id": "{incident}"}),
             "show": Said(A.PUSH_VIEW, "", {"screen": "map", "view": {"zoom": 12}}),
             "resync": Said(A.SEE_PICTURE, ""),
+            # Of a replay's clock: this socket shows the present, so they are refused to everyone.
+            "seek": Said(NOBODY, "", {"at": "{moment}"}),
+            "speed": Said(NOBODY, "", {"speed": 2}),
+            "pause": Said(NOBODY, ""),
+            "play": Said(NOBODY, ""),
+            "step": Said(NOBODY, "", {"to": "next"}),
+            "loop": Said(NOBODY, ""),
         },
     ),
     "/feeds/v1": (
