@@ -256,6 +256,19 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/elements/{element}", "scene video"): api(A.SEE_ELEMENTS, "/elements/scene_video", variant="scene_video"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
+    ("GET", "/api/v1/cameras", ""): api(A.SEE_ELEMENTS, "/cameras"),
+    ("GET", "/api/v1/cameras/{camera_id}", ""): api(A.SEE_ELEMENTS, "/cameras/cam-west"),
+    ("PUT", "/api/v1/cameras/{camera_id}", ""): api(
+        A.REGISTER_CAMERA, "/cameras/cam-put", "place in WEST", otherwise=403, body={"lon": LON, "lat": LAT}
+    ),
+    ("GET", "/api/v1/cameras/{camera_id}/ptz", ""): api(A.SEE_ELEMENTS, "/cameras/cam-west/ptz"),
+    # Of a camera that there is not: who may turn or remove one hears so, nobody else is told anything.
+    ("DELETE", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/none", good=(404,)),
+    ("POST", "/api/v1/cameras/{camera_id}/ptz", ""): api(A.OPERATE_CAMERA, "/cameras/none/ptz", good=(404,), body={"do": "hold"}),
+    ("GET", "/api/v1/cameras/{camera_id}/presets", ""): api(A.OPERATE_CAMERA, "/cameras/none/presets", good=(404,)),
+    ("POST", "/api/v1/cameras/{camera_id}/presets", ""): api(
+        A.SAVE_PRESET, "/cameras/none/presets", good=(404,), body={"name": "x"}
+    ),
     # A granted stream says nothing of where it comes from. There is no still of a camera that there is not.
     ("POST", "/api/v1/cameras/{camera_id}/streams", ""): api(
         A.WATCH_CAMERA, "/cameras/cam-west/streams", good=(201, 503), body={"quality": "sub"}
@@ -556,7 +569,7 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
             ),
             "status": Said(A.SET_UNIT_STATUS, "another unit", {"unit_id": "{idle}", "status": "committed"}),
             "element": Said(A.WRITE_ELEMENT, "", {"element": "duty_post", "id": "{who}", "lon": LON, "lat": LAT, "at": "{now}"}),
-            "camera": Said(A.WRITE_ELEMENT, "", {"camera_id": "{who}", "lon": LON, "lat": LAT, "url": "rtsp://10.0.0.1/x"}),
+            "camera": Said(A.REGISTER_CAMERA, "place in WEST", {"camera_id": "{who}", "lon": LON, "lat": LAT, "url": "rtsp://10.0.0.1/x"}),
         },
     ),
     "/terminal/socket": (
