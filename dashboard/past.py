@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from fastapi import Query
-
-from dashboard.api.shapes import Instant
 from dashboard.problems import InvalidFields
 from dispatch.errors import Unavailable
 from dispatch.model import Actor
@@ -17,8 +14,6 @@ from storage.track_files import DamagedSlice
 
 if TYPE_CHECKING:
     from operations.services import Services
-
-At = Annotated[Instant | None, Query(description="as of this past moment; default: now", examples=[None])]
 
 
 async def services_at(services: Services, actor: Actor, at: datetime | None) -> Services:

@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field, FiniteFloat
 
 from dashboard.api.describe import answers
 from dashboard.api.ground import GEOJSON
-from dashboard.api.shapes import Body, Id, IdempotencyKey, Latitude, LatQuery, Longitude, LonQuery, Name, Text, answer, numbers
+from dashboard.api.shapes import At, Body, Id, IdempotencyKey, Latitude, LatQuery, Longitude, LonQuery, Name, Text, answer, numbers
 from dashboard.edge import actor_of
-from dashboard.past import At, services_at
+from dashboard.past import services_at
 from dashboard.problems import FieldError, InvalidFields
 from dispatch.commands import SetDutyCircle, WithdrawDutyCircle
 from dispatch.duty_circles import MAX_CAMERAS, MAX_COUNT, MAX_FORCES, MAX_GATES, MAX_POLYGONS, MAX_TIERS, Force, Gate, Tier

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api import views
 from dashboard.api.describe import answers
 from dashboard.api.ground import GEOJSON
-from dashboard.api.shapes import ElementBody, Id, IdempotencyKey, answer, answer_in_thread, numbers, require_point
+from dashboard.api.shapes import At, ElementBody, Id, IdempotencyKey, answer, answer_in_thread, numbers, require_point
 from dashboard.edge import actor_of, datum_of
-from dashboard.past import At, services_at
+from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.catalogue import ElementKind
 from dispatch.commands import WriteElement

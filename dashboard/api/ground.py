@@ -11,9 +11,9 @@ from pydantic import FiniteFloat
 
 from dashboard.api.describe import answers
 from dashboard.api.incidents import SCENE
-from dashboard.api.shapes import LatQuery, LonQuery, answer, answer_in_thread, numbers, words
+from dashboard.api.shapes import At, LatQuery, LonQuery, answer, answer_in_thread, numbers, words
 from dashboard.edge import actor_of
-from dashboard.past import At, services_at
+from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
 from geodata.places import MAX_QUERY_LENGTH

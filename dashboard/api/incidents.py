@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api import views
 from dashboard.api.command_body import CommandBody, to_command
 from dashboard.api.describe import answers
-from dashboard.api.shapes import IdempotencyKey, Instant, NewIncident, answer, answer_in_thread, known_org, require_point, words
+from dashboard.api.shapes import At, IdempotencyKey, Instant, NewIncident, answer, answer_in_thread, known_org, require_point, words
 from dashboard.edge import actor_of, datum_of
-from dashboard.past import At, services_at
+from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.commands import Caller, ReceiveIncident
 from dispatch.errors import NotFound

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboard.api import views
 from dashboard.api.describe import answers
-from dashboard.api.shapes import answer, answer_in_thread
+from dashboard.api.shapes import At, answer, answer_in_thread
 from dashboard.edge import actor_of
-from dashboard.past import At, services_at
+from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture

@@ -266,9 +266,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("DELETE", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/none", good=(404,)),
     ("POST", "/api/v1/cameras/{camera_id}/ptz", ""): api(A.OPERATE_CAMERA, "/cameras/none/ptz", good=(404,), body={"do": "hold"}),
     ("GET", "/api/v1/cameras/{camera_id}/presets", ""): api(A.OPERATE_CAMERA, "/cameras/none/presets", good=(404,)),
-    ("POST", "/api/v1/cameras/{camera_id}/presets", ""): api(
-        A.SAVE_PRESET, "/cameras/none/presets", good=(404,), body={"name": "x"}
-    ),
+    ("POST", "/api/v1/cameras/{camera_id}/presets", ""): api(A.SAVE_PRESET, "/cameras/none/presets", good=(404,), body={"name": "x"}),
     # A granted stream says nothing of where it comes from. There is no still of a camera that there is not.
     ("POST", "/api/v1/cameras/{camera_id}/streams", ""): api(
         A.WATCH_CAMERA, "/cameras/cam-west/streams", good=(201, 503), body={"quality": "sub"}
