@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -50,8 +50,8 @@ def router(services: Services) -> APIRouter:
     @routes.get("/density", responses=answers(_DENSITY, problems=(422,)))
     async def density(
         request: Request,
-        from_: Annotated[Instant, Query(alias="from", description="recorded at or after", examples=["2026-05-01T00:00:00Z"])],
-        to: Annotated[Instant, Query(description="recorded before", examples=["2026-05-02T00:00:00Z"])],
+        from_: Annotated[Instant, Query(alias="from", description="recorded at or after")],
+        to: Annotated[Instant | None, Query(description="recorded before; default: a day later")] = None,
         bins: Annotated[int, Query(ge=1, le=MOST_BINS, description="equally long parts of the span")] = 200,
         scope: Annotated[str, Query(description="an organisation within one's own; default: all of one's own", max_length=12)] = "",
     ) -> Response:
@@ -63,6 +63,7 @@ def router(services: Services) -> APIRouter:
         services.authority.authorise(actor, Action.SEE_HISTORY)
         if scope:
             actor = services.authority.at_desk_of(actor, scope)
+        to = to or from_ + timedelta(days=1)
         if from_ >= to:
             raise InvalidFields.one("to", f"{to.isoformat()} is not after {from_.isoformat()}; give a later end")
         hidden = frozenset(kind.id for kind in services.codes.incident_type if services.authority.is_confidential(kind.id))
