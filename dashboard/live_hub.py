@@ -226,7 +226,8 @@ class LiveHub:
         """Everything that runs while there are clients. A fault ends all connections: they come back, and start it anew."""
         stop_listening = self._services.screens.listen(self._show)
         stop_suggesting = self._services.stages.listen(self._suggest)
-        stop_taking_over = self._services.ptz.listen(self._camera_taken)
+        # Who takes a camera over now is nothing of the past.
+        stop_taking_over = self._services.ptz.listen(self._camera_taken) if self._replay is None else lambda: None
         try:
             async with asyncio.TaskGroup() as group:
                 coverage = self._coverage.tell_on(self._audiences, self._tell)
