@@ -194,7 +194,13 @@ class PositionTable:
         by_registry = np.uint8(UNREGISTERED | PLAIN_CLOTHES)
         kept = (flags & ~by_registry) | (self.flags[indices] & by_registry)
         columns = ("lon", "lat", "heading_deg", "speed_mps", "flags")
-        told = (lon[newest], lat[newest], heading_deg[newest].astype(np.float32), speed_mps[newest].astype(np.float32), kept)
+        told: tuple[NDArray[Any], ...] = (
+            lon[newest],
+            lat[newest],
+            heading_deg[newest].astype(np.float32),
+            speed_mps[newest].astype(np.float32),
+            kept,
+        )
         same = np.ones(len(indices), np.bool_)
         for name, values in zip(columns, told, strict=True):
             column = getattr(self, name)
