@@ -132,7 +132,7 @@ class ElementStore:
         """
         past = copy(self)
         past._clock, past._picture, past._positions = clock, picture, positions
-        past._suppliers = {}  # they are asked for what is now
+        past._suppliers, past._beside = {}, {}  # they are asked for what is now
         past._newest, past._derived, past._readings_seq, past._layers, past._listeners = {}, {}, {}, {}, {}
         past.take(readings)
         return past

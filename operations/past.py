@@ -2,8 +2,8 @@
 
 Units stand where tracks say, by when it was heard; incidents, statuses, duty and circles are the fold of the journal, by when it was
 recorded; elements are the readings of then. Who may see what is the authority's as of now: what an account may see today it may see of
-yesterday too. Kept nowhere, and so not in it: the health of feeds, what was expected where, and what streets had been learned to take;
-times by road are those the city was built with, under the traffic events of then.
+yesterday too. Kept nowhere, and so not in it: the health of feeds and cameras, who was sending video, what was expected where, and
+what streets had been learned to take; times by road are those the city was built with, under the traffic events of then.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from storage.track_reader import TrackState
 
 if TYPE_CHECKING:
     from operations.elements import ElementStore
+    from operations.scene_recording import UnderWay
     from operations.services import Services
 
 # What was written and heard less long ago may not be on disk yet: tracks are written once a second.
@@ -64,6 +65,18 @@ class PastHealth:
 
     def snapshot(self) -> Json:
         return {"at": self._clock.unix_s(), "feeds": {}, "parts": {}, "loop_lag_p99_ms": None}
+
+
+class PastSceneVideo:
+    """Who was sending video then is not kept; what was sent is with the uploads of its incident."""
+
+    under_way: tuple[UnderWay, ...] = ()
+
+    def of_incident(self, _incident_id: str) -> list[UnderWay]:
+        return []
+
+    def find(self, _recording_id: str) -> UnderWay | None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,7 @@ class Pasts:
             "bus": past.bus,
             "health": PastHealth(clock),
             "positions": positions,
+            "scene_video": PastSceneVideo(),
             "elements": past.elements,
             "travel": travel,
             "stages": stages,

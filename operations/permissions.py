@@ -187,7 +187,7 @@ ON_BEHALF_ROLES = frozenset({Role.OPERATOR, Role.COMMANDER, Role.ADMIN})
 
 
 # What is left of any role while its page shows the past: looking, and showing a wall what one looks at.
-IN_REPLAY = READ | {
+IN_REPLAY = READ - {A.WATCH_CAMERA} | {
     A.SEE_EVIDENCE,
     A.SEE_CALLER,
     A.SEE_COMPLAINTS,

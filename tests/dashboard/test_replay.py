@@ -24,10 +24,13 @@ from dispatch.commands import Caller, Cancel, Classify, Locate, Note, Push, Rece
 from dispatch.model import Actor, Grade, UnitKind
 from geodata.city import City
 from geodata.street_times import StreetEffects
+from operations.scene_recording import Asked, Reception
 from operations.services import Services
-from tests.cities import COUNTY, EAST, build_test_city, degrees
+from operations.video import CameraState
+from tests.cities import CITY, COUNTY, EAST, build_test_city, degrees
 from tests.dashboard.past_world import CITY_DESK, OPERATOR, VIEWER, PastWorld, header, past_world, stretch
 from tests.live_client import LiveClient
+from tests.operations.recorded import recorded as recorded_video
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PAGE = {"lang": "zh", "wall": False, "desk": None}
@@ -221,6 +224,53 @@ async def test_nothing_that_happens_later_changes_a_byte_of_what_was(world: Past
         assert after.keys() == answered.keys()
         for name, content in answered.items():
             assert after[name] == content, f"{name} at {at}"
+
+
+async def begin_filming(world: PastWorld, incident_id: str, unit_id: str) -> None:
+    """A crew sends video from now on."""
+    now = world.clock.now()
+    unit = world.services.handler.picture.units[unit_id]
+    asked = Asked(recording_id="a" * 32, incident_id=incident_id, mime="video/webm", began_at=now, device_now=now)
+    reception = await world.services.scene_video.begin(Actor(unit_id, "officer", unit.org_code, unit_id=unit_id), unit, asked)
+    assert isinstance(reception, Reception)
+    await reception.take(0, int(now.timestamp() * 1000), recorded_video())
+
+
+async def test_what_cameras_and_phones_send_now_is_nothing_of_the_past(world: PastWorld) -> None:
+    (camera,) = world.services.elements.newest("street_camera")
+    address = {"url": "rtsp://10.0.0.9/main"}
+    await world.services.cameras.put(Actor("admin", "admin", CITY), camera.element_id, camera.lon, camera.lat, {}, address)
+    instants = [at async for at in stretch(world)]
+    world.clock.advance(30)
+    await world.written()
+    there = f"/elements/street_camera?at={iso(instants[-1])}"
+    async with httpx.AsyncClient(base_url=f"{world.http}/api/v1", headers=header(OPERATOR)) as client:
+        before = (await client.get(there)).content
+        failed = CameraState(camera.element_id, last_error="no route", last_error_at=world.clock.now())
+        world.services.cameras.health.follow(lambda: {camera.element_id: failed})
+        await world.services.cameras.health.look()
+        world.services.pasts._moments.clear()
+        assert (await client.get(there)).content == before
+    first = min(world.services.handler.picture.incidents.values(), key=lambda one: one.number)
+    await begin_filming(world, first.incident_id, "w2")
+    async with (
+        LiveClient(world.url, header(OPERATOR)) as live,
+        LiveClient(f"{world.url}?at={iso(instants[-1])}&playing=0", header(OPERATOR)) as replay,
+    ):
+        await live.until(lambda: live.of_type("scene_video"))
+        beats = len(replay.frames)
+        await replay.until(lambda: len(replay.frames) > beats + 1)  # longer than it takes to tell it
+        assert replay.of_type("scene_video") == []
+
+
+async def test_a_page_that_shows_the_past_is_given_no_picture_of_now(world: PastWorld) -> None:
+    instants = [at async for at in stretch(world)]
+    edge = Edge(world.server, world.services.accounts, world.clock, world.server.routes)
+    token = world.services.accounts.add_token("operator", COUNTY, "wgs84")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://city.test/api/v1") as client:
+        client.headers = httpx.Headers({"Authorization": f"Bearer {token}", "X-Replay": iso(instants[3])})
+        asked = [await client.get("/cameras/cam-1/snapshot"), await client.post("/cameras/cam-1/streams", json={"quality": "sub"})]
+        assert [(one.status_code, one.json()["type"]) for one in asked] == [(403, "urn:liandong:problem:in-replay")] * 2
 
 
 async def test_no_command_is_taken_from_a_page_that_shows_the_past(world: PastWorld) -> None:

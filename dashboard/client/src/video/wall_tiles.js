@@ -33,6 +33,7 @@ export function startWallVideo() {
   holder().querySelector(".video-tiles").append(...tiles.map((tile) => tile.root));
   sent = JSON.parse(sessionStorage.getItem(KEPT)) ?? NOTHING_SENT;
   on("view", taken);
+  on("replay-mode", arrange); // no picture of now beside the map of then
   on("incidents-replaced", drawHead);
   on("incident", drawHead);
   keepTime(() => tiles);
@@ -93,7 +94,7 @@ function tick() {
 
 function arrange() {
   turnAt = performance.now() + asked.dwellS * 1000;
-  const wanted = [...sent.cameras, ...pageOf(inRound(), free(), turn)];
+  const wanted = state.replay ? [] : [...sent.cameras, ...pageOf(inRound(), free(), turn)];
   const size = layoutFor(Math.max(1, wanted.length), asked.tiles);
   const shown = tiles.slice(0, size);
   const next = placed(wanted, shown.map((tile) => tile.camera));
