@@ -240,9 +240,11 @@ function drawScene(found) {
   showScene({ rings, streets, point: found?.point ?? null });
 }
 
-function pushView() {
-  const view = { ...currentView(), how: "set", cameras: openCameras() };
-  for (const screen of ["all", "map", "video"]) send({ type: "show", screen, view });
+// What the desk shows goes to the walls with its pictures, when somebody asks for it; a wall that only follows a replay keeps its own.
+function pushView({ withPictures }) {
+  const pictures = withPictures && !state.replay;
+  const view = { ...currentView(), ...(pictures ? { how: "set", cameras: openCameras() } : {}) };
+  for (const screen of pictures ? ["all", "map", "video"] : ["all", "map"]) send({ type: "show", screen, view });
 }
 
 function wire() {
@@ -258,9 +260,9 @@ function wire() {
     query.set("lang", state.config.lang === "zh" ? "en" : "zh");
     location.search = query.toString();
   });
-  on("push-view", pushView);
+  on("push-view", () => pushView({ withPictures: false }));
   document.getElementById("push-wall").addEventListener("click", () => {
-    pushView();
+    pushView({ withPictures: true });
     tell("view-pushed");
     toast({ kind: "good", text: t("The wall shows this view.") });
   });

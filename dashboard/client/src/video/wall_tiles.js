@@ -42,9 +42,9 @@ export function startWallVideo() {
   arrange();
 }
 
-// What a desk sent: its open pictures, one more, or cameras to go round. It is told again when the connection comes back.
+// What a desk sent, where it is about pictures at all: its open ones, one more, or cameras to go round. It is told again when the connection comes back.
 function taken({ screen, view, pushed_by, pushed_at }) {
-  if (!view || pushed_at === sent.at || (screen !== document.documentElement.dataset.screen && screen !== "video")) return;
+  if (!view?.how || pushed_at === sent.at || (screen !== document.documentElement.dataset.screen && screen !== "video")) return;
   const fresh = camerasIn(view, asked.tiles);
   const isMore = view.how === "add";
   const round = view.round ? { id: "round", name: String(view.round.name ?? "").slice(0, 200), cameras: camerasIn(view.round, MOST_IN_ROUND) } : null;
