@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser.desk_server import chromium
+from tests.browser.desk_server import COARSE, chromium
 from tests.contract.conftest import City, problem
 from tests.servers import DEMO_PASSWORD
 
@@ -90,7 +90,9 @@ def browser() -> Iterator[Browser]:
 
 
 def logged_in(browser: Browser, city: City, account: str, page: str) -> BrowserContext:
-    context = browser.new_context(base_url=city.server.url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context = browser.new_context(
+        base_url=city.server.url, viewport={"width": 1280, "height": 800}, device_scale_factor=COARSE, reduced_motion="reduce"
+    )
     context.request.post("/login", form={"name": account, "password": DEMO_PASSWORD, "next": page}, headers={"Origin": city.server.url})
     return context
 
