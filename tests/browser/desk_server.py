@@ -140,7 +140,7 @@ def chromium(*more: str) -> Iterator[Browser]:
 class Visitor:
     """One person's browser: counts errors, failed and outside requests."""
 
-    def __init__(self, browser: Browser, server: DeskServer, name: str, size: tuple[int, int] = (1280, 720)) -> None:
+    def __init__(self, browser: Browser, server: DeskServer, name: str, size: tuple[int, int] = (1600, 900)) -> None:
         self.server = server
         # Units glide only where that is what is looked at: without a graphics card it takes most of the machine.
         self.context: BrowserContext = browser.new_context(

@@ -35,7 +35,7 @@ def test_the_strip_holds_however_many_feeds_there_are(operator: Visitor, width: 
     badge = f'<span class="badge off">{parts}</span>'
     operator.knows(f"document.getElementById('feeds').insertAdjacentHTML('beforeend', '{badge}'.repeat(6))")
     assert 0 < operator.knows("document.querySelector('#strip .controls').getBoundingClientRect().right") <= width
-    operator.page.set_viewport_size({"width": 1280, "height": 720})
+    operator.page.set_viewport_size({"width": 1600, "height": 900})
 
 
 def test_nothing_is_written_on_the_map_before_its_fonts_are_there(browser: Browser, desk: DeskServer) -> None:
