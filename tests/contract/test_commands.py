@@ -51,11 +51,14 @@ def test_wrong_use_is_2_and_says_what_and_what_to_do(tmp_path: Path, a_city: Pat
     assert not (tmp_path / "out").exists()
 
 
-def test_a_reader_that_has_read_enough_ends_it_quietly() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_read_enough_ends_it_quietly(a_city: Path, unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
+    command = [sys.executable, "app.py", "city", "info", str(a_city)]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with open(writing, "wb") as closed:
-        done = subprocess.run([sys.executable, "app.py", "--help"], cwd=ROOT, stdout=closed, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=closed, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
