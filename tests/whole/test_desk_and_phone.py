@@ -4,18 +4,17 @@ while 700 crews move and the server is killed in the middle. Real Chromium, the 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.desk_server import COARSE, chromium
 from tests.servers import DEMO_PASSWORD, RunningServer
 
 pytestmark = pytest.mark.browser
 
-GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 # 鼓楼: the demo officer's car stands at the station there.
 NEAR_THE_STATION = "鼓楼"
 # Software rendering on two shared cores is slow; a person would not wait this long, the test may.
@@ -32,15 +31,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=executable, args=GL)
-        yield browser
-        browser.close()
+    with chromium() as running:
+        yield running
 
 
 def log_in(browser: Browser, server: RunningServer, path: str, account: str, width: int, height: int) -> Page:
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", reduced_motion="reduce")
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, device_scale_factor=COARSE, locale="zh-CN", reduced_motion="reduce"
+    )
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{server.url}/login?next={path}")
