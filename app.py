@@ -41,6 +41,7 @@ BENCHES = (
     "command",
     "loop",
     "storm",
+    "video",
 )
 
 
