@@ -74,6 +74,7 @@ from operations.kpis import KpiService
 from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
+from operations.past import Pasts
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
@@ -229,7 +230,8 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
-    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
+    readings = ReadingStore(engine)
+    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, readings)
     camera_health = CameraHealth(CameraHealthStore(engine), clock)
     cameras = CameraRegister(
         elements=elements,
@@ -369,6 +371,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         bus=bus,
         positions=positions,
         tracks=tracks,
+        pasts=Pasts(readings),
         intake=intake,
         elements=elements,
         cameras=cameras,

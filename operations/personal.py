@@ -6,6 +6,7 @@ What can't be written down is not shown.
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -53,6 +54,12 @@ class PersonalData:
         self._log = log
         self._clock = clock
         self._seen: dict[tuple[str, str, str, str], datetime] = {}  # kind and name of the actor, what, subject: last written down
+
+    def of(self, callers: Callers) -> PersonalData:
+        """The same guard, with the same memory of looks, before other data: that of a moment of the past."""
+        other = copy(self)
+        other._callers = callers
+        return other
 
     async def caller(self, actor: Actor, incident: Incident, channel: str) -> Caller | None:
         """The incident's caller as the actor may see it: whole, masked or not at all. Raises Unavailable."""

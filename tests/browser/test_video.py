@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -118,7 +119,7 @@ def test_a_picture_that_stands_is_marked_before_it_is_three_seconds_old(operator
     began_at = time.monotonic()
     operator.until("""document.querySelector('.video-tile[data-camera="cam-4"].bad') !== null""", 3)
     assert time.monotonic() - began_at > 1.5
-    expect(tile(page, "cam-4").locator(".verdict")).to_contain_text("Picture 2 s old")
+    expect(tile(page, "cam-4").locator(".verdict")).to_contain_text(re.compile(r"Picture \d+ s old"))  # it counts on
 
 
 def test_what_the_server_detects_and_refuses_is_said_in_words(operator: Visitor, page: Page, cameras: FakeCameras) -> None:
