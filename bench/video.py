@@ -65,13 +65,13 @@ def run() -> dict[str, Any]:
         for quality, name in (("sub", "360p15"), ("main", "720p25")):
             figures |= asyncio.run(capacity(server, loops, quality, name, samples))
         figures["loop_lag_p99_ms"] = server.loop_lag_p99_ms("desk")
+    harness.keep_samples("video", samples)
     try:
         phone = phone_video.run()
         figures |= phone["figures"]
         notes |= phone["notes"]
     except harness.PeerError as error:
         figures["phone_p95_s"], notes["phone_p95_s"] = None, str(error)
-    harness.keep_samples("video", samples)
     return harness.result("video", figures, ratios, notes)
 
 
@@ -204,6 +204,7 @@ async def capacity(server: Server, loops: Sequence[str], quality: str, name: str
                 running.append(await stack.enter_async_context(Viewers(server, fresh, quality)))
             except harness.PeerError as error:
                 steps.append({"streams": count, "refused": str(error)})
+                harness.say(f"video: {count} × {name}: {error}")
                 break
             await asyncio.sleep(SETTLE_S)
             for one in running:
