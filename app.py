@@ -42,6 +42,7 @@ BENCHES = (
     "command",
     "loop",
     "storm",
+    "video",
 )
 READER_GONE = 128 + signal.SIGPIPE  # as of any program that ends by it
 

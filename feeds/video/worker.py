@@ -257,16 +257,17 @@ async def run() -> None:
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await reader.read()
+    os._exit(0)  # threads that wait for cameras don't hold the end up
 
 
 def main() -> int:
-    """Threads that wait for cameras don't hold the end up."""
+    """Run until standard input ends."""
     import uvloop
 
     av.logging.set_level(None)  # its lines hold addresses
     with suppress(KeyboardInterrupt):
         uvloop.run(run())
-    os._exit(0)
+    return 0
 
 
 if __name__ == "__main__":
