@@ -258,7 +258,12 @@ def _every_answer(city: ApiCity) -> Iterator[tuple[str, str]]:
     yield "openapi", json.dumps(document)
     bodies = [CAMERA, {**CAMERA, "lon": "x"}, {"url": [URL]}, {"do": URL}, {"command": "note", "text": "x"}, URL]
     for path, methods in document["paths"].items():
-        url = path.removeprefix("/api/v1").replace("{camera_id}", "secret").replace("{element}", "street_camera").replace("{element_id}", "secret")
+        url = (
+            path.removeprefix("/api/v1")
+            .replace("{camera_id}", "secret")
+            .replace("{element}", "street_camera")
+            .replace("{element_id}", "secret")
+        )
         if url.startswith("/uploads") or "{" in url:
             continue
         for method in methods:
@@ -270,5 +275,3 @@ def _every_answer(city: ApiCity) -> Iterator[tuple[str, str]]:
                     yield f"{method} {path}", answer.text + str(answer.headers)
     for path in ("/changes?since=0&limit=1000", f"/scene?lon={LON}&lat={LAT}", "/cameras?limit=1000", "/places?q=西门", "/picture"):
         yield path, city.get(path, "admin").text
-
-
