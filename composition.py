@@ -6,11 +6,14 @@ import asyncio
 import gc
 import math
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from argon2 import PasswordHasher
 
 from dashboard.terminal_socket import FEED_NAME as TERMINALS
 from dispatch.catalogue import load_catalogue
@@ -20,7 +23,14 @@ from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
+from feeds.video.admission import Limits
+from feeds.video.engine import EngineGateway
+from feeds.video.gateway import EmbeddedGateway
+from feeds.video.hub import Timing
+from feeds.video.mediamtx import MediaMtx
 from feeds.video.onvif import OnvifDriver
+from feeds.video.wvp import Wvp
+from feeds.video.zlmediakit import ZlMediaKit
 from geodata.areas import Areas
 from geodata.basemap import BaseMap
 from geodata.beats import Beats
@@ -38,6 +48,7 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
+from operations.camera_groups import CameraGroups
 from operations.camera_health import CameraHealth
 from operations.camera_register import CameraRegister
 from operations.candidates import TURNOUT_S
@@ -59,15 +70,20 @@ from operations.handle import Handler
 from operations.health import Health
 from operations.history import History
 from operations.intake import Intake
+from operations.kpis import KpiService
 from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
+from operations.past import Pasts
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
 from operations.ptz import Ptz
 from operations.pursuit import PursuitService
 from operations.scene import SceneService
+from operations.scene_playback import Playback
+from operations.scene_video import SceneVideo
+from operations.scene_whereabouts import Whereabouts, sending_crews
 from operations.screens import Screens
 from operations.services import Services
 from operations.sessions import Sessions
@@ -75,6 +91,8 @@ from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
 from operations.traffic import Traffic
 from operations.trails import Trails
+from operations.video import VideoGateway
+from operations.video_watch import VideoWatch
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
 from operations.what_if import WhatIf
@@ -87,8 +105,10 @@ from storage.cameras import CameraStore
 from storage.certificates import CertificateStore
 from storage.database import open_database
 from storage.evidence import EvidenceFiles
+from storage.kpi_months import MonthlyFacts
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
+from storage.scene_video import RecordingFiles
 from storage.speeds import SpeedFile
 from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
@@ -142,6 +162,8 @@ class Node:
             await services.traffic.start()
             stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
+            await services.scene_video.start()
+            stack.push_async_callback(services.scene_video.stop)
             last_known = await asyncio.to_thread(self.tracks.last_known)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
@@ -149,6 +171,8 @@ class Node:
             stack.push_async_callback(services.speeds.stop)
             await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
+            await services.video.gateway.start()
+            stack.push_async_callback(services.video.gateway.stop)
             await services.webhooks.start()
             stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
@@ -168,8 +192,11 @@ class Node:
             yield services
 
 
-def compose(settings: Settings, city: City, clock: Clock) -> Node:
-    """Build every part and join them; opens files and the database, starts nothing. Takes seconds: call it off the event loop."""
+def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher | None = None) -> Node:
+    """Build every part and join them; opens files and the database, starts nothing. Takes seconds: call it off the event loop.
+
+    `hasher` of passwords, where another than Argon2 at its recommended cost is wanted.
+    """
     engine = open_database(settings.database_url)
     catalogue = load_catalogue(city.folder / "catalogue.toml")
     organisations = OrganisationTree(city.organisations())
@@ -203,7 +230,8 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
-    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
+    readings = ReadingStore(engine)
+    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, readings)
     camera_health = CameraHealth(CameraHealthStore(engine), clock)
     cameras = CameraRegister(
         elements=elements,
@@ -284,11 +312,33 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
     health.watch("duty", duty.state)
     account_store, audit = AccountStore(engine), AuditLog(engine)
     needs_second = settings.admin_second_factor and not settings.demo
-    accounts = Accounts(account_store, organisations, clock, settings.session_idle_s, admins_need_second_factor=needs_second)
+    accounts = Accounts(account_store, organisations, clock, settings.session_idle_s, hasher, admins_need_second_factor=needs_second)
     hosts = settings.hosts_for_webhooks | LOOPBACK if settings.demo else settings.hosts_for_webhooks
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
     personal = PersonalData(history, authority, audit, clock)
+    video = VideoWatch(
+        gateway=_video_gateway(settings, clock),
+        source=CameraStore(engine).get,
+        is_camera=lambda camera_id: elements.has("street_camera", camera_id),
+        sight=authority,
+        log=audit,
+        clock=clock,
+    )
+    health.watch("video", video.state)
+    evidence = Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone))
+    whereabouts = Whereabouts(positions, tracks)
+    scene_video = SceneVideo(
+        RecordingFiles(settings.data / "evidence" / "scene"),
+        evidence,
+        authority,
+        handler,
+        history,
+        clock,
+        whereabouts.now,
+        whereabouts.between,
+    )
+    elements.supply("scene_video", partial(sending_crews, scene_video, lambda: handler.picture, positions))
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -307,14 +357,25 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         personal=personal,
         premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
+        kpis=KpiService(
+            MonthlyFacts(
+                journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), home_of(jurisdictions, city), city.folder.name, city.code
+            ),
+            authority,
+            organisations,
+            targets,
+            clock,
+        ),
         calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
         positions=positions,
         tracks=tracks,
+        pasts=Pasts(readings),
         intake=intake,
         elements=elements,
         cameras=cameras,
+        video=video,
         ptz=Ptz(OnvifDriver(clock), cameras, authority, organisations, audit, clock),
         scene=scene,
         pursuit=PursuitService(
@@ -331,7 +392,9 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         oidc=_identity_provider(settings, clock),
         enrolment=Enrolment(account_store, accounts, audit, clock),
         sessions=Sessions(accounts, authority, audit, clock),
-        evidence=Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone)),
+        evidence=evidence,
+        scene_video=scene_video,
+        playback=Playback(settings.data / "playback", scene_video, evidence, clock),
         health=health,
         screens=Screens(authority, clock),
         webhooks=webhooks,
@@ -340,9 +403,45 @@ def compose(settings: Settings, city: City, clock: Clock) -> Node:
         duty=duty,
         beats=Beats.of_city(city),
         duty_circles=duty_circles,
+        camera_groups=CameraGroups(elements, authority, organisations, jurisdictions, duty_circles, clock),
         drills=drills,
     )
     return Node(services, settings, tracks)
+
+
+def _video_gateway(settings: Settings, clock: Clock) -> VideoGateway:
+    """Raises SettingsError when an engine's secret can't be read."""
+    limits = Limits(settings.video_streams, settings.video_cpu_percent / 100.0, settings.video_transcodes, settings.video_viewers)
+    own = EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s))
+    if settings.video_engine == "embedded":
+        return own
+    api, rtsp = settings.video_engine_api, settings.video_engine_rtsp
+    secret = _one_line("video_engine_secret", settings.video_engine_secret)
+    if settings.video_engine == "mediamtx":
+        return EngineGateway(MediaMtx(api, rtsp, settings.video_engine_user, secret), own)
+    wvp = Wvp(settings.video_wvp_api, _one_line("video_wvp_key", settings.video_wvp_key)) if settings.video_wvp_api else None
+    return EngineGateway(ZlMediaKit(api, rtsp, secret, wvp), own, wvp)
+
+
+def _one_line(name: str, path: Path | None) -> str:
+    """The secret in a file. Raises SettingsError."""
+    try:
+        secret = "" if path is None else path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name} {path} can't be read: {error}; name a file with the secret in one line") from None
+    if not secret or "\n" in secret:
+        raise SettingsError(f"{name} {path} must hold one line with the secret")
+    return secret
+
+
+def home_of(jurisdictions: Jurisdictions, city: City) -> Callable[[float, float], str]:
+    """Whose area a point (lon, lat) lies in; outside of all of them it is the city's own."""
+
+    def code(lon: float, lat: float) -> str:
+        found = jurisdictions.locate(lon, lat)
+        return found.code if found.inside else city.code
+
+    return code
 
 
 def _identity_provider(settings: Settings, clock: Clock) -> Provider | None:

@@ -24,6 +24,12 @@ from dispatch.clock import SystemClock
 from dispatch.commands import RegisterUnit
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor, UnitKind
+from feeds.gb28181.passwords import Passwords
+from feeds.gb28181.platform import Platform
+from feeds.gb28181.reporting import Options, Reporter
+from feeds.gb28181.server import FEED as GB28181
+from feeds.gb28181.server import Listener
+from feeds.gb28181.server import listen as listen_sip
 from feeds.jt808.server import TerminalListener, listen
 from feeds.native import NativeSession
 from feeds.native import serve as serve_native
@@ -88,6 +94,8 @@ async def serve(settings: Settings, city_folder: Path) -> int:
         server = _Server(server_config(application, settings.tls_cert, settings.tls_key, client_ca=settings.tls_client_ca))
         if settings.jt808_port:
             await stack.enter_async_context(vehicle_terminals(settings, services))
+        if settings.gb28181_port:
+            await stack.enter_async_context(video_devices(settings, services))
         if settings.demo:
             await prepare_demo_circles(services, Actor(SYSTEM, "admin", services.city.code, kind="system"))
             await stack.enter_async_context(demo_feed(settings, services, city_folder))
@@ -166,6 +174,41 @@ async def vehicle_terminals(settings: Settings, services: Services) -> AsyncIter
             log.error("no vehicle terminals", remedy="choose another --jt808-port, or 0 for none", **state)
         services.health.watch("jt808", lambda: state)
         yield
+
+
+@asynccontextmanager
+async def video_devices(settings: Settings, services: Services) -> AsyncIterator[None]:
+    """The GB/T 28181 listener. A port that is taken is told and shown as failing. Raises SettingsError for a secret file or an
+    incident type that can't be used."""
+    secret, passwords = await asyncio.to_thread(lambda: (kept_secret(settings.data / "gb28181.secret"), _device_passwords(settings)))
+    incident_types = settings.incident_types_of_alarms
+    unknown = set(incident_types.values()) - set(services.codes.type_by_id)
+    if unknown:
+        raise SettingsError(f"gb28181_alarms names {', '.join(sorted(unknown))}, which the city's codes.toml does not know")
+    stats = services.health.feed(GB28181, expected_interval_s=60.0)
+    feed = FeedSession(GB28181, Actor(GB28181, "feed", services.city.code, kind="token"), settings.gb28181_datum)
+    options = Options(settings.gb28181_open_registration, incident_types)
+    reporter = Reporter(services.intake, services.handler, services.organisations, feed, stats, services.clock, options)
+    platform = Platform(settings.gb28181_id, settings.gb28181_id[:10], passwords, secret, reporter, stats, services.clock)
+    async with AsyncExitStack() as stack:
+        state = {"state": "ok", "port": settings.gb28181_port}
+        try:
+            await stack.enter_async_context(listen_sip(Listener(platform, stats), settings.host, settings.gb28181_port))
+        except OSError as error:
+            state = {"state": "failing", "port": settings.gb28181_port, "failure": error.strerror}
+            log.error("no video devices", remedy="choose another --gb28181-port, or 0 for none", **state)
+        services.health.watch(GB28181, lambda: state | platform.state())
+        yield
+
+
+def _device_passwords(settings: Settings) -> Passwords:
+    """Raises SettingsError."""
+    path = settings.gb28181_passwords
+    try:
+        text = "" if path is None else path.read_text(encoding="utf-8")
+        return Passwords(text, settings.gb28181_open_registration)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"gb28181_passwords {path} can't be used: {error}") from None
 
 
 @asynccontextmanager

@@ -30,6 +30,12 @@ class Settings:
     port: int = _setting(8050, "TCP port of pages, API and sockets")
     jt808_port: int = _setting(8808, "TCP port of the JT/T 808 listener; 0 switches it off")
     jt808_open_registration: bool = _setting(False, "let unknown JT/T 808 terminals register themselves")
+    gb28181_port: int = _setting(0, "UDP and TCP port of the GB/T 28181 listener, usually 5060; 0 switches it off")
+    gb28181_id: str = _setting("", "this platform's id for GB/T 28181 devices, 20 digits; the first ten are its domain")
+    gb28181_passwords: Path | None = _setting(None, "file of the GB/T 28181 devices that may register, each with its password")
+    gb28181_open_registration: bool = _setting(False, "let GB/T 28181 devices that are not listed register with the common password")
+    gb28181_datum: str = _setting("wgs84", "datum of the coordinates that GB/T 28181 devices tell: wgs84, cgcs2000, gcj02 or bd09")
+    gb28181_alarms: str = _setting("", "which alarms of GB/T 28181 devices become incidents: method=incident type, with commas between")
     city: Path | None = _setting(None, "city folder; none: the built-in demo city, built once")
     data: Path = _setting(Path("var/data"), "folder of journal, tracks and evidence files")
     database: str = _setting("", "SQLAlchemy URL of the journal; empty: SQLite in the data folder")
@@ -51,6 +57,21 @@ class Settings:
     oidc_claim: str = _setting("preferred_username", "claim of the identity token that carries the name of the account here")
     oidc_ca: Path | None = _setting(None, "certificates (PEM) that the provider's is checked against; none: the machine's")
     upload_max_bytes: int = _setting(2 * 1024**3, "largest photo, video or file an officer may upload", "B")
+    video_processes: int = _setting(1, "processes that pull cameras; cameras are shared out over them")
+    video_streams: int = _setting(64, "streams that one video process takes; the large picture of a camera counts twice")
+    video_cpu_percent: int = _setting(60, "a video process that is busier than this takes no further stream", "% of a core")
+    video_transcodes: int = _setting(4, "cameras that are converted to H.264 at the same time, all processes together")
+    video_viewers: int = _setting(500, "viewers of cameras at the same time, all processes together")
+    video_linger_s: int = _setting(15, "a camera is pulled on for so long after the last viewer has gone", "s")
+    video_engine: str = _setting("embedded", "what pulls the cameras: embedded, mediamtx or zlm")
+    video_engine_api: str = _setting("", "address of the engine's control interface: http://HOST:PORT")
+    video_engine_rtsp: str = _setting("", "address that the engine hands cameras on at: rtsp://HOST:PORT")
+    video_engine_user: str = _setting("liandong", "this server's user at MediaMTX")
+    video_engine_secret: Path | None = _setting(
+        None, "file with the engine's secret, in one line: password at MediaMTX, api.secret of ZLMediaKit"
+    )
+    video_wvp_api: str = _setting("", "address of WVP, for GB/T 28181 cameras by ZLMediaKit: http://HOST:PORT; empty: none")
+    video_wvp_key: Path | None = _setting(None, "file with an API key of WVP, in one line")
     webhook_hosts: str = _setting("", "hosts that webhooks may be sent to, with commas between: name, address, or either with :port")
     log_level: str = _setting("info", "debug, info, warning or error")
 
@@ -65,12 +86,43 @@ class Settings:
             raise SettingsError("--tls-client-ca needs --tls-cert and --tls-key: without TLS no certificate can be shown")
         _addresses("certificate_proxies", self.certificate_proxies)
         self._check_oidc()
+        self._check_video()
         for host in self.hosts_for_webhooks:
             if not re.fullmatch(r"[a-z0-9._-]+(:\d+)?|[0-9a-f]*(:[0-9a-f]*){2,}|\[[0-9a-f:]+\](:\d+)?", host):
                 raise SettingsError(f"webhook_hosts holds {host!r}; write hosts without scheme and path, such as records.police.local:8443")
-        for name in ("port", "jt808_port"):
+        self._check_gb28181()
+        for name in ("port", "jt808_port", "gb28181_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise SettingsError(f"{name} is {getattr(self, name)}; a TCP port is 0 to 65535")
+
+    def _check_video(self) -> None:
+        for name, least, most in (
+            ("video_processes", 1, 64),
+            ("video_streams", 1, 1_000),
+            ("video_cpu_percent", 10, 100),
+            ("video_transcodes", 0, 256),
+            ("video_viewers", 1, 100_000),
+            ("video_linger_s", 0, 3_600),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise SettingsError(f"{name} is {getattr(self, name)}; give {least} to {most}")
+
+        self._check_engine()
+
+    def _check_engine(self) -> None:
+        if self.video_engine not in ("embedded", "mediamtx", "zlm"):
+            raise SettingsError(f"video_engine is {self.video_engine!r}; write embedded, mediamtx or zlm")
+        if self.video_engine == "embedded":
+            return
+        for name, scheme in (("video_engine_api", "https?"), ("video_engine_rtsp", "rtsps?"), ("video_wvp_api", "https?")):
+            if name == "video_wvp_api" and not self.video_wvp_api:
+                continue
+            if not re.fullmatch(rf"{scheme}://[^\s/@?#]+", getattr(self, name)):
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)!r}; write {scheme.replace('s?', '')}://HOST:PORT and nothing behind it"
+                )
+        if self.video_engine_secret is None or (self.video_wvp_api and self.video_wvp_key is None):
+            raise SettingsError("video_engine needs video_engine_secret, and video_wvp_api needs video_wvp_key; name files that hold them")
 
     def _check_oidc(self) -> None:
         if not self.oidc_issuer:
@@ -81,6 +133,18 @@ class Settings:
                 raise SettingsError(f"{name} is {address!r}; write https://HOST{path or '/…'}, without query")
         if not self.oidc_client_id or not self.oidc_claim or self.oidc_secret_file is None:
             raise SettingsError("oidc_issuer needs oidc_client_id, oidc_secret_file and oidc_claim; give all of them")
+
+    def _check_gb28181(self) -> None:
+        _alarms(self.gb28181_alarms)
+        if self.gb28181_datum not in ("wgs84", "cgcs2000", "gcj02", "bd09"):
+            raise SettingsError(f"gb28181_datum is {self.gb28181_datum!r}; write wgs84, cgcs2000, gcj02 or bd09")
+        if self.gb28181_port and (not re.fullmatch(r"[0-9]{20}", self.gb28181_id) or self.gb28181_passwords is None):
+            raise SettingsError("gb28181_port needs gb28181_id, 20 digits, and gb28181_passwords, a file; give both or port 0")
+
+    @property
+    def incident_types_of_alarms(self) -> dict[int, str]:
+        """By method of a GB/T 28181 alarm, 1 to 7, the incident type it becomes."""
+        return _alarms(self.gb28181_alarms)
 
     @property
     def trusted_proxies(self) -> frozenset[str]:
@@ -96,6 +160,14 @@ class Settings:
     def database_url(self) -> str:
         """URL of the journal's database."""
         return self.database or f"sqlite:///{self.data / 'journal.sqlite'}"
+
+
+def _alarms(written: str) -> dict[int, str]:
+    pairs = [pair.strip() for pair in written.split(",") if pair.strip()]
+    for pair in pairs:
+        if not re.fullmatch(r"[1-7]=[a-z0-9_]{1,64}", pair):
+            raise SettingsError(f"gb28181_alarms holds {pair!r}; write a method from 1 to 7 and an incident type, such as 2=robbery")
+    return {int(pair[0]): pair[2:] for pair in pairs}
 
 
 def _addresses(name: str, written: str) -> frozenset[str]:

@@ -31,6 +31,7 @@ from dashboard.certificate import add_certificate
 from dashboard.circle_pages import add_circle_pages
 from dashboard.duty_pages import add_duty_pages
 from dashboard.i18n import LANGUAGES, words_in
+from dashboard.kpi_page import add_kpi_page
 from dashboard.layouts.page import Desk, Page
 from dashboard.layouts.shell import shell
 from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, LoginPages, add_login
@@ -51,7 +52,7 @@ log = structlog.get_logger()
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
-_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|calibration|circle)\.(js|css)"
+_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|statistics|circle)\.(js|css)"
 
 _INDEX = """<!doctype html>
 <html>
@@ -76,6 +77,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     add_admin(server, services)
     add_duty_pages(server, services)
     add_calibration_page(server, services)
+    add_kpi_page(server, services)
     add_circle_pages(server, services)
     add_tiles(server, services)
     add_style(server, services)

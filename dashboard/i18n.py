@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po
 
 from dispatch.errors import DispatchError
 from dispatch.model import AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
+from operations.video import VideoRefused
 
 LOCALE = Path(__file__).with_name("locale")
 LANGUAGES = ("zh", "en")
@@ -111,6 +112,7 @@ ROLES = {
 REFUSALS = {
     "already-signed": pgettext("refusal", "This side is signed already"),
     "assignment-ended": pgettext("refusal", "The unit is no longer on this incident"),
+    "in-replay": pgettext("refusal", "The page shows the past"),
     "before-push": pgettext("refusal", "The time is before the push"),
     "broadcast-over": pgettext("refusal", "That broadcast is over"),
     "circle-conflict": pgettext("refusal", "Somebody has changed the duty circle meanwhile"),
@@ -188,6 +190,21 @@ REFUSALS = {
     "unsound-signature": pgettext("refusal", "This can't be signed so"),
     "unsound-text": pgettext("refusal", "The text is too long or can't be stored"),
     "version-conflict": pgettext("refusal", "The incident has changed meanwhile"),
+}
+
+# Why a camera shows nothing, and what to do (`operations.video.REASONS`).
+VIDEO_REFUSALS = {
+    "no-address": pgettext("video", "No stream is registered for this camera. Ask an administrator to enter its address."),
+    "bad-address": pgettext("video", "The camera's address is not one of rtsp:// or rtsps://. Ask an administrator to correct it."),
+    "at-limit": pgettext("video", "The server carries no more pictures. Close one that is not needed."),
+    "transcoding-at-limit": pgettext("video", "No more cameras of this format can be converted. Close another converted one."),
+    "unreachable": pgettext("video", "The camera doesn't answer."),
+    "login-refused": pgettext("video", "The camera refuses the password kept for it. Ask an administrator to correct it."),
+    "no-key-frame": pgettext("video", "The camera sends no key frames. Have its I-frame interval set to 1–2 s."),
+    "unplayable": pgettext("video", "What the camera sends can't be played. Have it send H.264 of 8 bits."),
+    "no-recorder": pgettext("video", "Nothing that was recorded of this camera can be played here."),
+    "starting": pgettext("video", "The video process is starting. Try again in a few seconds."),
+    "expired": pgettext("video", "The address of this picture was used or is too old. Open it again."),
 }
 
 # Kinds of places in the search: those of the index, and the elements of the catalogue that stand in a city.
@@ -306,6 +323,12 @@ class Words:
         if metres < 950:
             return f"{round(metres / 10) * 10} m"
         return f"{metres / 1000:.1f} km"
+
+
+def video_refusal(language: str, refused: VideoRefused) -> str:
+    """Why a camera shows nothing, and what to do; a reason without words of its own says what its gateway said."""
+    pair = VIDEO_REFUSALS.get(refused.reason)
+    return words_in(language).entry(pair) if pair else str(refused)
 
 
 _ONLY_ASSIGNED = {AssignmentStage.RELEASED, AssignmentStage.RECALLED, AssignmentStage.REFUSED}

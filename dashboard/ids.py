@@ -58,6 +58,7 @@ PANEL_SCENE = "panel-scene"
 PANEL_AFTER = "panel-after"
 PANEL_CLOSE = "panel-close"
 PANEL_LOOKERS = "panel-lookers"  # who else has the incident open
+PANEL_SCENE_VIDEO = "panel-scene-video"  # what its crews send from the scene just now
 
 # new incident
 NEW_OPEN = "new-open"
@@ -123,6 +124,13 @@ SPLIT_PENDING = "split-pending"  # {"incident", "key"}
 
 # wall
 WALL = "wall"
+
+# pictures of cameras; the client makes the tiles
+VIDEO = "video"
+VIDEO_COUNT = "video-count"
+VIDEO_TO_WALL = "video-to-wall"
+VIDEO_CLOSE = "video-close"
+VIDEO_NONE = "video-none"
 
 # what if: all of it is the client's
 WHAT_IF_OPEN = "what-if-open"
@@ -195,6 +203,9 @@ RINGS_SURE = "rings-sure"  # which rings are drawn: as usual, or what nine of te
 GAP_LEGEND = "gap-legend"
 PICKING_HINT = "picking-hint"
 WALL_FOLLOWED = "wall-followed"
+WALL_KPI = "wall-kpi"
+WALL_KPI_AGE = "wall-kpi-age"
+WALL_KPI_ROWS = "wall-kpi-rows"
 STAGE = "stage"
 BODY = "body"
 APP = "app"
@@ -219,6 +230,21 @@ BROADCAST_SEND = "broadcast-send"
 BROADCAST_REPLACES = "broadcast-replaces"  # id of the one that the next takes the place of
 BROADCASTS_SENT = "broadcasts-sent"
 BROADCASTS_RECEIVED = "broadcasts-received"
+
+# the time bar, and the band of a replay
+TIME_BAR = "time-bar"
+TIME_BAR_LIVE = "time-bar-live"
+TIME_BAR_PREVIOUS = "time-bar-previous"
+TIME_BAR_PLAY = "time-bar-play"
+TIME_BAR_NEXT = "time-bar-next"
+TIME_BAR_SPEED = "time-bar-speed"
+TIME_BAR_LOOP = "time-bar-loop"
+TIME_BAR_LINK = "time-bar-link"
+TIME_BAR_TRACK = "time-bar-track"
+TIME_BAR_AT_BOX = "time-bar-at-box"  # the client puts the field of a moment here
+REPLAY_BAND = "replay-band"
+REPLAY_TIME = "replay-time"
+REPLAY_SPEED = "replay-speed"
 
 # duty circles
 CIRCLES_OPEN = "circles-open"

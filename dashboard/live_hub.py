@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,6 +27,7 @@ from operations.authority import Action, as_wall
 from operations.broadcasts import ToldBroadcasts
 from operations.frames import Changed, FrameKind, Sent, encode, heartbeat, select
 from operations.presence import Look, Looker, ToldLookers, lookers_by_incident
+from operations.scene_video_told import ToldSceneVideo, scene_rows
 from operations.screens import View
 
 if TYPE_CHECKING:
@@ -109,11 +111,14 @@ class LiveClient:
 class LiveHub:
     """All clients of the live socket. Runs only while there are any; everything happens on the event loop."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, replay: Callable[[], Mapping[str, Any]] | None = None) -> None:
+        """`replay`: for services of the past, what a hello says of their clock."""
         self._services = services
+        self._replay = replay
         self._clients: set[LiveClient] = set()
         self._audiences: dict[Rights, Audience] = {}
         self._beside: dict[Rights, Beside] = {}  # of audiences of desks that act
+        self._scene_video: dict[Rights, ToldSceneVideo] = {}  # of audiences that see evidence
         self._coverage = ToldCoverage(services)
         self._users: Counter[Rights] = Counter()  # clients of each audience, those that are about to join included
         self._picture = services.handler.picture  # as of the last batch that was told, or newer
@@ -152,6 +157,7 @@ class LiveHub:
             del self._users[rights]
             self._audiences.pop(rights, None)
             self._beside.pop(rights, None)
+            self._scene_video.pop(rights, None)
         if not self._users and self._task is not None:
             self._task.cancel()
             self._task = None
@@ -168,6 +174,8 @@ class LiveHub:
             audience.take(seen, self._picture, self._revision)
             if self._services.authority.can(actor, Action.LOOK):
                 self._beside[rights] = Beside(ToldLookers(), ToldBroadcasts(self._services.authority, actor))
+            if self._services.authority.can(actor, Action.SEE_EVIDENCE):
+                self._scene_video[rights] = ToldSceneVideo(self._services.authority, actor)
         return first
 
     async def _missed(self, since_revision: int | None) -> list[Recorded] | None:
@@ -184,7 +192,8 @@ class LiveHub:
 
     def _say_hello(self, client: LiveClient, missed: list[Recorded] | None = None) -> None:
         audience, picture, now = client.audience, self._picture, self._services.clock.unix_s()
-        messages = audience.hello(client.actor, picture, self._revision, now, resumed=missed is not None)
+        marker = None if self._replay is None else self._replay()
+        messages = audience.hello(client.actor, picture, self._revision, now, resumed=missed is not None, replay=marker)
         for recorded in missed or ():
             messages += audience.incident_event(recorded, picture)
         messages += [message for message in (self._elements, self._health) if message is not None and self._may_have(client, message)]
@@ -195,6 +204,8 @@ class LiveHub:
         beside = self._beside.get(Rights.of(client.actor))
         if beside is not None:
             messages += beside.lookers.all() + beside.broadcasts.all(self._services.handler.picture)
+        told = self._scene_video.get(Rights.of(client.actor))
+        messages += told.all() if told is not None else []
         client.begin(messages)
 
     def _may_have(self, client: LiveClient, message: bytes | None) -> bool:
@@ -301,7 +312,7 @@ class LiveHub:
             await asyncio.sleep(STATUS_EVERY_S)
 
     async def _tell_beside(self) -> None:
-        """Who has which incident open, and broadcasts. A looker who has lost sight of an incident is not told of there."""
+        """Who has which incident open, broadcasts, and who sends video. A looker who has lost sight of an incident is not told of there."""
         while True:
             await asyncio.sleep(BESIDE_EVERY_S)
             looks = [c.looking for c in self._clients if c.looking is not None and c.audience.sees(c.looking.incident_id)]
@@ -310,6 +321,9 @@ class LiveHub:
             for rights, beside in tuple(self._beside.items()):
                 audience = self._audiences[rights]
                 self._tell(audience, beside.lookers.changes(present, audience.sees) + beside.broadcasts.changes(picture, now))
+            sent = scene_rows(self._services.scene_video, self._services.clock)
+            for rights, told in tuple(self._scene_video.items()):
+                self._tell(self._audiences[rights], told.changes(sent, picture))
 
     async def _look_again(self) -> None:
         """What ends without an event: log-ins, and at midnight an organisation's place in the tree."""

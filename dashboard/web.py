@@ -15,13 +15,16 @@ from dashboard.edge import Edge
 from dashboard.live import add_live
 from dashboard.login import DemoAccounts
 from dashboard.readers import ForReaders
+from dashboard.scene_video_socket import add_scene_video_socket
+from dashboard.scene_watch import add_scene_watch
 from dashboard.terminal_socket import add_terminal_socket
+from dashboard.video import add_video
 
 if TYPE_CHECKING:
     from operations.services import Services
 
 # A demo page answers to these names only, so that a foreign page can't reach its well-known passwords through its own DNS.
-PAGES = ("/", "/wall", station.PATH)  # what Dash draws; every other page has a route of its own
+PAGES = ("/", "/replay", "/wall", station.PATH)  # what Dash draws; every other page has a route of its own
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -34,6 +37,9 @@ def create_app(services: Services, demo_accounts: DemoAccounts, mount_feeds: Cal
     server.include_router(terminal_pages.router())
     add_live(server, services)
     add_terminal_socket(server, services)
+    add_video(server, services)
+    add_scene_video_socket(server, services)
+    add_scene_watch(server, services)
     mount_feeds(server, services)
     pages = add_pages(server, services, demo_accounts)
     hosts = LOOPBACK_NAMES if services.demo else ()

@@ -17,7 +17,7 @@ class ElementKind(msgspec.Struct, frozen=True):
     zh: str
     en: str
     key: str  # one-key switch on the desk
-    source: str  # units | incidents | city | readings | history | none
+    source: str  # units | incidents | city | readings | history | recordings | none
     stale_after_s: int  # 0: does not age
     on: bool  # shown at first
 

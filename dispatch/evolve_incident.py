@@ -325,11 +325,14 @@ def _let_go(stage: AssignmentStage) -> Callable[[Incident, Any, Recorded], Chang
 
 
 def _feedback(incident: Incident, body: FeedbackGiven, recorded: Recorded) -> Changes:
+    asked, done = _checks(body.form)
     assignments = tuple(
         msgspec.structs.replace(
             a,
             stage=AssignmentStage.FEEDBACK if a.is_active else a.stage,
             feedback_at=a.feedback_at or recorded.occurred_at,
+            checks=asked,
+            checks_done=done,
         )
         if a.assignment_id == body.assignment_id
         else a
@@ -340,8 +343,16 @@ def _feedback(incident: Incident, body: FeedbackGiven, recorded: Recorded) -> Ch
     return {"assignments": assignments, "reviewed": False, "returned": incident.returned and not is_of_lead}
 
 
+def _checks(form: dict[str, Any]) -> tuple[int, int]:
+    """Items of a feedback's check-list, and how many of them were seen to; (0, 0) where it has none."""
+    checks = form.get("checks")
+    if not isinstance(checks, dict):
+        return 0, 0
+    return len(checks), sum(is_done is True for is_done in checks.values())
+
+
 def _reviewed(incident: Incident, body: IncidentReviewed, recorded: Recorded) -> Changes:
-    return {"reviewed": True, "returned": False}
+    return {"reviewed": True, "returned": False, "reviewed_at": recorded.occurred_at}
 
 
 def _returned(incident: Incident, body: IncidentReturned, recorded: Recorded) -> Changes:
@@ -369,6 +380,7 @@ def _reopened(incident: Incident, body: IncidentReopened, recorded: Recorded) ->
         "stage": Stage.RECEIVED,
         "round_start": len(incident.assignments),
         "reviewed": False,
+        "reviewed_at": None,
         "returned": False,
         "disposition": "",
         "escalated_to": "",

@@ -158,6 +158,8 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     # Stages that somebody else said for the crew (代签收 …): not its terminal, nor its position. None: recorded before this was kept.
     entered: tuple[AssignmentStage, ...] | None = None
     arrival: ArrivalFix | None = None  # what the position said when the arrival was reported; None: not asked
+    checks: int = 0  # items of the check-list of its newest feedback; 0: that had none
+    checks_done: int = 0  # those that were seen to
     arrive_within_s: float | None = None  # from the push, at grade 1, by a duty circle; None: the city's targets alone
 
     @property
@@ -235,6 +237,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     assignments: tuple[Assignment, ...] = ()
     round_start: int = 0  # assignments before this index belong to the time before the last reopening
     reviewed: bool = False  # the feedback was reviewed and nothing has happened since
+    reviewed_at: datetime | None = None  # when last; None: not since it was received or reopened, or before this was kept
     returned: bool = False  # the feedback has to be completed (退回补录)
     disposition: str = ""  # 处理结果
     uploads: int = 0  # photos, videos, files kept with it

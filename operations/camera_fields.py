@@ -20,7 +20,7 @@ from operations.elements import PRIVATE_PROPERTIES
 
 LONGEST_URL = 2_000  # characters
 MOST_PROPERTIES, LONGEST_PROPERTIES = 60, 8 * 1024  # of one camera; bytes of JSON
-PICTURE_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https"})
+PICTURE_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "gb28181"})  # the last: gb28181://device/channel, by an engine
 CONTROL_SCHEMES = frozenset({"http", "https"})
 CODECS = ("h264", "h265", "mjpeg", "mpeg4", "av1")
 _OTHER_CODECS = {"h.264": "h264", "avc": "h264", "h.265": "h265", "hevc": "h265", "jpeg": "mjpeg", "mpeg-4": "mpeg4"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -90,6 +91,7 @@ class ElementStore:
         self._layers: dict[str, _Layer] = {}
         self._beside: dict[str, Callable[[Thing], Json]] = {}  # by element: what is shown of a thing beside its properties
         self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
+        self._suppliers: dict[str, Callable[[], list[Thing]]] = {}  # by element
 
     def listen(self, element: str, listener: Callable[[], Awaitable[None]]) -> None:
         """Wait for `listener` after each new reading of `element`, before whoever brought it is answered. One an element."""
@@ -117,6 +119,28 @@ class ElementStore:
         self._derived = self._derived | {element: {thing.element_id: thing for thing in things}}
         self._readings_seq[element] = self._readings_seq.get(element, 0) + 1
 
+    def supply(self, element: str, things: Callable[[], list[Thing]]) -> None:
+        """Ask `things` whenever what there is of an element is wanted: of what changes all the time. It is asked from any thread."""
+        self._suppliers[element] = things
+
+    def as_of(
+        self, clock: Clock, picture: Callable[[], OperatingPicture], positions: PositionTable, readings: Sequence[Reading]
+    ) -> ElementStore:
+        """Another store, of what was known of the same city when these were the newest readings.
+
+        What is worked out from history is not in it: it was worked out from what came later as well.
+        """
+        past = copy(self)
+        past._clock, past._picture, past._positions = clock, picture, positions
+        past._suppliers = {}  # they are asked for what is now
+        past._newest, past._derived, past._readings_seq, past._layers, past._listeners = {}, {}, {}, {}, {}
+        past.take(readings)
+        return past
+
+    def take(self, readings: Sequence[Reading]) -> None:
+        """Show readings that are kept already: a replay's."""
+        self._merge(readings)
+
     def newest(self, element: str) -> list[Thing]:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""
         return list(self._layer(element).things)
@@ -127,6 +151,10 @@ class ElementStore:
 
     def one(self, element: str, element_id: str) -> Thing | None:
         return self._layer(element).by_id.get(element_id)
+
+    def has(self, element: str, element_id: str) -> bool:
+        """Whether there is a thing of that id. Raises KeyError for an element that is not in the catalogue."""
+        return element_id in self._layer(element).by_id
 
     def counts(self) -> dict[str, Json]:
         """By element: count, newest_at (ISO 8601 or None), state: live | static | stale | no_feed."""
@@ -182,6 +210,8 @@ class ElementStore:
             received = [i.received_at.timestamp() for i in self._picture().incidents.values() if i.is_open]
             return len(received), max(received, default=None), "live"
         layer = self._layer(kind.id)
+        if kind.id in self._suppliers:  # without any: nobody sends just now
+            return len(layer.things), layer.newest_at, _freshness(layer.newest_at, kind, now_s) if layer.things else "live"
         if not layer.things:
             return 0, None, "no_feed"
         if kind.source == "city":
@@ -203,6 +233,8 @@ class ElementStore:
 
     def _layer(self, element: str) -> _Layer:
         kind = self.kinds[element]
+        if element in self._suppliers:
+            return _laid(_NOTHING, 0, {thing.element_id: thing for thing in self._suppliers[element]()})
         written, seq = self._picture().elements.get(element, _NOTHING), self._readings_seq.get(element, 0)
         layer = self._layers.get(element)
         if layer is None or layer.written is not written or layer.readings_seq != seq:
@@ -216,11 +248,7 @@ class ElementStore:
         things.update(self._derived.get(kind.id, {}))
         for removed in (e.element_id for e in written.values() if e.removed):
             things.pop(removed, None)
-        all_things = tuple(things.values())
-        lon = np.array([t.lon for t in all_things], np.float64)
-        lat = np.array([t.lat for t in all_things], np.float64)
-        newest_at = max((t.at for t in all_things if t.at is not None), default=None)
-        return _Layer(written, seq, all_things, things, lon, lat, newest_at)
+        return _laid(written, seq, things)
 
     def _merge(self, readings: Sequence[Reading]) -> None:
         changed: dict[str, dict[str, Thing]] = {}
@@ -264,6 +292,14 @@ def _thinned(layer: _Layer, inside: NDArray[np.intp], cell_deg: float, limit: in
         feature = layer.things[i].feature()
         features.append(feature | {"count": count})
     return {"type": "FeatureCollection", "matched": len(inside), "features": features}
+
+
+def _laid(written: dict[str, Element], seq: int, by_id: dict[str, Thing]) -> _Layer:
+    things = tuple(by_id.values())
+    lon = np.array([t.lon for t in things], np.float64)
+    lat = np.array([t.lat for t in things], np.float64)
+    newest_at = max((t.at for t in things if t.at is not None), default=None)
+    return _Layer(written, seq, things, by_id, lon, lat, newest_at)
 
 
 def _static(element: str, feature: Json) -> Thing:

@@ -150,6 +150,18 @@ class Evidence:
             manifest, _ = await self._find(upload_id)
             await asyncio.to_thread(self._files.discard, manifest)
 
+    async def take_over(self, manifest: Manifest, media: Path, times: bytes) -> Manifest:
+        """Keep a scene video that is complete as `media` (on the same disk), and announce it. What the journal can't take now is
+        announced by `settle`, or at the next start. Safe to repeat after a crash."""
+        async with self._alone(manifest.upload_id):
+            await asyncio.to_thread(self._files.take_over, manifest, media, times)
+            try:
+                await self._make_good(manifest)
+            except DispatchError as error:
+                log.error("upload_not_announced", upload_id=manifest.upload_id, incident_id=manifest.incident_id, reason=error.detail)
+            kept, _ = await self._find(manifest.upload_id)
+        return kept
+
     def path(self, manifest: Manifest) -> Path:
         """Where a kept upload's bytes lie."""
         return self._files.path(manifest)

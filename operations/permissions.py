@@ -35,6 +35,7 @@ class Action(StrEnum):
     SEE_SCENE = "see_scene"  # rings, nearest, travel times, the one-click answer
     SEE_PLACES = "see_places"
     SEE_ELEMENTS = "see_elements"
+    WATCH_CAMERA = "watch_camera"  # live pictures and stills of cameras; each is written down
     SEE_EVIDENCE = "see_evidence"  # photos, videos, files of an incident
     SEE_CALLER = "see_caller"  # a caller's name and number, unmasked
     SEE_COMPLAINTS = "see_complaints"  # complaints against police of one's own scope
@@ -44,6 +45,7 @@ class Action(StrEnum):
     SEE_HEALTH = "see_health"
     SEE_METRICS = "see_metrics"
     SEE_CALIBRATION = "see_calibration"  # promised times of the scope beside actual ones
+    SEE_KPIS = "see_kpis"  # how long stages take, in figures of the scope
     EXPORT = "export"
     # Incidents
     RECEIVE = "receive"
@@ -127,7 +129,7 @@ class Action(StrEnum):
 
 
 A = Action
-READ = frozenset({A.OWN_SESSIONS, A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE_ELEMENTS, A.SEE_HEALTH})
+READ = frozenset({A.OWN_SESSIONS, A.SEE_PICTURE, A.SEE_HISTORY, A.SEE_SCENE, A.SEE_PLACES, A.SEE_ELEMENTS, A.SEE_HEALTH, A.WATCH_CAMERA})
 # Of broadcasts and notes, wherever they arrive.
 RECEIPTS = frozenset({A.BROADCAST_DELIVERED, A.READ_BROADCAST, A.READ_NOTE})
 # What a crew does on its terminal; the desk enters the same for a crew on the radio (代签收, 代反馈).
@@ -152,13 +154,13 @@ PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_H
 JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
 # What the system does by itself, by the clock; nobody asks for it.
 SYSTEM_ONLY = frozenset({A.REPUSH, A.MISS_DEADLINE, A.TELL_DUTY})
-DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION}
+DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION, A.SEE_KPIS}
 # Whose word puts people on duty who were not.
 LEADING = frozenset({A.PLAN_SHIFT, A.CANCEL_SHIFT, A.MUSTER_RESERVES, A.END_MUSTER})
 
 GRANTS: dict[Role, frozenset[Action]] = {
-    Role.VIEWER: READ,
-    Role.OFFICER: READ - {A.SEE_HEALTH} | CREW | RECEIPTS | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
+    Role.VIEWER: READ | {A.SEE_KPIS},  # counts of a scope, for its walls too
+    Role.OFFICER: READ - {A.SEE_HEALTH, A.WATCH_CAMERA} | CREW | RECEIPTS | {A.SEE_EVIDENCE, A.USE_TERMINAL, A.PANIC},
     Role.CALL_TAKER: READ | CALL_TAKING,
     Role.OPERATOR: DESK,
     Role.COMMANDER: DESK
@@ -167,11 +169,11 @@ GRANTS: dict[Role, frozenset[Action]] = {
     | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING, A.SET_DUTY_CIRCLE, A.WITHDRAW_DUTY_CIRCLE},
     Role.REVIEWER: READ
     | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW, A.SEE_DUTY_CIRCLES}
-    | {A.SEE_CALIBRATION},
+    | {A.SEE_CALIBRATION, A.SEE_KPIS},
     Role.SUPERVISOR: READ
     | JUDGING
     | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW}
-    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION},
+    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION, A.SEE_KPIS},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT})
     | {A.REMOVE_ELEMENT, A.REGISTER_CAMERA},
     # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
@@ -182,6 +184,21 @@ GRANTS: dict[Role, frozenset[Action]] = {
 
 # Roles that enter stages for crews of their scope; an officer only ever speaks for its own unit.
 ON_BEHALF_ROLES = frozenset({Role.OPERATOR, Role.COMMANDER, Role.ADMIN})
+
+
+# What is left of any role while its page shows the past: looking, and showing a wall what one looks at.
+IN_REPLAY = READ | {
+    A.SEE_EVIDENCE,
+    A.SEE_CALLER,
+    A.SEE_COMPLAINTS,
+    A.SEE_COMPLAINTS_BELOW,
+    A.SEE_WARNINGS,
+    A.SEE_CALIBRATION,
+    A.SEE_DUTY_CIRCLES,
+    A.LOOK,
+    A.READ_BROADCAST,
+    A.PUSH_VIEW,
+}
 
 
 def is_granted(role: str, action: str) -> bool:

@@ -6,6 +6,7 @@ What can't be written down is not shown.
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -54,6 +55,12 @@ class PersonalData:
         self._clock = clock
         self._seen: dict[tuple[str, str, str, str], datetime] = {}  # kind and name of the actor, what, subject: last written down
 
+    def of(self, callers: Callers) -> PersonalData:
+        """The same guard, with the same memory of looks, before other data: that of a moment of the past."""
+        other = copy(self)
+        other._callers = callers
+        return other
+
     async def caller(self, actor: Actor, incident: Incident, channel: str) -> Caller | None:
         """The incident's caller as the actor may see it: whole, masked or not at all. Raises Unavailable."""
         whole = await self._callers.caller(incident.incident_id) if incident.has_caller else None
@@ -84,6 +91,10 @@ class PersonalData:
     async def upload(self, actor: Actor, upload_id: str) -> None:
         """A photo, video or file is about to be shown. Raises Unavailable."""
         await self._write(actor, "upload", upload_id, "api" if actor.kind == "token" else "desk")
+
+    async def scene_video(self, actor: Actor, recording_id: str) -> None:
+        """What a crew's phone sends is about to be watched live. Raises Unavailable."""
+        await self._write(actor, "scene_video", recording_id, "api" if actor.kind == "token" else "desk")
 
     async def _write(self, actor: Actor, what: str, subject: str, channel: str) -> None:
         now = self._clock.now()

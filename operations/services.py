@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from operations.authority import Authority
     from operations.bus import Bus
     from operations.calibration import Calibrations
+    from operations.camera_groups import CameraGroups
     from operations.camera_register import CameraRegister
     from operations.certificates import Certificates
     from operations.coverage import Coverage
@@ -42,18 +43,23 @@ if TYPE_CHECKING:
     from operations.health import Health
     from operations.history import History
     from operations.intake import Intake
+    from operations.kpis import KpiService
     from operations.oidc import Provider
+    from operations.past import Pasts
     from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.premises import Premises
     from operations.ptz import Ptz
     from operations.pursuit import PursuitService
     from operations.scene import SceneService
+    from operations.scene_playback import Playback
+    from operations.scene_video import SceneVideo
     from operations.screens import Screens
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
     from operations.street_speeds import StreetSpeeds
     from operations.traffic import Traffic
+    from operations.video_watch import VideoWatch
     from operations.webhooks import Webhooks
     from operations.what_if import WhatIf
     from storage.track_reader import TrackReader
@@ -81,13 +87,16 @@ class Services:
     further_calls: FurtherCalls  # what a call may be a further call about
     premises: Premises  # what is to be known of a place before anybody enters it
     calibrations: Calibrations  # promised times beside actual ones
+    kpis: KpiService  # how long stages take
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable
     tracks: TrackReader  # positions of the past
+    pasts: Pasts  # all of this as it was at an instant
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     cameras: CameraRegister  # which there are, whose they are, how they do
+    video: VideoWatch  # pictures of cameras
     ptz: Ptz  # turning them
     scene: SceneService
     pursuit: PursuitService
@@ -103,6 +112,8 @@ class Services:
     enrolment: Enrolment  # setting up second factors
     sessions: Sessions  # log-ins of people, to be seen and ended
     evidence: Evidence
+    scene_video: SceneVideo  # what crews film comes in here
+    playback: Playback  # and can be wound afterwards
     health: Health
     screens: Screens  # what desks push to walls
     webhooks: Webhooks  # what is sent to other programs
@@ -111,6 +122,7 @@ class Services:
     duty: DutyWatch  # puts on record what the clock changes about crews' duty
     beats: Beats  # which beat a point is on
     duty_circles: DutyCircles
+    camera_groups: CameraGroups  # what walls go round
     drills: Drills  # who is inside a duty circle against who should be
 
     def loop_view(self, incident: Incident) -> dict[str, Any]:

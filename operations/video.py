@@ -5,13 +5,29 @@ A browser never learns a camera's address or password: it gets the url of a stre
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from storage.cameras import CameraSource
+
+# Why a stream can't be had; each has its words in `dashboard/i18n.py`.
+REASONS = (
+    "no-address",  # nobody has said where its pictures come from
+    "bad-address",  # it is not one that the gateway opens
+    "at-limit",
+    "transcoding-at-limit",
+    "unreachable",
+    "login-refused",  # by the camera
+    "no-key-frame",
+    "unplayable",
+    "no-recorder",  # nothing that has been recorded can be played
+    "starting",  # the gateway, or again after a failure; try again
+    "expired",  # the address of a stream
+)
 
 
 class Quality(StrEnum):
@@ -62,12 +78,20 @@ class CameraState(msgspec.Struct, frozen=True):
     transcoded: bool = False  # its codec is not one that browsers play
 
 
+class Recording(msgspec.Struct, frozen=True):
+    """A stretch of time that a recorder has of a camera."""
+
+    from_at: datetime
+    to_at: datetime
+    name: str = ""
+
+
 class VideoRefused(Exception):
     """A stream can't be had. `reason` is a name for programs, the message says what and what to do."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
-        self.reason = reason  # "no-address", "at-limit", "transcoding-at-limit", "unreachable", "no-key-frame", "unplayable"
+        self.reason = reason  # one of REASONS
 
 
 class VideoGateway(Protocol):
@@ -81,6 +105,12 @@ class VideoGateway(Protocol):
     async def open(self, camera: CameraSource, quality: Quality) -> Stream:
         """A stream of a camera. Raises VideoRefused: a new stream is refused before a running one suffers."""
 
+    def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
+        """Messages of a stream of kind WS_FMP4 as they go to the browser (docs/video.md); it ends when the gateway stops.
+
+        Whoever takes them slowly gets fewer pictures, not older ones. Raises VideoRefused when it can't go on, also for an unknown stream.
+        """
+
     async def close(self, stream_id: str) -> None:
         """Nobody watches it any more; an unknown one is no error."""
 
@@ -89,3 +119,16 @@ class VideoGateway(Protocol):
 
     def states(self) -> dict[str, CameraState]:
         """Of every camera that has been tried since the start."""
+
+    def state(self) -> dict[str, Any]:
+        """For the health page: `state` is `ok`, `starting` or `failing`; what else there is to be told of itself."""
+
+
+class Playback(Protocol):
+    """What a gateway may be able to do beside: pictures of the past, from a recorder (历史回放)."""
+
+    async def recordings(self, camera: CameraSource, from_at: datetime, to_at: datetime) -> list[Recording]:
+        """What there is between two instants, oldest first. Raises VideoRefused."""
+
+    async def playback(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
+        """A stream of what was recorded from `at` on, at the pace it was recorded; watched and closed as any. Raises VideoRefused."""

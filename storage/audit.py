@@ -1,5 +1,5 @@
-"""Who looked at personal data, and who changed how an account signs in: an append-only list whose entries are chained by hash, in the
-database. Call it from a thread.
+"""Who looked at personal data or through a camera, and who changed how an account signs in: an append-only list whose entries are
+chained by hash, in the database. Call it from a thread.
 
 It stands apart from the journal: looking changes nothing, and a caller's data may be erased while the fact that it was read stays.
 """
@@ -38,8 +38,8 @@ class Look(msgspec.Struct, frozen=True):
     actor_kind: str  # user | token | system
     actor_role: str
     org_code: str
-    what: str  # caller | caller_masked | upload | session_ended | sessions_ended
-    subject: str  # id of the incident, or of the upload; the account, and what of it
+    what: str  # caller | caller_masked | upload | scene_video | camera | camera_snapshot | session_ended | sessions_ended
+    subject: str  # id of the incident, the upload or the camera; the account, and what of it
     channel: str  # desk | api | terminal | command-line
 
 

@@ -3,6 +3,7 @@
     incoming/<id>.json   what is being uploaded (`Manifest`), written before the first byte is accepted
     incoming/<id>.part   the bytes so far, once there are any; its length is the offset
     kept/<id>/file       the complete bytes, read-only;  kept/<id>/manifest.json  with their SHA-256
+    kept/<id>/times      of a scene video: when each of its chunks was recorded and arrived
 
 Every function here blocks on the disk: call it from a thread.
 """
@@ -26,6 +27,27 @@ class EvidenceError(Exception):
     """Evidence can't be read or written; the message names the upload and the reason."""
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a crew was. WGS-84."""
+
+    at: datetime
+    lon: float
+    lat: float
+
+
+class SceneFacts(msgspec.Struct, frozen=True):
+    """What is kept with a scene video. Times are the phone's, put right by `clock_offset_ms`."""
+
+    began_at: datetime
+    ended_at: datetime  # when its last chunk was recorded
+    chunks: int
+    whole: bool  # the phone has said that it ended, and all of it has come
+    clock_offset_ms: int  # server's clock minus the phone's when the server first heard of it
+    opened_at: datetime  # when the server first heard of it
+    places: tuple[Place, ...]  # of the crew from beginning to end, at most one in ten seconds
+    times_sha256: str  # of `kept/<id>/times`: one record a chunk, big-endian: number u32, device u64 ms, arrival u64 ms, bytes u32
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What is known of one upload. `sha256` is empty until every byte has arrived."""
 
@@ -47,6 +69,7 @@ class Manifest(msgspec.Struct, frozen=True):
     photo_lon: float | None = None  # WGS-84
     photo_lat: float | None = None
     photo_at: datetime | None = None
+    scene: SceneFacts | None = None  # of a scene video that came live; None of everything else
 
 
 class EvidenceFiles:
@@ -60,7 +83,7 @@ class EvidenceFiles:
 
     def begin(self, manifest: Manifest) -> None:
         """Note that an upload is under way; durable when it returns."""
-        _write_atomically(self._incoming / f"{manifest.upload_id}.json", msgspec.json.encode(manifest))
+        write_atomically(self._incoming / f"{manifest.upload_id}.json", msgspec.json.encode(manifest))
 
     def find(self, upload_id: str) -> Manifest | None:
         """The manifest of an upload, complete or not; None when there is none of that id."""
@@ -92,6 +115,15 @@ class EvidenceFiles:
             os.fsync(file.fileno())
         return present + len(data)
 
+    def take_over(self, manifest: Manifest, media: Path, times: bytes) -> None:
+        """Make a file that was written elsewhere on this disk the whole of a new upload; `keep` completes it. Safe to repeat."""
+        folder = self._kept / manifest.upload_id
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / "times", times)
+        self.begin(manifest)
+        os.replace(media, self._incoming / f"{manifest.upload_id}.part")
+        sync_folder(self._incoming)
+
     def head(self, manifest: Manifest, length: int) -> bytes:
         """The first bytes of an upload, to tell what it is."""
         with self.path(manifest).open("rb") as file:
@@ -107,15 +139,15 @@ class EvidenceFiles:
             os.replace(part, final)
         kept = msgspec.structs.replace(manifest, sha256=_sha256(final))
         final.chmod(0o440)
-        _write_atomically(folder / "manifest.json", msgspec.json.encode(kept))
-        _sync_folder(self._kept)
+        write_atomically(folder / "manifest.json", msgspec.json.encode(kept))
+        sync_folder(self._kept)
         (self._incoming / f"{manifest.upload_id}.json").unlink(missing_ok=True)
         return kept
 
     def mark_announced(self, manifest: Manifest) -> None:
         """Note that the journal knows of a kept upload."""
         path = self._kept / manifest.upload_id / "manifest.json"
-        _write_atomically(path, msgspec.json.encode(msgspec.structs.replace(manifest, announced=True)))
+        write_atomically(path, msgspec.json.encode(msgspec.structs.replace(manifest, announced=True)))
 
     def discard(self, manifest: Manifest) -> None:
         """Forget an upload that was not completed; complete ones are evidence and stay."""
@@ -150,7 +182,13 @@ class EvidenceFiles:
                 )
             elif (found := _sha256(path)) != manifest.sha256:
                 damage.append(f"evidence {manifest.upload_id} ({manifest.filename}): SHA-256 is {found}, was {manifest.sha256}")
+            if manifest.scene is not None and _sha256_or_none(path.with_name("times")) != manifest.scene.times_sha256:
+                damage.append(f"evidence {manifest.upload_id} ({manifest.filename}): its times are missing or not what they were")
         return damage
+
+
+def _sha256_or_none(path: Path) -> str | None:
+    return _sha256(path) if path.exists() else None
 
 
 def _sha256(path: Path) -> str:
@@ -161,17 +199,19 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file as a whole; durable when it returns."""
     temporary = path.with_name(path.name + ".new")
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make names that were given or taken in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, Engine, Float, Index, Integer, Row, String, Table, Text, insert, select
+from sqlalchemy import Column, Engine, Float, Index, Integer, Row, String, Table, Text, and_, func, insert, select
 
 from dispatch.past import STAGE_FIELDS, PastIncident, PastResponse
 from storage.database import writing
@@ -60,15 +60,17 @@ class PastIncidents:
                 connection.execute(insert(past_responses), responses)
         return len(fresh)
 
-    def near(self, lon: float, lat: float, radius_m: float, since: datetime, limit: int = 20) -> list[PastIncident]:
-        """Past incidents within a box of `radius_m` about a point, newest first, without their responses."""
+    def near(
+        self, lon: float, lat: float, radius_m: float, since: datetime, limit: int = 20, until: datetime | None = None
+    ) -> list[PastIncident]:
+        """Past incidents within a box of `radius_m` about a point, newest first and none after `until`, without their responses."""
         d_lat = radius_m / METRES_PER_DEGREE
         d_lon = d_lat / max(0.01, math.cos(math.radians(lat)))
         place = past_incidents.c
         query = (
             select(past_incidents)
             .where(place.lat.between(lat - d_lat, lat + d_lat), place.lon.between(lon - d_lon, lon + d_lon))
-            .where(place.received_at >= since.timestamp())
+            .where(place.received_at >= since.timestamp(), place.received_at <= (math.inf if until is None else until.timestamp()))
             .order_by(place.received_at.desc())
             .limit(limit)
         )
@@ -81,6 +83,30 @@ class PastIncidents:
         query = select(c.incident_type, c.received_at, c.lon, c.lat).where(c.received_at >= since.timestamp(), c.lon.is_not(None))
         with self._engine.connect() as connection:
             return [(row.incident_type, row.received_at, row.lon, row.lat) for row in connection.execute(query)]
+
+    def sources(self) -> list[str]:
+        """Names of the imports, in order."""
+        with self._engine.connect() as connection:
+            return sorted(connection.scalars(select(past_incidents.c.source).distinct()))
+
+    def count(self, from_: datetime, to: datetime) -> int:
+        """How many were received from `from_` until before `to`."""
+        c = past_incidents.c
+        query = select(func.count()).where(c.received_at >= from_.timestamp(), c.received_at < to.timestamp())
+        with self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def between(self, from_: datetime, to: datetime) -> list[PastIncident]:
+        """Those received from `from_` until before `to` with their responses, in no order."""
+        c = past_incidents.c
+        inside = (c.received_at >= from_.timestamp(), c.received_at < to.timestamp())
+        same = and_(past_responses.c.source == c.source, past_responses.c.source_id == c.source_id)
+        responses: dict[tuple[str, str], list[PastResponse]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(select(past_responses).join(past_incidents, same).where(*inside)):
+                responses.setdefault((row.source, row.source_id), []).append(_response(row))
+            rows = connection.execute(select(past_incidents).where(*inside))
+            return [_incident(row, tuple(responses.get((row.source, row.source_id), ()))) for row in rows]
 
     def all(self, source: str) -> list[PastIncident]:
         """Every past incident of one source with its responses, oldest first."""

@@ -11,6 +11,7 @@ from dashboard.api.describe import answers
 from dashboard.api.ground import GEOJSON
 from dashboard.api.shapes import ElementBody, Id, IdempotencyKey, answer, answer_in_thread, numbers, require_point
 from dashboard.edge import actor_of, datum_of
+from dashboard.past import At, services_at
 from dashboard.problems import InvalidFields
 from dispatch.catalogue import ElementKind
 from dispatch.commands import WriteElement
@@ -19,6 +20,7 @@ from dispatch.model import Actor
 from geodata.datum import to_wgs84
 from operations.authority import CAMERA, Action
 from operations.elements import MAX_FEATURES, PRIVATE_PROPERTIES
+from operations.scene_video_told import scene_rows, visible_rows
 from operations.traffic import require_traffic
 from storage.readings import Reading
 
@@ -82,6 +84,7 @@ def router(services: Services) -> APIRouter:
         bbox: Annotated[str, Query(description="west,south,east,north", examples=["121.4,29.8,121.7,30.0"])] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
         cell_deg: Annotated[float | None, Query(gt=1e-5, le=10, description="one thing a cell of this width, with `count`")] = None,
+        at: At = None,
     ) -> Response:
         """GeoJSON of one element. `matched` says how many there are in the box; a smaller limit cuts.
 
@@ -91,10 +94,13 @@ def router(services: Services) -> APIRouter:
         services.authority.authorise(actor, Action.SEE_ELEMENTS)
         kind = _kind(services, element)
         box = box_of(bbox)
+        then = await services_at(services, actor, at)
         if kind.source in ("units", "incidents"):
-            fixes = views.live_fixes(services)
-            return await answer_in_thread(lambda: _moving(services, actor, kind, fixes, box, limit), GEOJSON)
-        return await answer_in_thread(lambda: services.elements.features(element, box, limit, cell_deg), GEOJSON)
+            fixes = views.live_fixes(then)
+            return await answer_in_thread(lambda: _moving(then, actor, kind, fixes, box, limit), GEOJSON)
+        if kind.source == "recordings" and at is None:  # who sent when is with the uploads of an incident
+            return answer(_sending(services, actor, element, box, limit), media_type=GEOJSON)
+        return await answer_in_thread(lambda: then.elements.features(element, box, limit, cell_deg), GEOJSON)
 
     @routes.put("/{element}/{element_id}", responses=answers(_WRITTEN, problems=(400, 404, 413, 422)))
     async def write(request: Request, element: str, element_id: Id, body: ElementBody, idempotency_key: IdempotencyKey = None) -> Response:
@@ -152,6 +158,16 @@ def box_of(bbox: str) -> tuple[float, float, float, float] | None:
     if west > east or south > north:
         raise InvalidFields.one("bbox", f"{bbox[:60]} is inside out; give west,south,east,north")
     return west, south, east, north
+
+
+def _sending(services: Services, actor: Actor, element: str, box: tuple[float, float, float, float] | None, limit: int) -> dict[str, Any]:
+    """Crews that send video, of incidents the actor sees the evidence of."""
+    found = services.elements.features(element, box)
+    may_see = services.authority.can(actor, Action.SEE_EVIDENCE)
+    visible = visible_rows(services.authority, actor, scene_rows(services.scene_video, services.clock), services.handler.picture)
+    seen = {row["recording_id"] for rows in visible.values() for row in rows} if may_see else frozenset()
+    features = [one for one in found["features"] if one["properties"]["element_id"] in seen]
+    return {"type": "FeatureCollection", "matched": len(features), "features": features[:limit]}
 
 
 def _moving(

@@ -34,6 +34,9 @@ class SystemCollector(Collector):
         yield too_many
         mismatched = self._services.evidence.mismatched
         yield CounterMetricFamily("liandong_uploads_mismatched", "Files kept apart: not what they were announced as", mismatched)
+        videos = self._services.scene_video
+        yield GaugeMetricFamily("liandong_scene_video_under_way", "Recordings of crews that are not complete", len(videos.under_way))
+        yield CounterMetricFamily("liandong_scene_video_torn", "Recordings whose end a crash had torn, since the start", videos.torn)
 
     def _picture(self) -> Iterable[Metric]:
         picture = self._services.handler.picture

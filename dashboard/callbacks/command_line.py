@@ -19,17 +19,20 @@ from dashboard.layouts.actions import command_label
 from dashboard.layouts.claim import WARNED
 from dashboard.layouts.command_line import offer_view, trouble_text
 from dashboard.layouts.facts import Facts
+from dashboard.layouts.scene import tile_of
 from dispatch.claims import live_claim
 from dispatch.commands import AnyIncidentCommand, ReceiveIncident
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Grade, Incident, Unit, UnitStatus
 from geodata.travel import OffNetwork
+from operations.camera_groups import CAMERA
 from operations.command_line import GRAMMAR, MAX_LINE, Choice, Kind, Read, Trouble, Vocabulary, complete, incident_named, read
 
 if TYPE_CHECKING:
     from operations.services import Services
 
 MOST_PLACES = 8
+_CAMERA_WITHIN_M = 1.0  # of a place that was found: it is that camera
 MOST_ENDED = 200  # incidents that ended last can be named too: to be opened, reopened, remarked on
 MOST_NEAREST = 12  # crews whose time by road is asked for; the others follow by callsign
 Answer = dict[str, Any]
@@ -75,7 +78,7 @@ async def carry_out(services: Services, actor: Actor, sent: dict[str, Any], key:
     except Trouble as trouble:
         return {"kind": "bad", "text": trouble_text(trouble, facts)}
     if not found.verb.command:
-        return _for_the_page(found)
+        return _for_the_page(services, found)
     incident = services.handler.picture.incidents.get(found.fields.get("incident_id", ""))
     holder = claimed_by_another(found, incident, facts)
     must_ask = found.verb.confirm or bool(holder)
@@ -90,14 +93,17 @@ async def carry_out(services: Services, actor: Actor, sent: dict[str, Any], key:
         return {"kind": "bad", "text": facts.words.refusal(refused)}
 
 
-def _for_the_page(found: Read) -> Answer:
-    """What the browser does by itself: select, move the map."""
+def _for_the_page(services: Services, found: Read) -> Answer:
+    """What the browser does by itself: select, move the map, show the picture of a camera that was gone to."""
     if found.verb.name == "open":
         return {"kind": "good", "text": "", "select": {"kind": "incident", "incident_id": found.fields["incident_id"]}}
     place = found.fields["place"]
     if place is None:
         return {"kind": "good", "text": ""}
-    return {"kind": "good", "text": "", "go": {"lon": place[0], "lat": place[1]}}
+    cameras = services.elements.around(place[0], place[1], _CAMERA_WITHIN_M, (CAMERA,))
+    named = next((camera for camera in cameras if camera["name"] == place[2]), None)
+    watch = {"watch": tile_of(named)} if named is not None else {}
+    return {"kind": "good", "text": "", "go": {"lon": place[0], "lat": place[1]}} | watch
 
 
 async def _send(services: Services, actor: Actor, found: Read, version: int | None, key: str, facts: Facts) -> Answer:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from dashboard import ids
-from dashboard.callbacks.context import actor_of_callback, facts_for
+from dashboard.callbacks.context import actor_of_callback, facts_for, services_seen
 from dashboard.callbacks.selection import visible_incident
 from dashboard.layouts.parts import empty
-from dashboard.layouts.scene import scene_panel
+from dashboard.layouts.scene import scene_panel, tile_of
 from dashboard.layouts.unlocated import unlocated_panel
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Incident, Unit, UnitStatus
@@ -41,7 +41,8 @@ def register(app: Dash, services: Services) -> None:
         selection: dict[str, Any] | None, _tick: Any, sure: str | None, drawn_at: list[float] | None, page: dict[str, Any]
     ) -> Any:
         again = ctx.triggered_id == ids.SCENE_TICK
-        children, drawn = await scene_of(services, actor_of_callback(app, page), selection, page, QUANTILE_OF.get(sure or "", 0.5))
+        then = await services_seen(app, services)
+        children, drawn = await scene_of(then, actor_of_callback(app, page), selection, page, QUANTILE_OF.get(sure or "", 0.5))
         # The rings stay while units move: only the list is drawn again. They move with the incident's point.
         if again and drawn["at"] == drawn_at:
             return children, no_update, no_update
@@ -57,7 +58,7 @@ async def scene_of(
 
     The drawing names the selection it belongs to: the browser hides the list until it is that of the present selection.
     """
-    nothing: dict[str, Any] = {"rings": None, "at": None, "point": None, "selection": selection}
+    nothing: dict[str, Any] = {"rings": None, "at": None, "point": None, "cameras": [], "selection": selection}
     kind = (selection or {}).get("kind")
     if selection is None or kind not in ("incident", "point") or not services.authority.can(actor, Action.SEE_SCENE):
         return [], nothing
@@ -77,6 +78,7 @@ async def scene_of(
     except DispatchError as refused:
         return empty(facts.words.refusal(refused)), nothing
     drawn = {"rings": found["rings"], "at": [lon, lat], "point": None if incident else [lon, lat], "selection": selection}
+    drawn["cameras"] = [tile_of(camera) for camera in found["cameras"]]
     return scene_panel(found, incident, facts), drawn
 
 

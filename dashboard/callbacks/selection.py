@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dash import ClientsideFunction, Dash, Input, Output, State
 
 from dashboard import ids
-from dashboard.callbacks.context import actor_of_callback, facts_for
+from dashboard.callbacks.context import actor_of_callback, facts_for, services_seen
 from dashboard.layouts.actions import actions
 from dashboard.layouts.due import what_is_due
 from dashboard.layouts.facts import Facts
@@ -19,6 +19,7 @@ from dashboard.layouts.parts import empty
 from dashboard.layouts.photo import beside_photo
 from dashboard.layouts.premises import earlier_calls, premise_lines
 from dashboard.layouts.responsibility import belongs_elsewhere
+from dashboard.layouts.scene_recording import beside_recording
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
 from dashboard.layouts.unit import unit_card
@@ -48,7 +49,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     async def on_select(selection: dict[str, Any] | None, _refresh: Any, page: dict[str, Any]) -> Panel:
-        return await panel_of(services, actor_of_callback(app, page), selection, page)
+        return await panel_of(await services_seen(app, services), actor_of_callback(app, page), selection, page)
 
     app.clientside_callback(ClientsideFunction("liandong", "panelShows"), Input(ids.SHOWN, "data"), prevent_initial_call=True)
 
@@ -109,7 +110,7 @@ async def _incident(services: Services, actor: Actor, incident_id: str, facts: F
         assignments(incident, facts),
         *notes(incident, facts),
     ]
-    below = [uploads(recorded, facts, await _beside_photos(services, incident, recorded, facts)), timeline(recorded, facts)]
+    below = [await _uploads(services, incident, recorded, facts), timeline(recorded, facts)]
     return above, below, {"incident": incident_id, "version": incident.version}
 
 
@@ -121,12 +122,15 @@ async def _may_be_the_same(services: Services, actor: Actor, incident: Incident,
     return may_be_the_same(incident, found, facts)
 
 
-async def _beside_photos(services: Services, incident: Incident, recorded: list[Recorded], facts: Facts) -> dict[str, list[Any]]:
-    """What the cameras say, by upload; nothing to who may not see evidence."""
+async def _uploads(services: Services, incident: Incident, recorded: list[Recorded], facts: Facts) -> Any:
+    """Photos, videos and files with what is known of each; nothing of that to who may not see evidence."""
     if not facts.may(Action.SEE_EVIDENCE):
-        return {}
+        return uploads(recorded, facts, {})
     kept = await services.evidence.records(one.body.upload_id for one in recorded if isinstance(one.body, UploadAdded))
-    return {upload_id: beside_photo(manifest, incident, facts) for upload_id, manifest in kept.items()}
+    beside = {
+        upload_id: [*beside_photo(manifest, incident, facts), *beside_recording(manifest, facts)] for upload_id, manifest in kept.items()
+    }
+    return uploads(recorded, facts, beside, [upload_id for upload_id, manifest in kept.items() if manifest.scene is not None])
 
 
 async def _earlier_calls(services: Services, actor: Actor, incident: Incident, facts: Facts) -> list[Any]:

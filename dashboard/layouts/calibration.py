@@ -41,7 +41,7 @@ def calibration_page(view: CalibrationView, words: Words, theme: str) -> str:
     shown = _figures(view, words) if found.comparable else f'<p class="nothing">{escape(_why_empty(found, words))}</p>'
     body = f"<main>{said}{_tools(view, words)}{shown}{_apart(found, words)}</main>"
     body += f'<script src="{PLOTLY}"></script>'
-    return framed(words("Promises checked"), view.name_of(view.org_code), body, words, theme, "calibration", _address(view))
+    return framed(words("Promises checked"), view.name_of(view.org_code), body, words, theme, "statistics", _address(view))
 
 
 def _address(view: CalibrationView, **changed: str) -> str:

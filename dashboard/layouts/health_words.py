@@ -17,6 +17,7 @@ PARTS = {
     "traffic": pgettext("health", "traffic events"),
     "webhooks": pgettext("health", "webhooks"),
     "jt808": pgettext("health", "JT/T 808 terminals"),
+    "gb28181": pgettext("health", "GB/T 28181 video devices"),
 }
 COUNTERS = {
     "organisations": pgettext("health", "organisations with a roster"),
@@ -40,6 +41,10 @@ COUNTERS = {
     "ok": pgettext("health", "with a picture lately"),
     "untried": pgettext("health", "not tried lately"),
     "port": pgettext("health", "port"),
+    "devices": pgettext("health", "devices registered"),
+    "silent": pgettext("health", "silent"),
+    "cameras_without_place": pgettext("health", "cameras without a place"),
+    "unanswered": pgettext("health", "questions not answered"),
 }
 REASONS = {
     "not_a_number": pgettext("health", "no number"),
@@ -72,6 +77,13 @@ REASONS = {
     "bad_time": pgettext("health", "no such time"),
     "unfinished": pgettext("health", "parts that never came"),
     "bad_checksum": pgettext("health", "wrong checksum"),
+    "wrong_password": pgettext("health", "wrong password"),
+    "unknown_device": pgettext("health", "unknown device"),
+    "not_registered": pgettext("health", "not registered"),
+    "unknown_tracker": pgettext("health", "device that no crew carries"),
+    "not_own_channel": pgettext("health", "another device's camera"),
+    "alarm_without_camera": pgettext("health", "alarm of no camera on the map"),
+    "catalogue_incomplete": pgettext("health", "catalogue that stayed incomplete"),
     "wrong_datum_suspected": pgettext("health", "perhaps another datum"),
 }
 FIGURES = {

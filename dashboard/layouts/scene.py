@@ -67,7 +67,7 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
         children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in beyond)
     if not scene["units"]:
         children = [empty(words("No unit that you may see can be there by road."))]
-    return section(words("Who can be there, by road"), children, note=words("now"), name="who")
+    return section(words("Who can be there, by road"), children, note=facts.clock(facts.now) if facts.is_past else words("now"), name="who")
 
 
 def push_command(incident: Incident) -> str | None:
@@ -206,6 +206,13 @@ def _cameras(scene: Json, facts: Facts) -> Any:
     )
 
 
+def tile_of(camera: Json) -> Json:
+    """What the client needs to show a camera's picture."""
+    properties = camera["properties"]
+    names = {"name": str(properties.get("name_zh") or properties.get("name") or ""), "name_en": str(properties.get("name_en") or "")}
+    return {"id": camera["element_id"], "looks_here": camera["looks_here"]} | names
+
+
 def _around(scene: Json, facts: Facts) -> Any:
     words = facts.words
     things = [*scene["alerts"], *scene["elements"]][:_SHOWN_AROUND]
@@ -222,6 +229,7 @@ def _around(scene: Json, facts: Facts) -> Any:
 def _thing(thing: Json, facts: Facts, remark: str = "") -> html.Div:
     name = element_name(thing["properties"], facts) or facts.element_kind(thing["element"])
     selection = {"kind": "element", "element": thing["element"], "id": thing["element_id"], "lon": thing["lon"], "lat": thing["lat"]}
+    watched = {"data-watch": json.dumps(tile_of(thing))} if "looks_here" in thing else {}
     return html.Div(
         [
             icon(thing["element"]),
@@ -231,6 +239,7 @@ def _thing(thing: Json, facts: Facts, remark: str = "") -> html.Div:
         ],
         className="thing",
         **{"data-lon": str(thing["lon"]), "data-lat": str(thing["lat"]), "data-thing": json.dumps(selection)},
+        **watched,
     )
 
 

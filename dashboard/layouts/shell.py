@@ -27,7 +27,10 @@ from dashboard.layouts.pursuit import pursuit
 from dashboard.layouts.queue import queue
 from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
+from dashboard.layouts.time_bar import replay_band, time_bar
+from dashboard.layouts.video import video
 from dashboard.layouts.wall import wall
+from dashboard.layouts.wall_kpi import wall_kpi
 from dashboard.layouts.what_if import what_if, what_if_banner
 from dashboard.theme import client_marks
 from operations.permissions import Action, is_granted
@@ -70,6 +73,7 @@ def shell(services: Services, page: Page) -> html.Div:
             strip(services.city, page),
             banner(page),
             what_if_banner(page),
+            replay_band(page),
             html.Div(
                 [
                     queue(page),
@@ -79,15 +83,18 @@ def shell(services: Services, page: Page) -> html.Div:
                             catalogue_panel(services.catalogue, page),
                             pursuit(page),
                             what_if(page),
+                            video(page),
                             _panel(page),
                             circles_panel(),
                         ],
                         id=ids.STAGE,
                     ),
+                    wall_kpi(page),
                     wall(page),
                 ],
                 id=ids.BODY,
             ),
+            time_bar(page),
             new_incident(services.codes, page),
             locate(page),
             classify(services.codes, page),
@@ -117,6 +124,8 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "own": sorted(page.own),
         "warned": WARNED,  # commands before which one is asked where another has claimed the incident
         "pushes": is_granted(page.role, Action.PUSH),
+        "viewer": page.actor_name,  # laid over every picture
+        "watches": is_granted(page.role, Action.WATCH_CAMERA),
         "notes": is_granted(page.role, Action.NOTE),
         "circles": {"sees": is_granted(page.role, Action.SEE_DUTY_CIRCLES), "sets": is_granted(page.role, Action.SET_DUTY_CIRCLE)},
         "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them
@@ -151,6 +160,7 @@ def _panel(page: Page) -> html.Aside:
         [
             html.Button(icon("close"), id=ids.PANEL_CLOSE, title=page.words("Close (Esc)")),
             html.Div(id=ids.PANEL_LOOKERS, hidden=True),
+            html.Div(id=ids.PANEL_SCENE_VIDEO, hidden=True),
             html.Div(id=ids.PANEL_BODY),
             html.Div(id=ids.PANEL_SCENE),
             html.Div(id=ids.PANEL_AFTER),

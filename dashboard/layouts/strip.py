@@ -106,7 +106,7 @@ def _controls(page: Page) -> html.Div:
         [
             circles_button(page),
             broadcast_button(page),
-            *_calibration(page),
+            *_statistics(page),
             html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
             html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),
@@ -123,12 +123,14 @@ def _controls(page: Page) -> html.Div:
     )
 
 
-def _calibration(page: Page) -> list[html.A]:
-    """For those who may see it."""
-    if not is_granted(page.role, Action.SEE_CALIBRATION):
-        return []
-    address = f"/calibration?org={page.desk.code}" if page.desk else "/calibration"
-    return [html.A(icon("calibration"), href=address, title=page.words("Promises checked: promised and actual times"))]
+def _statistics(page: Page) -> list[html.A]:
+    """Pages of figures, for those who may see them."""
+    org = f"?org={page.desk.code}" if page.desk else ""
+    pages = (
+        (Action.SEE_KPIS, "kpi", page.words("Response times: how long each stage takes")),
+        (Action.SEE_CALIBRATION, "calibration", page.words("Promises checked: promised and actual times")),
+    )
+    return [html.A(icon(name), href=f"/{name}{org}", title=title) for action, name, title in pages if is_granted(page.role, action)]
 
 
 def banner(page: Page) -> html.Div:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dash import html
@@ -12,6 +12,7 @@ from dashboard.layouts.checks import checks_of
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, section
 from dashboard.layouts.said import crews_of, said, size_text, superseded
+from dashboard.layouts.scene_recording import playback_address
 from dispatch import events as e
 from operations.deadline_watch import NAME as DEADLINE_WATCH
 
@@ -56,10 +57,10 @@ def _entry(one: e.Recorded, crews: dict[str, str], incident_type: str, facts: Fa
     return html.Li(told, className=f"{name} superseded" if is_superseded else name)
 
 
-def uploads(recorded: list[e.Recorded], facts: Facts, beside: Mapping[str, list[Any]]) -> Any:
+def uploads(recorded: list[e.Recorded], facts: Facts, beside: Mapping[str, list[Any]], filmed: Collection[str] = ()) -> Any:
     """Photos are shown, videos can be played, other files fetched; who may not see evidence learns how many there are.
 
-    `beside`: what else is known of one, by its id.
+    `beside`: what else is known of one, by its id. `filmed`: those that came live from the scene.
     """
     words = facts.words
     found = [one.body for one in recorded if isinstance(one.body, e.UploadAdded)]
@@ -68,11 +69,11 @@ def uploads(recorded: list[e.Recorded], facts: Facts, beside: Mapping[str, list[
     if not facts.may("see_evidence"):
         withheld = empty(words("Photos, videos and files are not shown to your role."))
         return section(words("Uploads"), withheld, note=str(len(found)), name="uploads")
-    figures = [_upload(body, facts, beside.get(body.upload_id, [])) for body in found]
+    figures = [_upload(body, facts, beside.get(body.upload_id, []), body.upload_id in filmed) for body in found]
     return section(words("Uploads"), html.Div(figures, className="gallery"), note=str(len(found)), name="uploads")
 
 
-def _upload(body: e.UploadAdded, facts: Facts, beside: list[Any]) -> html.Figure:
+def _upload(body: e.UploadAdded, facts: Facts, beside: list[Any], is_filmed: bool = False) -> html.Figure:
     address = f"/uploads/{body.upload_id}"
     said = [html.Figcaption(f"{body.filename} · {size_text(body.size_bytes)} · SHA-256 {body.sha256[:12]}…"), *beside]
     if body.mismatched:
@@ -83,7 +84,7 @@ def _upload(body: e.UploadAdded, facts: Facts, beside: list[Any]) -> html.Figure
     elif body.media_type.startswith("image/"):
         shown = html.A(html.Img(src=address, alt=body.filename), href=address, target="_blank")
     elif body.media_type.startswith("video/"):
-        shown = html.Video(src=address, controls=True, preload="metadata")
+        shown = html.Video(src=playback_address(body.upload_id) if is_filmed else address, controls=True, preload="metadata")
     else:
         shown = html.A(body.filename, href=address, target="_blank")
     return html.Figure([shown, *said])

@@ -21,10 +21,10 @@ _JAVASCRIPT = {"t": None}
 
 def used_words() -> Iterator[Entry]:
     """Context and message of every word in Python and JavaScript sources, also repeatedly."""
-    spoken = [DASHBOARD / name for name in ("i18n.py", "login.py", "certificate.py", "oidc.py", "second_factor.py", "calibration_page.py")]
-    for path in sorted([*spoken, *(path for room in ("layouts", "callbacks", "figures") for path in DASHBOARD.glob(f"{room}/*.py"))]):
+    for path in sorted(path for room in (".", "layouts", "callbacks", "figures") for path in DASHBOARD.glob(f"{room}/*.py")):
         yield from _in_file("python", path, _PYTHON)
-    for path in sorted((DASHBOARD / "client" / "src").glob("*.js")):
+    client = DASHBOARD / "client" / "src"
+    for path in sorted([*client.glob("*.js"), *client.glob("video/*.js")]):
         yield from _in_file("javascript", path, _JAVASCRIPT)
 
 

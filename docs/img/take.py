@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
+from feeds.video.farm import TestCamera  # noqa: E402
+from storage.cameras import CameraSource, CameraStore  # noqa: E402
+from storage.database import open_database  # noqa: E402
+from tests.feeds.video.farm_thread import FarmThread, running_farm  # noqa: E402
 from tests.servers import DEMO_PASSWORD, RunningServer  # noqa: E402
 
 DESK, WALL, PHONE = (1920, 1080), (3840, 2160), (390, 844)
@@ -114,6 +119,7 @@ def take(camera: Camera, server: RunningServer) -> None:
     circle_id = operator.get("/api/v1/duty-circles").json()["features"][0]["id"]
     circles(camera, circle_id, "zh-CN", "zh", "dark")
     circles(camera, circle_id, "en", "en", "light")
+    pictures(camera, operator, server)
     alarm(camera, operator)
     camera.keep(camera.page("/admin", "admin", DESK), "health-zh")
     for language, word in (("zh-CN", "zh"), ("en", "en")):
@@ -160,6 +166,39 @@ def circles(camera: Camera, circle_id: str, language: str, word: str, scheme: st
     sheet = camera.page(f"/circle/{circle_id}", "commander", A4, language, scheme)
     sheet.emulate_media(media="print")
     camera.keep(sheet, "circle-print-zh")
+
+
+def pictures(camera: Camera, operator: Any, server: RunningServer) -> None:
+    """An incident with the pictures of its cameras, one of them large; a wall of them. The streets are synthetic, and say so."""
+    call = {"incident_type": "theft", "grade": 3, "text": "商铺被盗，店主在场", "address": "鼓楼步行街", **SCENE}
+    incident_id = operator.post("/api/v1/incidents", json=call).json()["incident_id"]
+    streets = [TestCamera(f"street-{k}", live=False) for k in range(6)]
+    with running_farm(*streets) as farm:
+        ids = give_pictures(operator, server, farm, [street.name for street in streets])
+        for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
+            selected = f"/%3Fincident%3D{incident_id}%26theme%3D{scheme}"
+            desk = camera.page(selected, "operator", DESK, language, scheme)
+            camera.keep(desk, f"desk-video-{word}", close=False)
+            desk.keyboard.press("v")
+            desk.wait_for_timeout(5_000)
+            camera.keep(desk, f"desk-video-large-{word}")
+            wall = f"/wall%3Fscreen%3Dvideo%26tiles%3D9%26dwell%3D600%26theme%3D{scheme}%26group%3Dlist%3A{','.join(ids)}"
+            camera.keep(camera.page(wall, "viewer", WALL, language, scheme), f"wall-video-{word}")
+
+
+def give_pictures(operator: Any, server: RunningServer, farm: FarmThread, streets: list[str]) -> list[str]:
+    """Addresses for the cameras about the scene, as a register would hold them; their ids, nearest first."""
+    cameras = operator.get("/api/v1/elements/street_camera").json()["features"]
+
+    def apart(camera: Any) -> float:
+        lon, lat = camera["geometry"]["coordinates"]
+        return float((lon - SCENE["lon"]) ** 2 + (lat - SCENE["lat"]) ** 2)
+
+    ids = [one["properties"]["element_id"] for one in sorted(cameras, key=apart)[:18]]
+    named = [(camera_id, streets[k % len(streets)]) for k, camera_id in enumerate(ids)]
+    sources = [CameraSource(camera_id, farm.url(name, "main"), farm.url(name), "demo", time.time()) for camera_id, name in named]
+    CameraStore(open_database(f"sqlite:///{server.data / 'journal.sqlite'}")).write(sources)
+    return ids
 
 
 def alarm(camera: Camera, operator: Any) -> None:

@@ -17,6 +17,7 @@ from tests.cities import WEST, degrees
 
 LON, LAT = degrees(500, 500)
 AT = f"lon={LON}&lat={LAT}"
+DIVIDED = "from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z&at=2020-01-15T00:00:00Z"
 TUS = (("tus-resumable", "1.0.0"),)
 PIECE = (*TUS, ("upload-offset", "0"), ("content-type", "application/offset+octet-stream"))
 
@@ -104,6 +105,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/login/oidc/return", ""): Route(PUBLIC, "/login/oidc/return", good=frozenset({401})),  # nobody comes in without its word
     ("POST", "/logout", ""): Route(PUBLIC, "/logout", good=frozenset({303})),
     ("GET", "/", ""): Route(A.SEE_PICTURE, "/"),
+    ("GET", "/", "replay"): Route(A.SEE_PICTURE, "/replay", variant="/replay"),
     ("GET", "{path:path}", ""): Route(A.SEE_PICTURE, "/wall?screen=all", variant="/wall"),
     ("GET", "/", "station"): Route(A.SEE_PICTURE, f"/station/{WEST}", "desk of WEST", otherwise=403, variant="/station/{code}"),
     ("GET", "/admin", ""): Route(A.SEE_HEALTH, "/admin"),
@@ -129,6 +131,9 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/handover/{org}", ""): Route(
         A.SEE_PICTURE, f"/handover/{WEST}", "duty at WEST", frozenset({422}), 403, b"shift=early&side=nobody&name=&revision=1"
     ),
+    ("GET", "/kpi", ""): Route(A.SEE_KPIS, f"/kpi?org={WEST}", "desk of WEST", otherwise=403),
+    ("GET", "/kpi/incidents", ""): Route(A.SEE_KPIS, f"/kpi/incidents?org={WEST}&figure=push&of=all", "desk of WEST", otherwise=403),
+    ("GET", "/kpi.xlsx", ""): Route(A.SEE_KPIS, f"/kpi.xlsx?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/calibration", ""): Route(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/circle/{circle_id}", ""): Route(A.SEE_DUTY_CIRCLES, "/circle/{circle}", "circle"),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
@@ -160,12 +165,25 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/metrics", ""): Route(A.SEE_METRICS, "/metrics"),
     ("GET", "/api/v1/picture", ""): api(A.SEE_PICTURE, "/picture"),
     ("GET", "/api/v1/picture", "past"): api(A.SEE_HISTORY, "/picture?at={now}", variant="?at="),
+    ("GET", "/api/v1/history/extent", ""): api(A.SEE_HISTORY, "/history/extent"),
+    ("GET", "/api/v1/history/density", ""): api(
+        A.SEE_HISTORY, "/history/density?from=2026-05-01T00:00:00Z&to=2026-05-02T00:00:00Z&bins=10"
+    ),
+    ("GET", "/api/v1/history/density", "station"): api(
+        A.SEE_HISTORY,
+        f"/history/density?from=2026-05-01T00:00:00Z&to=2026-05-02T00:00:00Z&bins=10&scope={WEST}",
+        "desk of WEST",
+        otherwise=403,
+        variant="one station's",
+    ),
     ("GET", "/api/v1/changes", ""): api(A.SEE_HISTORY, "/changes?since=0&limit=1000"),
     ("POST", "/api/v1/incidents", ""): api(A.RECEIVE, "/incidents", "place in WEST", (200, 201), INCIDENT, otherwise=403),
     ("GET", "/api/v1/incidents", ""): api(A.SEE_PICTURE, "/incidents?limit=500"),
     **_things("GET", _ONE, A.SEE_PICTURE, ("incident", "complaint", "far")),
     **_things("GET", _ONE + "/timeline", A.SEE_HISTORY, ("incident", "complaint", "far"), "/timeline"),
     **_things("GET", _ONE + "/scene", A.SEE_SCENE, ("incident", "complaint"), "/scene"),
+    **_things("GET", _ONE + "/scene-video", A.SEE_EVIDENCE, ("incident", "complaint"), "/scene-video"),
+    ("GET", "/video/scene/{recording_id}/playback", ""): Route(A.SEE_EVIDENCE, "/video/scene/{recording}/playback", "incident"),
     ("GET", "/api/v1/rings", ""): api(A.SEE_SCENE, f"/rings?{AT}&minutes=1"),
     ("GET", "/api/v1/pursuit", ""): api(A.SEE_SCENE, f"/pursuit?{AT}&seen_at={{now}}"),
     ("GET", "/api/v1/pursuit", "incident"): api(
@@ -235,8 +253,14 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/elements", ""): api(A.SEE_ELEMENTS, "/elements"),
     ("GET", "/api/v1/elements/{element}", ""): api(A.SEE_ELEMENTS, "/elements/street_camera"),
     ("GET", "/api/v1/elements/{element}", "units"): api(A.SEE_ELEMENTS, "/elements/patrol_car", variant="patrol_car"),
+    ("GET", "/api/v1/elements/{element}", "scene video"): api(A.SEE_ELEMENTS, "/elements/scene_video", variant="scene_video"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
+    # A granted stream says nothing of where it comes from. There is no still of a camera that there is not.
+    ("POST", "/api/v1/cameras/{camera_id}/streams", ""): api(
+        A.WATCH_CAMERA, "/cameras/cam-west/streams", good=(201, 503), body={"quality": "sub"}
+    ),
+    ("GET", "/api/v1/cameras/{camera_id}/snapshot", ""): api(A.WATCH_CAMERA, "/cameras/none/snapshot", good=(404,)),
     ("GET", "/api/v1/broadcasts", ""): api(A.READ_BROADCAST, "/broadcasts"),
     ("POST", "/api/v1/broadcasts", ""): api(A.BROADCAST, "/broadcasts", "desk of WEST", (201,), BROADCAST, otherwise=403),
     ("POST", "/api/v1/broadcasts/{broadcast_id}/recall", ""): api(
@@ -245,8 +269,17 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/api/v1/broadcasts/{broadcast_id}/receipts", ""): api(
         A.READ_BROADCAST, "/broadcasts/{broadcast}/receipts", "receipt of WEST", (204,), {"recipient": WEST, "read": True}, otherwise=403
     ),
+    ("GET", "/api/v1/kpis", ""): api(A.SEE_KPIS, f"/kpis?org={WEST}", "desk of WEST", otherwise=403),
+    ("GET", "/api/v1/kpis/compare", ""): api(A.SEE_KPIS, f"/kpis/compare?org={WEST}&{DIVIDED}", "desk of WEST", otherwise=403),
+    ("GET", "/api/v1/kpis/incidents", ""): api(
+        A.SEE_KPIS, f"/kpis/incidents?org={WEST}&stage=arrive&of=all", "desk of WEST", otherwise=403
+    ),
     ("GET", "/api/v1/calibration", ""): api(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/api/v1/duty-circles", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles"),
+    ("GET", "/api/v1/camera-groups", ""): api(A.SEE_ELEMENTS, "/camera-groups?group=list:cam-west"),
+    ("GET", "/api/v1/camera-groups", "circle"): api(
+        A.SEE_DUTY_CIRCLES, "/camera-groups?group=circle:{circle}", "circle", variant="of a duty circle"
+    ),
     ("GET", "/api/v1/duty-circle-draft", ""): api(A.SET_DUTY_CIRCLE, f"/duty-circle-draft?{AT}&minutes=1"),
     ("GET", "/api/v1/duty-circles/{circle_id}", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles/{circle}", "circle"),
     ("GET", "/api/v1/duty-circles/{circle_id}/drill", ""): api(A.SEE_DUTY_CIRCLES, "/duty-circles/{circle}/drill", "circle"),
@@ -505,6 +538,13 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
             "look": Said(A.LOOK, "", {"incident_id": "{incident}"}),
             "show": Said(A.PUSH_VIEW, "", {"screen": "map", "view": {"zoom": 12}}),
             "resync": Said(A.SEE_PICTURE, ""),
+            # Of a replay's clock: this socket shows the present, so they are refused to everyone.
+            "seek": Said(NOBODY, "", {"at": "{moment}"}),
+            "speed": Said(NOBODY, "", {"speed": 2}),
+            "pause": Said(NOBODY, ""),
+            "play": Said(NOBODY, ""),
+            "step": Said(NOBODY, "", {"to": "next"}),
+            "loop": Said(NOBODY, ""),
         },
     ),
     "/feeds/v1": (
@@ -531,6 +571,20 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
             "panic": Said(A.PANIC, "the crew", {"happened_at": "{now}"}),
         },
     ),
+    # Nobody is let in without the token of a granted stream; who may have one is told that it is missing.
+    "/video/{camera_id}": (A.WATCH_CAMERA, {}),
+    "/terminal/video": (
+        A.USE_TERMINAL,
+        {
+            "recording": Said(
+                A.ADD_UPLOAD,
+                "the crew",
+                {"incident_id": "{incident}", "mime": "video/webm", "began_at": "{now}", "device_now": "{now}", "unit_id": "{unit}"},
+            ),
+            "end": Said(A.ADD_UPLOAD, "the crew", {"chunks": 1}),
+        },
+    ),
+    "/video/scene/{recording_id}": (A.SEE_EVIDENCE, {}),
     "/_dash-ws-callback": (NOBODY, {}),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import re
@@ -16,6 +17,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from dashboard.edge import ENROLMENT_PATHS, SECURITY_HEADERS
 from dashboard.live import Request as LiveMessage
+from dashboard.scene_video_socket import Begin, End
 from dashboard.terminal_socket import AnyMessage
 from operations.authority import ENROLLING
 from operations.permissions import Action, Role
@@ -322,7 +324,8 @@ class _Walker:
         takes, kinds = s.SOCKETS[path]
         query = f"?scope={ex.PLACES[who.kind.removeprefix('desk ')]}" if who.kind.startswith("desk ") else ""
         query = "?screen=all" if who.kind == "wall page" else query
-        async with Talk(self._world.edge, path + query, who.headers) as talk:
+        url = path.replace("{recording_id}", self._world.known["recording"]) + query
+        async with Talk(self._world.edge, url, who.headers) as talk:
             outcomes = await TALKS[path](self, talk, who, kinds)
         self._note(SOCKET, path, s.Said(takes, ""), who, talk.answer, str(talk.code or "served"), {self._admitted(who, path, takes)})
         for kind, outcome in outcomes.items():
@@ -339,7 +342,7 @@ class _Walker:
         if not await talk.until(lambda: _count(talk, "hello") == 1):
             return {}
         outcomes = {"ping": "served", "resync": "served"}
-        for number, kind in enumerate(("show", "look"), 1):
+        for number, kind in enumerate(("show", "look", *(kind for kind, said in kinds.items() if said.takes == ex.NOBODY)), 1):
             errors = _count(talk, "error")
             await talk.say(self._message(who, kind, kinds[kind]))
             await talk.say(self._message(who, "ping", kinds["ping"]))  # answered after it, whatever came of it
@@ -374,6 +377,22 @@ class _Walker:
         results["position"] &= not _count(talk, "rejected")
         return {kind: "served" if is_good else "refused" for kind, is_good in results.items()}
 
+    async def _talk_scene_video(self, talk: Talk, who: Who, kinds: dict[str, s.Said]) -> dict[str, str]:
+        """A recording of its own each; its end is told too early, so that it stays under way."""
+        recording_id = hashlib.sha256(who.name.encode()).hexdigest()[:32]
+        outcomes = {}
+        for number, (kind, said) in enumerate(kinds.items(), 1):
+            more = {"recording_id": recording_id} if kind == "recording" else {}
+            await talk.say(self._message(who, kind, said, **more))
+            if not await talk.until(lambda number=number: len(talk.heard) == number):  # type: ignore[misc]
+                return {}
+            outcomes[kind] = "served" if "have" in talk.texts()[-1] else "refused"
+        return outcomes
+
+    async def _talk_scene_watch(self, talk: Talk, who: Who, kinds: dict[str, s.Said]) -> dict[str, str]:
+        await talk.until(lambda: bool(talk.heard) and talk.heard[0].startswith(b'{"mime"'))
+        return {}
+
     async def _talk_to_nobody(self, talk: Talk, who: Who, kinds: dict[str, s.Said]) -> dict[str, str]:
         await talk.until(lambda: False)
         return {}
@@ -388,11 +407,18 @@ class _Walker:
             return "4403"  # a desk outside its own scope
         if path == "/feeds/v1" and who.unit_id is not None:
             takes = Action.USE_TERMINAL  # a crew's device reports for its own unit
+        if path.startswith("/video/scene/"):
+            if ex.grants(who, takes) and not ex.sees_incident(who):
+                return "4404"
+        elif path.startswith("/video/"):
+            return "4410" if ex.grants(who, takes) else "4403"
         return "served" if ex.grants(who, takes) else "4403"
 
     @staticmethod
     def _heard(who: Who, path: str, said: s.Said) -> bool:
         """Of someone who was let in."""
+        if said.takes == ex.NOBODY:
+            return False
         if path == "/feeds/v1" and said.about == "unit in scope" and who.unit_id is not None:
             return ex.is_crew(who)
         if not ex.grants(who, said.takes) or (said.about == "another unit" and who.unit_id is not None):
@@ -406,6 +432,9 @@ TALKS = {
     "/live": _Walker._talk_live,
     "/feeds/v1": _Walker._talk_feeds,
     "/terminal/socket": _Walker._talk_terminal,
+    "/video/{camera_id}": _Walker._talk_to_nobody,
+    "/terminal/video": _Walker._talk_scene_video,
+    "/video/scene/{recording_id}": _Walker._talk_scene_watch,
     "/_dash-ws-callback": _Walker._talk_to_nobody,
 }
 
@@ -466,7 +495,7 @@ def _compare(world: AccessWorld) -> tuple[list[str], list[str]]:
     listed |= {f"command {name}" for name in s.COMMANDS}
     there |= {f"conversation {name}" for name in map(callback_name, world.dash.callback_map.values()) if name}
     listed |= {f"conversation {name}" for name in s.CONVERSATIONS}
-    understood = {"/live": LiveMessage, "/terminal/socket": AnyMessage, "/feeds/v1": AnyReport}
+    understood = {"/live": LiveMessage, "/terminal/socket": AnyMessage, "/feeds/v1": AnyReport, "/terminal/video": Begin | End}
     for path, kinds in understood.items():
         there |= {f"message {path} {kind.__struct_config__.tag}" for kind in get_args(kinds)}
         listed |= {f"message {path} {kind}" for kind in s.SOCKETS[path][1]}

@@ -46,6 +46,7 @@ from operations.authority import ENROLLING
 from operations.oidc import Client, Provider
 from operations.permissions import Role
 from operations.reports import CameraReport, FeedSession
+from operations.scene_recording import Asked, Reception
 from operations.services import Services
 from serving import mount_native_feed
 from settings import Settings
@@ -54,6 +55,8 @@ from tests.cities import CITY, COUNTY, EAST, WEST, build_test_city, degrees
 from tests.identity_provider import CLIENT_ID, ISSUER, REDIRECT, SECRET, IdentityProvider
 from tests.operations.access_world import NOW
 from tests.operations.photos import taken
+from tests.operations.recorded import recorded
+from tests.passwords import QUICK
 
 TEAM, SISTER = "330203010100", "330203030000"  # below WEST; beside it, without an area that could be near
 OTHER_COUNTY, FAR = "330205000000", "330205010000"
@@ -175,7 +178,7 @@ def access_world(folder: Path) -> Iterator[AccessWorld]:
         bare(FAR, "Far station", "station", OTHER_COUNTY),
     ]
     city = build_test_city(folder, more)
-    node = compose(Settings(city=city.folder, data=folder / "data", demo=False, webhook_hosts="127.0.0.1"), city, clock)
+    node = compose(Settings(city=city.folder, data=folder / "data", demo=False, webhook_hosts="127.0.0.1"), city, clock, QUICK)
     with asyncio.Runner() as runner:
         running = node.running()
         services = replace(runner.run(running.__aenter__()), oidc=_identity_provider(clock))
@@ -255,6 +258,7 @@ def _fill(world: AccessWorld) -> None:
     camera = CameraReport(camera_id="cam-west", lon=lon, lat=lat, url=f"rtsp://admin:{CAMERA_PASSWORD}@{CAMERA_URL[7:]}")
     assert world.run(world.services.intake.cameras([camera], feed)) == []
     known["upload"] = world.run(_upload(world))
+    known["recording"] = world.run(_recording(world))
     for name, sender, to_desks in (("broadcast", CITY, True), ("own_broadcast", WEST, False)):
         asked = SendBroadcast(org_code=WEST, text="x", to_desks=to_desks)
         sent = world.run(world.services.handler.handle(asked, Actor(f"{name}-desk", "operator", sender)))
@@ -277,6 +281,17 @@ async def _upload(world: AccessWorld) -> str:
     begun = await evidence.begin(desk, world.known["incident"], "scene.jpg", "image/jpeg", len(photo), None)
     await evidence.append(begun.upload_id, 0, photo)
     return begun.upload_id
+
+
+async def _recording(world: AccessWorld) -> str:
+    """Scene video of the crew at WEST that has stopped coming, without an end."""
+    asked = Asked("5" * 32, world.known["incident"], "video/webm", NOW, NOW)
+    crew = Actor("west-phone", "officer", WEST, unit_id="car-west")
+    reception = await world.services.scene_video.begin(crew, world.services.handler.picture.units["car-west"], asked)
+    assert isinstance(reception, Reception)
+    await reception.take(0, int(NOW.timestamp() * 1000), recorded())
+    reception.close()
+    return asked.recording_id
 
 
 def _askers(world: AccessWorld) -> Iterator[Who]:

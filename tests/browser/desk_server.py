@@ -6,7 +6,7 @@ import asyncio
 import math
 import shutil
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,24 @@ from dispatch.model import Actor, Grade, UnitKind
 from operations.services import Services
 from settings import Settings
 from tests.cities import CITY, WEST, build_test_city, degrees
+from tests.passwords import QUICK
 
 PASSWORD = "a password for tests"
 SYSTEM = Actor("system", "admin", CITY, kind="system")
 SOFTWARE_GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 READY_WITHIN_MS = 60_000
+Mount = Callable[[Any, Services], None]
+
+
+def nothing_more(_server: Any, _services: Services) -> None:
+    """No routes beside those of the application."""
 
 
 class DeskServer:
     """Runs until `stop`; `call` runs something on its event loop."""
 
-    def __init__(self, folder: Path, units: int) -> None:
+    def __init__(self, folder: Path, units: int, mount: Mount) -> None:
+        self._mount = mount
         self._folder = folder
         self._units = units
         self.loop = asyncio.new_event_loop()
@@ -76,14 +83,14 @@ class DeskServer:
 
     async def _serve(self) -> None:
         city = build_test_city(self._folder)
-        node = compose(Settings(city=city.folder, data=self._folder / "data", demo=False), city, SystemClock())
+        node = compose(Settings(city=city.folder, data=self._folder / "data", demo=False), city, SystemClock(), QUICK)
         async with node.running() as services:
             self.services = services
             for role in ("operator", "commander", "viewer"):
                 services.accounts.add_user(role, PASSWORD, role, CITY)
             services.accounts.add_user("west", PASSWORD, "operator", WEST)
             await asyncio.to_thread(services.travel.rings, *degrees(500, 500))  # compiled before anyone waits for it
-            app = create_app(services, [], lambda server, services: None)
+            app = create_app(services, [], self._mount)
             self._server = uvicorn.Server(server_config(app))
             mover = asyncio.create_task(self._move())
             self._started.set()
@@ -112,10 +119,10 @@ class DeskServer:
 
 
 @contextmanager
-def desk_server(folder: Path, units: int = 24) -> Iterator[DeskServer]:
-    """Built, bundled, served, stopped."""
+def desk_server(folder: Path, units: int = 24, mount: Mount = nothing_more) -> Iterator[DeskServer]:
+    """Built, bundled, served, stopped; `mount` adds routes, as a feed would."""
     build()
-    server = DeskServer(folder, units)
+    server = DeskServer(folder, units, mount)
     server.start()
     try:
         yield server

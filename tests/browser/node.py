@@ -69,6 +69,12 @@ class Node:
         found: dict[str, Any] = answer.json()
         return found
 
+    def fetch(self, path: str) -> bytes:
+        """Bytes of an upload, as the desk gets them."""
+        answer = self._desk.get(f"{self.url}{path}")
+        assert answer.is_success, answer.text
+        return answer.content
+
     def register(self, unit_id: str, callsign: str, account: str, org_code: str = WEST) -> None:
         """A crew, and an account whose phone it is."""
         self.ask("PUT", f"/units/{unit_id}", json={"callsign": callsign, "kind": "patrol_car", "org_code": org_code})

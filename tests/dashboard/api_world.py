@@ -21,6 +21,7 @@ from operations.services import Services
 from settings import Settings
 from tests.cities import CITY, COUNTY, EAST, WEST, build_test_city, degrees
 from tests.operations.access_world import NOW
+from tests.passwords import QUICK
 
 __all__ = ["CITY", "COUNTY", "EAST", "WEST", "ApiCity", "api_city", "degrees"]
 
@@ -105,7 +106,7 @@ def api_city(folder: Path) -> Iterator[ApiCity]:
     clock = ManualClock(NOW)
     city = build_test_city(folder)
     settings = Settings(city=city.folder, data=folder / "data", demo=False, webhook_hosts="127.0.0.1", admin_second_factor=False)
-    node = compose(settings, city, clock)
+    node = compose(settings, city, clock, QUICK)
     with asyncio.Runner() as runner:
         running = node.running()
         services = runner.run(running.__aenter__())

@@ -89,6 +89,7 @@ class LiveWorld:
         self.elements = FakeElements()
         self.health = SimpleNamespace(snapshot=lambda: {"feeds": {}})
         self.coverage: Any = FakeCoverage(self)
+        self.scene_video: Any = SimpleNamespace(under_way=[])
         self.targets = load_targets()
         self.stages = StageWatch(Trails(lambda: self.handler.picture, self.positions), lambda: self.handler.picture, self.clock, nowhere)
         self.hub: Any = None

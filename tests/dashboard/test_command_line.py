@@ -101,6 +101,8 @@ def test_the_page_moves_and_selects_by_itself(city: ApiCity) -> None:
     lon, lat = degrees(300, 300)
     assert send(city, "goto 第一医院")["go"] == pytest.approx({"lon": lon, "lat": lat}, abs=1e-4)
     assert offer(city, "goto 第一")[0] == "第一医院"
+    assert "watch" not in send(city, "goto 第一医院")
+    assert send(city, "goto 横6路相机")["watch"]["id"] == "cam-1", "a camera that is gone to is shown"
 
 
 def test_a_call_without_a_place_and_one_that_is_located_later(city: ApiCity) -> None:

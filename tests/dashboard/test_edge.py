@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -27,9 +26,9 @@ from operations.accounts import Accounts
 from storage.accounts import AccountStore
 from storage.database import open_database
 from tests.operations.access_world import clock, organisations
+from tests.passwords import QUICK
 
 PASSWORD = "correct horse 9"
-QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 async def who(request: Request) -> JSONResponse:

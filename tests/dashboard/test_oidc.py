@@ -23,7 +23,8 @@ from storage.accounts import AccountStore
 from storage.database import open_database
 from tests.dashboard.api_world import CITY, ApiCity
 from tests.identity_provider import CLIENT_ID, ISSUER, REDIRECT, SECRET, IdentityProvider
-from tests.operations.test_accounts import GOOD, QUICK
+from tests.operations.test_accounts import GOOD
+from tests.passwords import QUICK
 
 
 class Desk:

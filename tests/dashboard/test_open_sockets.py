@@ -22,7 +22,8 @@ from storage.database import open_database
 from tests.dashboard.live_world import LiveWorld, serving
 from tests.live_client import LiveClient
 from tests.operations.access_world import organisations
-from tests.operations.test_accounts import GOOD, QUICK
+from tests.operations.test_accounts import GOOD
+from tests.passwords import QUICK
 
 AT_ONCE_S = 2.0  # the sockets' own watches would take 30
 

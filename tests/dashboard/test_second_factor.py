@@ -25,7 +25,8 @@ from storage.accounts import AccountStore
 from storage.audit import AuditLog
 from storage.database import open_database
 from tests.dashboard.api_world import CITY, ApiCity, problem_of
-from tests.operations.test_accounts import GOOD, QUICK
+from tests.operations.test_accounts import GOOD
+from tests.passwords import QUICK
 
 numbers = count(1)
 

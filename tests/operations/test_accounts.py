@@ -25,11 +25,10 @@ from operations.attempts import ATTEMPTS_PER_ADDRESS, ATTEMPTS_PER_NAME, ATTEMPT
 from storage.accounts import AccountStore
 from storage.database import open_database
 from tests.operations.access_world import CITY, STATION, clock, organisations
+from tests.passwords import QUICK
 
 GOOD = "correct horse 9"
 IDLE_S = 3600.0
-# Weak on purpose: the strength of Argon2 is not under test and each run would take 50 ms.
-QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture

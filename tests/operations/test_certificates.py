@@ -20,7 +20,8 @@ from storage.certificates import CertificateStore
 from storage.database import open_database
 from tests.certificates import CertificateAuthority
 from tests.operations.access_world import CITY, NOW, clock, organisations
-from tests.operations.test_accounts import GOOD, QUICK
+from tests.operations.test_accounts import GOOD
+from tests.passwords import QUICK
 
 ROOT = Actor("command-line", "admin", CITY, kind="system")
 

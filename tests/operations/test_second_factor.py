@@ -24,7 +24,8 @@ from storage.accounts import AccountStore
 from storage.audit import AuditLog
 from storage.database import open_database
 from tests.operations.access_world import CITY, clock, organisations
-from tests.operations.test_accounts import GOOD, QUICK
+from tests.operations.test_accounts import GOOD
+from tests.passwords import QUICK
 
 AT = "10.0.0.1"
 BOSS = Actor("boss", "admin", CITY)

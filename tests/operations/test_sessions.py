@@ -20,7 +20,8 @@ from storage.accounts import AccountStore
 from storage.audit import AuditLog, Look
 from storage.database import open_database
 from tests.operations.access_world import CITY, COUNTY, OTHER, STATION, clock, organisations
-from tests.operations.test_accounts import GOOD, QUICK
+from tests.operations.test_accounts import GOOD
+from tests.passwords import QUICK
 
 PEOPLE = {"zhang": ("operator", STATION), "boss": ("admin", CITY), "root": ("admin", COUNTY), "far": ("viewer", OTHER)}
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

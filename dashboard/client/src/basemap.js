@@ -117,11 +117,12 @@ export function moveCamera({ lon, lat, zoom }, quickly = false) {
   else map.easeTo({ ...target, duration: 500 });
 }
 
-// The panel lies over the map's right edge: what is looked at is centred in what remains visible.
+// The panel lies over the map's right edge, pictures of cameras over its foot: what is looked at is centred in what remains visible.
 function padding() {
   const panel = document.getElementById("panel");
   const open = panel && panel.classList.contains("open");
-  return { left: 0, top: 0, bottom: 0, right: open ? panel.offsetWidth : 0 };
+  const pictures = document.querySelector(".video-dock");
+  return { left: 0, top: 0, bottom: pictures?.offsetHeight ?? 0, right: open ? panel.offsetWidth : 0 };
 }
 
 // The base map of a theme; on a wall with larger type and wider streets. Without names until the page has its fonts.

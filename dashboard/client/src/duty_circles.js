@@ -3,7 +3,7 @@ import { basemap } from "./basemap.js";
 import { KEPT_CREW, LAYER, chosenCircle, circles, corners, isShown, redrawCircles } from "./circle_state.js";
 import { edit, editorClick, editorKey, editorView, startEditor } from "./circle_editor.js";
 import { organisationName } from "./presence.js";
-import { on, select, state, tell } from "./state.js";
+import { asOf, on, select, state, tell } from "./state.js";
 import { h, mend } from "./terminal/dom.js";
 import { isWall } from "./wall.js";
 import { age, clockText, count, dateText, duration, t } from "./words.js";
@@ -99,7 +99,7 @@ function focus() {
 
 // ---- the server ---------------------------------------------------------------------------------------------------------
 async function load() {
-  const answer = await fetch("/api/v1/duty-circles").catch(() => null);
+  const answer = await fetch(asOf("/api/v1/duty-circles")).catch(() => null);
   if (!answer?.ok) return; // what is drawn is as it was; the next hello asks again
   circles.all = (await answer.json()).features.map((feature) => feature.properties);
   if (circles.chosen && !chosenCircle()) choose(null);
@@ -109,6 +109,7 @@ async function load() {
 
 async function drill() {
   const id = circles.chosen;
+  if (state.replay) return; // who is there is told of the present only
   const answer = await fetch(`/api/v1/duty-circles/${encodeURIComponent(id)}/drill`).catch(() => null);
   if (id !== circles.chosen) return;
   refusal = answer?.ok ? "" : t("Who is there can't be told now: the server can't be reached. It is asked again.");
@@ -185,6 +186,7 @@ function sheet(circle) {
     h("div", { class: "circle-buttons padded", key: "tools" },
       button(t("Who is there now"), drill, { title: t("Asked again every five seconds while this is open") }),
       h("a", { class: "button", href: `/circle/${encodeURIComponent(circle.circle_id)}?lang=${state.config.lang}`, target: "_blank", rel: "noopener" }, t("Print")),
+      state.config.watches && state.config.pushes && camerasOf(circle).length > 0 && button(t("Round on the video wall"), () => tell("round-to-wall", { name: circle.name, cameras: camerasOf(circle) }), { "data-do": "round" }),
       circle.may_change && button(t("Change"), () => { edit(circle); fetchAround(); }, { "data-do": "change" }),
       circle.may_change && button(t("Withdraw"), () => { withdrawing = { text: "" }; draw(); }),
     ),
@@ -195,6 +197,9 @@ function sheet(circle) {
     h("p", { class: "muted padded", key: "only" }, t("Counted are crews you may see, free to go, with a position of the last two minutes: inside the area, or by road within the minutes, turnout left aside.")),
   ];
 }
+
+// Of all its tiers, each once.
+const camerasOf = (circle) => [...new Set(circle.tiers.flatMap((tier) => tier.cameras))].map((id) => ({ id, name: circles.cameraNames.get(id) ?? "", name_en: "" }));
 
 function withdrawal(circle) {
   return h("div", { class: "circle-withdraw padded", key: "withdraw" },

@@ -128,6 +128,7 @@ export function lineAnswered(answer) {
   closeLine();
   if (answer.text) tell("toast", answer);
   if (answer.go) moveCamera({ ...answer.go, zoom: Math.max(15, basemap.map.getZoom()) });
+  if (answer.watch) tell("watch-camera", answer.watch);
   if (answer.select) select(answer.select);
 }
 

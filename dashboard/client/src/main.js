@@ -16,6 +16,7 @@ import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
 import { lineAnswered, lineOffered, startLine } from "./line.js";
 import { connect, send, startWatching } from "./live.js";
+import { seek, startReplay } from "./replay.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
 import { startPursuit } from "./pursuit.js";
@@ -23,9 +24,14 @@ import { startPresence } from "./presence.js";
 import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
+import { startTimeBar } from "./time_bar.js";
 import { isWall, startWall } from "./wall.js";
+import { startWallKpi } from "./wall_kpi.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
+import { openCameras, startDeskVideo } from "./video/desk.js";
+import { drawSceneVideo, startSceneVideo } from "./video/scene.js";
+import { startWallVideo, wallVideo } from "./video/wall_tiles.js";
 
 const TIMES_AGE_MS = 10_000;
 
@@ -58,7 +64,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
-window.liandong = { timing, basemap, fleet, state, sounding, circles };
+window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo, select, tell };
 
 function isPresent(answer) {
   return sameSelection(answer?.selection ?? null, state.selection);
@@ -90,21 +96,26 @@ async function start(config) {
   on("toast", toast);
   nameUnitsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
   nameCrewsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
+  startReplay();
   startFleet();
   startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
   startStrip();
   startCoverage();
   startQueue();
   startPresence();
+  startSceneVideo();
   startBroadcasts((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
-  connect();
+  if (asked.replay) seek(asked.replay.at, asked.replay);
+  else connect();
   startWatching();
   await findMap();
   if (asked.view) moveCamera(asked.view, true);
-  basemap.overlay.setProps({ onClick: clicked, getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
+  basemap.overlay.setProps({ onClick: clicked, onHover: (info) => tell("hover", info), getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
   letter(config);
   await startOverlay();
+  drawSceneVideo();
   startElements();
+  startTimeBar();
   startDutyCircles(asked.on);
   startGaps();
   startAddress();
@@ -114,7 +125,7 @@ async function start(config) {
   });
   // What happened while the connection was away is in the new picture, not in messages: the panel must ask again.
   on("hello", () => {
-    if (state.selection) changed();
+    if (state.selection) changed(true);
   });
   on("focus-selection", focus);
   on("picking", picking);
@@ -122,8 +133,11 @@ async function start(config) {
     if (state.selection && state.selection.kind !== "element" && state.connected && !document.hidden) setProps("scene-tick", { data: Date.now() });
   }, TIMES_AGE_MS);
   wire();
-  if (isWall()) startWall();
-  else {
+  startWallKpi(document.documentElement.dataset.screen === "kpi", config);
+  if (isWall()) {
+    startWall();
+    startWallVideo();
+  } else {
     startKeyboard();
     startFurtherCalls();
     startLine();
@@ -131,6 +145,7 @@ async function start(config) {
     startClaims();
     startPursuit();
     startWhatIf();
+    startDeskVideo();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
@@ -149,9 +164,11 @@ let pending = 0;
 let presses = 0; // of buttons in the panel, on this page
 
 // What is selected has changed. Several events of one command come together: one question to the server is enough.
-function changed() {
+// `jumped`: also what does not move by itself may be another, as the rings.
+function changed(jumped = false) {
   clearTimeout(pending);
   pending = setTimeout(() => {
+    if (jumped) setProps("scene-at", { data: null });
     setProps("refresh", { data: Date.now() });
     setProps("scene-tick", { data: Date.now() });
   }, 40);
@@ -193,7 +210,7 @@ function clicked(info, event) {
   }
   if (isSupposing()) return; // there things are dragged
   if (info.layer?.id === "units" && info.index >= 0) select({ kind: "unit", unit_id: unitAt(info.index).unit_id });
-  else if (info.layer?.id === "incidents") select({ kind: "incident", incident_id: info.object.incident_id });
+  else if (info.layer?.id === "incidents" || info.layer?.id === "scene-video") select({ kind: "incident", incident_id: info.object.incident_id });
   else if (info.layer?.id === "elements") {
     const stamp = info.object;
     if (stamp.count > 1) moveCamera({ lon: stamp.lon, lat: stamp.lat, zoom: basemap.map.getZoom() + 2 });
@@ -208,6 +225,7 @@ function picking(now) {
 
 // Rings and reached streets of the last scene, as GeoJSON from the server.
 function drawScene(found) {
+  tell("scene", found);
   const rings = [];
   const streets = [];
   for (const feature of found?.rings?.features || []) {
@@ -220,6 +238,11 @@ function drawScene(found) {
   rings.sort((a, b) => b.minutes - a.minutes);
   document.documentElement.classList.toggle("has-rings", rings.length > 0);
   showScene({ rings, streets, point: found?.point ?? null });
+}
+
+function pushView() {
+  const view = { ...currentView(), how: "set", cameras: openCameras() };
+  for (const screen of ["all", "map", "video"]) send({ type: "show", screen, view });
 }
 
 function wire() {
@@ -235,9 +258,10 @@ function wire() {
     query.set("lang", state.config.lang === "zh" ? "en" : "zh");
     location.search = query.toString();
   });
+  on("push-view", pushView);
   document.getElementById("push-wall").addEventListener("click", () => {
-    send({ type: "show", screen: "all", view: currentView() });
-    send({ type: "show", screen: "map", view: currentView() });
+    pushView();
+    tell("view-pushed");
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
   document.getElementById("panel").addEventListener("click", (event) => {

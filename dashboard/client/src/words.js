@@ -47,12 +47,26 @@ export function count(number) {
   return new Intl.NumberFormat(isChinese() ? "zh-CN" : "en").format(number);
 }
 
+// The day alone, as a moment of the past is named by.
+export function dayText(unixS) {
+  dayFormat ||= new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
+  return dayFormat.format(unixS * 1000);
+}
+
+let dayFormat = null;
 let clockFormat = null;
 let dateFormat = null;
+let stampFormat = null;
 
 export function clockText(unixS) {
   clockFormat ||= new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   return clockFormat.format(unixS * 1000);
+}
+
+// 2026-11-30 11:42:03: on what may be carried out of the room.
+export function dateTimeText(unixS) {
+  stampFormat ||= new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
+  return stampFormat.format(unixS * 1000);
 }
 
 export function dateText(unixS) {

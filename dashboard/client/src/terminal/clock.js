@@ -8,6 +8,9 @@ export function hearServerTime(serverAt, roundTripMs = 0) {
   localStorage.setItem(KEY, aheadMs);
 }
 
+// What is to be added to this phone's own clock; null while it has never heard the server's.
+export const clockAheadMs = () => (localStorage.getItem(KEY) === null ? null : aheadMs);
+
 export const nowMs = () => Date.now() + aheadMs;
 
 // An instant of this phone's clock, as the server would have stamped it; never later than now.

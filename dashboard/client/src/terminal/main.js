@@ -7,10 +7,12 @@ import { isSignedOn, musterAnswer } from "./duty.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
 import { Hold } from "./panic.js";
+import { canFilm, Filming } from "./filming.js";
 import { unreadNotes } from "./notes.js";
 import { askedAt, checklistFor, feedbackForm, isActive, ownAssignment, shownAssignment, shownStatus } from "./picture.js";
 import { canRecord, Recorder } from "./recorder.js";
 import { fetchRoute } from "./route.js";
+import { Scene } from "./scene.js";
 import { forgetShown, recall, remember } from "./store.js";
 import { Uploads } from "./uploads.js";
 import { render } from "./view.js";
@@ -21,6 +23,8 @@ const POSITION_EVERY_MS = 3000;
 const STILL_EVERY_MS = 10_000;
 const ROUTE_EVERY_MS = 15_000;
 const LOGIN = "/login?next=/terminal";
+// Why filming has stopped (filming.js), as it is said.
+const FILM_ENDS = { over: "film_over", full: "film_full", broken: "film_broken", camera: "film_camera" };
 const REMEMBERED_S = 365 * 24 * 3600;
 
 const state = {
@@ -50,6 +54,8 @@ const recorder = new Recorder((incidentId, file) => {
   if (state.sheet === "voice") state.sheet = null;
   keeping(uploads.add(incidentId, file));
 });
+const scene = new Scene({ changed, loggedOut: () => { location.href = LOGIN; }, refused: filmRefused });
+const filming = new Filming({ changed, begun: (row) => scene.begun(row), kept: (row) => scene.kept(row), ended: filmed });
 const link = new Link({ message: (message) => HEARD[message.type]?.(message), state: connection, ended: endedBecause });
 
 // Drawing ------------------------------------------------------------------------------------------------------------
@@ -71,6 +77,8 @@ function draw() {
   const assignment = shownAssignment(state.incident, state.unit?.unit_id, rows);
   const waitingFiles = uploads.waiting();
   const own = uploads.own();
+  const films = scene.own().filter((row) => row !== filming.run?.row);
+  const waitingFilms = scene.waiting();
   render(root, {
     ...state, assignment, askedAt: askedAt(state.incident, assignment, rows), nowMs: nowMs(), sound: soundAllowed(), waiting: rows.length, status: shownStatus(state.unit, rows),
     files: own.filter((file) => file.state !== "stored" || file.incidentId === state.incident?.incident_id),
@@ -78,9 +86,10 @@ function draw() {
     alarms: [...(state.alarm && state.alarm.unitId === state.unit?.unit_id ? [{ ...state.alarm, state: "received" }] : []), ...calls.map(({ key, happenedAt: at }) => ({ key, at, state: state.connected && alarms.asked === key ? "sent" : "queued" }))],
     comes: musterAnswer(state.muster, rows), signedOn: isSignedOn(state.duty, rows),
     remarks: assignment ? unreadNotes(state.incident, state.unit?.unit_id, rows) : [], casts: unreadCasts(state.broadcasts, rows, nowMs()),
-    hold, recordedS: recorder.seconds, canRecord: canRecord(),
-    unsent: rows.length + calls.length + waitingFiles.filter((file) => own.includes(file)).length,
-    othersWait: outbox.rows.length - rows.length + alarms.rows.length - calls.length + waitingFiles.filter((file) => !own.includes(file)).length,
+    hold, recordedS: recorder.seconds, canRecord: canRecord(), canFilm: canFilm(), filmStarts: filming.starting, film: filmShown(),
+    films: films.filter((row) => row.state !== "stored" || row.incidentId === state.incident?.incident_id).map((row) => ({ row, share: scene.share(row), connected: scene.isConnected(row) })),
+    unsent: rows.length + calls.length + waitingFiles.filter((file) => own.includes(file)).length + waitingFilms.filter((row) => row.unitId === scene.unitId).length,
+    othersWait: outbox.rows.length - rows.length + alarms.rows.length - calls.length + waitingFiles.filter((file) => !own.includes(file)).length + waitingFilms.filter((row) => row.unitId !== scene.unitId).length,
   }, act);
 }
 
@@ -150,6 +159,34 @@ const act = {
     recorder.stop(isWanted);
     set({ sheet: null });
   },
+  async film() {
+    const { incidentId, assignmentId } = current();
+    try {
+      await filming.start(state.unit.unit_id, incidentId);
+    } catch (error) {
+      const why = { NotAllowedError: "camera_refused", NotFoundError: "no_camera", QuotaExceededError: "film_full" }[error.name];
+      notice("bad", t("no_filming"), why ? t(why) : error.message);
+      return;
+    }
+    keepScreenOn();
+    // While the phone asked whether it may, the task may have ended.
+    if (ownAssignment(state.incident, state.unit.unit_id)?.assignment_id === assignmentId) set({ sheet: "film" });
+    else filming.stop("over");
+  },
+  stopFilm() {
+    filming.stop();
+    set({ sheet: null });
+  },
+  async turnCamera() {
+    try {
+      await filming.turn();
+    } catch (error) {
+      set({ sheet: null });
+      notice("bad", t("no_filming"), error.message);
+    }
+  },
+  retryFilm: (row) => scene.retry(row),
+  dropFilm: (row) => keeping(scene.discard(row)),
   status(status) {
     if (status !== shownStatus(state.unit, outbox.own())) keeping(outbox.give("set_unit_status", {}, { status }));
     set({ sheet: null });
@@ -185,7 +222,7 @@ const act = {
   reload: () => location.reload(),
   resume() {
     set({ ended: null });
-    keeping(Promise.all([outbox.load(), alarms.load(), uploads.load()]));
+    keeping(Promise.all([outbox.load(), alarms.load(), uploads.load(), scene.load()]));
     link.resume();
   },
   language(language) {
@@ -219,6 +256,25 @@ function refused(row, { rule, detail }) {
   notice("bad", row.command === "panic" ? t("panic_refused") : t("not_accepted", { what: t(row.command) ?? row.command }), ruleWord(rule), detail);
 }
 
+// Stopped here, by the phone, or by the end of the task; `why` as in filming.js.
+function filmed(row, why) {
+  scene.ended(row);
+  if (why === "rolled" || why === "turned") return;
+  if (why) notice("loud", t("film_stopped"), t(FILM_ENDS[why]));
+  if (state.sheet === "film" && !filming.run) set({ sheet: null });
+}
+
+function filmRefused(row, rule, detail) {
+  chime();
+  notice("bad", t("film_refused"), ruleWord(rule), detail);
+}
+
+function filmShown() {
+  const { run } = filming;
+  return run && { id: run.row.id, seconds: filming.seconds, bytes: run.bytes, dark: run.dark, kind: run.kind, roomS: run.roomS, stream: run.stream, facing: filming.facing,
+    unsent: scene.unsent(run.row), connected: scene.isConnected(run.row) };
+}
+
 function callForHelp() {
   const { position } = state;
   recorder.stop();
@@ -243,6 +299,7 @@ const HEARD = {
     alarms.greeted(unit?.unit_id ?? null);
     outbox.greeted(unit?.unit_id ?? null);
     uploads.greeted(unit?.unit_id ?? null);
+    scene.greeted(unit?.unit_id ?? null);
     show(incident);
     calledIn();
     keepCasts(broadcasts.map((one) => one.broadcast));
@@ -308,7 +365,9 @@ function endedBecause(reason) {
     return;
   }
   uploads.pause();
+  scene.pause();
   recorder.stop();
+  filming.stop("over");
   silence();
   set({ ended: reason });
 }
@@ -320,6 +379,7 @@ function show(incident) {
   if (mine?.assignment_id !== before) {
     silence();
     recorder.stop();
+    if (before) filming.stop("over");
     Object.assign(state, { sheet: null, draft: "", outcome: null, checks: {} });
   }
   state.incident = incident;
@@ -478,17 +538,17 @@ async function restore() {
   if (broadcasts) state.broadcasts = broadcasts;
   if (picture?.unit) {
     Object.assign(state, { unit: picture.unit, incident: picture.incident, asOf: picture.at });
-    outbox.unitId = alarms.unitId = uploads.unitId = picture.unit.unit_id;
+    outbox.unitId = alarms.unitId = uploads.unitId = scene.unitId = picture.unit.unit_id;
     const mine = ownAssignment(picture.incident, picture.unit.unit_id);
     if (kept && mine && kept.assignmentId === mine.assignment_id) Object.assign(state, { draft: kept.draft, outcome: kept.outcome, checks: kept.checks ?? {} });
   }
-  await Promise.all([outbox.load(), alarms.load(), uploads.load()]);
+  await Promise.all([outbox.load(), alarms.load(), uploads.load(), scene.load()]);
 }
 
 navigator.geolocation?.watchPosition(fixed, unfixed, { enableHighAccuracy: true });
 setInterval(() => { if (Date.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
-setInterval(() => { updateRoute(); askWhetherWell(); if (!document.hidden && (state.incident || state.broadcasts.length)) changed(); }, 1000);
-document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed()) keepScreenOn(); });
+setInterval(() => { updateRoute(); askWhetherWell(); if (!document.hidden && (state.incident || state.broadcasts.length || filming.run)) changed(); }, 1000);
+document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed() || filming.run) keepScreenOn(); });
 addEventListener("pointerdown", silence);
 addEventListener("beforeinstallprompt", (event) => { event.preventDefault(); set({ install: event }); });
 navigator.serviceWorker?.register("/terminal/sw.js", { scope: "/terminal" });

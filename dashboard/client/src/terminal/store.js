@@ -1,6 +1,7 @@
-// What must survive a closed page, in IndexedDB: commands and panics not yet answered, files not yet uploaded, and what was last shown.
+// What must survive a closed page, in IndexedDB: commands and panics not yet answered, files and scene video not yet uploaded, and what
+// was last shown.
 const NAME = "liandong-terminal";
-const VERSION = 3;
+const VERSION = 4;
 let opened;
 
 function database() {
@@ -12,6 +13,8 @@ function database() {
         if (!made.contains(store)) request.result.createObjectStore(store, { keyPath: "order", autoIncrement: true });
       }
       if (!made.contains("shown")) request.result.createObjectStore("shown");
+      if (!made.contains("recordings")) request.result.createObjectStore("recordings", { keyPath: "id" });
+      if (!made.contains("chunks")) request.result.createObjectStore("chunks", { keyPath: ["recording", "seq"] });
     };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -19,7 +22,7 @@ function database() {
   return opened;
 }
 
-async function within(store, mode, work) {
+export async function within(store, mode, work) {
   const transaction = (await database()).transaction(store, mode);
   const request = work(transaction.objectStore(store));
   return new Promise((resolve, reject) => {

@@ -5,6 +5,7 @@ import { h, mend } from "./dom.js";
 import { asksForMuster, dutyLine, musterNote, musterScreen, signing } from "./duty.js";
 import { holdBar, panicButton, panicNotes } from "./panic.js";
 import { noteCards } from "./notes.js";
+import { filmBar, filmButton, filmRow, filmSheet } from "./film_view.js";
 import { drawRoute } from "./route.js";
 import { feedbackSheet, meSheet, refuseSheet, voiceSheet } from "./sheets.js";
 import { bytes, clock, codeName, distance, duration, gradeWord, ruleWord, stageWord, statusWord, t } from "./words.js";
@@ -34,6 +35,7 @@ export function render(root, s, act) {
     s.sheet === "feedback" && s.assignment ? feedbackSheet(s, act) : null,
     s.sheet === "refuse" && pushed ? refuseSheet(s, act) : null,
     s.sheet === "voice" && s.assignment && s.recordedS !== null ? voiceSheet(s, act) : null,
+    s.sheet === "film" && s.assignment && s.film ? filmSheet(s, act) : null,
     s.sheet === "me" ? meSheet(s, act) : null,
     // Without a crew there is nobody to help; a page that another has replaced takes its line back.
     s.unit && (!s.ended || s.ended === "replaced") ? panicButton(s.hold) : null,
@@ -55,7 +57,7 @@ function notes(s, act) {
   const list = s.notices.map((notice) => h("div", { key: `notice-${notice.id}`, class: `note ${notice.kind}`, role: "alert" },
     h("div", { class: "words" }, h("b", {}, notice.title), notice.lines.map((line) => h("span", {}, line))),
     h("button", { onclick: () => act.dismiss(notice.id), "data-dismiss": notice.kind }, t("understood"))));
-  list.unshift(...[musterNote(s, act), ...panicNotes(s.alarms, act), ...noteCards(s.remarks, act)].filter(Boolean));
+  list.unshift(...[filmBar(s, act), musterNote(s, act), ...panicNotes(s.alarms, act), ...noteCards(s.remarks, act)].filter(Boolean));
   if (!window.isSecureContext) list.push(note("insecure", "bad", t("insecure")));
   if (!s.connected && s.asOf && s.assignment) list.push(note("as-of", "", t("as_of", { at: clock(s.asOf) })));
   if (s.waiting) list.push(note("waiting", "", t(s.connected ? "waiting" : "waiting_offline", { n: s.waiting })));
@@ -110,7 +112,7 @@ function working(s, act) {
     STEP_AFTER[s.assignment.stage] ? null : note("unknown-stage", "bad", t("unknown_stage", { stage: stageWord(s.assignment.stage) })),
     s.duty?.overtime ? dutyLine(s) : null,
     incidentCard(s), track(s.assignment), files(s, act),
-    h("div", { class: "actions", key: "actions" }, checkIn(s, act), pickers(s, act), suggested ? suggestedButton(suggested, act) : null, steps(s, act, suggested)));
+    h("div", { class: "actions", key: "actions" }, checkIn(s, act), filmButton(s, act), pickers(s, act), suggested ? suggestedButton(suggested, act) : null, steps(s, act, suggested)));
 }
 
 // The next step by hand; not the one that is suggested above already.
@@ -219,10 +221,10 @@ function pickers(s, act) {
 
 function files(s, act) {
   const kept = s.incident && s.assignment ? s.incident.uploads : 0;
-  if (!s.files.length && !kept) return null;
+  if (!s.files.length && !s.films.length && !kept) return null;
   return h("section", { key: "files", class: "files" },
     h("h2", {}, t("uploads"), kept ? h("span", {}, t("kept_count", { n: kept })) : null),
-    h("ul", {}, s.files.map((file) => fileRow(file, act))));
+    h("ul", {}, s.films.map((film) => filmRow(film, act)), s.files.map((file) => fileRow(file, act))));
 }
 
 function fileRow(file, act) {

@@ -16,6 +16,10 @@ export const WORDS = {
     sound_off: "点一下，允许铃声和振动", sound_on: "铃声与振动已开", position_off: "正在取得定位…", position_denied: "定位被拒绝：请在浏览器设置里允许本网站定位", position_on: "定位正常",
     checklist: "处置规范", check_count: "已做 {n}/{m}", required: "必做", lacking: "必做项还有 {n} 项未做；确未做到的，照实提交",
     voice: "录音", recording: "正在录音", keep_recording: "停止并保存", drop_recording: "不要了", no_recording: "不能录音", microphone_refused: "请在浏览器设置里允许本网站使用麦克风",
+    film: "现场回传", film_hint: "画面直通指挥室，并存入本警情", filming: "正在回传", film_open: "看画面", film_stop: "停止回传", film_turn: "换镜头", film_hide: "收起", film_silent: "只传画面，不录声音",
+    film_all_sent: "全部已传", film_unsent: "{n} 秒待传", film_offline: "无网络：{n} 秒存在本机，联网后自动补传", film_late: "此手机的画面到指挥室约迟 1 秒", film_room: "本机空间约可再录 {n} 分钟", film_dark: "画面中断：请回到本页，镜头恢复后自动继续",
+    film_stopped: "回传已停止", film_over: "本次任务已结束。已录的会继续上传", film_full: "本机存储空间不足。请腾出空间；已录的会继续上传", film_broken: "本机不能保存画面。已录的会继续上传", film_camera: "手机收走了摄像头。已录的会继续上传", film_refused: "指挥室没有接收这段回传",
+    no_filming: "不能回传", camera_refused: "请在浏览器设置里允许本网站使用摄像头", no_camera: "没有可用的摄像头",
     crews: "同警情：", responsible: "主责", you_responsible: "本组主责", repushed: "你未及时签收，已另派 {who}；你仍在本警情上", sent_because: "因 {who} 未及时签收，另派本组", and: "、",
     panic: "求援", panic_label: "紧急求援：按住 1.5 秒", panic_hold: "继续按住，发出紧急求援", panic_release: "松开即取消", panic_short: "没有发出", panic_again: "要按住 1.5 秒",
     panic_queued: "{at} 的求援尚未发出，一有网络立即发出", panic_radio: "请同时用电台呼叫", panic_sent: "{at} 的求援已发出，等待指挥室确认", panic_received: "指挥室已收到 {at} 的求援：警情 {n}", panic_refused: "求援未被接受，请用电台呼叫",
@@ -50,6 +54,10 @@ export const WORDS = {
     sound_off: "Tap to allow sound and vibration", sound_on: "Sound and vibration on", position_off: "Getting a position…", position_denied: "Position refused: allow it for this site in the browser's settings", position_on: "Position known",
     checklist: "Check-list", check_count: "{n} of {m} done", required: "required", lacking: "{n} required not done; if that is so, send it as it is",
     voice: "Voice", recording: "Recording", keep_recording: "Stop and keep", drop_recording: "Discard", no_recording: "Can't record", microphone_refused: "Allow the microphone for this site in the browser's settings",
+    film: "Scene video", film_hint: "live to the command room, kept with the incident", filming: "Sending live", film_open: "Picture", film_stop: "Stop sending", film_turn: "Other camera", film_hide: "Hide", film_silent: "Picture only, no sound",
+    film_all_sent: "all sent", film_unsent: "{n} s to be sent", film_offline: "No network: {n} s kept here, sent as soon as there is one", film_late: "This phone's picture reaches the room about 1 s late", film_room: "Room for about {n} more minutes on this phone", film_dark: "No picture: come back to this page; it goes on with the camera",
+    film_stopped: "Sending has stopped", film_over: "This task is over. What was filmed is still sent", film_full: "There is too little room on this phone. Free some; what was filmed is still sent", film_broken: "This phone can't store the picture. What was filmed is still sent", film_camera: "The phone took the camera away. What was filmed is still sent", film_refused: "The command room did not take this video",
+    no_filming: "Can't send video", camera_refused: "Allow the camera for this site in the browser's settings", no_camera: "There is no camera",
     crews: "Also on it:", responsible: "responsible", you_responsible: "You are responsible", repushed: "Not acknowledged in time: {who} was sent as well. You stay on it", sent_because: "Sent because {who} had not acknowledged in time", and: ", ",
     panic: "SOS", panic_label: "Officer emergency: hold for 1.5 s", panic_hold: "Keep holding to call for help", panic_release: "Let go to cancel", panic_short: "Not sent", panic_again: "Hold it for 1.5 s",
     panic_queued: "Your call for help of {at} is not sent yet; it goes out as soon as there is a network", panic_radio: "Call by radio as well", panic_sent: "Your call for help of {at} is sent; waiting for the command room", panic_received: "The command room has your call for help of {at}: incident {n}", panic_refused: "Your call for help was not accepted; call by radio",
@@ -78,6 +86,7 @@ export const RULES = {
     "unsound-text": "文字过长或含有不能保存的字符", "unit-not-arrived": "尚未到场", "not-own-unit": "不是本警力", "role-not-permitted": "此账号无此权限", "outside-scope": "不在管辖范围",
     "not-rostered": "当前不在班次内", "muster-over": "紧急集合已结束", "unit-off-duty": "已离岗",
     "version-conflict": "警情已有变化", "media-type": "不支持这种文件", "media-mismatch": "文件内容与类型不符，已隔离保存", "upload-size": "文件太大或为空", "too-many-uploads": "同时上传的文件太多", "taken-at": "拍摄时间不合理",
+    "chunk-size": "片段过大", "recording-size": "录像过长", "recording-ended": "这段录像已结束", "no-such-recording": "没有这段录像", "chunks-lost": "部分片段已丢失",
   },
   en: {
     "assignment-ended": "You are no longer on this incident", "incident-ended": "The incident is over", "stage-backwards": "Stages go forward only", "unit-assigned": "Not while you are on an incident",
@@ -85,6 +94,7 @@ export const RULES = {
     "unsound-text": "The text is too long or can't be stored", "unit-not-arrived": "Not on scene yet", "not-own-unit": "Not your unit", "role-not-permitted": "This account may not do that", "outside-scope": "Outside your scope",
     "not-rostered": "You are in no shift now", "muster-over": "The muster is over", "unit-off-duty": "You are off duty",
     "version-conflict": "The incident has changed", "media-type": "This kind of file is not accepted", "media-mismatch": "Kept apart: the file is not what it says it is", "upload-size": "The file is too large or empty", "too-many-uploads": "Too many uploads at once", "taken-at": "The time it was taken can't be right",
+    "chunk-size": "A part is too large", "recording-size": "The video is too long", "recording-ended": "This video has ended", "no-such-recording": "There is no such video", "chunks-lost": "Parts of it are lost",
   },
 };
 

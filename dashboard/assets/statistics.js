@@ -1,4 +1,4 @@
-// The figures of the calibration page. Each stands in its place as plain data; the tables say the same without them.
+// The figures of the pages of statistics. Each stands in its place as plain data; the tables say the same without them.
 const style = getComputedStyle(document.documentElement);
 const coloured = (key, value) => (typeof value === "string" && value.startsWith("--") ? style.getPropertyValue(value).trim() : value);
 for (const place of document.querySelectorAll("[data-figure]")) {

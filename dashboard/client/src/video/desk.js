@@ -1,0 +1,178 @@
+// Pictures at a desk: along the foot of the map, beside the panel. The nearest four of an incident start by themselves when it is
+// opened; one clicked on the map, in the panel or found by its name joins them. One of them may be large, with its main stream.
+import { send } from "../live.js";
+import { on, state, tell } from "../state.js";
+import { t } from "../words.js";
+import { CAMERA, cameraOf } from "./camera.js";
+import { keepTime, Tile, tool } from "./tile.js";
+import { hovered } from "./warm.js";
+
+const BY_THEMSELVES = 4;
+const MOST_IN_ROUND = 200;
+const MOST = 16; // more than a computer without a graphics card decodes
+
+const open = []; // {tile, camera, isAuto, isPushed}, in their order on the screen
+let large = null; // the enlarged one of them
+let startedFor = ""; // incident and place whose cameras have been started
+
+const dock = () => document.getElementById("video");
+
+export function startDeskVideo() {
+  if (!state.config.watches) return;
+  on("scene", sceneShown);
+  on("selection", (selection) => {
+    // A camera that is looked at beside an incident does not end the incident's pictures.
+    if (selection === null) closeAutos();
+    if (selection?.kind === "element" && selection.element === CAMERA) openCamera(cameraOf(elementIdOf(selection), selection.properties));
+  });
+  on("watch-camera", openCamera);
+  on("round-to-wall", ({ name, cameras }) => push({ how: "set", cameras: [], round: { name, cameras: cameras.slice(0, MOST_IN_ROUND) } }));
+  on("hover", (info) => hovered(info.layer?.id === "elements" && info.object?.count === 1 && info.object.element === CAMERA ? info.object.feature.properties.element_id : null));
+  document.getElementById("panel").addEventListener("pointerover", (event) => hovered(cameraRow(event)?.id ?? null));
+  document.getElementById("panel").addEventListener("click", (event) => {
+    const camera = cameraRow(event);
+    if (camera) openCamera(camera);
+  });
+  document.getElementById("video-close").addEventListener("click", closeAll);
+  document.getElementById("video-to-wall").addEventListener("click", () => push({ how: "set", cameras: openCameras() }));
+  const foot = dock().querySelector(".video-dock");
+  new ResizeObserver(() => document.getElementById("stage").style.setProperty("--video-rise", `${foot.offsetHeight}px`)).observe(foot); // 0 when hidden
+  keepTime(() => open.map((one) => one.tile));
+}
+
+// What is open here, for a wall that shall show the same.
+export const openCameras = () => open.map((one) => one.camera);
+
+const elementIdOf = ({ id, properties }) => properties?.element_id ?? String(id).replace(`${CAMERA}/`, "");
+
+function cameraRow(event) {
+  const row = event.target.closest("[data-watch]");
+  return row ? JSON.parse(row.dataset.watch) : null;
+}
+
+function sceneShown(found) {
+  const { selection, cameras, at } = found ?? {};
+  if (selection?.kind !== "incident" || !cameras) return;
+  const key = `${selection.incident_id} ${at}`;
+  if (key === startedFor) return; // also when a person has closed them
+  startedFor = key;
+  const nearest = cameras.slice(0, BY_THEMSELVES);
+  nearest.sort((one, other) => Number(other.looks_here === true) - Number(one.looks_here === true));
+  setAutos(nearest.map(({ id, name, name_en }) => ({ id, name, name_en })));
+}
+
+// Those of another incident take their place; a camera of both goes on.
+function setAutos(cameras) {
+  const wanted = new Set(cameras.map((camera) => camera.id));
+  for (const one of open.filter((one) => one.isAuto && !wanted.has(one.camera.id))) close(one);
+  for (const camera of cameras) if (!find(camera.id) && open.length < MOST) add(camera, true);
+}
+
+function closeAutos() {
+  startedFor = "";
+  for (const one of open.filter((one) => one.isAuto)) close(one);
+}
+
+const find = (cameraId) => open.find((one) => one.camera.id === cameraId);
+
+function openCamera(camera) {
+  const already = find(camera.id);
+  if (already) {
+    already.isAuto = false;
+    return point(already);
+  }
+  if (open.length >= MOST) {
+    const oldest = open.find((one) => one.isAuto && one !== large);
+    if (!oldest) return tell("toast", { kind: "bad", text: t("{n} pictures are open: close one first.", { n: MOST }) });
+    close(oldest);
+  }
+  return point(add(camera, false));
+}
+
+// Which one it is, among several.
+function point({ tile }) {
+  tile.root.classList.add("pointed");
+  setTimeout(() => tile.root.classList.remove("pointed"), 1_200);
+}
+
+function add(camera, isAuto) {
+  const one = { camera, isAuto, tile: null };
+  const tools = [
+    tool("again", "again", t("Ask again"), () => one.tile.again()),
+    tool("wall", "wall", t("Show it on the wall"), () => push({ how: "add", cameras: [camera] })),
+    tool("full", "full", t("Full screen (f)"), () => fullScreen(one)),
+    tool("enlarge", "enlarge", t("Large, or small again (v)"), () => enlarge(large === one ? null : one)),
+    tool("close", "close", t("Close this picture (x)"), () => close(one)),
+  ];
+  one.tile = new Tile({ tools });
+  one.tile.root.addEventListener("click", () => enlarge(large === one ? null : one));
+  open.push(one);
+  dock().querySelector(".video-tiles").append(one.tile.root);
+  one.tile.show(camera, "sub");
+  arrange();
+  return one;
+}
+
+function close(one) {
+  if (large === one) large = null;
+  open.splice(open.indexOf(one), 1);
+  one.tile.remove();
+  arrange();
+}
+
+function closeAll() {
+  for (const one of [...open]) close(one);
+}
+
+function enlarge(one) {
+  large?.tile.show(large.camera, "sub");
+  large = one;
+  one?.tile.show(one.camera, "main");
+  arrange();
+}
+
+function arrange() {
+  dock().hidden = !open.length;
+  dock().classList.toggle("has-large", large !== null);
+  document.documentElement.classList.toggle("has-video", open.length > 0);
+  document.getElementById("video-count").textContent = String(open.length);
+  dock().querySelector(".video-tiles").style.setProperty("--columns", String(open.length <= 8 ? 4 : open.length <= 10 ? 5 : 6));
+  for (const one of open) one.tile.root.classList.toggle("large", one === large);
+}
+
+function fullScreen(one) {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else {
+    if (large !== one) enlarge(one);
+    one.tile.root.requestFullscreen(); // the tile, not the video: who watches and when stays over it
+  }
+}
+
+function push(view) {
+  send({ type: "show", screen: "video", view: { ...view, selection: state.selection?.kind === "incident" ? state.selection : null } });
+  tell("toast", { kind: "good", text: t("Sent to the video wall.") });
+}
+
+// Keys. Each answers whether there was anything to do.
+export function enlargeNext() {
+  if (!open.length) return;
+  const next = open[open.indexOf(large) + 1] ?? null; // none is large: the first; after the last: none
+  enlarge(next);
+}
+
+export function fullScreenKey() {
+  const one = large ?? open[0];
+  if (one) fullScreen(one);
+}
+
+export function closeKey() {
+  const one = large ?? open.at(-1);
+  if (one) close(one);
+}
+
+// Esc: the large one becomes small again; answers whether there was one.
+export function leaveLarge() {
+  if (!large) return false;
+  enlarge(null);
+  return true;
+}

@@ -1,0 +1,281 @@
+"""Test cameras: an RTSP server (TCP interleaved) with synthetic streets, which can be told to do what real cameras do wrong.
+
+`python -m feeds.video.farm --port 8554 --cameras gate,square`; then `rtsp://127.0.0.1:8554/gate/main` and `/gate/sub`. Nothing is encoded
+while nobody watches. A line `CAMERA FAULT` on standard input has a camera fail (see `Fault`), `CAMERA none` puts it right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import os
+import random
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from dispatch.clock import Clock, SystemClock
+from feeds.video.farm_media import MAIN, SUB, Fault, Format, LiveStreet, Loop, Unit
+from feeds.video.farm_rtsp import Connection, Digest, sdp
+from feeds.video.rtp import CLOCK_HZ, Packetizer, interleaved
+
+REPORT_EVERY_S = 2.0
+LATE_S = 1.0  # more than this behind, ticks are left out
+MOST_WAITING = 4 << 20  # bytes for one watcher; like a real camera, it then leaves packets out
+
+
+@dataclass
+class TestCamera:
+    """How one camera is, and what it does just now."""
+
+    __test__ = False  # no class of tests, whatever its name
+
+    name: str
+    sub: Format = SUB
+    main: Format = MAIN
+    live: bool = True  # encoded while watched, with the true time; else a loop
+    key_on_play: bool = True
+    sender_reports: bool = True
+    clock_error_s: float = 0.0  # of what its sender reports say
+    user: str = ""
+    password: str = field(default="", repr=False)
+    fault: Fault = Fault.NONE
+    plays: int = 0  # how often a stream of it was asked for
+
+
+class _Stream:
+    """One of a camera's streams; runs while it has watchers."""
+
+    def __init__(self, camera: TestCamera, form: Format, clock: Clock) -> None:
+        self._camera, self.form, self._clock = camera, form, clock
+        self._media: LiveStreet | Loop | None = None
+        self._watchers: dict[Connection, int] = {}  # and the channel of each
+        self._group: list[bytes] = []  # packets since the last key frame
+        self._pump: asyncio.Task[None] | None = None
+        self._packetizer = Packetizer(form.codec, random.getrandbits(32))
+
+    def media(self) -> LiveStreet | Loop:
+        """Made when somebody asks for the first time."""
+        if self._media is None:
+            self._media = (LiveStreet if self._camera.live else Loop)(self._camera.name, self.form)
+        return self._media
+
+    def join(self, watcher: Connection, channel: int) -> None:
+        """Send to a connection from now on."""
+        if self._camera.key_on_play or not self._watchers:
+            self.media().begin()
+        if self._camera.key_on_play and not self._camera.live:
+            for packet in self._group:
+                watcher.send(interleaved(channel, packet))
+        self._watchers[watcher] = channel
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._run())
+
+    def leave(self, watcher: Connection) -> None:
+        self._watchers.pop(watcher, None)
+
+    async def stop(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pump
+
+    def cut(self) -> None:
+        """End the connections of all who watch."""
+        for watcher in list(self._watchers):
+            watcher.abort()
+
+    async def _run(self) -> None:
+        media, fps, reported_s, offset = self.media(), self.form.fps, -math.inf, random.getrandbits(31)
+        tick = math.ceil(self._clock.unix_s() * fps)
+        while self._watchers:
+            await asyncio.sleep(max(0.0, tick / fps - self._clock.unix_s()))
+            fault = self._camera.fault
+            units = await asyncio.to_thread(media.units, tick, fault) if self._camera.live else media.units(tick, fault)
+            if fault is not Fault.STALL:
+                stamp = offset + tick * CLOCK_HZ // fps
+                if self._camera.sender_reports and tick / fps - reported_s >= REPORT_EVERY_S:
+                    reported_s = tick / fps
+                    self._send(self._packetizer.sender_report(reported_s + self._camera.clock_error_s, stamp), control=True)
+                for unit in units:
+                    self._send_unit(unit, offset, fault)
+            behind_s = self._clock.unix_s() - tick / fps
+            tick = tick + 1 if behind_s < LATE_S else math.ceil(self._clock.unix_s() * fps)
+        self._pump, self._group = None, []
+
+    def _send_unit(self, unit: Unit, offset: int, fault: Fault) -> None:
+        if unit.is_key:
+            if fault is Fault.NO_KEY:
+                return
+            self._group.clear()
+        nals = unit.nals if fault is not Fault.GARBAGE else [random.randbytes(len(one)) for one in unit.nals]
+        packets = self._packetizer.packets(nals, offset + unit.tick * CLOCK_HZ // self.form.fps)
+        self._group += packets
+        for packet in packets:
+            self._send(packet)
+
+    def _send(self, packet: bytes, control: bool = False) -> None:
+        for watcher, channel in self._watchers.items():
+            if watcher.waiting_bytes < MOST_WAITING:
+                watcher.send(interleaved(channel + control, packet))
+
+
+class Farm:
+    """Some cameras behind one port; on the event loop."""
+
+    def __init__(self, cameras: list[TestCamera], clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self.cameras = {camera.name: camera for camera in cameras}
+        self._streams = {
+            f"/{camera.name}/{quality}": (camera, _Stream(camera, form, self._clock))
+            for camera in cameras
+            for quality, form in (("sub", camera.sub), ("main", camera.main))
+        }
+        self._server: asyncio.Server | None = None
+        self._connections: set[Connection] = set()
+        self._serving: set[asyncio.Task[None]] = set()
+        self.host, self.port = "127.0.0.1", 0
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        """Listen. Raises OSError when the port is taken."""
+        self._server = await asyncio.start_server(self._serve, host, port, backlog=512)
+        self.host, self.port = host, self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.abort()
+        await asyncio.gather(*self._serving, *(stream.stop() for _, stream in self._streams.values()))
+
+    def url(self, name: str, quality: str = "sub") -> str:
+        """With the camera's name and password, as a register would hold it."""
+        camera = self.cameras[name]
+        who = f"{camera.user}:{camera.password}@" if camera.user else ""
+        return f"rtsp://{who}{self.host}:{self.port}/{name}/{quality}"
+
+    def fail(self, name: str, fault: Fault) -> None:
+        """Have a camera fail, or be well again (`Fault.NONE`)."""
+        self.cameras[name].fault = fault
+        if fault is Fault.DROP:
+            for camera, stream in self._streams.values():
+                if camera.name == name:
+                    stream.cut()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(reader, writer)
+        self._connections.add(connection)
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+        stream: _Stream | None = None
+        try:
+            while (request := await connection.request()) is not None:
+                camera, found = self._find(request.path)
+                if camera is None or found is None:
+                    connection.answer(request, 404, "Not Found")
+                    continue
+                if camera.fault is Fault.DROP:
+                    return
+                if camera.user and not Digest(camera.user, camera.password).accepts(request):
+                    connection.answer(request, 401, "Unauthorized", {"WWW-Authenticate": Digest.challenge()})
+                    continue
+                stream = found
+                if not await self._answer(connection, request, camera, stream):
+                    return
+        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+            pass  # whoever watched has gone, or speaks no RTSP
+        finally:
+            if stream is not None:
+                stream.leave(connection)
+            self._connections.discard(connection)
+            connection.abort()
+
+    def _find(self, path: str) -> tuple[TestCamera | None, _Stream | None]:
+        path = path.split("?")[0].rstrip("/").removesuffix("/track0")
+        return self._streams.get(path, (None, None))
+
+    async def _answer(self, connection: Connection, request: Connection.Request, camera: TestCamera, stream: _Stream) -> bool:
+        """Whether the connection goes on."""
+        match request.method:
+            case "OPTIONS":
+                connection.answer(request, headers={"Public": "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"})
+            case "DESCRIBE":
+                media = await asyncio.to_thread(stream.media)
+                body = sdp(stream.form.codec, media.parameters)
+                head = {"Content-Type": "application/sdp", "Content-Base": request.url.rstrip("/") + "/"}
+                connection.answer(request, headers=head, body=body)
+            case "SETUP":
+                transport = request.headers.get("transport", "")
+                if "interleaved=" not in transport:
+                    connection.answer(request, 461, "Unsupported Transport")
+                    return True
+                connection.channel = int(transport.split("interleaved=")[1].split("-")[0].split(";")[0])
+                connection.answer(request, headers={"Transport": transport})
+            case "PLAY":
+                camera.plays += 1
+                connection.answer(request, headers={"Range": "npt=now-"})
+                stream.join(connection, connection.channel)
+            case "GET_PARAMETER":
+                connection.answer(request)
+            case "TEARDOWN":
+                connection.answer(request)
+                return False
+            case _:
+                connection.answer(request, 405, "Method Not Allowed")
+        return True
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Serve until cancelled, or until the parent is gone."""
+    names = options.cameras.split(",")
+    codec = "hevc" if options.hevc else "h264"
+    sub, main_ = (replace(form, codec=codec, slices=options.slices, b_frames=options.b_frames) for form in (SUB, MAIN))
+    who, _, password = os.environ.get("LIANDONG_FARM_LOGIN", "").partition(":")
+    farm = Farm([TestCamera(name, sub, main_, not options.loop, not options.late_key, user=who, password=password) for name in names])
+    await farm.start(options.port)
+    sys.stdout.write(json.dumps({"port": farm.port, "cameras": names}) + "\n")
+    sys.stdout.flush()
+    reader = asyncio.StreamReader()
+    if not options.until_parent_ends:
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := (await reader.readline()).decode().split():
+            _obey(farm, line)
+    await _until_parent_ends()
+
+
+async def _until_parent_ends() -> None:
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(1.0)
+
+
+def _obey(farm: Farm, words: list[str]) -> None:
+    try:
+        name, fault = words
+        farm.fail(name, Fault(fault))
+    except (ValueError, KeyError):
+        sys.stderr.write(f"not understood: {' '.join(words)}; write CAMERA and one of {', '.join(Fault)}\n")
+
+
+def main() -> int:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m feeds.video.farm", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="TCP port on loopback; 0: any, told on standard output")
+    parser.add_argument("--cameras", required=True, help="names, with commas between")
+    parser.add_argument("--loop", action="store_true", help="encoded once before: cheap, shows the time within its loop")
+    parser.add_argument("--late-key", action="store_true", help="no key frame when somebody begins to watch, as many real cameras")
+    parser.add_argument("--hevc", action="store_true")
+    parser.add_argument("--slices", type=int, default=1, help="pieces of a picture")
+    parser.add_argument("--b-frames", type=int, default=0)
+    parser.add_argument("--until-parent-ends", action="store_true", help="stop when the program that started it is gone; reads no commands")
+    options = parser.parse_args()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(run(options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""The built-in video gateway: cameras shared out over processes of its own, H.264 copied into fragmented MP4 (docs/video.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import zlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from dispatch.clock import Clock
+from feeds.video.admission import Limits
+from feeds.video.channel import Kind
+from feeds.video.hub import Timing
+from feeds.video.looks import FROZEN_AFTER_S
+from feeds.video.processes import VideoProcess
+from feeds.video.worker import Setup
+from operations.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoRefused
+from storage.cameras import CameraSource
+
+OPEN_FOR_S = 30.0  # a stream that nobody has begun to watch by then is forgotten
+AGAIN_WITHIN_S = 30.0  # a viewer whose process has died waits so long for the next
+
+
+@dataclass
+class _Opened:
+    """A stream that was asked for. Its addresses are in nobody's representation of it."""
+
+    camera: CameraSource
+    quality: Quality
+    expires_at: float
+    viewers: int = 0
+
+    def wanted(self) -> dict[str, Any]:
+        return {"camera_id": self.camera.camera_id, "quality": self.quality.value, "urls": addresses(self.camera, self.quality)}
+
+
+def addresses(camera: CameraSource, quality: Quality) -> tuple[str, ...]:
+    """Where to pull a quality from, and the small picture of a camera whose large one would have to be transcoded. May be empty."""
+    small, large = camera.substream_url or camera.url, camera.url or camera.substream_url
+    first = small if quality is Quality.SUB else large
+    return tuple(dict.fromkeys(url for url in (first, small) if url))
+
+
+class EmbeddedGateway:
+    """`operations.video.VideoGateway` without any other program."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        processes: int = 1,
+        limits: Limits | None = None,
+        timing: Timing | None = None,
+        frozen_after_s: float = FROZEN_AFTER_S,
+    ) -> None:
+        """`limits` are of all processes together, but the share of a core and the load, which are of each."""
+        limits = limits or Limits()
+        # Cameras are shared out by their ids: each process gets its part of what is rare.
+        own = replace(limits, transcodes=-(-limits.transcodes // processes), viewers=-(-limits.viewers // processes))
+        self._clock = clock
+        setup = Setup("", own, timing or Timing(), frozen_after_s)
+        self._processes = [VideoProcess(number, setup, self._hear) for number in range(processes)]
+        self._states: dict[str, CameraState] = {}
+        self._streams: dict[str, _Opened] = {}
+        self._stopping = False
+        self.refused: dict[str, int] = {}  # streams and snapshots since the start, by reason
+
+    async def start(self) -> None:
+        for process in self._processes:
+            process.start()
+
+    async def stop(self) -> None:
+        self._stopping = True
+        await asyncio.gather(*(process.stop() for process in self._processes))
+
+    async def open(self, camera: CameraSource, quality: Quality) -> Stream:
+        self._forget_old()
+        now = self._clock.unix_s()
+        opened = _Opened(camera, quality, now + OPEN_FOR_S)
+        answer = await self._ask("open", opened, hold_s=OPEN_FOR_S)
+        stream_id = secrets.token_urlsafe(18)
+        self._streams[stream_id] = opened
+        return Stream(
+            stream_id=stream_id,
+            camera_id=camera.camera_id,
+            quality=quality,
+            kind=StreamKind.WS_FMP4,
+            url=f"/video/{camera.camera_id}",
+            codec=answer["codec"],
+            expires_at=self._clock.now() + timedelta(seconds=OPEN_FOR_S),
+        )
+
+    async def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
+        opened = self._streams.get(stream_id)
+        if opened is None:
+            raise VideoRefused("expired", "The stream is not open any more; open it again.")
+        opened.viewers += 1
+        loop = asyncio.get_running_loop()
+        try:
+            lost_at: float | None = None
+            while not self._stopping:
+                try:
+                    async with aclosing(self._messages(opened)) as messages:
+                        async for message in messages:
+                            lost_at = None
+                            yield message
+                except ConnectionError:
+                    lost_at = lost_at or loop.time()
+                    if loop.time() - lost_at > AGAIN_WITHIN_S:
+                        raise VideoRefused("starting", "The video process does not come back; try again later.") from None
+                    await asyncio.sleep(0.2)
+        finally:
+            opened.viewers -= 1
+            if not opened.viewers:
+                self._streams.pop(stream_id, None)
+
+    async def close(self, stream_id: str) -> None:
+        opened = self._streams.pop(stream_id, None)
+        if opened is not None and not opened.viewers:
+            await self._ask("close", opened)
+
+    async def snapshot(self, camera: CameraSource) -> Snapshot:
+        opened = _Opened(camera, Quality.SUB, 0.0)
+        answer = await self._ask("snapshot", opened)
+        return Snapshot(answer["jpeg"], datetime.fromtimestamp(answer["taken_at"], UTC))
+
+    def states(self) -> dict[str, CameraState]:
+        return dict(self._states)
+
+    def state(self) -> dict[str, Any]:
+        """For the health page: each process, and what was refused."""
+        processes = [{"process": one.number, "state": one.state, "restarts": one.restarts} | one.load for one in self._processes]
+        states = {one["state"] for one in processes}
+        worst = next((state for state in ("failing", "starting") if state in states), "ok")
+        return {"state": worst, "processes": processes, "refused": dict(self.refused)}
+
+    def pids(self) -> list[int]:
+        """Of the running processes."""
+        return [one.pid for one in self._processes if one.pid is not None]
+
+    async def _messages(self, opened: _Opened) -> AsyncGenerator[str | bytes, None]:
+        """From one connection to its process. Raises VideoRefused, and ConnectionError when the process is gone."""
+        frames, writer = await self._process(opened).watch(opened.wanted())
+        try:
+            while True:
+                for kind, content in await frames.next():
+                    if kind is Kind.CONTROL:
+                        refused = msgspec.msgpack.decode(content)
+                        self._count(refused["refused"])
+                        raise VideoRefused(refused["refused"], refused["words"])
+                    yield content.decode() if kind is Kind.TEXT else content
+        finally:
+            writer.transport.abort()
+
+    async def _ask(self, do: str, opened: _Opened, **more: Any) -> dict[str, Any]:
+        try:
+            if not opened.wanted()["urls"]:
+                raise VideoRefused("no-address", "Nobody has said where this camera's pictures come from.")
+            return await self._process(opened).ask(do, opened.wanted(), **more)
+        except VideoRefused as refused:
+            self._count(refused.reason)
+            raise
+
+    def _process(self, opened: _Opened) -> VideoProcess:
+        return self._processes[zlib.crc32(opened.camera.camera_id.encode()) % len(self._processes)]
+
+    def _hear(self, states: list[CameraState]) -> None:
+        for state in states:
+            before = self._states.get(state.camera_id)
+            if before is not None and state.last_picture_at is None:
+                state = msgspec.structs.replace(state, last_picture_at=before.last_picture_at)
+            self._states[state.camera_id] = state
+
+    def _count(self, reason: str) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+
+    def _forget_old(self) -> None:
+        now = self._clock.unix_s()
+        self._streams = {key: one for key, one in self._streams.items() if one.viewers or one.expires_at > now}

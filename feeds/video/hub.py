@@ -1,0 +1,298 @@
+"""One camera's stream: pulled while somebody wants it, handed to all who do, the pictures since the last key frame kept for the next.
+
+Everything but the pulling thread runs on one event loop. Whoever records, cuts or shows subscribes:
+
+    with hub.subscribe() as subscription:
+        while True:
+            for item in await subscription.take():  # Init, Fragment (with its capture time), Told; raises PullFailed at the end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from dispatch.clock import Clock
+from feeds.video.fmp4 import Fmp4Writer, Fragment, Init
+from feeds.video.pull import NotH264, Packet, PullFailed, pull
+
+MOST_BEHIND = 200  # fragments that wait for one subscriber; then it goes on with the next key frame
+MOST_KEPT = 1500  # fragments since the last key frame; a camera that sends none for so long has no beginning to offer
+LATE_S = 2.0  # pictures that come so long after they were taken, or not at all for so long
+RETRIES_S = (0.2, 0.5, 1.0)  # waits between tries, the last again and again
+STARTING_S, AWAY_S = 10.0, 60.0  # failing for so long from the beginning, or after pictures had come, is told as a failure
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is wrong with the pictures, or that it no longer is."""
+
+    state: str  # ok | late | black | frozen
+    since: float  # Unix s
+    late_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How patient a hub is, seconds."""
+
+    linger_s: float = 15.0  # pulled on after the last subscriber has gone
+    no_key_s: float = 20.0  # a camera that sends pictures, but none to begin with for so long, can't be shown
+
+
+class Permits(Protocol):
+    """Who may do what is costly; `feeds.video.admission`."""
+
+    def transcode(self, hub: Hub) -> bool: ...
+
+    def release(self, hub: Hub) -> None: ...
+
+
+Item = Init | Fragment | Told
+
+
+class Subscription:
+    """One who takes what comes."""
+
+    def __init__(self, most_behind: int) -> None:
+        self._most = most_behind
+        self._items: deque[Item] = deque()
+        self._fragments = 0
+        self._behind = False  # waits for the next key frame
+        self._news = asyncio.Event()
+        self._failure: PullFailed | None = None
+        self.skipped = 0  # fragments it was spared
+
+    async def take(self) -> list[Item]:
+        """All that has come since; waits for something. Raises PullFailed when the camera is given up."""
+        await self._news.wait()
+        self._news.clear()
+        if not self._items and self._failure is not None:
+            self._news.set()
+            raise self._failure
+        items = list(self._items)
+        self._items.clear()
+        self._fragments = 0
+        if self._failure is not None:
+            self._news.set()
+        return items
+
+    def put(self, item: Item) -> None:
+        if isinstance(item, Fragment) and not self._has_room(item):
+            return
+        self._items.append(item)
+        self._news.set()
+
+    def fail(self, failure: PullFailed) -> None:
+        self._failure = failure
+        self._news.set()
+
+    def _has_room(self, fragment: Fragment) -> bool:
+        if self._fragments >= self._most:
+            kept = [one for one in self._items if not isinstance(one, Fragment)]
+            self.skipped += len(self._items) - len(kept)
+            self._items, self._fragments, self._behind = deque(kept), 0, True
+        if self._behind and not fragment.is_key:
+            self.skipped += 1
+            return False
+        self._behind = False
+        self._fragments += 1
+        return True
+
+
+class Hub:
+    """One stream. `urls`: the camera's address, and another to take rather than to transcode the first."""
+
+    def __init__(self, urls: tuple[str, ...], clock: Clock, timing: Timing, permits: Permits, ended: Callable[[Hub], None]) -> None:
+        self.urls = urls
+        self._clock, self._timing, self._permits, self._ended = clock, timing, permits, ended
+        self._loop = asyncio.get_running_loop()
+        self._subscriptions: set[Subscription] = set()
+        self._wanted_until = self._loop.time() + timing.linger_s
+        self._is_wanted, self._ending = True, threading.Event()
+        self._writer = Fmp4Writer()
+        self._failing_since: float | None = clock.unix_s()
+        self._without_key_since: float | None = None
+        self.viewers = 0
+        self.init: Init | None = None
+        self.group: list[Fragment] = []  # since the last key frame
+        self.key: tuple[Init, Fragment] | None = None  # the newest one
+        self.is_transcoded = False
+        self.last_picture_at: float | None = None  # Unix s, as all below
+        self.last_error, self.last_error_at = "", 0.0
+        self.late_s: float | None = None
+        self.frozen_since: float | None = None
+        self.black_since: float | None = None
+        self._told = Told("ok", 0.0)
+        self._keys: set[asyncio.Future[tuple[Init, Fragment]]] = set()
+        threading.Thread(target=self._run, name="camera", daemon=True).start()
+        self._watch = asyncio.create_task(self._keep_watch())
+
+    @contextmanager
+    def subscribe(self, most_behind: int = MOST_BEHIND, is_viewer: bool = True) -> Iterator[Subscription]:
+        """Take what comes, beginning with what is kept since the last key frame."""
+        subscription = Subscription(most_behind)
+        if self.init is not None and self.group:
+            subscription.put(self.init)
+            for fragment in self.group:
+                subscription.put(fragment)
+        if self._told.state != "ok":
+            subscription.put(self._told)
+        self._subscriptions.add(subscription)
+        self.viewers += is_viewer
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+            self.viewers -= is_viewer
+            # What was held for this one to begin is not needed any more.
+            self._wanted_until = self._loop.time() + self._timing.linger_s
+
+    def hold(self, seconds: float) -> None:
+        """Go on for so long, also if nobody subscribes."""
+        self._wanted_until = max(self._wanted_until, self._loop.time() + seconds)
+
+    def release(self) -> None:
+        """Nobody needs what was held any more."""
+        self._wanted_until = self._loop.time()
+
+    async def key_frame(self, after: float) -> tuple[Init, Fragment]:
+        """The newest key frame taken after a moment (Unix s); waits for one. Raises PullFailed."""
+        if self.key is not None and self.key[1].captured_at >= after:
+            return self.key
+        waiting = self._loop.create_future()
+        self._keys.add(waiting)
+        try:
+            return await waiting
+        finally:
+            self._keys.discard(waiting)
+
+    def close(self, failure: PullFailed | None = None) -> None:
+        """End; the thread ends with the next packet, or when none comes."""
+        if not self._is_wanted:
+            return
+        self._is_wanted = False
+        self._ending.set()
+        self._watch.cancel()
+        failure = failure or PullFailed("starting", "The stream was ended; open it again.")
+        for subscription in self._subscriptions:
+            subscription.fail(failure)
+        for waiting in self._keys:
+            if not waiting.done():
+                waiting.set_exception(failure)
+        self._permits.release(self)
+        self._ended(self)
+
+    def seen(self, black_since: float | None, frozen_since: float | None) -> None:
+        """What somebody who looked at the key frames found (Unix s)."""
+        self.black_since, self.frozen_since = black_since, frozen_since
+        self._tell()
+
+    # On the event loop, told by the thread -----------------------------------------------------------------------------
+
+    def _packet(self, items: list[Init | Fragment], late_s: float | None) -> None:
+        if not self._is_wanted:
+            return
+        self.late_s = late_s
+        for item in items:
+            if isinstance(item, Init):
+                self.init, self.group = item, []
+            elif self.init is not None:
+                self._fragment(self.init, item)
+            for subscription in self._subscriptions:
+                subscription.put(item)
+
+    def _fragment(self, init: Init, fragment: Fragment) -> None:
+        self.last_picture_at = self._clock.unix_s()
+        self._failing_since, self.last_error = None, ""
+        if fragment.is_key:
+            self.group, self.key = [fragment], (init, fragment)
+            for waiting in self._keys:
+                if not waiting.done():
+                    waiting.set_result(self.key)
+        elif self.group:
+            self.group.append(fragment)
+            if len(self.group) > MOST_KEPT:
+                self.group = []
+
+    def _failed(self, failure: PullFailed) -> None:
+        now = self._clock.unix_s()
+        self.last_error, self.last_error_at = str(failure), now
+        self._failing_since = self._failing_since or now
+        if failure.is_final or now - self._failing_since > (STARTING_S if self.last_picture_at is None else AWAY_S):
+            self.close(failure)
+
+    async def _keep_watch(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            if not self._subscriptions and not self._keys and self._loop.time() >= self._wanted_until:
+                self.close()
+                return
+            self._tell()
+
+    def _tell(self) -> None:
+        now, told = self._clock.unix_s(), Told("ok", self._clock.unix_s())
+        silent_s = now - self.last_picture_at if self.last_picture_at is not None else 0.0
+        if silent_s > LATE_S:
+            told = Told("late", self.last_picture_at or now, round(silent_s, 1))
+        elif self.late_s is not None and self.late_s > LATE_S:
+            told = Told("late", self._told.since if self._told.state == "late" else now, round(self.late_s, 1))
+        elif self.black_since is not None:
+            told = Told("black", self.black_since)
+        elif self.frozen_since is not None:
+            told = Told("frozen", self.frozen_since)
+        if told.state == self._told.state and (told.late_s or 0.0) - (self._told.late_s or 0.0) < 1.0:
+            return
+        self._told = told
+        for subscription in self._subscriptions:
+            subscription.put(told)
+
+    # In the thread -----------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        urls, tries = list(self.urls), 0
+        while self._is_wanted:
+            try:
+                for packet in pull(urls[0], self._clock, self._may_transcode, h264_only=len(urls) > 1):
+                    if not self._is_wanted:
+                        return
+                    if packet is None:
+                        self._writer.begin_again()
+                        self._without_key_since, tries = None, 0
+                    else:
+                        self._write(packet)
+                raise PullFailed("unreachable", "The camera ended the stream.")
+            except NotH264:
+                urls.pop(0)
+                continue
+            except PullFailed as failure:
+                self._call(self._failed, failure)
+            tries += 1
+            self._ending.wait(RETRIES_S[min(tries, len(RETRIES_S)) - 1])
+
+    def _write(self, packet: Packet) -> None:
+        items = self._writer.feed(packet.data, packet.pts, packet.captured_at)
+        sps = self._writer.sps
+        if sps is not None and not sps.is_plain:
+            raise PullFailed("unplayable", "The camera's H.264 has more than 8 bits or fine colour; browsers don't play it.", is_final=True)
+        if not self._writer.before_key:
+            self._without_key_since = None
+        elif self._without_key_since is None:
+            self._without_key_since = self._clock.unix_s()
+        elif self._clock.unix_s() - self._without_key_since > self._timing.no_key_s:
+            raise PullFailed("no-key-frame", "The camera sends no key frame (IDR); set an I-frame interval of 1–2 s.", is_final=True)
+        if items or packet.late_s is not None:
+            self._call(self._packet, items, packet.late_s)
+
+    def _may_transcode(self) -> bool:
+        self.is_transcoded = self.is_transcoded or self._permits.transcode(self)
+        return self.is_transcoded
+
+    def _call(self, what: Callable[..., None], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop has been closed
+            self._loop.call_soon_threadsafe(what, *arguments)

@@ -1,0 +1,152 @@
+"""Pulls one camera over RTSP; blocking, for a thread of its own.
+
+Addresses hold passwords, and what libav says of a failure holds addresses: none of its words leave this module.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+from urllib.parse import urlsplit
+
+import av
+
+from dispatch.clock import Clock
+from feeds.video.transcode import Transcoder
+
+OPEN_WITHIN_S = 6.0
+SILENT_S = 5.0  # a connection that brings nothing for so long is given up
+# Hardly any probing: what it would find out is read from the stream here, and it costs 0.2 s of every click. Without `fflags=nobuffer`:
+# that would throw away the key frame that is read while the stream is opened.
+OPTIONS = {
+    "rtsp_transport": "tcp",
+    "allowed_media_types": "video",
+    "flags": "low_delay",
+    "analyzeduration": "1",
+    "probesize": "32",
+    "fpsprobesize": "0",
+    "timeout": str(int(SILENT_S * 1e6)),
+    "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls,crypto",
+}
+SCHEMES = ("rtsp", "rtsps")
+_TICKS = Fraction(90_000)
+# A camera whose time differs more from ours than its pictures can be late has a wrong clock.
+WRONG_CLOCK_S, AHEAD_S = 30.0, 1.0
+_DELAYS_KEPT = 900  # about a minute of pictures
+
+
+class PullFailed(Exception):
+    """A camera can't be pulled. `reason` is one of `operations.video.REASONS`; the message holds no address."""
+
+    def __init__(self, reason: str, words: str, is_final: bool = False) -> None:
+        super().__init__(words)
+        self.reason = reason
+        self.is_final = is_final  # trying again would not help
+
+
+@dataclass(frozen=True)
+class Packet:
+    """Some H.264 (Annex B)."""
+
+    data: bytes
+    pts: int  # 1/90000 s
+    captured_at: float  # Unix s
+    late_s: float | None  # it came so much after it was taken; None: the camera tells no time, or a wrong one
+
+
+class NotH264(Exception):
+    """The stream has another codec, and another address is to be tried first."""
+
+
+def check_address(url: str) -> None:
+    """Raises PullFailed for an address that is not opened: a camera's is no file and no page."""
+    try:
+        parts = urlsplit(url)
+        ok = parts.scheme.lower() in SCHEMES and bool(parts.hostname)
+    except ValueError:
+        ok = False
+    if not ok:
+        raise PullFailed("bad-address", "The camera's address is not one of rtsp:// or rtsps://.", is_final=True)
+
+
+def pull(url: str, clock: Clock, may_transcode: Callable[[], bool], h264_only: bool) -> Iterator[Packet | None]:
+    """None once it is connected, then packets until the camera ends the stream.
+
+    `may_transcode` is asked once, when the codec is not H.264. Raises PullFailed, and NotH264 if `h264_only`.
+    """
+    check_address(url)
+    try:
+        with av.open(url, options=OPTIONS, timeout=(OPEN_WITHIN_S, SILENT_S)) as container:
+            if not container.streams.video:
+                raise PullFailed("unplayable", "The camera sends no pictures.")
+            yield None
+            yield from _packets(container, container.streams.video[0], clock, may_transcode, h264_only)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise _failure(error) from None
+
+
+def _packets(container: Any, stream: Any, clock: Clock, may_transcode: Callable[[], bool], h264_only: bool) -> Iterator[Packet]:
+    transcoder: Transcoder | None = None
+    if stream.codec_context.name != "h264":
+        if h264_only:
+            raise NotH264
+        if not may_transcode():
+            raise PullFailed("transcoding-at-limit", "The camera's codec needs transcoding, and no more cameras can be transcoded.", True)
+        transcoder = Transcoder(stream)
+    elif stream.codec_context.extradata:
+        yield Packet(bytes(stream.codec_context.extradata), 0, clock.unix_s(), None)
+    times = CameraTime()
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        # libav gives the first packet no time.
+        pts = int((packet.pts if packet.pts is not None else packet.dts or 0) * _TICKS * stream.time_base)
+        captured_at, late_s = times.of(pts, _sender_time(packet), clock.unix_s())
+        if transcoder is None:
+            yield Packet(bytes(packet), pts, captured_at, late_s)
+            continue
+        try:
+            for data, own_pts in transcoder.feed(packet):
+                yield Packet(data, own_pts, captured_at, late_s)
+        except av.InvalidDataError:
+            continue  # a damaged picture; the next ones may be whole
+
+
+class CameraTime:
+    """When pictures were taken, by the camera's own clock if it tells it, else by when they came."""
+
+    def __init__(self) -> None:
+        self._delays: deque[float] = deque(maxlen=_DELAYS_KEPT)  # of arrival after the camera's count
+
+    def of(self, pts: int, sender_at: float | None, arrived_at: float) -> tuple[float, float | None]:
+        """Moment (Unix s), and how late it came (s) if the camera tells its time."""
+        delay = arrived_at - pts / 90_000
+        if self._delays and abs(delay - self._delays[-1]) > WRONG_CLOCK_S:
+            self._delays.clear()  # its count has begun anew
+        self._delays.append(delay)
+        if sender_at is not None and -AHEAD_S < arrived_at - sender_at < WRONG_CLOCK_S:
+            return min(sender_at, arrived_at), max(0.0, arrived_at - sender_at)
+        # The network only ever adds: what came fastest tells most.
+        return min(pts / 90_000 + min(self._delays), arrived_at), None
+
+
+def _sender_time(packet: Any) -> float | None:
+    """Out of the camera's RTCP sender reports, Unix s."""
+    if not packet.has_sidedata("prft"):
+        return None
+    data = bytes(packet.get_sidedata("prft"))
+    return float(struct.unpack_from("=q", data)[0]) / 1e6
+
+
+def _failure(error: Exception) -> PullFailed:
+    if isinstance(error, (av.HTTPUnauthorizedError, av.HTTPForbiddenError)):
+        return PullFailed("login-refused", "The camera refuses the name and password that are kept for it.", is_final=True)
+    if isinstance(error, av.HTTPNotFoundError):
+        return PullFailed("unreachable", "The device answers, but has no such stream.")
+    if isinstance(error, (av.InvalidDataError, ValueError)) and not isinstance(error, OSError):
+        return PullFailed("unplayable", "What the camera sends is no video.")
+    return PullFailed("unreachable", f"The camera can't be reached ({type(error).__name__}).")

