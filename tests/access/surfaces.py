@@ -58,6 +58,7 @@ CORNERS = [degrees(500, 500), degrees(600, 500), degrees(600, 600), degrees(500,
 TIER = {"minutes": 1, "area": {"type": "Polygon", "coordinates": [CORNERS]}, "forces": [{"org_code": WEST, "kind": "patrol_car"}]}
 CIRCLE = {"name": "x", "org_code": WEST, "lon": LON, "lat": LAT, "tiers": [TIER]}
 MUSTER = {"org_code": WEST, "text": "x", "until": "2026-05-01T12:00:00Z"}
+CAMERA = {"lon": LON, "lat": LAT, "url": "rtsp://u:p@10.0.0.9/x", "control_url": "http://u:p@10.0.0.9/onvif"}
 NEW_UPLOAD = (*TUS, ("upload-length", "20"))
 
 
@@ -256,6 +257,21 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/elements/{element}", "scene video"): api(A.SEE_ELEMENTS, "/elements/scene_video", variant="scene_video"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
+    ("GET", "/api/v1/cameras", ""): api(A.SEE_ELEMENTS, f"/cameras?org={WEST}"),
+    ("GET", "/api/v1/cameras/{camera_id}", ""): api(A.SEE_ELEMENTS, "/cameras/cam-west"),
+    ("PUT", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/{who}", "desk of WEST", body=CAMERA, otherwise=403),
+    ("DELETE", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/{who}", "desk of WEST", (204,)),
+    # The camera of WEST stands still (422): whoever may not turn it is told that before.
+    ("GET", "/api/v1/cameras/{camera_id}/ptz", ""): api(A.SEE_ELEMENTS, "/cameras/cam-west/ptz"),
+    ("POST", "/api/v1/cameras/{camera_id}/ptz", ""): api(
+        A.OPERATE_CAMERA, "/cameras/cam-west/ptz", "desk of WEST", (422,), {"do": "move", "pan": 1}, otherwise=403
+    ),
+    ("GET", "/api/v1/cameras/{camera_id}/presets", ""): api(
+        A.OPERATE_CAMERA, "/cameras/cam-west/presets", "desk of WEST", (422,), otherwise=403
+    ),
+    ("POST", "/api/v1/cameras/{camera_id}/presets", ""): api(
+        A.SAVE_PRESET, "/cameras/cam-west/presets", "desk of WEST", (422,), {"name": "x"}, otherwise=403
+    ),
     # A granted stream says nothing of where it comes from. There is no still of a camera that there is not.
     ("POST", "/api/v1/cameras/{camera_id}/streams", ""): api(
         A.WATCH_CAMERA, "/cameras/cam-west/streams", good=(201, 503), body={"quality": "sub"}
@@ -556,7 +572,7 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
             ),
             "status": Said(A.SET_UNIT_STATUS, "another unit", {"unit_id": "{idle}", "status": "committed"}),
             "element": Said(A.WRITE_ELEMENT, "", {"element": "duty_post", "id": "{who}", "lon": LON, "lat": LAT, "at": "{now}"}),
-            "camera": Said(A.WRITE_ELEMENT, "", {"camera_id": "{who}", "lon": LON, "lat": LAT, "url": "rtsp://10.0.0.1/x"}),
+            "camera": Said(A.REGISTER_CAMERA, "place in WEST", {"camera_id": "{who}", "lon": LON, "lat": LAT, "url": "rtsp://10.0.0.1/x"}),
         },
     ),
     "/terminal/socket": (
