@@ -317,8 +317,9 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
     personal = PersonalData(history, authority, audit, clock)
+    gateway = _video_gateway(settings, clock)
     video = VideoWatch(
-        gateway=_video_gateway(settings, clock),
+        gateway=gateway,
         source=CameraStore(engine).get,
         is_camera=lambda camera_id: elements.has("street_camera", camera_id),
         sight=authority,
@@ -326,6 +327,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         clock=clock,
     )
     health.watch("video", video.state)
+    camera_health.follow(gateway.states)
     evidence = Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone))
     whereabouts = Whereabouts(positions, tracks)
     scene_video = SceneVideo(

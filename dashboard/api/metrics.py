@@ -28,6 +28,7 @@ class SystemCollector(Collector):
         yield from self._picture()
         yield from self._feeds()
         yield from self._video()
+        yield from self._cameras()
         too_many = CounterMetricFamily("liandong_too_many_requests", "Requests refused for their rate", labels=["limit"])
         for limit, count in self._services.health.too_many.items():
             too_many.add_metric([limit], count)
@@ -76,6 +77,15 @@ class SystemCollector(Collector):
         for status, count in sorted(by_status.items()):
             units.add_metric([status], count)
         yield units
+
+    def _cameras(self) -> Iterable[Metric]:
+        counts = self._services.cameras.counts()
+        yield GaugeMetricFamily("liandong_cameras_registered", "Cameras in the register", counts["registered"])
+        yield GaugeMetricFamily("liandong_cameras_watched", "Cameras that somebody watches now", counts["watched_now"])
+        states = GaugeMetricFamily("liandong_cameras", "Cameras with an address by how they do", labels=["state"])
+        for state in ("ok", "failing", "untried"):
+            states.add_metric([state], counts[state])
+        yield states
 
     def _feeds(self) -> Iterable[Metric]:
         snapshot = self._services.health.snapshot()

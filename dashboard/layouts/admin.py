@@ -13,6 +13,7 @@ from dashboard.layouts.health_words import COUNTERS, FIGURES, PARTS, REASONS, sa
 from dashboard.theme import THEMES, css_variables
 from dispatch.catalogue import Catalogue
 from geodata.city import City
+from operations.camera_register import Camera
 
 _RENEW_S = 5
 _STATE_CLASS = {
@@ -33,14 +34,22 @@ class Html(str):
 
 
 def admin_page(
-    health: dict[str, Any], counts: dict[str, Any], report: dict[str, Any], city: City, catalogue: Catalogue, words: Words, theme: str
+    health: dict[str, Any],
+    counts: dict[str, Any],
+    report: dict[str, Any],
+    city: City,
+    catalogue: Catalogue,
+    words: Words,
+    theme: str,
+    failing: Sequence[Camera],
 ) -> str:
-    """The page. `health` is `Health.snapshot()`, `counts` is `ElementStore.counts()`."""
+    """The page. `health` is `Health.snapshot()`, `counts` is `ElementStore.counts()`; `failing` cameras, newest failure first."""
     lag, zone = health["loop_lag_p99_ms"], ZoneInfo(city.time_zone)
     sections = [
         _feeds(health["feeds"], words),
         _rejections(health["feeds"], words),
         _table(words("Parts"), (words("Part"), words("State"), words("Counters")), _part_rows(health["parts"], words), words),
+        _cameras(failing, zone, words),
         _elements(counts, catalogue, zone, words),
         _table(words("City"), (words("What"), words("Value")), _city_rows(city, report, catalogue, zone, words), words),
     ]
@@ -100,6 +109,25 @@ def _part_rows(parts: dict[str, dict[str, Any]], words: Words) -> Sequence[tuple
         state = _badge(part["state"], states.get(part["state"], part["state"]))
         rows.append((said(PARTS, name, words), state, Html(failure + _facts(counters, COUNTERS, words))))
     return rows
+
+
+def _cameras(failing: Sequence[Camera], zone: ZoneInfo, words: Words) -> str:
+    """Those whose newest try gave no picture, and why; how many there are of each state is among the parts."""
+    rows = [
+        (
+            str(camera.properties.get("name") or camera.camera_id),
+            camera.camera_id,
+            camera.last_error,
+            *(_moment(at, zone) for at in (camera.last_error_at, camera.last_picture_at)),
+        )
+        for camera in failing
+    ]
+    heads = (words("Camera"), words("Code"), words("Reason"), words("Last try"), words("Last picture"))
+    return _table(words("Cameras without a picture"), heads, rows, words)
+
+
+def _moment(at: datetime | None, zone: ZoneInfo) -> str:
+    return _instant(None if at is None else at.isoformat(), zone)
 
 
 def _elements(counts: dict[str, Any], catalogue: Catalogue, zone: ZoneInfo, words: Words) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dashboard.i18n import Words, pgettext
 
 PARTS = {
+    "cameras": pgettext("health", "cameras"),
     "deadlines": pgettext("health", "deadlines"),
     "duty": pgettext("health", "duty"),
     "speeds": pgettext("health", "times of streets"),
@@ -34,6 +35,11 @@ COUNTERS = {
     "webhooks": pgettext("health", "webhooks"),
     "failing": pgettext("health", "failing"),
     "disabled": pgettext("health", "given up"),
+    "registered": pgettext("health", "registered"),
+    "with_address": pgettext("health", "with an address"),
+    "watched_now": pgettext("health", "watched now"),
+    "ok": pgettext("health", "with a picture lately"),
+    "untried": pgettext("health", "not tried lately"),
     "port": pgettext("health", "port"),
     "devices": pgettext("health", "devices registered"),
     "silent": pgettext("health", "silent"),
@@ -61,6 +67,9 @@ REASONS = {
     "outside-scope": pgettext("health", "outside the sender's scope"),
     "role-not-permitted": pgettext("health", "not the sender's to report"),
     "not-own-unit": pgettext("health", "another's unit"),
+    "bad_address": pgettext("health", "an address that can't be taken"),
+    "bad_property": pgettext("health", "a property that can't be taken"),
+    "camera_as_element": pgettext("health", "a camera sent as an element"),
     "unknown_datum": pgettext("health", "unknown datum"),
     "unknown_element": pgettext("health", "unknown element"),
     "not_authenticated": pgettext("health", "not authenticated"),

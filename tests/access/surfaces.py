@@ -58,6 +58,7 @@ CORNERS = [degrees(500, 500), degrees(600, 500), degrees(600, 600), degrees(500,
 TIER = {"minutes": 1, "area": {"type": "Polygon", "coordinates": [CORNERS]}, "forces": [{"org_code": WEST, "kind": "patrol_car"}]}
 CIRCLE = {"name": "x", "org_code": WEST, "lon": LON, "lat": LAT, "tiers": [TIER]}
 MUSTER = {"org_code": WEST, "text": "x", "until": "2026-05-01T12:00:00Z"}
+CAMERA = {"lon": LON, "lat": LAT, "url": "rtsp://u:p@10.0.0.9/x", "control_url": "http://u:p@10.0.0.9/onvif"}
 NEW_UPLOAD = (*TUS, ("upload-length", "20"))
 
 
@@ -256,17 +257,21 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/elements/{element}", "scene video"): api(A.SEE_ELEMENTS, "/elements/scene_video", variant="scene_video"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
-    ("GET", "/api/v1/cameras", ""): api(A.SEE_ELEMENTS, "/cameras"),
+    ("GET", "/api/v1/cameras", ""): api(A.SEE_ELEMENTS, f"/cameras?org={WEST}"),
     ("GET", "/api/v1/cameras/{camera_id}", ""): api(A.SEE_ELEMENTS, "/cameras/cam-west"),
-    ("PUT", "/api/v1/cameras/{camera_id}", ""): api(
-        A.REGISTER_CAMERA, "/cameras/cam-put", "place in WEST", otherwise=403, body={"lon": LON, "lat": LAT}
-    ),
+    ("PUT", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/{who}", "desk of WEST", body=CAMERA, otherwise=403),
+    ("DELETE", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/{who}", "desk of WEST", (204,)),
+    # The camera of WEST stands still (422): whoever may not turn it is told that before.
     ("GET", "/api/v1/cameras/{camera_id}/ptz", ""): api(A.SEE_ELEMENTS, "/cameras/cam-west/ptz"),
-    # Of a camera that there is not: who may turn or remove one hears so, nobody else is told anything.
-    ("DELETE", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/none", good=(404,)),
-    ("POST", "/api/v1/cameras/{camera_id}/ptz", ""): api(A.OPERATE_CAMERA, "/cameras/none/ptz", good=(404,), body={"do": "hold"}),
-    ("GET", "/api/v1/cameras/{camera_id}/presets", ""): api(A.OPERATE_CAMERA, "/cameras/none/presets", good=(404,)),
-    ("POST", "/api/v1/cameras/{camera_id}/presets", ""): api(A.SAVE_PRESET, "/cameras/none/presets", good=(404,), body={"name": "x"}),
+    ("POST", "/api/v1/cameras/{camera_id}/ptz", ""): api(
+        A.OPERATE_CAMERA, "/cameras/cam-west/ptz", "desk of WEST", (422,), {"do": "move", "pan": 1}, otherwise=403
+    ),
+    ("GET", "/api/v1/cameras/{camera_id}/presets", ""): api(
+        A.OPERATE_CAMERA, "/cameras/cam-west/presets", "desk of WEST", (422,), otherwise=403
+    ),
+    ("POST", "/api/v1/cameras/{camera_id}/presets", ""): api(
+        A.SAVE_PRESET, "/cameras/cam-west/presets", "desk of WEST", (422,), {"name": "x"}, otherwise=403
+    ),
     # A granted stream says nothing of where it comes from. There is no still of a camera that there is not.
     ("POST", "/api/v1/cameras/{camera_id}/streams", ""): api(
         A.WATCH_CAMERA, "/cameras/cam-west/streams", good=(201, 503), body={"quality": "sub"}
