@@ -1,6 +1,7 @@
 """Liandong's command line: `python app.py run`, `city build`, `city diff`, `import`, `token add`, `user add`, `verify`, `bench`.
 
-Exit codes: 0 done, 1 found something wrong, 2 wrong use, 141 nobody reads the output any more. Errors name the value and the remedy on stderr.
+Exit codes: 0 done, 1 found something wrong, 2 wrong use, 141 nobody reads the output any more. Errors name the value and the
+remedy on stderr.
 """
 
 from __future__ import annotations

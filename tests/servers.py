@@ -19,7 +19,7 @@ DEMO_PASSWORD = "liandong-demo"
 
 
 def ends_with_us(command: list[str]) -> list[str]:
-    """The command, so that it is killed when these tests are: a server left over would take its part of the machine from all that follow."""
+    """The command, so that it is killed when these tests are: a server left over would take its part of the machine from others."""
     setpriv = shutil.which("setpriv")
     return command if setpriv is None else [setpriv, "--pdeathsig", "KILL", "--", *command]
 
