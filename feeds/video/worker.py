@@ -17,7 +17,6 @@ from typing import Any
 
 import av
 import msgspec
-import structlog
 
 from dispatch.clock import Clock, SystemClock
 from feeds.video import looks
@@ -28,7 +27,6 @@ from feeds.video.hub import Hub, Item, Timing, Told
 from feeds.video.pull import PullFailed, check_address
 from operations.video import CameraState, Quality
 
-log = structlog.get_logger()
 REPORT_EVERY_S = 1.0
 SNAPSHOT_WITHIN_S = 12.0
 SNAPSHOT_AGE_S = 4.0  # a key frame this old is still a picture of now
