@@ -34,9 +34,13 @@ async def test_a_fault_of_ours_over_what_a_camera_sends_is_told_and_no_silence(m
     monkeypatch.setattr(hubs.Fmp4Writer, "feed", broken)
     monkeypatch.setattr(hubs, "STARTING_S", 0.3)
     hub = Hub(("rtsp://10.0.0.1/x",), SystemClock(), Timing(), Anything(), lambda _hub: None)
-    with hub.subscribe() as subscription, pytest.raises(PullFailed, match=r"can't be read \(IndexError\)") as failed:
-        async with asyncio.timeout(10):
+
+    async def watch() -> None:
+        with hub.subscribe() as subscription:
             while True:
                 await subscription.take()
+
+    with pytest.raises(PullFailed, match=r"can't be read \(IndexError\)") as failed:
+        await asyncio.wait_for(watch(), 10)
     assert failed.value.reason == "unplayable"
     assert "secret" not in str(failed.value)
