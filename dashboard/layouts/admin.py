@@ -150,12 +150,14 @@ def _city_rows(city: City, report: dict[str, Any], catalogue: Catalogue, zone: Z
     nested = {key: value for key, value in report.get("figures", {}).items() if isinstance(value, dict)}
     # A group that is not known, such as the source of a made-up city, is none.
     for name, group in {key: value for key, value in (report | nested).items() if value is not None}.items():
-        figures = {key: value for key, value in group.items() if not isinstance(value, dict)}
+        figures = {key: value for key, value in group.items() if value is not None and not isinstance(value, dict)}
         if name == "elements":
             figures = {words.pick(catalogue.kinds[key].zh, catalogue.kinds[key].en): value for key, value in group.items()}
         elif name == "components":
             figures = {
-                f"{said(FIGURES, by, words)}: {said(FIGURES, key, words)}": n for by, part in group.items() for key, n in part.items()
+                f"{said(FIGURES, by, words)}: {said(FIGURES, key, words)}": f"{n:.1%}" if key == "largest_share" else n
+                for by, part in group.items()
+                for key, n in part.items()
             }
         if figures:
             rows.append((said(FIGURES, name, words), _facts(figures, FIGURES, words)))

@@ -247,7 +247,7 @@ def test_the_health_page_speaks_the_readers_language_and_clock(city: ApiCity) ->
     html = admin_page(health, counts, report, city.services.city, city.services.catalogue, words("zh"), "dark", [])
     for said_so in ("速度不合理", "impossible_speed", "故障", "the disk &lt;b&gt; is full", "<b>1,234</b> 已写定位", "<b>1.5</b> 公里街道"):
         assert said_so in html
-    assert "<b>3</b> 机动车: 断头边" in html
+    assert "<b>3</b> 机动车: 无出口路段" in html
     assert "<b>4</b> 消火栓" in html
     assert "2026-05-02 00:00:00" in html
     assert "地名库" not in html, "a group without figures is left out"
