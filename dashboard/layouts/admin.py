@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -104,7 +104,7 @@ def _part_rows(parts: dict[str, dict[str, Any]], words: Words) -> Sequence[tuple
     states = {"ok": words("ok"), "failing": words("failing"), "stopped": words("stopped")}
     rows = []
     for name, part in parts.items():
-        counters = {key: value for key, value in part.items() if key not in ("state", "failure")}
+        counters = {key: value for key, value in part.items() if key != "failure"}
         failure = Html(f'<p class="failure">{escape(part["failure"])}</p>') if part.get("failure") else Html()
         state = _badge(part["state"], states.get(part["state"], part["state"]))
         rows.append((said(PARTS, name, words), state, Html(failure + _facts(counters, COUNTERS, words))))
@@ -154,14 +154,18 @@ def _city_rows(city: City, report: dict[str, Any], catalogue: Catalogue, zone: Z
         if name == "elements":
             figures = {words.pick(catalogue.kinds[key].zh, catalogue.kinds[key].en): value for key, value in group.items()}
         elif name == "components":
-            figures = {
-                f"{said(FIGURES, by, words)}: {said(FIGURES, key, words)}": f"{n:.1%}" if key == "largest_share" else n
-                for by, part in group.items()
-                for key, n in part.items()
-            }
+            figures = dict(_network_figures(group, words))
         if figures:
             rows.append((said(FIGURES, name, words), _facts(figures, FIGURES, words)))
     return rows
+
+
+def _network_figures(group: dict[str, dict[str, Any]], words: Words) -> Iterator[tuple[str, Any]]:
+    """How far each kind of unit's streets hang together: what, and how much of it."""
+    for by, part in group.items():
+        for key, n in part.items():
+            word = said(FIGURES, "networks" if key == "components" else key, words)
+            yield f"{said(FIGURES, by, words)}: {word}", f"{n:.1%}" if key == "largest_share" else n
 
 
 def _badge(state: str, text: str) -> Html:
@@ -169,10 +173,12 @@ def _badge(state: str, text: str) -> Html:
 
 
 def _facts(figures: Mapping[str, Any], table: dict[str, tuple[str, str]], words: Words) -> Html:
-    """Each value with its word."""
-    return Html(
-        "".join(f'<span class="fact"><b>{escape(_text(n))}</b> {escape(said(table, name, words))}</span>' for name, n in figures.items())
-    )
+    """Each value with its word; figures within figures on lines of their own, without what they have none of."""
+    inner = [value for value in figures.values() if isinstance(value, Mapping)]
+    inner += [row for value in figures.values() if isinstance(value, list) for row in value]
+    plain = {name: value for name, value in figures.items() if not isinstance(value, Mapping | list) and name != "state"}
+    facts = (f'<span class="fact"><b>{escape(_text(n))}</b> {escape(said(table, name, words))}</span>' for name, n in plain.items())
+    return Html("".join(facts) + "".join(f'<div class="facts">{_facts(one, table, words)}</div>' for one in inner if one))
 
 
 def _text(value: Any) -> str:

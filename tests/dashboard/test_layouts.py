@@ -253,6 +253,17 @@ def test_the_health_page_speaks_the_readers_language_and_clock(city: ApiCity) ->
     assert "地名库" not in html, "a group without figures is left out"
 
 
+def test_the_health_page_says_figures_within_figures(city: ApiCity) -> None:
+    health = city.services.health.snapshot()
+    process = {"process": 0, "state": "ok", "restarts": 2, "streams": 3}
+    health["parts"] = {"video": {"state": "ok", "processes": [process], "refused": {"at-limit": 4}, "watching": 5}}
+    counts, report = city.services.elements.counts(), city.services.city.report()
+    html = admin_page(health, counts, report, city.services.city, city.services.catalogue, words("en"), "dark", [])
+    for said_so in ("pictures of cameras", "<b>5</b> viewers of cameras", "<b>2</b> starts again", "<b>4</b> refused: at the limit"):
+        assert said_so in html
+    assert "{" not in html.split("pictures of cameras")[1].split("</table>")[0]
+
+
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
 def test_every_kind_of_upload_can_be_shown(city: ApiCity, media_type: str) -> None:
     body = UploadAdded(incident_id="i", upload_id="a" * 32, filename="<b>.x", media_type=media_type, size_bytes=2048, sha256="b" * 64)
