@@ -105,7 +105,7 @@ def _layout(title: str, groups: int, lying: bool) -> Figure:
         "font": {"family": FONT, "size": 13, "color": "--text"},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
+        "margin": {"l": 56, "r": 44 if lying else 12, "t": 12, "b": 48},
         "height": max(240, 90 + 30 * groups) if lying else 320,
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "hoverlabel": {"bgcolor": "--raised", "font": {"color": "--text", "family": FONT}},
