@@ -4,6 +4,7 @@ while 700 crews move and the server is killed in the middle. Real Chromium, the 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def log_in(browser: Browser, server: RunningServer, path: str, account: str, wid
     return page
 
 
+def wait_for_crews(desk: Page, server: RunningServer, crews: int) -> None:
+    """Until the demo feed has registered them all, which takes it a while beside other work."""
+    give_up_at = time.monotonic() + PATIENCE_MS / 1000
+    while len(desk.request.get(f"{server.url}/api/v1/picture").json()["units"]) < crews:
+        assert time.monotonic() < give_up_at, f"the demo feed has not registered {crews} crews"
+        desk.wait_for_timeout(500)
+
+
 def record_a_call(desk: Page) -> None:
     """The new-incident form: a type, a text, a place found in the index."""
     desk.click("#new-open")
@@ -77,6 +86,7 @@ def test_an_evening_with_a_power_cut(server: RunningServer, browser: Browser, tm
     desk = log_in(browser, server, "/", "operator", 1920, 1080)
     phone = log_in(browser, server, "/terminal", "officer", 390, 844)
     desk.wait_for_selector("html.ready")
+    wait_for_crews(desk, server, 701)
     expect(desk.locator("#unit-counts")).to_contain_text("701")
 
     record_a_call(desk)
