@@ -1,6 +1,7 @@
 """Liandong's command line: `python app.py run`, `city build`, `city diff`, `import`, `token add`, `user add`, `verify`, `bench`.
 
-Exit codes: 0 done, 1 found something wrong, 2 wrong use. Errors name the value and the remedy on stderr.
+Exit codes: 0 done, 1 found something wrong, 2 wrong use, 141 nobody reads the output any more. Errors name the value and the
+remedy on stderr.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -42,7 +44,9 @@ BENCHES = (
     "command",
     "loop",
     "storm",
+    "video",
 )
+READER_GONE = 128 + signal.SIGPIPE  # as of any program that ends by it
 
 
 class WrongUse(Exception):
@@ -462,5 +466,18 @@ def _log_to_stderr(level: str) -> None:
     )
 
 
+def _while_somebody_reads() -> int:
+    """`main`, quietly ended when whoever reads its output, `head` for one, has read enough."""
+    try:
+        try:
+            return main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still kept would be written at the exit, and fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_while_somebody_reads())

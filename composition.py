@@ -74,6 +74,7 @@ from operations.kpis import KpiService
 from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
+from operations.past import Pasts
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
@@ -229,7 +230,8 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
     history, past = History(journal), PastIncidents(engine)
     tracks = TrackStore(settings.data / "tracks")
-    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, ReadingStore(engine))
+    readings = ReadingStore(engine)
+    elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, readings)
     camera_health = CameraHealth(CameraHealthStore(engine), clock)
     cameras = CameraRegister(
         elements=elements,
@@ -315,8 +317,9 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
     personal = PersonalData(history, authority, audit, clock)
+    gateway = _video_gateway(settings, clock)
     video = VideoWatch(
-        gateway=_video_gateway(settings, clock),
+        gateway=gateway,
         source=CameraStore(engine).get,
         is_camera=lambda camera_id: elements.has("street_camera", camera_id),
         sight=authority,
@@ -324,6 +327,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         clock=clock,
     )
     health.watch("video", video.state)
+    camera_health.follow(gateway.states)
     evidence = Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone))
     whereabouts = Whereabouts(positions, tracks)
     scene_video = SceneVideo(
@@ -369,6 +373,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         bus=bus,
         positions=positions,
         tracks=tracks,
+        pasts=Pasts(readings),
         intake=intake,
         elements=elements,
         cameras=cameras,

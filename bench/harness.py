@@ -134,6 +134,10 @@ class Peer:
         self._log = (WORK / f"{script.stem}.log").open("w", encoding="utf-8")
         self._process = subprocess.Popen([python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, op: str, **request: Any) -> dict[str, Any]:
         """One request, one answer. Raises PeerError when the worker has died or refuses."""
         stdin, stdout = self._process.stdin, self._process.stdout

@@ -13,6 +13,7 @@ from dashboard.i18n import words_in
 from dashboard.layouts.admin import admin_page
 from dashboard.login import THEME_COOKIE, language_of
 from operations.authority import Action
+from operations.camera_health import MOST_LISTED
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -35,6 +36,7 @@ def add_admin(server: FastAPI, services: Services) -> None:
             services.catalogue,
             words_in(language_of(request)),
             request.cookies.get(THEME_COOKIE, "dark"),
+            services.cameras.failing(MOST_LISTED),
         )
         return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from dashboard.edge import actor_of
 from dashboard.i18n import words_in
 from dashboard.layouts.calibration import CalibrationView, calibration_page
 from dashboard.login import THEME_COOKIE, language_of
+from dashboard.periods import beginning_of, days_asked
 from dashboard.theme import THEMES
 from dispatch.promises import ArrivalBy
 from operations.authority import Action
@@ -40,11 +41,11 @@ def add_calibration_page(server: FastAPI, services: Services) -> None:
         words, today = words_in(language_of(request)), services.clock.now().astimezone(zone).date()
         first, last, error = today - timedelta(days=USUAL_DAYS - 1), today, ""
         try:
-            first, last = _period(asked.get("from"), asked.get("to"), first, last)
+            first, last = days_asked(asked.get("from"), asked.get("to"), first, last, MAX_DAYS)
         except ValueError:
             error = words("This is no period of 1 to {n} days; the last {m} are shown.", n=MAX_DAYS, m=USUAL_DAYS)
         by = ArrivalBy(asked["by"]) if asked.get("by") in tuple(ArrivalBy) else ArrivalBy.BUTTON
-        from_, to = _begins(first, zone), _begins(last + timedelta(days=1), zone)
+        from_, to = beginning_of(first, zone), beginning_of(last + timedelta(days=1), zone)
         found = await services.calibrations.of(desk, from_, to, by)
         visible = services.authority.visible_orgs(actor)
 
@@ -68,16 +69,3 @@ def add_calibration_page(server: FastAPI, services: Services) -> None:
         return HTMLResponse(html, 422 if error else 200, {"Cache-Control": "no-store"})
 
     server.include_router(router)
-
-
-def _period(from_: str | None, to: str | None, first: date, last: date) -> tuple[date, date]:
-    """Days asked for. Raises ValueError for what is none, or too long."""
-    begins = date.fromisoformat(from_) if from_ else first
-    ends = date.fromisoformat(to) if to else last
-    if not timedelta(0) <= ends - begins < timedelta(days=MAX_DAYS) or begins.year < 1990 or ends.year > 9000:
-        raise ValueError(f"{begins} to {ends}")
-    return begins, ends
-
-
-def _begins(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)

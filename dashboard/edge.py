@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -25,11 +26,12 @@ from dispatch.clock import Clock
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor
 from operations.accounts import SESSION_COOKIE, Accounts, sha256_of
-from operations.authority import ENROLLING
+from operations.authority import ENROLLING, as_replay
 
 FOREIGN_ORIGIN = NOT_PERMITTED = 4403  # WebSocket close code
 BODY_LIMIT = 1024 * 1024  # bytes; uploads have a limit of their own
 BODY_WITHIN_S = 30.0  # a body that drips in slower than this is given up
+REPLAY_HEADER = "X-Replay"  # which past moment the page shows
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
@@ -68,6 +70,7 @@ class Visitor(NamedTuple):
     by_cookie: bool
     recheck: Recheck
     key: str = ""  # of its session, the same for all its requests
+    at: datetime | None = None  # the past moment its page shows
 
 
 def actor_of(connection: HTTPConnection) -> Actor:
@@ -166,6 +169,8 @@ class Edge:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refuse_host(scope) or self._refuse_origin(scope)
         visitor = None if refusal is not None else await self._identify(scope)
+        if visitor is not None and refusal is None:
+            visitor, refusal = _in_replay(scope, visitor)
         if refusal is None:
             refusal = self._refuse_rate(scope, visitor) or self._refuse_stranger(scope, visitor)
             refusal = refusal or _refuse_enrolling(scope, visitor) or self._refuse_unknown_path(scope)
@@ -347,6 +352,21 @@ def _refuse_enrolling(scope: Scope, visitor: Visitor | None) -> Response | None:
     if scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", ""):
         return RedirectResponse("/account", 303)
     return problem(403, "second-factor-missing", f"{visitor.actor.name} must set up a second factor first; do it at /account.")
+
+
+def _in_replay(scope: Scope, visitor: Visitor) -> tuple[Visitor, Response | None]:
+    """Whoever says that its page shows the past looks and commands nothing, whatever it asks for."""
+    told = Headers(scope=scope).get(REPLAY_HEADER)
+    if told is None:
+        return visitor, None
+    try:
+        at = datetime.fromisoformat(told)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        detail = f"{REPLAY_HEADER} {told[:40]!r} is no instant; send ISO 8601 with an offset, such as 2026-05-01T08:00:00Z."
+        return visitor, problem(400, "bad-replay", detail)
+    return visitor._replace(actor=as_replay(visitor.actor), at=at), None
 
 
 def _is_public(path: str, method: str) -> bool:

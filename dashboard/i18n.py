@@ -112,6 +112,7 @@ ROLES = {
 REFUSALS = {
     "already-signed": pgettext("refusal", "This side is signed already"),
     "assignment-ended": pgettext("refusal", "The unit is no longer on this incident"),
+    "in-replay": pgettext("refusal", "The page shows the past"),
     "before-push": pgettext("refusal", "The time is before the push"),
     "broadcast-over": pgettext("refusal", "That broadcast is over"),
     "circle-conflict": pgettext("refusal", "Somebody has changed the duty circle meanwhile"),

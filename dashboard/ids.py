@@ -231,6 +231,21 @@ BROADCAST_REPLACES = "broadcast-replaces"  # id of the one that the next takes t
 BROADCASTS_SENT = "broadcasts-sent"
 BROADCASTS_RECEIVED = "broadcasts-received"
 
+# the time bar, and the band of a replay
+TIME_BAR = "time-bar"
+TIME_BAR_LIVE = "time-bar-live"
+TIME_BAR_PREVIOUS = "time-bar-previous"
+TIME_BAR_PLAY = "time-bar-play"
+TIME_BAR_NEXT = "time-bar-next"
+TIME_BAR_SPEED = "time-bar-speed"
+TIME_BAR_LOOP = "time-bar-loop"
+TIME_BAR_LINK = "time-bar-link"
+TIME_BAR_TRACK = "time-bar-track"
+TIME_BAR_AT_BOX = "time-bar-at-box"  # the client puts the field of a moment here
+REPLAY_BAND = "replay-band"
+REPLAY_TIME = "replay-time"
+REPLAY_SPEED = "replay-speed"
+
 # duty circles
 CIRCLES_OPEN = "circles-open"
 CIRCLES = "circles"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from html import escape
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from dashboard.kpi_workbook import MEDIA_TYPE, workbook
 from dashboard.layouts.kpi import KpiView, behind_page, kind_words, kpi_page, stage_words
 from dashboard.layouts.plain_page import in_address
 from dashboard.login import THEME_COOKIE, language_of
+from dashboard.periods import beginning_of, days_asked
 from dashboard.theme import THEMES
 from dispatch.kpi_facts import OWN
 from dispatch.kpis import STAGES
@@ -126,7 +127,7 @@ class _Pages:
         found = await services.kpis.of(asked.desk, asked.query)
         compared = None
         if asked.divided is not None:
-            compared = await services.kpis.compare(asked.desk, asked.query, self._begins(asked.divided))
+            compared = await services.kpis.compare(asked.desk, asked.query, beginning_of(asked.divided, self._zone))
         visible = services.authority.visible_orgs(actor_of(request))
         return KpiView(
             found=found,
@@ -153,18 +154,16 @@ class _Pages:
         today = services.clock.now().astimezone(self._zone).date()
         first, last, divided, error = today - timedelta(days=USUAL_DAYS - 1), today, None, ""
         try:
-            first, last = _period(given.get("from"), given.get("to"), first, last)
+            first, last = days_asked(given.get("from"), given.get("to"), first, last, MAX_DAYS)
             divided = _divided(given.get("at"), first, last)
         except ValueError:
             error = words("This is no period of 1 to {n} days; the last {m} are shown.", n=MAX_DAYS, m=USUAL_DAYS)
         by = GroupBy(given["by"]) if given.get("by") in tuple(GroupBy) else GroupBy.COUNTY
         stage = given["stage"] if given.get("stage") in STAGES else "arrive"
-        query = KpiQuery(self._begins(first), self._begins(last + timedelta(days=1)), by, given.get("source", OWN)[:64])
+        from_, to = beginning_of(first, self._zone), beginning_of(last + timedelta(days=1), self._zone)
+        query = KpiQuery(from_, to, by, given.get("source", OWN)[:64])
         fields = {name: given[name][:64] for name in _FIELDS if given.get(name)}
         return _Asked(desk, query, stage, first, last, today, divided, fields, error)
-
-    def _begins(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self._zone).astimezone(UTC)
 
     def _organisation(self, code: str, words: Words) -> str:
         known = self._services.organisations.get(code)
@@ -192,15 +191,6 @@ class _Pages:
             return self._organisation(key, words)
 
         return name_of
-
-
-def _period(from_: str | None, to: str | None, first: date, last: date) -> tuple[date, date]:
-    """Days asked for. Raises ValueError for what is none, or too long."""
-    begins = date.fromisoformat(from_) if from_ else first
-    ends = date.fromisoformat(to) if to else last
-    if not timedelta(0) <= ends - begins < timedelta(days=MAX_DAYS) or begins.year < 1990 or ends.year > 9000:
-        raise ValueError(f"{begins} to {ends}")
-    return begins, ends
 
 
 def _divided(at: str | None, first: date, last: date) -> date | None:

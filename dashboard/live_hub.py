@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -110,8 +111,10 @@ class LiveClient:
 class LiveHub:
     """All clients of the live socket. Runs only while there are any; everything happens on the event loop."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, replay: Callable[[], Mapping[str, Any]] | None = None) -> None:
+        """`replay`: for services of the past, what a hello says of their clock."""
         self._services = services
+        self._replay = replay
         self._clients: set[LiveClient] = set()
         self._audiences: dict[Rights, Audience] = {}
         self._beside: dict[Rights, Beside] = {}  # of audiences of desks that act
@@ -189,7 +192,8 @@ class LiveHub:
 
     def _say_hello(self, client: LiveClient, missed: list[Recorded] | None = None) -> None:
         audience, picture, now = client.audience, self._picture, self._services.clock.unix_s()
-        messages = audience.hello(client.actor, picture, self._revision, now, resumed=missed is not None)
+        marker = None if self._replay is None else self._replay()
+        messages = audience.hello(client.actor, picture, self._revision, now, resumed=missed is not None, replay=marker)
         for recorded in missed or ():
             messages += audience.incident_event(recorded, picture)
         messages += [message for message in (self._elements, self._health) if message is not None and self._may_have(client, message)]
@@ -222,7 +226,8 @@ class LiveHub:
         """Everything that runs while there are clients. A fault ends all connections: they come back, and start it anew."""
         stop_listening = self._services.screens.listen(self._show)
         stop_suggesting = self._services.stages.listen(self._suggest)
-        stop_taking_over = self._services.ptz.listen(self._camera_taken)
+        # Who takes a camera over now is nothing of the past.
+        stop_taking_over = self._services.ptz.listen(self._camera_taken) if self._replay is None else lambda: None
         try:
             async with asyncio.TaskGroup() as group:
                 coverage = self._coverage.tell_on(self._audiences, self._tell)

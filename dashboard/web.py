@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from operations.services import Services
 
 # A demo page answers to these names only, so that a foreign page can't reach its well-known passwords through its own DNS.
-PAGES = ("/", "/wall", station.PATH)  # what Dash draws; every other page has a route of its own
+PAGES = ("/", "/replay", "/wall", station.PATH)  # what Dash draws; every other page has a route of its own
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 

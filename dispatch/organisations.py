@@ -97,6 +97,14 @@ class OrganisationTree:
             row = self.get(row.parent, on)
         return tuple(above)
 
+    def county_of(self, code: str) -> str:
+        """The county an organisation belongs to; of the city's own, and of one that is none of the tree's, itself."""
+        for above in (code, *self.ancestors(code)):
+            row = self.get(above)
+            if row is not None and row.level == "county":
+                return above
+        return code
+
     def _find_reach(self, code: str, on: date, with_ended: bool) -> frozenset[str]:
         if self.get(code, on) is None:
             return frozenset()

@@ -146,6 +146,15 @@ class TravelTimes:
             self._effects = effects
             self._grounds = self._made(self._grounds.usual)
 
+    def as_built(self) -> TravelTimes:
+        """A private copy with the times the city was built with and no traffic event: the same whatever is learned or closed meanwhile."""
+        other = copy(self)
+        other._swapping = threading.Lock()
+        other._coverage = None
+        other._times, other._effects = built_times(self._graph), StreetEffects()
+        other._grounds = other._made(self._grounds.usual)
+        return other
+
     def without(self, closed: Ints) -> TravelTimes:
         """A private copy, as of now, in which nobody drives through these edges either. What this one answers does not change."""
         other = copy(self)

@@ -7,7 +7,7 @@ Message formats: `docs/live-protocol.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -189,8 +189,16 @@ class Audience:
 
     # Messages
 
-    def hello(self, actor: Actor, picture: OperatingPicture, revision: int, server_at: float, resumed: bool = False) -> list[bytes]:
-        """The messages that begin a connection, or begin it again. `server_at` in Unix seconds."""
+    def hello(
+        self,
+        actor: Actor,
+        picture: OperatingPicture,
+        revision: int,
+        server_at: float,
+        resumed: bool = False,
+        replay: Mapping[str, Any] | None = None,
+    ) -> list[bytes]:
+        """The messages that begin a connection, or begin it again. `server_at` in Unix seconds; `replay` marks a picture of the past."""
         if self._hello is None or self._hello[0] is not picture:
             rows = list(self._rows.values())
             pages = [rows[at : at + HELLO_UNITS] for at in range(0, len(rows), HELLO_UNITS)] or [[]]
@@ -209,6 +217,8 @@ class Audience:
             "incidents": [] if resumed else incidents_json,
             "incident_ids": sorted(self._incident_ids),
         }
+        if replay is not None:
+            hello["replay"] = replay
         more = [{"type": "units", "revision": revision, "units": page, "gone": []} for page in unit_pages[1:]]
         return [msgspec.json.encode(message) for message in (hello, *more)]
 

@@ -34,14 +34,15 @@ from dispatch.events import (
 from dispatch.model import Actor, AssignmentStage, Incident, Note, Unit, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
-from operations.permissions import GRANTS, ON_BEHALF_ROLES, ROLES, Action, Role, is_granted
+from operations.permissions import GRANTS, IN_REPLAY, ON_BEHALF_ROLES, ROLES, Action, Role, is_granted
 
-__all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_enrolling", "as_wall", "within"]
+__all__ = ["GRANTS", "ROLES", "Action", "Authority", "Role", "as_enrolling", "as_replay", "as_wall", "within"]
 
 # Incident types seen by supervision and the level above only (投诉), unless the city's code table names others.
 CONFIDENTIAL_TYPES = frozenset({"complaint"})
 CAMERA = "street_camera"  # element whose writing has an action of its own
 ENROLLING = "enrolling"  # kind of an actor that may only set up its second factor
+REPLAY = "replay"  # kind of an actor whose page shows the past: it looks and gives no command
 WALL = "wall"  # kind of an actor that is a screen nobody sits at
 BEFORE_FEEDBACK = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGED, AssignmentStage.EN_ROUTE, AssignmentStage.ON_SCENE})
 
@@ -49,6 +50,11 @@ BEFORE_FEEDBACK = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGE
 def as_wall(actor: Actor) -> Actor:
     """The same scope seen by a wall: a viewer without plain clothes, callers and commands."""
     return msgspec.structs.replace(actor, role=Role.VIEWER.value, kind=WALL, unit_id=None)
+
+
+def as_replay(actor: Actor) -> Actor:
+    """The same scope looking at the past: everything that may be read, and no command."""
+    return actor if actor.kind == WALL else msgspec.structs.replace(actor, kind=REPLAY)
 
 
 def as_enrolling(actor: Actor) -> Actor:
@@ -88,6 +94,8 @@ class Authority:
         """Raises NotPermitted unless the role has the action and, when given, `org_code` lies in the actor's scope today."""
         if actor.kind == "system":  # deadlines, push, evidence store: made inside, never by a connection
             return
+        if actor.kind == REPLAY and action not in IN_REPLAY:
+            raise NotPermitted("in-replay", f"The page shows a moment of the past; go back to LIVE to {action}.")
         if not is_granted(actor.role, action):
             raise NotPermitted("role-not-permitted", f"The role {actor.role} may not {action}; ask someone whose role may.")
         if org_code is not None and not self.in_scope(actor, org_code):
@@ -97,7 +105,7 @@ class Authority:
 
     def can(self, actor: Actor, action: str) -> bool:
         """Whether `authorise` would let the action pass, somewhere in the actor's scope."""
-        return actor.kind == "system" or is_granted(actor.role, action)
+        return actor.kind == "system" or (is_granted(actor.role, action) and (actor.kind != REPLAY or action in IN_REPLAY))
 
     def in_scope(self, actor: Actor, org_code: str) -> bool:
         return actor.kind == "system" or all(self._reaches(top, org_code) for top in _tops(actor))
@@ -313,6 +321,8 @@ class Authority:
         """
         if actor.kind == "system":
             return
+        if actor.kind == REPLAY:  # also what goes by the name of something that may be looked at
+            raise NotPermitted("in-replay", f"The page shows a moment of the past; go back to LIVE to {command_name(command)}.")
         self.authorise(actor, command_name(command))
         if command.on_behalf_of is not None and actor.role not in ON_BEHALF_ROLES:
             raise NotPermitted("role-not-permitted", f"The role {actor.role} may not act on behalf of others; leave on_behalf_of out.")

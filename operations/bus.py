@@ -33,6 +33,11 @@ class Subscription:
         self._waiting.append(batch)
         self._wake.set()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something was told that has not been taken yet."""
+        return bool(self._waiting)
+
     def close(self) -> None:
         """No more batches; who waits for one is woken and the iteration ends."""
         self._closed = True
@@ -62,6 +67,11 @@ class Bus:
     def publish(self, batch: Batch) -> None:
         for subscription in tuple(self._subscriptions):
             subscription.put(batch)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anybody has yet to take what was told."""
+        return any(subscription.is_waiting for subscription in self._subscriptions)
 
     def forget(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)

@@ -245,14 +245,6 @@ class Calibrations:
         found = []
         for incident in seen:
             told = self._authority.incident_for(actor, incident, picture)
-            district = self._district(incident.org_code)
+            district = self._organisations.county_of(incident.org_code)
             found += [Found(district, compared(told, one, now, by)) for one in told.assignments]
         return len(seen), found
-
-    def _district(self, org_code: str) -> str:
-        """The county an organisation belongs to; of the city's own, and of one that is none of the tree's, itself."""
-        for code in (org_code, *self._organisations.ancestors(org_code)):
-            row = self._organisations.get(code)
-            if row is not None and row.level == "county":
-                return code
-        return org_code

@@ -7,7 +7,7 @@ property `org_code`; without one it belongs to whoever's area it stands in. Whoe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -145,10 +145,10 @@ class CameraRegister:
     def state_of(self, camera_id: str) -> str:
         return self.health.state_of(camera_id, self.has_address(camera_id)).value
 
-    def several(self, camera_ids: Iterable[str]) -> list[Camera]:
-        """Those of these that there are."""
-        things = (self._elements.one(CAMERA, camera_id) for camera_id in camera_ids)
-        return [self._camera(thing) for thing in things if thing is not None]
+    def failing(self, limit: int) -> list[Camera]:
+        """Those whose newest try gave no picture, newest failure first."""
+        things = (self._elements.one(CAMERA, record.camera_id) for record in self.health.failing())
+        return [self._camera(thing) for thing in things if thing is not None][:limit]
 
     def counts(self) -> dict[str, int]:
         """How many are registered, have an address, are watched now, and are in which state."""

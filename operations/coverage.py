@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -32,7 +33,7 @@ from geodata.nearest import UnitPlacement
 from geodata.travel import TravelTimes
 from operations.authority import Authority
 from operations.candidates import OLD_FIX_S, TURNOUT_S
-from operations.expected import Expectation, ExpectedIncidents
+from operations.expected import Expectation, Expects
 from operations.movement import WALKING, Movement, profile_numbers
 from operations.positions import PositionTable
 from operations.scene import MINUTES
@@ -133,7 +134,7 @@ class Coverage:
         positions: PositionTable,
         authority: Authority,
         jurisdictions: Jurisdictions,
-        expected: ExpectedIncidents,
+        expected: Expects,
         clock: Clock,
         picture: Callable[[], OperatingPicture],
         movement: Movement = WALKING,
@@ -152,6 +153,25 @@ class Coverage:
         self._lock = threading.Lock()  # around the two above
         # Areas differ in a few dozen sets of organisations; a mask of streets has a byte each.
         self._streets_of = lru_cache(maxsize=128)(self._find_streets_of)
+
+    def past(
+        self,
+        travel: TravelTimes,
+        positions: PositionTable,
+        expected: Expects,
+        clock: Clock,
+        picture: Callable[[], OperatingPicture],
+    ) -> Coverage:
+        """Coverage of the same land with other units, times and clock."""
+        self._surveyed()  # what does not move is shared
+        other = copy(self)
+        other._travel, other._positions, other._expected, other._clock, other._picture = travel, positions, expected, clock, picture
+        other._placed, other._lock = None, threading.Lock()
+        return other
+
+    def use(self, travel: TravelTimes) -> None:
+        """Answer by these times from now on."""
+        self._travel = travel
 
     def moment(self) -> Moment:
         """On the event loop: later writes change the arrays in place."""

@@ -74,6 +74,10 @@ class DutyCircles:
         self._picture = picture
         self._index = CircleIndex({})
 
+    def past(self, clock: Clock, picture: Callable[[], OperatingPicture]) -> DutyCircles:
+        """Those of another picture."""
+        return DutyCircles(self._authority, self._organisations, clock, picture)
+
     def visible(self, actor: Actor) -> list[DutyCircle]:
         """Those that hold and that the actor may see, by name."""
         circles = (one for one in self._picture().duty_circles.values() if not one.withdrawn)

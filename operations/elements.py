@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -121,6 +122,24 @@ class ElementStore:
     def supply(self, element: str, things: Callable[[], list[Thing]]) -> None:
         """Ask `things` whenever what there is of an element is wanted: of what changes all the time. It is asked from any thread."""
         self._suppliers[element] = things
+
+    def as_of(
+        self, clock: Clock, picture: Callable[[], OperatingPicture], positions: PositionTable, readings: Sequence[Reading]
+    ) -> ElementStore:
+        """Another store, of what was known of the same city when these were the newest readings.
+
+        What is worked out from history is not in it: it was worked out from what came later as well.
+        """
+        past = copy(self)
+        past._clock, past._picture, past._positions = clock, picture, positions
+        past._suppliers, past._beside = {}, {}  # they are asked for what is now
+        past._newest, past._derived, past._readings_seq, past._layers, past._listeners = {}, {}, {}, {}, {}
+        past.take(readings)
+        return past
+
+    def take(self, readings: Sequence[Reading]) -> None:
+        """Show readings that are kept already: a replay's."""
+        self._merge(readings)
 
     def newest(self, element: str) -> list[Thing]:
         """Everything of one element. Raises KeyError for an element that is not in the catalogue."""

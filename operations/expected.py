@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -66,6 +67,19 @@ class _Known:
     hotspots: tuple[Hotspot, ...]
     since: datetime
     as_of: datetime
+
+
+class Expects(Protocol):
+    """Who says what is to be expected."""
+
+    def now(self) -> Expectation | TooFew: ...
+
+
+class NotKept:
+    """Of a moment of the past: what was expected then is kept nowhere, and what is expected now was learned later as well."""
+
+    def now(self) -> TooFew:
+        return TooFew(0, None)
 
 
 class ExpectedIncidents:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TypeVar
@@ -12,8 +12,8 @@ from dispatch.commands import Caller
 from dispatch.events import Recorded
 from dispatch.model import Incident
 from dispatch.picture import OperatingPicture
-from storage.journal import PAGE, IncidentQuery, Journal, OutboxEntry, Page
-from storage.replay import picture_of
+from storage.journal import PAGE, CountQuery, IncidentQuery, Journal, OutboxEntry, Page
+from storage.replay import Pictures, loader
 
 Answer = TypeVar("Answer")
 
@@ -25,6 +25,7 @@ class History:
 
     def __init__(self, journal: Journal, threads: int = 2) -> None:
         self._journal = journal
+        self._pictures = Pictures(journal)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="history")
 
     async def stop(self) -> None:
@@ -62,16 +63,44 @@ class History:
         """The incident as it is now, also one that ended long ago."""
         return await self._read(lambda: self._journal.incident(incident_id))
 
+    async def incident_at(self, incident_id: str, revision: int) -> Incident | None:
+        """The incident as it was after event number `revision`; None before it was received."""
+        return await self._read(lambda: loader(self._journal)(incident_id, revision + 1))
+
+    async def changed_after(self, revision: int, incident_ids: Collection[str]) -> set[str]:
+        """Which of these incidents have events after a revision."""
+        return await self._read(lambda: self._journal.changed_after(revision, incident_ids))
+
+    async def at(self, instant: datetime) -> int:
+        """The newest revision recorded at or before `instant`; 0 before the first."""
+        return await self._read(lambda: self._journal.at(instant))
+
+    async def picture_after(self, revision: int) -> OperatingPicture:
+        """The picture after event number `revision`."""
+        return await self._read(lambda: self._pictures.of(revision))
+
+    async def before(self, revision: int, limit: int) -> list[Recorded]:
+        """The newest events before a revision, newest first."""
+        return await self._read(lambda: self._journal.before(revision, min(max(limit, 1), MAX_CHANGES)))
+
+    async def first_recorded_at(self) -> datetime | None:
+        """When the oldest event was recorded."""
+        return await self._read(self._journal.first_recorded_at)
+
+    async def counts(self, query: CountQuery) -> list[tuple[int, str, int]]:
+        """Events of incidents by bin and kind; see `storage.journal.CountQuery`."""
+        return await self._read(lambda: self._journal.counts(query))
+
     async def picture_at(self, time: datetime) -> OperatingPicture:
         """The picture as it was at that instant of recording; empty before the first event."""
-        return await self._read(lambda: picture_of(self._journal, self._journal.at(time)))
+        return await self._read(lambda: self._pictures.of(self._journal.at(time)))
 
     async def picture_of(self, revision: int) -> tuple[OperatingPicture, datetime | None]:
         """The picture after event number `revision`, and when that was recorded; None before the first."""
 
         def read() -> tuple[OperatingPicture, datetime | None]:
             last = self._journal.read(revision - 1, 1) if revision else []
-            return picture_of(self._journal, revision), last[0].recorded_at if last else None
+            return self._pictures.of(revision), last[0].recorded_at if last else None
 
         return await self._read(read)
 

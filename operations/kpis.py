@@ -181,7 +181,7 @@ class KpiService:
             case GroupBy.STATION:
                 return _by_name(rows["org"], facts.orgs)
             case GroupBy.COUNTY:
-                return _by_name(rows["org"], [self._county(code) for code in facts.orgs])
+                return _by_name(rows["org"], [self._organisations.county_of(code) for code in facts.orgs])
             case GroupBy.COMMAND_ROOM:
                 return _by_name(rows["org"], [self._room(code) for code in facts.orgs])
             case GroupBy.TYPE:
@@ -196,14 +196,6 @@ class KpiService:
                 return _by_number(rows["month"])
             case GroupBy.ALL:
                 return np.zeros(len(rows), np.int64), ("all",)
-
-    def _county(self, org_code: str) -> str:
-        """The county an organisation belongs to; of the city's own, and of one that is none of the tree's, itself."""
-        for code in (org_code, *self._organisations.ancestors(org_code)):
-            row = self._organisations.get(code)
-            if row is not None and row.level == "county":
-                return code
-        return org_code
 
     def _room(self, org_code: str) -> str:
         row = self._organisations.get(org_code)

@@ -186,6 +186,21 @@ GRANTS: dict[Role, frozenset[Action]] = {
 ON_BEHALF_ROLES = frozenset({Role.OPERATOR, Role.COMMANDER, Role.ADMIN})
 
 
+# What is left of any role while its page shows the past: looking, and showing a wall what one looks at.
+IN_REPLAY = READ - {A.WATCH_CAMERA} | {
+    A.SEE_EVIDENCE,
+    A.SEE_CALLER,
+    A.SEE_COMPLAINTS,
+    A.SEE_COMPLAINTS_BELOW,
+    A.SEE_WARNINGS,
+    A.SEE_CALIBRATION,
+    A.SEE_DUTY_CIRCLES,
+    A.LOOK,
+    A.READ_BROADCAST,
+    A.PUSH_VIEW,
+}
+
+
 def is_granted(role: str, action: str) -> bool:
     """Whether the table grants `action` to `role`; unknown names of either are not granted."""
     try:

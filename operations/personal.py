@@ -5,16 +5,15 @@ What can't be written down is not shown.
 
 from __future__ import annotations
 
-import asyncio
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from dispatch.clock import Clock
 from dispatch.commands import Caller
-from dispatch.errors import Unavailable
 from dispatch.model import Actor, Incident
+from operations.on_record import Log, look_of, write_down
 from operations.permissions import Action
-from storage.audit import Look
 
 # A panel asks again with everything that happens to its incident: within this time it is the same look.
 SAME_LOOK = timedelta(minutes=5)
@@ -38,12 +37,6 @@ class Sight(Protocol):
     def caller_for(self, actor: Actor, incident: Incident, caller: Caller | None) -> Caller | None: ...
 
 
-class Log(Protocol):
-    """Where looks are kept; `storage.audit.AuditLog`. Called from a thread."""
-
-    def append(self, looks: list[Look]) -> None: ...
-
-
 class PersonalData:
     """One per node; on the event loop."""
 
@@ -53,6 +46,12 @@ class PersonalData:
         self._log = log
         self._clock = clock
         self._seen: dict[tuple[str, str, str, str], datetime] = {}  # kind and name of the actor, what, subject: last written down
+
+    def of(self, callers: Callers) -> PersonalData:
+        """The same guard, with the same memory of looks, before other data: that of a moment of the past."""
+        other = copy(self)
+        other._callers = callers
+        return other
 
     async def caller(self, actor: Actor, incident: Incident, channel: str) -> Caller | None:
         """The incident's caller as the actor may see it: whole, masked or not at all. Raises Unavailable."""
@@ -83,24 +82,19 @@ class PersonalData:
 
     async def upload(self, actor: Actor, upload_id: str) -> None:
         """A photo, video or file is about to be shown. Raises Unavailable."""
-        await self._write(actor, "upload", upload_id, "api" if actor.kind == "token" else "desk")
+        await self._write(actor, "upload", upload_id)
 
     async def scene_video(self, actor: Actor, recording_id: str) -> None:
         """What a crew's phone sends is about to be watched live. Raises Unavailable."""
-        await self._write(actor, "scene_video", recording_id, "api" if actor.kind == "token" else "desk")
+        await self._write(actor, "scene_video", recording_id)
 
-    async def _write(self, actor: Actor, what: str, subject: str, channel: str) -> None:
+    async def _write(self, actor: Actor, what: str, subject: str, channel: str = "") -> None:
         now = self._clock.now()
         key = (actor.kind, actor.name, what, subject)
         before = self._seen.get(key)
         if before is not None and now - before < SAME_LOOK:
             return
-        look = Look(now, actor.name, actor.kind, actor.role, actor.org_code, what, subject, channel)
-        try:
-            await asyncio.to_thread(self._log.append, [look])
-        except Exception as error:
-            detail = f"Personal data is not shown, because the look can't be written down ({type(error).__name__}). Try again."
-            raise Unavailable("not-audited", detail) from error
+        await write_down(self._log, look_of(actor, now, what, subject, channel), "Personal data is not shown")
         if len(self._seen) >= MOST_REMEMBERED:
             self._seen = {key: at for key, at in self._seen.items() if now - at < SAME_LOOK}
         self._seen[key] = now

@@ -169,6 +169,46 @@ class PositionTable:
         self._place(indices, lon, lat, position_at, heading_deg, speed_mps, tracker, suspicious)
         return newest
 
+    def put(
+        self,
+        indices: Indices,
+        lon: Floats,
+        lat: Floats,
+        position_at: Floats,
+        received_at: Floats,
+        heading_deg: NDArray[Any],
+        speed_mps: NDArray[Any],
+        flags: NDArray[np.uint8],
+    ) -> None:
+        """Take positions and flags as tracks kept them, each unit once: a replay. What the registry says of a unit stays as it is.
+
+        A fix that is older than the unit's present one only freshens `received_at`.
+        """
+        if len(indices) == 0:
+            return
+        self._advance()
+        self.received_at[indices] = np.maximum(self.received_at[indices], received_at)
+        self.heard_seq[indices] = self.seq
+        newest = position_at >= self.position_at[indices]
+        indices, flags = indices[newest], flags[newest]
+        by_registry = np.uint8(UNREGISTERED | PLAIN_CLOTHES)
+        kept = (flags & ~by_registry) | (self.flags[indices] & by_registry)
+        columns = ("lon", "lat", "heading_deg", "speed_mps", "flags")
+        told: tuple[NDArray[Any], ...] = (
+            lon[newest],
+            lat[newest],
+            heading_deg[newest].astype(np.float32),
+            speed_mps[newest].astype(np.float32),
+            kept,
+        )
+        same = np.ones(len(indices), np.bool_)
+        for name, values in zip(columns, told, strict=True):
+            column = getattr(self, name)
+            same &= _same_number(values, column[indices])
+            column[indices] = values
+        self.position_at[indices] = position_at[newest]
+        self.changed_seq[indices[~same]] = self.seq
+
     def hear(self, indices: Indices, received_at: float) -> None:
         """The units were heard at `received_at` (Unix s) without a new fix."""
         self.seq += 1

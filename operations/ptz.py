@@ -14,14 +14,14 @@ import msgspec
 import structlog
 
 from dispatch.clock import Clock
-from dispatch.errors import Conflict, RuleViolation, Unavailable
+from dispatch.errors import Conflict, RuleViolation
 from dispatch.model import Actor
 from dispatch.organisations import OrganisationTree
 from operations.authority import Action, Authority, Role
 from operations.camera_aim import aim, reach_of
 from operations.camera_register import Camera, CameraRegister
+from operations.on_record import Log, look_of, write_down
 from operations.ptz_driver import Preset, PtzDriver, PtzFailed, Velocity
-from storage.audit import AuditLog, Look
 from storage.cameras import CameraSource
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ class Ptz:
         cameras: CameraRegister,
         authority: Authority,
         organisations: OrganisationTree,
-        audit: AuditLog,
+        audit: Log,
         clock: Clock,
         dead_man_s: float = DEAD_MAN_S,
     ) -> None:
@@ -270,13 +270,7 @@ class Ptz:
                 log.warning("camera_not_stopped", camera_id=camera_id, why=error.rule, tries_left=left)
 
     async def _write(self, actor: Actor, what: str, subject: str) -> None:
-        channel = "api" if actor.kind == "token" else "desk"
-        look = Look(self._clock.now(), actor.name, actor.kind, actor.role, actor.org_code, what, subject, channel)
-        try:
-            await asyncio.to_thread(self._audit.append, [look])
-        except Exception as error:
-            detail = f"The camera is not turned, because it can't be written down ({type(error).__name__}). Try again."
-            raise Unavailable("not-audited", detail) from error
+        await write_down(self._audit, look_of(actor, self._clock.now(), what, subject), "The camera is not turned")
 
 
 class _Turn:

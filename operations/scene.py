@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Collection, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -106,6 +107,24 @@ class SceneService:
         self._profile_of_kind = profile_numbers(movement)
         self._placed: UnitPlacement | None = None
         self._placing = threading.Lock()
+
+    def past(
+        self,
+        *,
+        travel: TravelTimes,
+        positions: PositionTable,
+        elements: ElementStore,
+        clock: Clock,
+        picture: Callable[[], OperatingPicture],
+        history: History,
+        duty_circles: DutyCircles,
+    ) -> SceneService:
+        """The same questions, answered as of another clock."""
+        other = copy(self)
+        other._travel, other._positions, other._elements, other._clock = travel, positions, elements, clock
+        other._picture, other._history, other._duty_circles = picture, history, duty_circles
+        other._placed, other._placing = None, threading.Lock()
+        return other
 
     # Questions --------------------------------------------------------------------------------------------------------
 
@@ -356,7 +375,7 @@ class SceneService:
         """Imported records name no organisation: whoever answers for the place today may read them."""
         if self._jurisdictions.locate(lon, lat).code not in orgs:
             return []
-        past = self._past.near(lon, lat, EARLIER_RADIUS_M, since, MAX_EARLIER)
+        past = self._past.near(lon, lat, EARLIER_RADIUS_M, since, MAX_EARLIER, self._clock.now())
         return [other for other in past if not self._authority.is_confidential(other.incident_type)]
 
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from operations.intake import Intake
     from operations.kpis import KpiService
     from operations.oidc import Provider
+    from operations.past import Pasts
     from operations.personal import PersonalData
     from operations.positions import PositionTable
     from operations.premises import Premises
@@ -91,6 +92,7 @@ class Services:
     bus: Bus  # journal events as they are committed
     positions: PositionTable
     tracks: TrackReader  # positions of the past
+    pasts: Pasts  # all of this as it was at an instant
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore
     cameras: CameraRegister  # which there are, whose they are, how they do

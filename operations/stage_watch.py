@@ -41,6 +41,10 @@ class StageWatch:
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
 
+    def past(self, trails: Trails, picture: Callable[[], OperatingPicture], clock: Clock) -> StageWatch:
+        """A watch by the same rules over other trails; it ticks when it is told to."""
+        return StageWatch(trails, picture, clock, self._is_home)
+
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="stage-watch")
 

@@ -133,7 +133,12 @@ class Traffic:
             except Exception:  # the streets stay as they were; everything else goes on
                 log.exception("traffic_failed")
 
-    def _renew(self, things: Sequence[Thing], now_s: float) -> None:
+    def effects_of(self, things: Sequence[Thing], now_s: float) -> StreetEffects:
+        """What these events do to streets at `now_s` (Unix s), without letting it hold. In a thread."""
+        return _effects([(event, edges) for _, event, edges in self._held(things, now_s)])
+
+    def _held(self, things: Sequence[Thing], now_s: float) -> list[tuple[Thing, TrafficEvent, Ints]]:
+        """The events that change a street at `now_s`, with its edges."""
         stale_after_s = self._elements.kinds[TRAFFIC].stale_after_s if TRAFFIC in self._elements.kinds else 0
         held: list[tuple[Thing, TrafficEvent, Ints]] = []
         for thing in things:
@@ -146,6 +151,10 @@ class Traffic:
             is_over = event.ends_at is not None and event.ends_at <= now_s
             if event.matters and not is_over:
                 held.append((thing, event, self._edges(thing, event)))
+        return held
+
+    def _renew(self, things: Sequence[Thing], now_s: float) -> None:
+        held = self._held(things, now_s)
         holding = tuple((thing.element_id, event, edges.tobytes()) for thing, event, edges in held)
         if holding == self._holding:
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -57,6 +57,11 @@ class Trails:
         for unit_id in crews:
             self._take(unit_id)
 
+    def recall(self, unit_id: str, fixes: Iterable[Fix]) -> None:
+        """Begin a crew's trail with what was kept of it, oldest first: a look into the past."""
+        for fix in fixes:
+            self._add(unit_id, fix)
+
     def of(self, unit_id: str) -> Sequence[Fix]:
         """The crew's trail, oldest first, the newest fix included."""
         self._take(unit_id)
@@ -73,6 +78,9 @@ class Trails:
             return
         is_sound = not int(table.flags[index]) & (SUSPICIOUS | TRACKERS_DISAGREE)
         fix = Fix(float(table.position_at[index]), float(table.lon[index]), float(table.lat[index]), is_sound)
+        self._add(unit_id, fix)
+
+    def _add(self, unit_id: str, fix: Fix) -> None:
         trail = self._trails.setdefault(unit_id, deque(maxlen=KEPT))
         if trail and fix.at <= trail[-1].at:
             return

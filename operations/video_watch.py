@@ -16,11 +16,11 @@ from typing import Any, Protocol
 import msgspec
 
 from dispatch.clock import Clock
-from dispatch.errors import NotFound, Unavailable
+from dispatch.errors import NotFound
 from dispatch.model import Actor
+from operations.on_record import Log, look_of, write_down
 from operations.permissions import Action
 from operations.video import Quality, Snapshot, Stream, VideoGateway, VideoRefused
-from storage.audit import Look
 from storage.cameras import CameraSource
 
 MOST_GRANTED = 128  # streams granted to one session and not begun yet
@@ -35,12 +35,6 @@ class Sight(Protocol):
     """The question of `operations.authority.Authority` that matters here."""
 
     def authorise(self, actor: Actor, action: str) -> None: ...
-
-
-class Log(Protocol):
-    """Where looks are kept; `storage.audit.AuditLog`. Called from a thread."""
-
-    def append(self, looks: list[Look]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -136,12 +130,7 @@ class VideoWatch:
         return camera
 
     async def _write_down(self, actor: Actor, what: str, camera_id: str, channel: str) -> None:
-        look = Look(self._clock.now(), actor.name, actor.kind, actor.role, actor.org_code, what, camera_id, channel)
-        try:
-            await asyncio.to_thread(self._log.append, [look])
-        except Exception as error:
-            detail = f"The camera is not shown, because the look can't be written down ({type(error).__name__}). Try again."
-            raise Unavailable("not-audited", detail) from error
+        await write_down(self._log, look_of(actor, self._clock.now(), what, camera_id, channel), "The camera is not shown")
 
     def _forget_old(self) -> None:
         now = self._clock.now()

@@ -8,7 +8,7 @@ Two of them pass one conformance suite: `storage.sql_journal.SqlJournal` (SQLite
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -119,6 +119,24 @@ class Tally(msgspec.Struct, frozen=True):
     versions: int
 
 
+class CountQuery(msgspec.Struct, frozen=True):
+    """Which events are counted by when they were recorded: from `from_` on, before `to`, in `bins` bins of equal length.
+
+    Of incidents that now belong to these organisations and are of none of these types.
+    """
+
+    from_: datetime
+    to: datetime
+    bins: int
+    orgs: frozenset[str]
+    without_types: frozenset[str] = frozenset()
+
+    @property
+    def bin_s(self) -> float:
+        """Seconds in a bin."""
+        return (self.to - self.from_).total_seconds() / self.bins
+
+
 class Page(msgspec.Struct, frozen=True):
     """Incidents, newest received first. `cursor` asks for the next page; None: there is none."""
 
@@ -153,6 +171,22 @@ class Journal(Protocol):
 
     def at(self, instant: datetime) -> int:
         """The newest revision recorded at or before `instant`; 0 before the first."""
+        ...
+
+    def before(self, revision: int, limit: int) -> list[Recorded]:
+        """The newest events before a revision, newest first, at most `limit`."""
+        ...
+
+    def changed_after(self, revision: int, incident_ids: Collection[str]) -> set[str]:
+        """Which of these incidents have events after a revision."""
+        ...
+
+    def first_recorded_at(self) -> datetime | None:
+        """When the oldest event was recorded; None without any."""
+        ...
+
+    def counts(self, query: CountQuery) -> list[tuple[int, str, int]]:
+        """Events of incidents in a span: bin, kind of event, how many; bins without any are left out."""
         ...
 
     def answers(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer]:

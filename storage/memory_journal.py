@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from dispatch.events import Recorded
@@ -14,6 +15,7 @@ from storage.journal import (
     MAX_PAGE,
     Answer,
     Commit,
+    CountQuery,
     IncidentQuery,
     JournalBusy,
     JournalError,
@@ -90,6 +92,31 @@ class MemoryJournal:
     def at(self, instant: datetime) -> int:
         with self._lock:
             return bisect.bisect_right(self._records, instant, key=lambda recorded: recorded.recorded_at)
+
+    def before(self, revision: int, limit: int) -> list[Recorded]:
+        with self._lock:
+            end = min(max(revision - 1, 0), len(self._records))
+            return self._records[max(end - limit, 0) : end][::-1]
+
+    def changed_after(self, revision: int, incident_ids: Collection[str]) -> set[str]:
+        with self._lock:
+            return {one for one in incident_ids if any(recorded.revision > revision for recorded in self._by_incident.get(one, ()))}
+
+    def first_recorded_at(self) -> datetime | None:
+        with self._lock:
+            return self._records[0].recorded_at if self._records else None
+
+    def counts(self, query: CountQuery) -> list[tuple[int, str, int]]:
+        found: Counter[tuple[int, str]] = Counter()
+        with self._lock:
+            for recorded in self._records:
+                incident = self._incidents.get(incident_of_event(recorded) or "")
+                if incident is None or not query.from_ <= recorded.recorded_at < query.to:
+                    continue
+                if incident.org_code in query.orgs and incident.incident_type not in query.without_types:
+                    place = int((recorded.recorded_at - query.from_).total_seconds() // query.bin_s)
+                    found[min(place, query.bins - 1), str(type(recorded.body).__struct_config__.tag)] += 1
+        return [(place, event, number) for (place, event), number in found.items()]
 
     def answers(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
         with self._lock:

@@ -60,15 +60,17 @@ class PastIncidents:
                 connection.execute(insert(past_responses), responses)
         return len(fresh)
 
-    def near(self, lon: float, lat: float, radius_m: float, since: datetime, limit: int = 20) -> list[PastIncident]:
-        """Past incidents within a box of `radius_m` about a point, newest first, without their responses."""
+    def near(
+        self, lon: float, lat: float, radius_m: float, since: datetime, limit: int = 20, until: datetime | None = None
+    ) -> list[PastIncident]:
+        """Past incidents within a box of `radius_m` about a point, newest first and none after `until`, without their responses."""
         d_lat = radius_m / METRES_PER_DEGREE
         d_lon = d_lat / max(0.01, math.cos(math.radians(lat)))
         place = past_incidents.c
         query = (
             select(past_incidents)
             .where(place.lat.between(lat - d_lat, lat + d_lat), place.lon.between(lon - d_lon, lon + d_lon))
-            .where(place.received_at >= since.timestamp())
+            .where(place.received_at >= since.timestamp(), place.received_at <= (math.inf if until is None else until.timestamp()))
             .order_by(place.received_at.desc())
             .limit(limit)
         )

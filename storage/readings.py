@@ -26,6 +26,7 @@ readings_table = Table(
     Column("lat", Float(53), nullable=False),
     Column("properties", Text, nullable=False),
     Index("ix_element_readings_received", "element", "element_id", "received_at"),
+    Index("ix_element_readings_heard", "received_at"),
 )
 
 
@@ -67,6 +68,15 @@ class ReadingStore:
         )
         same = and_(t.c.element == newest.c.element, t.c.element_id == newest.c.element_id, t.c.at == newest.c.at)
         query = select(t).join(newest, same).order_by(t.c.element, t.c.element_id)
+        return self._read(query)
+
+    def between(self, after_s: float, until_s: float) -> list[Reading]:
+        """Readings heard after `after_s` and by `until_s` (Unix s), in the order they were heard."""
+        t = readings_table
+        heard = select(t).where(t.c.received_at > after_s, t.c.received_at <= until_s)
+        return self._read(heard.order_by(t.c.received_at, t.c.at, t.c.element, t.c.element_id))
+
+    def _read(self, query: Any) -> list[Reading]:
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return [Reading(**{**row, "properties": msgspec.json.decode(row["properties"])}) for row in rows]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.track_files import FIX, UNKNOWN, DamagedSlice, Slice, read_open, unpack
-from storage.track_writer import SLICE_S, newest_by_unit, slice_files, slice_name
+from storage.track_writer import SLICE_S, newest_by_unit, slice_files, slice_files_of, slice_name
 
 # After an outage the last slice before it still tells where units were, this long.
 LOOK_BACK_S = 24 * 3600
 # Unpacked slices kept: a reviewer who drags the time bar stays within a few.
-KEPT_SLICES = 6
+KEPT_SLICES = 12
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,28 @@ class TrackState:
     def silent(self, at: float, after_s: float) -> list[str]:
         """Units not heard for longer than `after_s` at the instant `at`."""
         return [self.unit_ids[index] for index in np.flatnonzero(at - self.received_at > after_s)]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was written in one slice, in that order."""
+
+    unit_ids: list[str]  # by the index that the fixes name
+    fixes: NDArray[Any]  # [n] FIX, by `received_ds`
+    heard_ds: NDArray[np.int64]  # [n] tenths of a second: when the unit itself had last been heard by then
+
+    def between(self, after: float, until: float) -> TrackState:
+        """Of each unit of which something was written after one instant and by another (Unix s), the newest fix of these.
+
+        `received_at` is when the unit was last heard: not when the journal changed its status.
+        """
+        first, last = np.searchsorted(self.fixes["received_ds"], [int(after * 10), int(until * 10)], side="right")
+        fixes = self.fixes[first:last]
+        units, chosen = newest_by_unit(fixes)
+        heard_ds = np.zeros(len(self.unit_ids), np.int64)
+        np.maximum.at(heard_ds, fixes["unit"], self.heard_ds[first:last])
+        state = _state(Slice(0, self.unit_ids, fixes), fixes[chosen])
+        return replace(state, received_at=heard_ds[units] / 10.0)
 
 
 @dataclass
@@ -87,12 +109,30 @@ class _Indexed:
         keys = fixes["unit"].astype(np.int64) * _UNIT_KEY + fixes["position_ms"]
         return np.maximum.accumulate(np.where(keys == np.maximum.accumulate(keys), np.arange(len(keys)), 0))
 
-    def state_at(self, at: float) -> NDArray[Any]:
-        """Newest fix of each unit heard by `at`."""
+    @cached_property
+    def heard_ds(self) -> NDArray[np.int64]:
+        """[n] for each fix, tenths of a second: when its unit had last been heard by then.
+
+        A row with the place, motion and instant of the unit's newest before it notes another status or flag, and was not heard.
+        """
+        fixes, before = self.piece.fixes, np.concatenate(([0], self._newest[:-1])) if len(self.piece.fixes) else self._newest
+        is_noted = fixes["unit"] == fixes["unit"][before]
+        is_noted[:1] = False
+        for name in ("position_ms", "lon", "lat", "heading", "speed"):
+            is_noted &= fixes[name] == fixes[name][before]
+        keys = fixes["unit"].astype(np.int64) * _UNIT_KEY + np.where(is_noted, 0, fixes["received_ds"])
+        return np.maximum.accumulate(keys) % _UNIT_KEY
+
+    def known_at(self, at: float) -> NDArray[np.int64]:
+        """Where the last row of each unit stands that was written by `at`."""
         units = np.arange(len(self.piece.unit_ids), dtype=np.int64)
         heard = np.searchsorted(self._received_keys, units * _UNIT_KEY + int(at * 10), side="right")
         some = heard > np.searchsorted(self._received_keys, units * _UNIT_KEY)
-        return self.piece.fixes[self._newest[heard[some] - 1]]
+        return heard[some] - 1
+
+    def state_at(self, at: float) -> NDArray[Any]:
+        """Newest fix of each unit heard by `at`."""
+        return self.piece.fixes[self._newest[self.known_at(at)]]
 
 
 class TrackReader:
@@ -109,6 +149,52 @@ class TrackReader:
         if indexed is None:
             return TrackState.nothing()
         return _state(indexed.piece, indexed.state_at(at))
+
+    def known_at(self, at: float) -> TrackState:
+        """As `state_at`, with `received_at` when each unit had last been heard: what the table of positions showed. Raises DamagedSlice."""
+        indexed = self._slice_before(at)
+        if indexed is None:
+            return TrackState.nothing()
+        state = _state(indexed.piece, indexed.state_at(at))
+        return replace(state, received_at=indexed.heard_ds[indexed.known_at(at)] / 10.0)
+
+    def heard_in(self, start_s: int) -> Heard | None:
+        """What was heard in the slice that begins at `start_s` (Unix s); None where there is none. Raises DamagedSlice."""
+        indexed = self._slice(start_s)
+        if indexed is None:
+            return None
+        fixes = indexed.piece.fixes
+        own = np.flatnonzero(fixes["received_ds"] >= start_s * 10)  # without what it carries over from the one before
+        order = own[np.argsort(fixes["received_ds"][own], kind="stable")]
+        return Heard(indexed.piece.unit_ids, fixes[order], indexed.heard_ds[order])
+
+    def paths(self, unit_ids: Collection[str], from_at: float, until: float) -> dict[str, TrackState]:
+        """What was heard of each of these units from one instant until another (Unix s), in the order measured."""
+        parts: dict[str, list[NDArray[Any]]] = {}
+        for start_s in range(int(from_at) // SLICE_S * SLICE_S, int(until) + 1, SLICE_S):
+            indexed = self._slice(start_s)
+            if indexed is None:
+                continue
+            fixes, starts = indexed.piece.fixes, indexed.piece.starts
+            for number, unit_id in enumerate(indexed.piece.unit_ids):
+                if unit_id in unit_ids:
+                    own = fixes[starts[number] : starts[number + 1]]
+                    first = max(start_s * 10, int(from_at * 10))
+                    parts.setdefault(unit_id, []).append(own[(own["received_ds"] >= first) & (own["received_ds"] <= int(until * 10))])
+        found = {}
+        for unit_id, pieces in parts.items():
+            fixes = np.concatenate(pieces)
+            fixes = fixes[np.argsort(fixes["position_ms"], kind="stable")]
+            fixes["unit"] = 0
+            found[unit_id] = _state(Slice(0, [unit_id], fixes), fixes)
+        return found
+
+    def first_at(self) -> int | None:
+        """When the oldest slice begins, Unix s; None where nothing is kept."""
+        for folder in sorted(self.folder.glob("[0-9]*")):
+            for start_s, _ in slice_files_of(folder):
+                return start_s
+        return None
 
     def latest(self) -> Slice | None:
         """The newest slice that can be read, for a start; `verify` names damaged ones."""
@@ -183,12 +269,18 @@ class TrackReader:
         """The slice of the instant, or the newest one before it within the look-back."""
         slot = int(at) // SLICE_S * SLICE_S
         for start_s in range(slot, max(slot - LOOK_BACK_S, 0) - 1, -SLICE_S):
-            stem = self.folder / slice_name(start_s)
-            for suffix in (".open", ".track"):
-                try:
-                    return self._read(start_s, stem.with_suffix(suffix))
-                except FileNotFoundError:  # also when it was closed just now: the other form is there
-                    continue
+            indexed = self._slice(start_s)
+            if indexed is not None:
+                return indexed
+        return None
+
+    def _slice(self, start_s: int) -> _Indexed | None:
+        stem = self.folder / slice_name(start_s)
+        for suffix in (".open", ".track"):
+            try:
+                return self._read(start_s, stem.with_suffix(suffix))
+            except FileNotFoundError:  # also when it was closed just now: the other form is there
+                continue
         return None
 
     def _read(self, start_s: int, path: Path) -> _Indexed:

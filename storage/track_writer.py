@@ -312,7 +312,13 @@ def slice_name(start_s: int) -> str:
 
 def slice_files(folder: Path) -> Iterator[tuple[int, Path]]:
     """Every slice, oldest first, as (start in Unix s, file). One that was being closed at a crash is there once, in its open form."""
-    for path in sorted(folder.glob("[0-9]*/[0-9]*.*")):
+    for day in sorted(folder.glob("[0-9]*")):
+        yield from slice_files_of(day)
+
+
+def slice_files_of(day: Path) -> Iterator[tuple[int, Path]]:
+    """Those in the folder of one day."""
+    for path in sorted(day.glob("[0-9]*.*")):
         if path.suffix not in (".open", ".track") or (path.suffix == ".track" and path.with_suffix(".open").exists()):
             continue
         try:

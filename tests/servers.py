@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,12 @@ import httpx
 ROOT = Path(__file__).resolve().parents[1]
 STARTS_WITHIN_S = 120.0  # the demo city is built first where it is not there yet
 DEMO_PASSWORD = "liandong-demo"
+
+
+def ends_with_us(command: list[str]) -> list[str]:
+    """The command, so that it is killed when these tests are: a server left over would take its part of the machine from others."""
+    setpriv = shutil.which("setpriv")
+    return command if setpriv is None else [setpriv, "--pdeathsig", "KILL", "--", *command]
 
 
 class RunningServer:
@@ -40,7 +47,9 @@ class RunningServer:
         """Start and wait until it answers. Raises AssertionError with its last words when it does not."""
         command = [sys.executable, "app.py", "run", "--data", str(self.data), "--port", str(self.port), *self._options]
         with (self.data / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(
+                ends_with_us(command), cwd=ROOT, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
         give_up_at = time.monotonic() + STARTS_WITHIN_S
         while time.monotonic() < give_up_at and self._process.poll() is None:
             try:

@@ -25,7 +25,9 @@ def router(services: Services) -> APIRouter:
     @routes.get("/camera-groups", responses=answers(_GROUP, problems=(404, 422)))
     async def group(
         request: Request,
-        group: Annotated[str, Query(description="org:<code>, circle:<circle_id> or list:<id>,<id>", max_length=8000)],
+        group: Annotated[
+            str, Query(description="org:<code>, circle:<circle_id> or list:<id>,<id>", max_length=8000, examples=["list:gate,square"])
+        ],
     ) -> Response:
         """Cameras of an organisation's area, of a duty circle the caller may see, or of a list: 500 at most, in the order of their names
         or of the list. Ids that are no camera's are left out."""

@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field, FiniteFloat
 
 from dashboard.api.describe import answers
 from dashboard.api.ground import GEOJSON
-from dashboard.api.shapes import Body, Id, IdempotencyKey, Latitude, LatQuery, Longitude, LonQuery, Name, Text, answer, numbers
+from dashboard.api.shapes import At, Body, Id, IdempotencyKey, Latitude, LatQuery, Longitude, LonQuery, Name, Text, answer, numbers
 from dashboard.edge import actor_of
+from dashboard.past import services_at
 from dashboard.problems import FieldError, InvalidFields
 from dispatch.commands import SetDutyCircle, WithdrawDutyCircle
 from dispatch.duty_circles import MAX_CAMERAS, MAX_COUNT, MAX_FORCES, MAX_GATES, MAX_POLYGONS, MAX_TIERS, Force, Gate, Tier
@@ -170,11 +171,12 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["duty circles"])
 
     @routes.get("/duty-circles", responses=answers(_FEATURES, media_type=GEOJSON))
-    async def several(request: Request) -> Response:
+    async def several(request: Request, at: At = None) -> Response:
         """Those the caller may see, as GeoJSON: one Feature a circle, of its widest area, with everything else as properties."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_DUTY_CIRCLES)
-        features = [services.duty_circles.feature(actor, one) for one in services.duty_circles.visible(actor)]
+        circles = (await services_at(services, actor, at)).duty_circles
+        features = [circles.feature(actor, one) for one in circles.visible(actor)]
         return answer({"type": "FeatureCollection", "features": features}, media_type=GEOJSON)
 
     @routes.get("/duty-circle-draft", responses=answers({"tiers": [_TIER]}, problems=(422,)))

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api import views
 from dashboard.api.describe import answers
 from dashboard.api.ground import GEOJSON
-from dashboard.api.shapes import ElementBody, Id, IdempotencyKey, answer, answer_in_thread, numbers, require_point
+from dashboard.api.shapes import At, ElementBody, Id, IdempotencyKey, answer, answer_in_thread, numbers, require_point
 from dashboard.edge import actor_of, datum_of
+from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.catalogue import ElementKind
 from dispatch.commands import WriteElement
@@ -83,6 +84,7 @@ def router(services: Services) -> APIRouter:
         bbox: Annotated[str, Query(description="west,south,east,north", examples=["121.4,29.8,121.7,30.0"])] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_FEATURES)] = MAX_FEATURES,
         cell_deg: Annotated[float | None, Query(gt=1e-5, le=10, description="one thing a cell of this width, with `count`")] = None,
+        at: At = None,
     ) -> Response:
         """GeoJSON of one element. `matched` says how many there are in the box; a smaller limit cuts.
 
@@ -92,12 +94,13 @@ def router(services: Services) -> APIRouter:
         services.authority.authorise(actor, Action.SEE_ELEMENTS)
         kind = _kind(services, element)
         box = box_of(bbox)
+        then = await services_at(services, actor, at)
         if kind.source in ("units", "incidents"):
-            fixes = views.live_fixes(services)
-            return await answer_in_thread(lambda: _moving(services, actor, kind, fixes, box, limit), GEOJSON)
-        if kind.source == "recordings":
+            fixes = views.live_fixes(then)
+            return await answer_in_thread(lambda: _moving(then, actor, kind, fixes, box, limit), GEOJSON)
+        if kind.source == "recordings" and at is None:  # who sent when is with the uploads of an incident
             return answer(_sending(services, actor, element, box, limit), media_type=GEOJSON)
-        return await answer_in_thread(lambda: services.elements.features(element, box, limit, cell_deg), GEOJSON)
+        return await answer_in_thread(lambda: then.elements.features(element, box, limit, cell_deg), GEOJSON)
 
     @routes.put("/{element}/{element_id}", responses=answers(_WRITTEN, problems=(400, 404, 413, 422)))
     async def write(request: Request, element: str, element_id: Id, body: ElementBody, idempotency_key: IdempotencyKey = None) -> Response:

@@ -11,8 +11,9 @@ from pydantic import FiniteFloat
 
 from dashboard.api.describe import answers
 from dashboard.api.incidents import SCENE
-from dashboard.api.shapes import Instant, LatQuery, LonQuery, answer, answer_in_thread, numbers, words
+from dashboard.api.shapes import At, LatQuery, LonQuery, answer, answer_in_thread, numbers, words
 from dashboard.edge import actor_of
+from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
 from geodata.places import MAX_QUERY_LENGTH
@@ -120,13 +121,15 @@ def router(services: Services) -> APIRouter:
         quantile: Annotated[float, Query(description="0.5: as usual; 0.9: what is reached in time on nine of ten drives")] = 0.5,
         siren: Annotated[bool, Query(description="with the times of drives with siren")] = False,
         streets: Annotated[bool, Query(description="also the reached streets, as MultiLineStrings")] = False,
-        at: Annotated[Instant | None, Query(description="checked and answered; the rings are those of now")] = None,
+        at: At = None,
     ) -> Response:
         """Travel-time rings by road, the smallest last. A point off the network is 422 with the distance to the nearest street."""
-        services.authority.authorise(actor_of(request), Action.SEE_SCENE)
+        actor = actor_of(request)
+        services.authority.authorise(actor, Action.SEE_SCENE)
         levels = numbers("minutes", minutes, 1, MAX_RINGS)
+        then = await services_at(services, actor, at)
         try:
-            drawn = await services.scene.rings(lon, lat, levels, direction, profile, quantile, siren)
+            drawn = await then.scene.rings(lon, lat, levels, direction, profile, quantile, siren)
         except BadRings as error:
             raise InvalidFields.one("quantile" if quantile not in QUANTILES else "minutes", str(error)) from None
         more = {} if at is None else {"at": at}
@@ -156,6 +159,7 @@ def router(services: Services) -> APIRouter:
         scope: Annotated[
             str, Query(description="an organisation within one's own: its area; default: all of one's own", max_length=12)
         ] = "",
+        at: At = None,
     ) -> Response:
         """Share of street length, residents and expected incidents of one's area that an available unit can be at in time, by travel alone.
 
@@ -168,7 +172,8 @@ def router(services: Services) -> APIRouter:
             actor = services.authority.at_desk_of(actor, scope)
         levels = _minutes("minutes", numbers("minutes", minutes, 1, MAX_RINGS))
         gap_minutes = _minutes("gaps", [gaps])[0] if gaps else None
-        found = await services.coverage.of(actor, levels, gap_minutes)
+        then = await services_at(services, actor, at)
+        found = await then.coverage.of(actor, levels, gap_minutes)
         return await answer_in_thread(lambda: found)
 
     @routes.get("/eta", responses=answers(_ETA, problems=(422,)))
@@ -208,11 +213,12 @@ def router(services: Services) -> APIRouter:
         return answer(await asyncio.to_thread(street_at, services.travel, services.speeds, services.traffic, lon, lat))
 
     @routes.get("/scene", responses=answers(SCENE, problems=(422,)))
-    async def scene(request: Request, lon: LonQuery, lat: LatQuery) -> Response:
+    async def scene(request: Request, lon: LonQuery, lat: LatQuery, at: At = None) -> Response:
         """The one-click answer for any point."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_SCENE)
-        found = await services.scene.scene(lon, lat, actor)
+        then = await services_at(services, actor, at)
+        found = await then.scene.scene(lon, lat, actor)
         return await answer_in_thread(lambda: found)
 
     @routes.get("/places", responses=answers(_PLACES, problems=(422,)))

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api import views
 from dashboard.api.command_body import CommandBody, to_command
 from dashboard.api.describe import answers
-from dashboard.api.shapes import IdempotencyKey, Instant, NewIncident, answer, answer_in_thread, known_org, require_point, words
+from dashboard.api.shapes import At, IdempotencyKey, Instant, NewIncident, answer, answer_in_thread, known_org, require_point, words
 from dashboard.edge import actor_of, datum_of
+from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.commands import Caller, ReceiveIncident
 from dispatch.errors import NotFound
@@ -112,20 +113,22 @@ def router(services: Services) -> APIRouter:
         return await answer_in_thread(view)
 
     @routes.get("/{incident_id}", responses=answers(_INCIDENT | {"caller": None}, "Incident", problems=(404,)))
-    async def one(request: Request, incident_id: str) -> Response:
+    async def one(request: Request, incident_id: str, at: At = None) -> Response:
         """One incident, also one that ended long ago; with its caller as far as the asker may know."""
         actor = actor_of(request)
-        incident = await find_incident(services, actor, incident_id)
-        return answer(await views.with_caller(services, actor, incident, services.handler.picture))
+        then = await services_at(services, actor, at)
+        incident = await find_incident(then, actor, incident_id)
+        return answer(await views.with_caller(then, actor, incident, then.handler.picture))
 
     @routes.get("/{incident_id}/timeline", responses=answers({"events": [_OUTCOME["events"]]}, problems=(404,)))
-    async def timeline(request: Request, incident_id: str) -> Response:
-        """Everything that happened to it, in order, with both times and who said it."""
+    async def timeline(request: Request, incident_id: str, at: At = None) -> Response:
+        """Everything that happened to it, in order, with both times and who said it; of a past moment, what had been recorded by then."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_HISTORY)
-        incident = await find_incident(services, actor, incident_id)
-        events = await services.history.timeline(incident.incident_id)
-        shown = await views.visible_events(services, actor, events, services.handler.picture)
+        then = await services_at(services, actor, at)
+        incident = await find_incident(then, actor, incident_id)
+        events = await then.history.timeline(incident.incident_id)
+        shown = await views.visible_events(then, actor, events, then.handler.picture)
         return answer({"incident_id": incident.incident_id, "version": incident.version, "events": shown})
 
     @routes.post("/{incident_id}/commands", responses=answers(_OUTCOME, problems=(400, 404, 409, 413, 422)))
@@ -149,12 +152,13 @@ def router(services: Services) -> APIRouter:
     @routes.get(
         "/{incident_id}/scene", responses=answers({"rings": {}, "units": [], "units_by_ring": [], "cameras": []}, problems=(404, 422))
     )
-    async def scene(request: Request, incident_id: str) -> Response:
+    async def scene(request: Request, incident_id: str, at: At = None) -> Response:
         """The one-click answer: rings, streets, units with times and reasons, cameras, what is around, earlier incidents, weather."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_SCENE)
-        incident = await find_incident(services, actor, incident_id)
-        found = await services.scene.incident_scene(incident, actor)
+        then = await services_at(services, actor, at)
+        incident = await find_incident(then, actor, incident_id)
+        found = await then.scene.incident_scene(incident, actor)
         return await answer_in_thread(lambda: found)
 
     return routes

@@ -98,15 +98,16 @@ def router(services: Services) -> APIRouter:
         type_: TypeQuery = None,
         org: Org = None,
     ) -> Response:
-        """Before and after a day, with how far each difference may be off (95 in 100)."""
-        found = await kpis.compare(desk(request, org), query(from_, to, GroupBy.ALL, source, grade, type_), at)
+        """Before and after a day, usually 28 days each, with how far each difference may be off (95 in 100)."""
+        begins, ends = from_ or at - USUAL, to or min(at + USUAL, services.clock.now())
+        found = await kpis.compare(desk(request, org), query(begins, ends, GroupBy.ALL, source, grade, type_), at)
         return await answer_in_thread(lambda: msgspec.to_builtins(found))
 
     @routes.get("/kpis/incidents", responses=answers({"incident_ids": ["0198c0de-…"], "total": 14}, problems=(422,)))
     async def behind(
         request: Request,
-        stage: Annotated[str, Query(max_length=MAX_ID)],
-        of: Annotated[str, Query(max_length=MAX_ID, description="all, late, missing, out_of_order or unreached")],
+        stage: Annotated[str, Query(max_length=MAX_ID, examples=["arrive"])],
+        of: Annotated[str, Query(max_length=MAX_ID, description="all, late, missing, out_of_order or unreached", examples=["late"])],
         key: Annotated[str | None, Query(max_length=MAX_NAME, description="of one group only")] = None,
         from_: From = None,
         to: To = None,

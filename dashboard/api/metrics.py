@@ -27,6 +27,8 @@ class SystemCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         yield from self._picture()
         yield from self._feeds()
+        yield from self._video()
+        yield from self._cameras()
         too_many = CounterMetricFamily("liandong_too_many_requests", "Requests refused for their rate", labels=["limit"])
         for limit, count in self._services.health.too_many.items():
             too_many.add_metric([limit], count)
@@ -36,6 +38,27 @@ class SystemCollector(Collector):
         videos = self._services.scene_video
         yield GaugeMetricFamily("liandong_scene_video_under_way", "Recordings of crews that are not complete", len(videos.under_way))
         yield CounterMetricFamily("liandong_scene_video_torn", "Recordings whose end a crash had torn, since the start", videos.torn)
+
+    def _video(self) -> Iterable[Metric]:
+        state = self._services.video.state()
+        yield GaugeMetricFamily("liandong_video_viewers", "Viewers of cameras just now", state["watching"])
+        yield CounterMetricFamily("liandong_video_opened", "Streams of cameras granted since the start", state["opened"])
+        refused = CounterMetricFamily("liandong_video_refused", "Streams and stills refused since the start", labels=["reason"])
+        for reason, count in state.get("refused", {}).items():
+            refused.add_metric([reason], count)
+        gauges = {
+            name: GaugeMetricFamily(f"liandong_video_process_{name}", text, labels=["process"])
+            for name, text in (
+                ("streams", "Cameras' streams that a video process pulls"),
+                ("cpu_share", "Share of a core that a video process uses"),
+                ("restarts", "How often a video process was started again"),
+            )
+        }
+        for process in state.get("processes", []):
+            for name, gauge in gauges.items():
+                if name in process:
+                    gauge.add_metric([str(process["process"])], process[name])
+        yield from (refused, *gauges.values())
 
     def _picture(self) -> Iterable[Metric]:
         picture = self._services.handler.picture
@@ -54,6 +77,15 @@ class SystemCollector(Collector):
         for status, count in sorted(by_status.items()):
             units.add_metric([status], count)
         yield units
+
+    def _cameras(self) -> Iterable[Metric]:
+        counts = self._services.cameras.counts()
+        yield GaugeMetricFamily("liandong_cameras_registered", "Cameras in the register", counts["registered"])
+        yield GaugeMetricFamily("liandong_cameras_watched", "Cameras that somebody watches now", counts["watched_now"])
+        states = GaugeMetricFamily("liandong_cameras", "Cameras with an address by how they do", labels=["state"])
+        for state in ("ok", "failing", "untried"):
+            states.add_metric([state], counts[state])
+        yield states
 
     def _feeds(self) -> Iterable[Metric]:
         snapshot = self._services.health.snapshot()

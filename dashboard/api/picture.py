@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from dashboard.api import views
 from dashboard.api.describe import answers
-from dashboard.api.shapes import Instant, answer, answer_in_thread
+from dashboard.api.shapes import At, answer, answer_in_thread
 from dashboard.edge import actor_of
+from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
@@ -39,7 +39,8 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/picture", responses=answers(_PICTURE, problems=(422,)))
     async def picture(
-        request: Request, at: Annotated[Instant | None, Query(description="a past moment; default: now", examples=[None])] = None
+        request: Request,
+        at: At = None,
     ) -> Response:
         """Revision, units with positions, open incidents and element counts the caller may see, as of now or of a past moment."""
         actor = actor_of(request)
@@ -47,13 +48,9 @@ def router(services: Services) -> APIRouter:
         if at is None:
             now, present, fixes = services.clock.now(), services.handler.picture, views.live_fixes(services)
             return await answer_in_thread(lambda: _picture(services, actor, present, fixes) | {"at": now})
-        services.authority.authorise(actor, Action.SEE_HISTORY)
-        if at > services.clock.now():
-            raise InvalidFields.one("at", f"{at.isoformat()} is in the future; ask for a past moment")
-        then, state = await asyncio.gather(services.history.picture_at(at), asyncio.to_thread(services.tracks.state_at, at.timestamp()))
-        fixes = views.Fixes(state.unit_ids, state)
-        # Counts of elements are not kept for the past.
-        return await answer_in_thread(lambda: _picture(services, actor, then, fixes) | {"at": at, "live": False, "elements": {}})
+        then = await services_at(services, actor, at)
+        fixes = views.live_fixes(then)
+        return await answer_in_thread(lambda: _picture(then, actor, then.handler.picture, fixes) | {"at": at, "live": False})
 
     @routes.get("/changes", responses=answers(_CHANGES, problems=(422,)))
     async def changes(

@@ -60,6 +60,7 @@ def _json(value: Any) -> Any:
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_json)]
 _INSTANT = {"type": "string", "format": "date-time", "examples": ["2026-05-01T20:00:00+08:00"]}
 Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema(_INSTANT)]
+At = Annotated[Instant | None, Query(description="as of this past moment; default: now", examples=[None])]
 Longitude = Annotated[FiniteFloat, Field(ge=-180, le=180, description="degrees east", examples=[121.5503])]
 Latitude = Annotated[FiniteFloat, Field(ge=-90, le=90, description="degrees north", examples=[29.8739])]
 Metres = Annotated[FiniteFloat, Field(ge=0, le=100_000)]

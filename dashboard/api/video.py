@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from pydantic import ConfigDict
 
 from dashboard.api.describe import answers, problem_answer
 from dashboard.api.shapes import Body, Id, answer
@@ -32,7 +33,7 @@ _REFUSED = problem_answer("There is no picture now; `type` says why, `message_zh
 _JPEG: dict[Any, Any] = {
     200: {
         "description": "The picture; `X-Taken-At` says when it was taken",
-        "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}, "example": "(the bytes of a JPEG)"}},
         "headers": {"X-Taken-At": {"schema": {"type": "string", "format": "date-time"}}},
     },
     404: problem_answer("There is no such camera"),
@@ -43,6 +44,8 @@ SNAPSHOTS_PER_S, SNAPSHOT_BURST = 10.0, 64  # of one account or token: a wall of
 
 class StreamBody(Body):
     """Which of a camera's pictures."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"quality": "sub"}]})
 
     quality: Quality = Quality.SUB
 

@@ -11,8 +11,10 @@ from dash import Dash
 
 from dashboard.i18n import Words, words_in
 from dashboard.layouts.facts import Facts, LastFix
+from dashboard.past import services_at
 from dispatch.model import Actor
 from operations.authority import as_wall, within
+from operations.past import PastHandler
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -22,6 +24,12 @@ def actor_of_callback(app: Dash, page: dict[str, Any] | None = None) -> Actor:
     """Who the edge found behind the request this callback serves, as the page it comes from may use it."""
     actor: Actor = app.backend.request_adapter().context.visitor.actor
     return seen_by(actor, page)
+
+
+async def services_seen(app: Dash, services: Services) -> Services:
+    """What the page shows: the present, or the moment of the past that its requests name."""
+    visitor = app.backend.request_adapter().context.visitor
+    return await services_at(services, visitor.actor, visitor.at)
 
 
 def seen_by(actor: Actor, page: dict[str, Any] | None) -> Actor:
@@ -59,6 +67,7 @@ def facts_for(services: Services, actor: Actor, page: dict[str, Any] | None) -> 
         element_kind=element_kind,
         suggestions=services.stages.of,
         last_fix=lambda unit_id: _last_fix(services, unit_id),
+        is_past=isinstance(services.handler, PastHandler),
         may=lambda action: not is_wall and services.authority.can(actor, action),
         in_scope=lambda org_code: services.authority.in_scope(actor, org_code),
     )

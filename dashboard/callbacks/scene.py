@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from dashboard import ids
-from dashboard.callbacks.context import actor_of_callback, facts_for
+from dashboard.callbacks.context import actor_of_callback, facts_for, services_seen
 from dashboard.callbacks.selection import visible_incident
 from dashboard.layouts.parts import empty
 from dashboard.layouts.scene import scene_panel, tile_of
@@ -41,7 +41,8 @@ def register(app: Dash, services: Services) -> None:
         selection: dict[str, Any] | None, _tick: Any, sure: str | None, drawn_at: list[float] | None, page: dict[str, Any]
     ) -> Any:
         again = ctx.triggered_id == ids.SCENE_TICK
-        children, drawn = await scene_of(services, actor_of_callback(app, page), selection, page, QUANTILE_OF.get(sure or "", 0.5))
+        then = await services_seen(app, services)
+        children, drawn = await scene_of(then, actor_of_callback(app, page), selection, page, QUANTILE_OF.get(sure or "", 0.5))
         # The rings stay while units move: only the list is drawn again. They move with the incident's point.
         if again and drawn["at"] == drawn_at:
             return children, no_update, no_update

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dash import ClientsideFunction, Dash, Input, Output, State
 
 from dashboard import ids
-from dashboard.callbacks.context import actor_of_callback, facts_for
+from dashboard.callbacks.context import actor_of_callback, facts_for, services_seen
 from dashboard.layouts.actions import actions
 from dashboard.layouts.due import what_is_due
 from dashboard.layouts.facts import Facts
@@ -49,7 +49,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     async def on_select(selection: dict[str, Any] | None, _refresh: Any, page: dict[str, Any]) -> Panel:
-        return await panel_of(services, actor_of_callback(app, page), selection, page)
+        return await panel_of(await services_seen(app, services), actor_of_callback(app, page), selection, page)
 
     app.clientside_callback(ClientsideFunction("liandong", "panelShows"), Input(ids.SHOWN, "data"), prevent_initial_call=True)
 

@@ -13,7 +13,12 @@ from dashboard.i18n import Words
 from dispatch.kpis import StageFigures
 
 Figure = dict[str, Any]
-LYING_FROM = 13  # groups: more than that do not stand side by side
+# So many groups do not stand side by side, nor do names this long.
+LYING_FROM, LONG_NAME = 13, 7
+
+
+def _lies(names: Sequence[str]) -> bool:
+    return len(names) >= LYING_FROM or any(len(name) >= LONG_NAME for name in names)
 
 
 def times(names: Sequence[str], stages: Sequence[StageFigures], words: Words) -> Figure:
@@ -22,7 +27,7 @@ def times(names: Sequence[str], stages: Sequence[StageFigures], words: Words) ->
         f"{name} · n {one.n}<br>p50 {words.eta(one.p50_s)} · p90 {words.eta(one.p90_s)}" for name, one in zip(names, stages, strict=True)
     ]
     p50, p90 = [_minutes(one.p50_s) for one in stages], [_minutes(one.p90_s) for one in stages]
-    lying = len(names) >= LYING_FROM
+    lying = _lies(names)
     value, key = ("x", "y") if lying else ("y", "x")
     bars = {
         "type": "bar",
@@ -58,7 +63,7 @@ def times(names: Sequence[str], stages: Sequence[StageFigures], words: Words) ->
 
 def shares(names: Sequence[str], stages: Sequence[StageFigures], words: Words) -> Figure:
     """Shares within the target."""
-    lying = len(names) >= LYING_FROM
+    lying = _lies(names)
     value, key = ("x", "y") if lying else ("y", "x")
     told = [f"{name} · {one.within} / {one.targeted}" for name, one in zip(names, stages, strict=True)]
     bars = {
@@ -68,12 +73,14 @@ def shares(names: Sequence[str], stages: Sequence[StageFigures], words: Words) -
         "orientation": "h" if lying else "v",
         "marker": {"color": "--good", "opacity": _shades(stages)},
         "text": ["" if one.within_target is None else f"{one.within_target:.0%}" for one in stages],
-        "textposition": "auto",
+        "textposition": "outside",
+        "textfont": {"color": "--text"},
+        "cliponaxis": False,
         "hovertext": told,
         "hoverinfo": "text",
     }
     layout = _layout("", len(names), lying) | {"showlegend": False}
-    layout[f"{value}axis"] |= {"range": [0, 1.02], "tickformat": ".0%"}
+    layout[f"{value}axis"] |= {"range": [0, 1.12], "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%"}
     return {"data": [bars], "layout": layout}
 
 
@@ -98,8 +105,8 @@ def _layout(title: str, groups: int, lying: bool) -> Figure:
         "font": {"family": FONT, "size": 13, "color": "--text"},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 56, "r": 12, "t": 12, "b": 48},
-        "height": max(320, 90 + 26 * groups) if lying else 320,
+        "margin": {"l": 56, "r": 44 if lying else 12, "t": 12, "b": 48},
+        "height": max(240, 90 + 30 * groups) if lying else 320,
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "hoverlabel": {"bgcolor": "--raised", "font": {"color": "--text", "family": FONT}},
         "xaxis": counted if lying else named,

@@ -13,6 +13,7 @@ from dashboard.layouts.health_words import COUNTERS, FIGURES, PARTS, REASONS, sa
 from dashboard.theme import THEMES, css_variables
 from dispatch.catalogue import Catalogue
 from geodata.city import City
+from operations.camera_register import Camera
 
 _RENEW_S = 5
 _STATE_CLASS = {
@@ -33,14 +34,22 @@ class Html(str):
 
 
 def admin_page(
-    health: dict[str, Any], counts: dict[str, Any], report: dict[str, Any], city: City, catalogue: Catalogue, words: Words, theme: str
+    health: dict[str, Any],
+    counts: dict[str, Any],
+    report: dict[str, Any],
+    city: City,
+    catalogue: Catalogue,
+    words: Words,
+    theme: str,
+    failing: Sequence[Camera],
 ) -> str:
-    """The page. `health` is `Health.snapshot()`, `counts` is `ElementStore.counts()`."""
+    """The page. `health` is `Health.snapshot()`, `counts` is `ElementStore.counts()`; `failing` cameras, newest failure first."""
     lag, zone = health["loop_lag_p99_ms"], ZoneInfo(city.time_zone)
     sections = [
         _feeds(health["feeds"], words),
         _rejections(health["feeds"], words),
         _table(words("Parts"), (words("Part"), words("State"), words("Counters")), _part_rows(health["parts"], words), words),
+        _cameras(failing, zone, words),
         _elements(counts, catalogue, zone, words),
         _table(words("City"), (words("What"), words("Value")), _city_rows(city, report, catalogue, zone, words), words),
     ]
@@ -95,11 +104,30 @@ def _part_rows(parts: dict[str, dict[str, Any]], words: Words) -> Sequence[tuple
     states = {"ok": words("ok"), "failing": words("failing"), "stopped": words("stopped")}
     rows = []
     for name, part in parts.items():
-        counters = {key: value for key, value in part.items() if key not in ("state", "failure")}
+        counters = {key: value for key, value in part.items() if key != "failure"}
         failure = Html(f'<p class="failure">{escape(part["failure"])}</p>') if part.get("failure") else Html()
         state = _badge(part["state"], states.get(part["state"], part["state"]))
         rows.append((said(PARTS, name, words), state, Html(failure + _facts(counters, COUNTERS, words))))
     return rows
+
+
+def _cameras(failing: Sequence[Camera], zone: ZoneInfo, words: Words) -> str:
+    """Those whose newest try gave no picture, and why; how many there are of each state is among the parts."""
+    rows = [
+        (
+            str(camera.properties.get("name") or camera.camera_id),
+            camera.camera_id,
+            camera.last_error,
+            *(_moment(at, zone) for at in (camera.last_error_at, camera.last_picture_at)),
+        )
+        for camera in failing
+    ]
+    heads = (words("Camera"), words("Code"), words("Reason"), words("Last try"), words("Last picture"))
+    return _table(words("Cameras without a picture"), heads, rows, words)
+
+
+def _moment(at: datetime | None, zone: ZoneInfo) -> str:
+    return _instant(None if at is None else at.isoformat(), zone)
 
 
 def _elements(counts: dict[str, Any], catalogue: Catalogue, zone: ZoneInfo, words: Words) -> str:
@@ -145,10 +173,12 @@ def _badge(state: str, text: str) -> Html:
 
 
 def _facts(figures: Mapping[str, Any], table: dict[str, tuple[str, str]], words: Words) -> Html:
-    """Each value with its word."""
-    return Html(
-        "".join(f'<span class="fact"><b>{escape(_text(n))}</b> {escape(said(table, name, words))}</span>' for name, n in figures.items())
-    )
+    """Each value with its word; figures within figures on lines of their own, without what they have none of."""
+    inner = [value for value in figures.values() if isinstance(value, Mapping)]
+    inner += [row for value in figures.values() if isinstance(value, list) for row in value]
+    plain = {name: value for name, value in figures.items() if not isinstance(value, Mapping | list) and name != "state"}
+    facts = (f'<span class="fact"><b>{escape(_text(n))}</b> {escape(said(table, name, words))}</span>' for name, n in plain.items())
+    return Html("".join(facts) + "".join(f'<div class="facts">{_facts(one, table, words)}</div>' for one in inner if one))
 
 
 def _text(value: Any) -> str:

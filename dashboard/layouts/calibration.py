@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import date
 from html import escape
-from typing import Any
 
 import msgspec
 
 from dashboard.figures import calibration as figures
 from dashboard.i18n import Words
 from dashboard.layouts.plain_page import framed, in_address
+from dashboard.layouts.statistics import PLOTLY, cards, chart, percent, period_links, select, table
 from dispatch.organisations import Organisation
 from dispatch.promises import ArrivalBy, Unmatched
 from operations.calibration import Bias, Bucket, Calibration
-
-PLOTLY = "/_dash-component-suites/plotly/package_data/plotly.min.js"
 
 
 class CalibrationView(msgspec.Struct, frozen=True):
@@ -51,60 +48,46 @@ def _address(view: CalibrationView, **changed: str) -> str:
 
 def _tools(view: CalibrationView, words: Words) -> str:
     """Period, organisation, and whose word on the arrival counts."""
-    links = []
-    for days, first in view.periods:
-        chosen = first == view.first and view.last == view.today
-        label = words("today") if days == 1 else words("{n} days", n=days)
-        href = _address(view, **{"from": first.isoformat(), "to": view.today.isoformat()})
-        links.append(f'<a href="{escape(href)}"{" aria-current=true" if chosen else ""}>{escape(label)}</a>')
-    options = "".join(
-        f'<option value="{one.code}"{" selected" if one.code == view.org_code else ""}>{escape(words.pick(one.name, one.name_en))}</option>'
-        for one in view.organisations
-    )
-    by = {ArrivalBy.BUTTON: words("arrival by the button"), ArrivalBy.POSITION: words("arrival by the position")}
-    chosen_by = "".join(
-        f'<option value="{key}"{" selected" if key == view.found.by else ""}>{escape(label)}</option>' for key, label in by.items()
-    )
-    organisation, arrival, from_, to, show = (
-        words("Organisation"),
-        words("Whose word on the arrival"),
-        words("From"),
-        words("To"),
-        words("Show"),
-    )
-    period = words("Period")
+
+    def href(day: date) -> str:
+        return _address(view, **{"from": day.isoformat(), "to": view.today.isoformat()})
+
+    periods = period_links(view.periods, view.first, view.last, view.today, href, words)
+    named = [(one.code, words.pick(one.name, one.name_en)) for one in view.organisations]
+    by = [(ArrivalBy.BUTTON.value, words("arrival by the button")), (ArrivalBy.POSITION.value, words("arrival by the position"))]
+    organisations = select("org", words("Organisation"), named, view.org_code)
+    arrivals = select("by", words("Whose word on the arrival"), by, view.found.by.value)
+    from_, to, show = words("From"), words("To"), words("Show")
     return (
-        f'<div class="tools"><nav class="periods" aria-label="{escape(period)}">{"".join(links)}</nav>'
-        f'<form method="get" action="/calibration"><select name="org" aria-label="{escape(organisation)}">{options}</select>'
+        f'<div class="tools">{periods}<form method="get" action="/calibration">{organisations}'
         f'<label>{escape(from_)}<input type="date" name="from" value="{view.first}" max="{view.today}" required></label>'
         f'<label>{escape(to)}<input type="date" name="to" value="{view.last}" max="{view.today}" required></label>'
-        f'<select name="by" aria-label="{escape(arrival)}">{chosen_by}</select>'
-        f'<button type="submit">{escape(show)}</button></form></div>'
+        f'{arrivals}<button type="submit">{escape(show)}</button></form></div>'
     )
 
 
 def _figures(view: CalibrationView, words: Words) -> str:
     found = view.found
     names = [view.name_of(one.key) for one in found.districts]
-    reliability = _section(
+    reliability = chart(
         words("Promised and actual"),
         words("From setting out until there, beside the time by road that was promised. On the line: as promised; above it: later."),
         figures.reliability(found.buckets, words),
         _buckets(found.buckets, words),
     )
-    kept = _section(
+    kept = chart(
         words("There in time"),
         words("A sound p50 is kept by one half, a sound p90 by nine in ten: the dashed lines."),
         figures.kept(found.buckets, words),
         "",
     )
-    by_hour = _section(
+    by_hour = chart(
         words("Bias by hour"),
         words("Above zero: later than promised. Pale: fewer than {n} ways.", n=figures.FEW),
         figures.by_hour(found.hours, words),
         _biases(found.hours, words("Hour"), [f"{int(one.key):02d}:00" for one in found.hours], words),
     )
-    by_district = _section(
+    by_district = chart(
         words("Bias by district"),
         words("By the county of the responsible organisation."),
         figures.by_district(found.districts, names, words),
@@ -119,30 +102,15 @@ def _cards(found: Calibration, words: Words) -> str:
     no_p90 = words("no promise had a p90")
     some = words.listed([words("goal 90 %"), words("{n} with a p90", n=found.comparable - found.without_p90)])
     late = [words("{n} late without arriving", n=found.late_without_arrival)] if found.late_without_arrival else []
-    cards = (
+    rows = (
         (f"{found.comparable}", words("ways compared"), words("of {n} assignments", n=found.assignments)),
-        (_percent(found.share_in_p50), words("there within what was promised"), words.listed([words("goal 50 %"), *late])),
-        (_percent(found.share_in_p90), words("there within the p90"), no_p90 if found.share_in_p90 is None else some),
+        (percent(found.share_in_p50), words("there within what was promised"), words.listed([words("goal 50 %"), *late])),
+        (percent(found.share_in_p90), words("there within the p90"), no_p90 if found.share_in_p90 is None else some),
         (_ratio(found.ratio), words("actual ÷ promised, median"), _signed(found.bias_s, words)),
         (words.eta(turnout.median_s), words("turnout, median"), assumed),
         (words.eta(turnout.response_s), words("from push until there, median"), words("turnout and way together")),
     )
-    return (
-        '<div class="cards">'
-        + "".join(
-            f"<article><b>{escape(value)}</b><span>{escape(what)}</span><small>{escape(more)}</small></article>"
-            for value, what, more in cards
-        )
-        + "</div>"
-    )
-
-
-def _section(title: str, note: str, figure: dict[str, Any], table: str) -> str:
-    data = escape(json.dumps(figure, ensure_ascii=False), quote=True)
-    return (
-        f'<section><h2>{escape(title)}</h2><p class="muted">{escape(note)}</p>'
-        f'<div class="figure" data-figure="{data}" role="img" aria-label="{escape(title)}"></div>{table}</section>'
-    )
+    return cards(rows)
 
 
 def _buckets(buckets: Sequence[Bucket], words: Words) -> str:
@@ -163,8 +131,8 @@ def _buckets(buckets: Sequence[Bucket], words: Words) -> str:
             words.eta(one.promised_s),
             words.eta(one.actual_s),
             _ratio(one.ratio),
-            _percent(one.share_in_p50),
-            _percent(one.share_in_p90),
+            percent(one.share_in_p50),
+            percent(one.share_in_p90),
             str(one.late_without_arrival),
         )
         for one in buckets
@@ -227,13 +195,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], summary: str, wo
 
 
 def _plain(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
+    return table(heads, [[escape(cell) for cell in row] for row in rows])
 
 
 def _ratio(ratio: float | None) -> str:

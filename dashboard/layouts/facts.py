@@ -40,6 +40,7 @@ class Facts:
     element_kind: Callable[[str], str]  # name of an element of the catalogue
     suggestions: Callable[[Incident], list[Suggestion]]  # what positions suggest about the crews on it
     last_fix: Callable[[str], LastFix | None]  # where a crew was last; None: never heard of
+    is_past: bool  # whether `now` is a moment of the past
     may: Callable[[str], bool]  # whether the reader's role has this action at all
     in_scope: Callable[[str], bool]  # whether the reader commands for this organisation
 

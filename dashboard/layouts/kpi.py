@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from html import escape
-from typing import Any
 
 import msgspec
 
 from dashboard.figures import kpi as figures
 from dashboard.i18n import Words
-from dashboard.layouts.calibration import PLOTLY
 from dashboard.layouts.plain_page import framed, in_address
+from dashboard.layouts.statistics import PLOTLY, cards, chart, percent, period_links, select, table
 from dispatch.kpis import STAGES, Change, GroupFigures, StageFigures
 from dispatch.organisations import Organisation
 from operations.kpis import KINDS, Comparison, GroupBy, Kpis
@@ -98,21 +96,19 @@ def kind_words(words: Words) -> dict[str, str]:
 
 
 def _tools(view: KpiView, words: Words) -> str:
-    links = []
-    for days, first in view.periods:
-        chosen = first == view.first and view.last == view.today
-        label = words("today") if days == 1 else words("{n} days", n=days)
-        href = address(view, **{"from": first.isoformat(), "to": view.today.isoformat()})
-        links.append(f'<a href="{escape(href)}"{" aria-current=true" if chosen else ""}>{escape(label)}</a>')
+    def href(day: date) -> str:
+        return address(view, **{"from": day.isoformat(), "to": view.today.isoformat()})
+
+    periods = period_links(view.periods, view.first, view.last, view.today, href, words)
     by, stages = group_words(words), stage_words(words)
     fields = [
-        _select("org", words("Organisation"), [(o.code, words.pick(o.name, o.name_en)) for o in view.organisations], view.org_code),
-        _select("by", words("Grouped"), [(str(key), by[key]) for key in GroupBy], str(view.found.group_by)),
-        _select("stage", words("Stage"), [(key, stages[key]) for key in STAGES], view.stage),
+        select("org", words("Organisation"), [(o.code, words.pick(o.name, o.name_en)) for o in view.organisations], view.org_code),
+        select("by", words("Grouped"), [(str(key), by[key]) for key in GroupBy], str(view.found.group_by)),
+        select("stage", words("Stage"), [(key, stages[key]) for key in STAGES], view.stage),
     ]
     if view.sources:
         own = [("", words("own incidents"))]
-        fields.append(_select("source", words("Whose records"), own + [(name, name) for name in view.sources], view.found.source))
+        fields.append(select("source", words("Whose records"), own + [(name, name) for name in view.sources], view.found.source))
     dates = "".join(
         f'<label>{escape(label)}<input type="date" name="{name}" value="{value or ""}" max="{view.today}"{must}></label>'
         for label, name, value, must in (
@@ -121,17 +117,12 @@ def _tools(view: KpiView, words: Words) -> str:
             (words("Compare before and from"), "at", view.divided, ""),
         )
     )
-    show, table, period = words("Show"), words("Table (XLSX)"), words("Period")
+    show, workbook = words("Show"), words("Table (XLSX)")
     return (
-        f'<div class="tools"><nav class="periods" aria-label="{escape(period)}">{"".join(links)}</nav>'
+        f'<div class="tools">{periods}'
         f'<form method="get" action="/kpi">{"".join(fields)}{dates}<button type="submit">{escape(show)}</button>'
-        f'<a href="{escape(address(view, "/kpi.xlsx"))}" download>{escape(table)}</a></form></div>'
+        f'<a href="{escape(address(view, "/kpi.xlsx"))}" download>{escape(workbook)}</a></form></div>'
     )
-
-
-def _select(name: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> str:
-    shown = "".join(f'<option value="{escape(key)}"{" selected" if key == chosen else ""}>{escape(text)}</option>' for key, text in options)
-    return f'<select name="{name}" aria-label="{escape(label)}">{shown}</select>'
 
 
 def _cards(view: KpiView, words: Words) -> str:
@@ -142,7 +133,7 @@ def _cards(view: KpiView, words: Words) -> str:
         if not total.checklists
         else words("{n} of {m}", n=total.checklists_complete, m=total.checklists)
     )
-    cards = (
+    rows = (
         (f"{total.incidents}", words("incidents"), words("{n} responses, {m} further calls", n=total.responses, m=total.merged)),
         (words.eta(first.p50_s), words("call to first arrival, median"), words("nine in ten within {t}", t=words.eta(first.p90_s))),
         (percent(arrive.within_target), words("arrived within the target"), words("{n} of {m}", n=arrive.within, m=arrive.targeted)),
@@ -153,14 +144,7 @@ def _cards(view: KpiView, words: Words) -> str:
         ),
         (percent(_share(total.checklists_complete, total.checklists)), words("check-lists complete"), lists),
     )
-    return (
-        '<div class="cards">'
-        + "".join(
-            f"<article><b>{escape(value)}</b><span>{escape(what)}</span><small>{escape(more)}</small></article>"
-            for value, what, more in cards
-        )
-        + "</div>"
-    )
+    return cards(rows)
 
 
 def _charts(view: KpiView, words: Words) -> str:
@@ -171,19 +155,11 @@ def _charts(view: KpiView, words: Words) -> str:
     names, stages = [view.name_of(one.key) for one in groups], [stage_of(one, view.stage) for one in groups]
     name = stage_words(words)[view.stage]
     note = words("Bars: the median, with where it lies 95 times in 100. Diamonds: nine in ten. Pale: fewer than {n}.", n=figures.FEW)
-    shown = _section(name, note, figures.times(names, stages, words))
+    shown = chart(name, note, figures.times(names, stages, words))
     if any(one.targeted for one in stages):
         within = words("Within the target; who is late without having done it counts as late.")
-        shown += _section(words("{stage}: within the target", stage=name), within, figures.shares(names, stages, words))
+        shown += chart(words("{stage}: within the target", stage=name), within, figures.shares(names, stages, words))
     return f'<div class="charts">{shown}</div>'
-
-
-def _section(title: str, note: str, figure: dict[str, Any]) -> str:
-    data = escape(json.dumps(figure, ensure_ascii=False), quote=True)
-    return (
-        f'<section><h2>{escape(title)}</h2><p class="muted">{escape(note)}</p>'
-        f'<div class="figure" data-figure="{data}" role="img" aria-label="{escape(title)}"></div></section>'
-    )
 
 
 def _stages(view: KpiView, words: Words) -> str:
@@ -270,19 +246,12 @@ def _share_change(change: Change, words: Words) -> str:
 
 def _table_section(title: str, note: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Cells are HTML already."""
-    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     said = f'<p class="muted">{escape(note)}</p>' if note else ""
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<section><h2>{escape(title)}</h2>{said}<div class="wide">{table}</div></section>'
+    return f'<section><h2>{escape(title)}</h2>{said}<div class="wide">{table(heads, rows)}</div></section>'
 
 
 def stage_of(group: GroupFigures, name: str) -> StageFigures:
     return next(one for one in group.stages if one.stage == name)
-
-
-def percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
 
 
 def _share(part: int, whole: int) -> float | None:

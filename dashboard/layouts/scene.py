@@ -67,7 +67,7 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
         children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in beyond)
     if not scene["units"]:
         children = [empty(words("No unit that you may see can be there by road."))]
-    return section(words("Who can be there, by road"), children, note=words("now"), name="who")
+    return section(words("Who can be there, by road"), children, note=facts.clock(facts.now) if facts.is_past else words("now"), name="who")
 
 
 def push_command(incident: Incident) -> str | None:

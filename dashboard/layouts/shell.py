@@ -27,6 +27,7 @@ from dashboard.layouts.pursuit import pursuit
 from dashboard.layouts.queue import queue
 from dashboard.layouts.split import split
 from dashboard.layouts.strip import banner, strip
+from dashboard.layouts.time_bar import replay_band, time_bar
 from dashboard.layouts.video import video
 from dashboard.layouts.wall import wall
 from dashboard.layouts.wall_kpi import wall_kpi
@@ -72,6 +73,7 @@ def shell(services: Services, page: Page) -> html.Div:
             strip(services.city, page),
             banner(page),
             what_if_banner(page),
+            replay_band(page),
             html.Div(
                 [
                     queue(page),
@@ -92,6 +94,7 @@ def shell(services: Services, page: Page) -> html.Div:
                 ],
                 id=ids.BODY,
             ),
+            time_bar(page),
             new_incident(services.codes, page),
             locate(page),
             classify(services.codes, page),

@@ -132,7 +132,7 @@ def pursued(camera: Camera, incident_id: str, language: str, word: str, scheme: 
     desk.click(".pursue")
     desk.click("#pursuit-earlier")
     desk.wait_for_selector("#pursuit-places .way-out")
-    desk.evaluate(f"liandong.basemap.map.jumpTo({{center: [{SCENE['lon']}, {SCENE['lat']}], zoom: 13.1}})")
+    desk.evaluate(f"void liandong.basemap.map.jumpTo({{center: [{SCENE['lon']}, {SCENE['lat']}], zoom: 13.1}})")
     desk.wait_for_timeout(6_000)
     camera.keep(desk, f"pursuit-{word}")
 

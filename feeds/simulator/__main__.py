@@ -18,6 +18,7 @@ import structlog
 from dispatch.clock import SystemClock
 from dispatch.codes import load_codes
 from feeds.simulator.behaviour import Answer
+from feeds.simulator.cameras import keep_cameras
 from feeds.simulator.crews import hand_driven_crew
 from feeds.simulator.links import Desk, FeedLink, Socket
 from feeds.simulator.operators import Order
@@ -57,6 +58,7 @@ async def run(options: argparse.Namespace) -> None:
         for unit_id, body in town.registrations():
             await desk.register(unit_id, body)
         tasks.create_task(_plan_shifts(town, clock, ZoneInfo(city.time_zone), Desk(client, commander_token)))
+        tasks.create_task(keep_cameras(city, options.cameras, link.send))
         for socket in (feed, gateway, live):
             tasks.create_task(socket.run())
         server = os.getppid()
@@ -144,6 +146,7 @@ def main() -> int:
     parser.add_argument("--city", type=Path, required=True, help="city folder the server runs on")
     parser.add_argument("--crews", type=int, default=700)
     parser.add_argument("--incidents-per-day", type=int, default=1000)
+    parser.add_argument("--cameras", type=int, default=40, help="street cameras downtown that get moving pictures, synthetic ones")
     parser.add_argument("--seed", type=int, default=20161201)
     parser.add_argument("--hand-driven", help="unit_id of a crew whose pushes a person answers; its car is driven here")
     parser.add_argument("--until-parent-ends", action="store_true", help="stop when the server that started it is gone")

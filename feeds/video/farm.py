@@ -59,7 +59,7 @@ class _Stream:
     def media(self) -> LiveStreet | Loop:
         """Made when somebody asks for the first time."""
         if self._media is None:
-            self._media = (LiveStreet if self._camera.live else Loop)(self._camera.name, self.form)
+            self._media = LiveStreet(self._camera.name, self.form) if self._camera.live else Loop(self.form)
         return self._media
 
     def join(self, watcher: Connection, channel: int) -> None:

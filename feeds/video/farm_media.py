@@ -140,11 +140,11 @@ class LiveStreet:
 
 
 class Loop:
-    """Encoded once, sent for ever; its cells show the time within the loop (ms). Costs nothing but sending."""
+    """Encoded once for all cameras, sent for ever; its cells show the time within the loop (ms). Costs nothing but sending."""
 
-    def __init__(self, name: str, form: Format) -> None:
+    def __init__(self, form: Format) -> None:
         self.form = form
-        self._units, self.parameters = _loop(name, form)
+        self._units, self.parameters = _loop(form)
 
     def begin(self) -> None:
         """A loop has its key frames where they are."""
@@ -159,8 +159,8 @@ class Loop:
 
 
 @cache
-def _loop(name: str, form: Format) -> tuple[tuple[Unit, ...], tuple[bytes, ...]]:
-    encoder, scene, units = Encoder(form), StreetScene(name, form.width, form.height), []
+def _loop(form: Format) -> tuple[tuple[Unit, ...], tuple[bytes, ...]]:
+    encoder, scene, units = Encoder(form), StreetScene("loop", form.width, form.height), []
     for tick in range(LOOP_S * form.fps):
         shown_ms = round(tick / form.fps * 1000)
         units += encoder.encode(scene.draw(tick / form.fps, shown_ms, f"LOOP {shown_ms / 1000:06.3f} S"), tick)

@@ -272,6 +272,9 @@ class Hub:
                 continue
             except PullFailed as failure:
                 self._call(self._failed, failure)
+            except Exception as error:
+                # A fault of ours over what it sends. Without a word it would look like a camera that is only slow.
+                self._call(self._failed, PullFailed("unplayable", f"The camera's pictures can't be read ({type(error).__name__})."))
             tries += 1
             self._ending.wait(RETRIES_S[min(tries, len(RETRIES_S)) - 1])
 

@@ -19,6 +19,7 @@ from feeds.video.hub import Hub
 
 BUDGET = 0.02  # of a core
 AT_MOST_EVERY_S = 0.5
+EACH_S = 3.0  # one camera; what is noticed after ten seconds need not be looked at each second
 BLACK_MEAN, BLACK_SPREAD = 24.0, 4.0  # luma of 16 to 235
 # Two pictures are the same when hardly a point differs: a clock that goes on in one corner makes them differ.
 POINT_DIFFERS, POINTS_DIFFER_SHARE = 12, 0.0002
@@ -76,6 +77,7 @@ class Looks:
         self, hubs: Callable[[], Collection[Hub]], loop: asyncio.AbstractEventLoop, frozen_after_s: float = FROZEN_AFTER_S
     ) -> None:
         self._hubs, self._loop, self._frozen_after_s = hubs, loop, frozen_after_s
+        self._each_s = min(EACH_S, frozen_after_s / 3)
         self._seen: dict[Hub, _Seen] = {}
 
     def start(self) -> None:
@@ -91,7 +93,7 @@ class Looks:
 
     def _look(self, hub: Hub) -> None:
         before = self._seen.get(hub)
-        if hub.key is None or (before is not None and before.key is hub.key[1]):
+        if hub.key is None or (before is not None and hub.key[1].captured_at - before.key.captured_at < self._each_s):
             return
         init, key = hub.key
         try:

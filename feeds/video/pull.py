@@ -33,7 +33,6 @@ OPTIONS = {
     "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls,crypto",
 }
 SCHEMES = ("rtsp", "rtsps")
-_TICKS = Fraction(90_000)
 # A camera whose time differs more from ours than its pictures can be late has a wrong clock.
 WRONG_CLOCK_S, AHEAD_S = 30.0, 1.0
 _DELAYS_KEPT = 900  # about a minute of pictures
@@ -99,12 +98,14 @@ def _packets(container: Any, stream: Any, clock: Clock, may_transcode: Callable[
         transcoder = Transcoder(stream)
     elif stream.codec_context.extradata:
         yield Packet(bytes(stream.codec_context.extradata), 0, clock.unix_s(), None)
-    times = CameraTime()
+    times, scale = CameraTime(), Fraction(90_000) * stream.time_base
     for packet in container.demux(stream):
         if not packet.size:
             continue
         # libav gives the first packet no time.
-        pts = int((packet.pts if packet.pts is not None else packet.dts or 0) * _TICKS * stream.time_base)
+        pts = packet.pts if packet.pts is not None else packet.dts or 0
+        if scale != 1:
+            pts = int(pts * scale)
         captured_at, late_s = times.of(pts, _sender_time(packet), clock.unix_s())
         if transcoder is None:
             yield Packet(bytes(packet), pts, captured_at, late_s)

@@ -17,7 +17,6 @@ from typing import Any
 
 import av
 import msgspec
-import structlog
 
 from dispatch.clock import Clock, SystemClock
 from feeds.video import looks
@@ -28,7 +27,6 @@ from feeds.video.hub import Hub, Item, Timing, Told
 from feeds.video.pull import PullFailed, check_address
 from operations.video import CameraState, Quality
 
-log = structlog.get_logger()
 REPORT_EVERY_S = 1.0
 SNAPSHOT_WITHIN_S = 12.0
 SNAPSHOT_AGE_S = 4.0  # a key frame this old is still a picture of now
@@ -257,16 +255,17 @@ async def run() -> None:
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await reader.read()
+    os._exit(0)  # threads that wait for cameras don't hold the end up
 
 
 def main() -> int:
-    """Threads that wait for cameras don't hold the end up."""
+    """Run until standard input ends."""
     import uvloop
 
     av.logging.set_level(None)  # its lines hold addresses
     with suppress(KeyboardInterrupt):
         uvloop.run(run())
-    os._exit(0)
+    return 0
 
 
 if __name__ == "__main__":

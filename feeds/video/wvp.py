@@ -1,6 +1,6 @@
-"""WVP-GB28181-pro by its REST interface: play, recordings, playback and control of GB/T 28181 channels.
+"""WVP-GB28181-pro by its REST interface: play, recordings and playback of GB/T 28181 channels.
 
-Paths as in its sources of 2025 and 2026 (`PlayController`, `PlaybackController`, `GBRecordController`, `PtzController`); they have
+Paths as in its sources of 2025 and 2026 (`PlayController`, `PlaybackController`, `GBRecordController`); they have
 changed between versions before. Times on its wire are China's.
 """
 
@@ -17,7 +17,6 @@ from storage.cameras import CameraSource
 SCHEME = "gb28181"
 CHINA_TIME = timezone(timedelta(hours=8))
 MOST_RECORDINGS = 2_000
-COMMANDS = ("left", "right", "up", "down", "upleft", "upright", "downleft", "downright", "zoomin", "zoomout", "stop")
 _URL = re.compile(rf"{SCHEME}://([0-9]{{18,20}})/([0-9]{{18,20}})")
 
 
@@ -49,14 +48,6 @@ class Wvp:
         device_id, channel_id = parts(camera.url)
         params = {"startTime": _written(at), "endTime": _written(to_at)}
         return _rtsp(await self._ask("GET", f"/api/playback/start/{device_id}/{channel_id}", params))
-
-    async def turn(self, camera: CameraSource, command: str, speed: int = 50) -> None:
-        """Turn or zoom until `stop`; `command` is one of COMMANDS, `speed` 0 to 255."""
-        device_id, channel_id = parts(camera.url)
-        if command not in COMMANDS:
-            raise ValueError(f"{command!r} is no command; use one of {', '.join(COMMANDS)}")
-        params = {"command": command, "horizonSpeed": str(speed), "verticalSpeed": str(speed), "zoomSpeed": str(min(speed, 15))}
-        await self._ask("POST", f"/api/ptz/control/{device_id}/{channel_id}", params)
 
     async def stop(self) -> None:
         await self._http.stop()

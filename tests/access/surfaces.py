@@ -58,6 +58,7 @@ CORNERS = [degrees(500, 500), degrees(600, 500), degrees(600, 600), degrees(500,
 TIER = {"minutes": 1, "area": {"type": "Polygon", "coordinates": [CORNERS]}, "forces": [{"org_code": WEST, "kind": "patrol_car"}]}
 CIRCLE = {"name": "x", "org_code": WEST, "lon": LON, "lat": LAT, "tiers": [TIER]}
 MUSTER = {"org_code": WEST, "text": "x", "until": "2026-05-01T12:00:00Z"}
+CAMERA = {"lon": LON, "lat": LAT, "url": "rtsp://u:p@10.0.0.9/x", "control_url": "http://u:p@10.0.0.9/onvif"}
 NEW_UPLOAD = (*TUS, ("upload-length", "20"))
 
 
@@ -105,6 +106,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/login/oidc/return", ""): Route(PUBLIC, "/login/oidc/return", good=frozenset({401})),  # nobody comes in without its word
     ("POST", "/logout", ""): Route(PUBLIC, "/logout", good=frozenset({303})),
     ("GET", "/", ""): Route(A.SEE_PICTURE, "/"),
+    ("GET", "/", "replay"): Route(A.SEE_PICTURE, "/replay", variant="/replay"),
     ("GET", "{path:path}", ""): Route(A.SEE_PICTURE, "/wall?screen=all", variant="/wall"),
     ("GET", "/", "station"): Route(A.SEE_PICTURE, f"/station/{WEST}", "desk of WEST", otherwise=403, variant="/station/{code}"),
     ("GET", "/admin", ""): Route(A.SEE_HEALTH, "/admin"),
@@ -164,6 +166,17 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/metrics", ""): Route(A.SEE_METRICS, "/metrics"),
     ("GET", "/api/v1/picture", ""): api(A.SEE_PICTURE, "/picture"),
     ("GET", "/api/v1/picture", "past"): api(A.SEE_HISTORY, "/picture?at={now}", variant="?at="),
+    ("GET", "/api/v1/history/extent", ""): api(A.SEE_HISTORY, "/history/extent"),
+    ("GET", "/api/v1/history/density", ""): api(
+        A.SEE_HISTORY, "/history/density?from=2026-05-01T00:00:00Z&to=2026-05-02T00:00:00Z&bins=10"
+    ),
+    ("GET", "/api/v1/history/density", "station"): api(
+        A.SEE_HISTORY,
+        f"/history/density?from=2026-05-01T00:00:00Z&to=2026-05-02T00:00:00Z&bins=10&scope={WEST}",
+        "desk of WEST",
+        otherwise=403,
+        variant="one station's",
+    ),
     ("GET", "/api/v1/changes", ""): api(A.SEE_HISTORY, "/changes?since=0&limit=1000"),
     ("POST", "/api/v1/incidents", ""): api(A.RECEIVE, "/incidents", "place in WEST", (200, 201), INCIDENT, otherwise=403),
     ("GET", "/api/v1/incidents", ""): api(A.SEE_PICTURE, "/incidents?limit=500"),
@@ -244,6 +257,21 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/api/v1/elements/{element}", "scene video"): api(A.SEE_ELEMENTS, "/elements/scene_video", variant="scene_video"),
     ("GET", "/api/v1/elements/{element}", "incidents"): api(A.SEE_ELEMENTS, "/elements/incident", variant="incident"),
     ("PUT", "/api/v1/elements/{element}/{element_id}", ""): api(A.WRITE_ELEMENT, "/elements/duty_post/{who}", body=ELEMENT),
+    ("GET", "/api/v1/cameras", ""): api(A.SEE_ELEMENTS, f"/cameras?org={WEST}"),
+    ("GET", "/api/v1/cameras/{camera_id}", ""): api(A.SEE_ELEMENTS, "/cameras/cam-west"),
+    ("PUT", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/{who}", "desk of WEST", body=CAMERA, otherwise=403),
+    ("DELETE", "/api/v1/cameras/{camera_id}", ""): api(A.REGISTER_CAMERA, "/cameras/{who}", "desk of WEST", (204,)),
+    # The camera of WEST stands still (422): whoever may not turn it is told that before.
+    ("GET", "/api/v1/cameras/{camera_id}/ptz", ""): api(A.SEE_ELEMENTS, "/cameras/cam-west/ptz"),
+    ("POST", "/api/v1/cameras/{camera_id}/ptz", ""): api(
+        A.OPERATE_CAMERA, "/cameras/cam-west/ptz", "desk of WEST", (422,), {"do": "move", "pan": 1}, otherwise=403
+    ),
+    ("GET", "/api/v1/cameras/{camera_id}/presets", ""): api(
+        A.OPERATE_CAMERA, "/cameras/cam-west/presets", "desk of WEST", (422,), otherwise=403
+    ),
+    ("POST", "/api/v1/cameras/{camera_id}/presets", ""): api(
+        A.SAVE_PRESET, "/cameras/cam-west/presets", "desk of WEST", (422,), {"name": "x"}, otherwise=403
+    ),
     # A granted stream says nothing of where it comes from. There is no still of a camera that there is not.
     ("POST", "/api/v1/cameras/{camera_id}/streams", ""): api(
         A.WATCH_CAMERA, "/cameras/cam-west/streams", good=(201, 503), body={"quality": "sub"}
@@ -526,6 +554,13 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
             "look": Said(A.LOOK, "", {"incident_id": "{incident}"}),
             "show": Said(A.PUSH_VIEW, "", {"screen": "map", "view": {"zoom": 12}}),
             "resync": Said(A.SEE_PICTURE, ""),
+            # Of a replay's clock: this socket shows the present, so they are refused to everyone.
+            "seek": Said(NOBODY, "", {"at": "{moment}"}),
+            "speed": Said(NOBODY, "", {"speed": 2}),
+            "pause": Said(NOBODY, ""),
+            "play": Said(NOBODY, ""),
+            "step": Said(NOBODY, "", {"to": "next"}),
+            "loop": Said(NOBODY, ""),
         },
     ),
     "/feeds/v1": (
@@ -537,7 +572,7 @@ SOCKETS: dict[str, tuple[str, dict[str, Said]]] = {
             ),
             "status": Said(A.SET_UNIT_STATUS, "another unit", {"unit_id": "{idle}", "status": "committed"}),
             "element": Said(A.WRITE_ELEMENT, "", {"element": "duty_post", "id": "{who}", "lon": LON, "lat": LAT, "at": "{now}"}),
-            "camera": Said(A.WRITE_ELEMENT, "", {"camera_id": "{who}", "lon": LON, "lat": LAT, "url": "rtsp://10.0.0.1/x"}),
+            "camera": Said(A.REGISTER_CAMERA, "place in WEST", {"camera_id": "{who}", "lon": LON, "lat": LAT, "url": "rtsp://10.0.0.1/x"}),
         },
     ),
     "/terminal/socket": (

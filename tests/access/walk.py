@@ -342,7 +342,7 @@ class _Walker:
         if not await talk.until(lambda: _count(talk, "hello") == 1):
             return {}
         outcomes = {"ping": "served", "resync": "served"}
-        for number, kind in enumerate(("show", "look"), 1):
+        for number, kind in enumerate(("show", "look", *(kind for kind, said in kinds.items() if said.takes == ex.NOBODY)), 1):
             errors = _count(talk, "error")
             await talk.say(self._message(who, kind, kinds[kind]))
             await talk.say(self._message(who, "ping", kinds["ping"]))  # answered after it, whatever came of it
@@ -417,6 +417,8 @@ class _Walker:
     @staticmethod
     def _heard(who: Who, path: str, said: s.Said) -> bool:
         """Of someone who was let in."""
+        if said.takes == ex.NOBODY:
+            return False
         if path == "/feeds/v1" and said.about == "unit in scope" and who.unit_id is not None:
             return ex.is_crew(who)
         if not ex.grants(who, said.takes) or (said.about == "another unit" and who.unit_id is not None):

@@ -39,7 +39,7 @@ def answer(page: Page, text: str = "", choice: str = "") -> None:
 
 def centre_on(page: Page, east_m: float, north_m: float, zoom: float = 15) -> None:
     lon, lat = degrees(east_m, north_m)
-    page.evaluate(f"liandong.basemap.map.jumpTo({{center: [{lon}, {lat}], zoom: {zoom}}})")
+    page.evaluate(f"void liandong.basemap.map.jumpTo({{center: [{lon}, {lat}], zoom: {zoom}}})")  # the map itself is much to tell
 
 
 def pick_on_the_map(page: Page, east_m: float, north_m: float) -> None:

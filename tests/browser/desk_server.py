@@ -29,7 +29,10 @@ from tests.passwords import QUICK
 
 PASSWORD = "a password for tests"
 SYSTEM = Actor("system", "admin", CITY, kind="system")
+# Without a graphics card the map is drawn by an imitation of one; the page around it is drawn sooner by the processor itself.
 SOFTWARE_GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+SOFTWARE_GL += ["--disable-gpu-rasterization", "--disable-gpu-compositing"]
+COARSE = 0.25  # device pixels for one of the page, each way: sizes and clicks are the page's own, and there is little to draw
 READY_WITHIN_MS = 60_000
 Mount = Callable[[Any, Services], None]
 
@@ -147,7 +150,7 @@ class Visitor:
         self.server = server
         # Units glide only where that is what is looked at: without a graphics card it takes most of the machine.
         self.context: BrowserContext = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, locale="en-GB", reduced_motion="reduce"
+            viewport={"width": size[0], "height": size[1]}, device_scale_factor=COARSE, locale="en-GB", reduced_motion="reduce"
         )
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []

@@ -15,6 +15,7 @@ from composition import open_accounts
 from dashboard.client.build import build
 from settings import Settings
 from tests.cities import CITY, WEST, build_test_city, degrees
+from tests.servers import ends_with_us
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "a-long-enough-password"
@@ -40,7 +41,7 @@ class Node:
     def start(self) -> None:
         command = [sys.executable, "app.py", "run", "--no-demo", "--jt808-port", "0", "--log-level", "error"]
         command += ["--city", str(self._city), "--data", str(self.data), "--port", str(self.port)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(ends_with_us(command), cwd=ROOT, stdout=subprocess.DEVNULL)
         until = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < until:
             assert self._process.poll() is None, f"the server ended with {self._process.returncode}"

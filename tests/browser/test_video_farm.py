@@ -13,6 +13,7 @@ from dispatch.model import Actor
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import Fault
 from operations.reports import CameraReport, FeedSession
+from storage.cameras import CameraSource
 from tests.browser.desk_server import DeskServer, Visitor
 from tests.browser.pictures import ages_on_screen_s, is_live
 from tests.cities import CITY, degrees
@@ -23,14 +24,18 @@ pytestmark = pytest.mark.browser
 FEED = Actor("cameras", "feed", CITY, kind="token")
 
 
+def place(k: int) -> dict[str, float]:
+    lon, lat = degrees(450 + 30 * k, 460)
+    return {"lon": lon, "lat": lat}
+
+
 def test_an_incident_shows_its_cameras_live_and_again_after_a_cut(browser: Browser, desk: DeskServer, record_property: Any) -> None:
     names = ("gate", "square", "bridge", "market")
     with running_farm(*(TestCamera(name) for name in names)) as farm:
-        reports = []
-        for k, name in enumerate(names):
-            lon, lat = degrees(450 + 30 * k, 460)
-            reports.append(CameraReport(camera_id=name, lon=lon, lat=lat, url=farm.url(name, "main"), substream_url=farm.url(name)))
-        desk.call(desk.services.intake.cameras(reports, FeedSession("cameras", FEED)))
+        reports = [CameraReport(camera_id=name, **place(k)) for k, name in enumerate(names)]
+        assert desk.call(desk.services.intake.cameras(reports, FeedSession("cameras", FEED))) == []
+        # Written beside the feed, which takes no address of the server's own machine.
+        desk.services.cameras.write([CameraSource(name, farm.url(name, "main"), farm.url(name), "cameras", 0.0) for name in names])
         visitor = Visitor(browser, desk, "operator", size=(1280, 720))
         page = visitor.open("/?lang=en")
         desk.incident(480, 480, incident_type="robbery")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -18,10 +19,23 @@ from dispatch.commands import Caller, Close
 from dispatch.evolve_incident import evolve_incident
 from dispatch.model import Incident, Stage
 from dispatch.picture import OperatingPicture
+from storage import replay
 from storage.database import open_database
-from storage.journal import Answer, Commit, IncidentQuery, Journal, JournalBusy, JournalError, OutboxEntry, Personal, Refusal, pages
+from storage.journal import (
+    Answer,
+    Commit,
+    CountQuery,
+    IncidentQuery,
+    Journal,
+    JournalBusy,
+    JournalError,
+    OutboxEntry,
+    Personal,
+    Refusal,
+    pages,
+)
 from storage.memory_journal import MemoryJournal
-from storage.replay import picture_of
+from storage.replay import Pictures, picture_of
 from storage.sql_journal import SqlJournal
 from tests.dispatch.driver import START, Node
 from tests.dispatch.test_live_equals_cold import HISTORIES, Step, play
@@ -140,6 +154,41 @@ def test_the_picture_at_any_revision_with_and_without_snapshots(filled: Journal,
     for revision in range(len(node.journal) + 1):
         assert picture_of(filled, revision) == picture_of(filled, revision, use_snapshots=False)
     assert picture_of(filled) == node.picture
+
+
+def test_pictures_of_the_past_are_the_same_in_any_order(filled: Journal, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "KEPT_EVERY", 3)
+    monkeypatch.setattr(replay, "KEPT_PICTURES", 2)
+    past = Pictures(filled)
+    for revision in (len(node.journal), 2, 5, 4, 0, len(node.journal) - 1, 5):
+        assert past.of(revision) == picture_of(filled, revision, use_snapshots=False)
+
+
+def test_events_before_a_revision_and_what_was_changed_after_one(filled: Journal, node: Node) -> None:
+    assert filled.before(6, 3) == node.journal[4:1:-1]
+    assert filled.before(1, 3) == []
+    assert filled.first_recorded_at() == node.journal[0].recorded_at
+    own = {r.incident_id for r in node.journal if r.incident_id is not None}
+    closed = node.journal[-1].incident_id
+    assert filled.changed_after(len(node.journal) - 1, own) == {closed}
+    assert filled.changed_after(len(node.journal), own) == set()
+    assert filled.changed_after(0, []) == set()
+
+
+def test_events_are_counted_by_bin_and_kind(filled: Journal, node: Node) -> None:
+    first, last = node.journal[0].recorded_at, node.journal[-1].recorded_at + timedelta(seconds=1)
+    own = [r for r in node.journal if r.incident_id is not None]
+    orgs = frozenset(incident.org_code for incident in node.picture.incidents.values())
+    for bins in (1, 7):
+        query = CountQuery(first, last, bins, orgs)
+        counted: Counter[tuple[int, str]] = Counter()
+        for recorded in own:
+            place = int((recorded.recorded_at - first).total_seconds() / query.bin_s)
+            counted[place, str(type(recorded.body).__struct_config__.tag)] += 1
+        assert sorted(filled.counts(query)) == sorted((place, kind, number) for (place, kind), number in counted.items())
+    assert filled.counts(CountQuery(first, last, 3, frozenset())) == []
+    types = frozenset(incident.incident_type for incident in node.picture.incidents.values())
+    assert filled.counts(CountQuery(first, last, 3, orgs, types)) == []
 
 
 def test_a_revision_that_does_not_follow_is_refused_whole(filled: Journal, node: Node) -> None:

@@ -282,15 +282,16 @@ def test_more_than_can_be_transcoded_is_refused_and_the_running_one_goes_on(farm
 
 def test_a_stream_too_many_is_refused_and_the_running_ones_go_on(farm: FarmThread, gateway: Gateway) -> None:
     async def many() -> tuple[list[str], int]:
-        url, reasons = farm.url("plain"), []
+        url, reasons, opened = farm.url("plain"), [], []
         for number in range(LIMITS.load + 2):
             try:
-                await gateway.made.open(CameraSource(f"many-{number}", url, "", "test", 0.0), Quality.SUB)
+                opened.append(await gateway.made.open(CameraSource(f"many-{number}", url, "", "test", 0.0), Quality.SUB))
             except VideoRefused as refused:
                 reasons.append(refused.reason)
         seen = await watch(gateway, CameraSource("many-0", url, "", "test", 0.0), some(10))
-        for number in range(LIMITS.load + 2):
-            await gateway.made.close(f"many-{number}")
+        for stream in opened:
+            await gateway.made.close(stream.stream_id)
+        await asyncio.sleep(1.6)  # closed ones end at once, the watched one lingers
         return reasons, seen.pictures
 
     gateway.run(asyncio.sleep(2.5))  # what the tests before have opened ends

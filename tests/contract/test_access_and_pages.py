@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browser.desk_server import chromium
+from tests.browser.desk_server import COARSE, chromium
 from tests.contract.conftest import City, problem
 from tests.servers import DEMO_PASSWORD
 
@@ -90,42 +90,57 @@ def browser() -> Iterator[Browser]:
 
 
 def logged_in(browser: Browser, city: City, account: str, page: str) -> BrowserContext:
-    context = browser.new_context(base_url=city.server.url, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context = browser.new_context(
+        base_url=city.server.url, viewport={"width": 1280, "height": 800}, device_scale_factor=COARSE, reduced_motion="reduce"
+    )
     context.request.post("/login", form={"name": account, "password": DEMO_PASSWORD, "next": page}, headers={"Origin": city.server.url})
     return context
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize(
-    ("account", "path", "shows"),
-    [
-        ("operator", "/", "canvas"),
-        ("operator", "/wall?screen=all", "canvas"),
-        ("officer", "/terminal", "main, #app"),
-        ("admin", "/admin", "table"),
-        ("", "/login", "input[name=password]"),
-        ("", "/api/docs", "main"),
-    ],
+class Look:
+    """One page as its browser sees it: what it asked, what went wrong."""
+
+    def __init__(self, city: City, browser: Browser, account: str, path: str, shows: str) -> None:
+        self.context = logged_in(browser, city, account, path) if account else browser.new_context(base_url=city.server.url)
+        self.page = page = self.context.new_page()
+        self.asked: set[str] = set()
+        self.said: list[str] = []
+        self.failed: list[str] = []
+        page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc if request.url.startswith(("http", "ws")) else ""))
+        page.on("websocket", lambda socket: self.asked.add(urlsplit(socket.url).netloc))
+        page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("response", lambda response: self.failed.append(response.url) if response.status >= 400 else None)
+        page.goto(path, wait_until="load", timeout=60_000)
+        page.wait_for_selector(shows, state="attached", timeout=60_000)
+
+
+PAGES = (
+    ("operator", "/", "canvas"),
+    ("operator", "/wall?screen=all", "canvas"),
+    ("officer", "/terminal", "main, #app"),
+    ("admin", "/admin", "table"),
+    ("", "/login", "input[name=password]"),
+    ("", "/api/docs", "main"),
 )
-def test_a_page_asks_its_own_server_only_and_breaks_no_rule_of_its_policy(
-    city: City, browser: Browser, account: str, path: str, shows: str
-) -> None:
-    context = logged_in(browser, city, account, path) if account else browser.new_context(base_url=city.server.url)
-    page = context.new_page()
-    asked: set[str] = set()
-    said: list[str] = []
-    failed: list[str] = []
-    page.on("request", lambda request: asked.add(urlsplit(request.url).netloc if request.url.startswith(("http", "ws")) else ""))
-    page.on("websocket", lambda socket: asked.add(urlsplit(socket.url).netloc))
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
-    page.goto(path, wait_until="load", timeout=60_000)
-    page.wait_for_selector(shows, state="attached", timeout=60_000)
-    page.wait_for_timeout(3_000)
-    assert urlsplit(page.url).path == urlsplit(path).path
-    assert asked - {""} == {urlsplit(city.server.url).netloc}
-    assert failed == []
+
+
+@pytest.fixture(scope="module")
+def looks(city: City, browser: Browser) -> Iterator[dict[str, Look]]:
+    """All pages, by path; each has been open for three seconds at least."""
+    opened = {path: Look(city, browser, account, path, shows) for account, path, shows in PAGES}
+    next(iter(opened.values())).page.wait_for_timeout(3_000)
+    yield opened
+    for look in opened.values():
+        look.context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("path", [path for _, path, _ in PAGES])
+def test_a_page_asks_its_own_server_only_and_breaks_no_rule_of_its_policy(city: City, looks: dict[str, Look], path: str) -> None:
+    look = looks[path]
+    assert urlsplit(look.page.url).path == urlsplit(path).path
+    assert look.asked - {""} == {urlsplit(city.server.url).netloc}
+    assert look.failed == []
     # A browser says this when a crew was pushed to a phone that nobody has touched yet.
-    assert [words for words in said if not words.startswith("Blocked call to navigator.vibrate")] == []
-    context.close()
+    assert [words for words in look.said if not words.startswith("Blocked call to navigator.vibrate")] == []

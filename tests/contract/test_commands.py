@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from tests.certificates import CertificateAuthority
 from tests.cities import WEST, degrees
 from tests.contract.conftest import City, app, app_process
+from tests.servers import ROOT
 
 CSV = "id,lon,lat,name\nk-1,121.55,29.87,A\nk-2,abc,29,B\n"
 
@@ -45,6 +49,17 @@ def test_wrong_use_is_2_and_says_what_and_what_to_do(tmp_path: Path, a_city: Pat
     assert said in done.err
     assert not (tmp_path / "nothing").exists()
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_read_enough_ends_it_quietly(a_city: Path, unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "app.py", "city", "info", str(a_city)]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with open(writing, "wb") as closed:
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 @pytest.mark.parametrize(

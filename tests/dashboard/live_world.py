@@ -90,6 +90,7 @@ class LiveWorld:
         self.health = SimpleNamespace(snapshot=lambda: {"feeds": {}})
         self.coverage: Any = FakeCoverage(self)
         self.scene_video: Any = SimpleNamespace(under_way=[])
+        self.ptz: Any = SimpleNamespace(listen=lambda listener: lambda: None)
         self.targets = load_targets()
         self.stages = StageWatch(Trails(lambda: self.handler.picture, self.positions), lambda: self.handler.picture, self.clock, nowhere)
         self.hub: Any = None

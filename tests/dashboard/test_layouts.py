@@ -230,6 +230,7 @@ def test_the_health_page_names_feeds_reasons_and_the_city(city: ApiCity) -> None
         city.services.catalogue,
         words("en"),
         "dark",
+        [],
     )
     assert "position_in_future" in html
     assert "gps &lt;b&gt;" in html
@@ -243,13 +244,24 @@ def test_the_health_page_speaks_the_readers_language_and_clock(city: ApiCity) ->
     health["parts"] = {"tracks": {"state": "failing", "fixes": 1234, "failure": "the disk <b> is full"}}
     report = {"figures": {"street_km": 1.5, "components": {"car": {"dead_edges": 3}}, "elements": {"hydrant": 4}, "places": {}}}
     counts = {name: count | {"newest_at": "2026-05-01T16:00:00.123+00:00"} for name, count in city.services.elements.counts().items()}
-    html = admin_page(health, counts, report, city.services.city, city.services.catalogue, words("zh"), "dark")
+    html = admin_page(health, counts, report, city.services.city, city.services.catalogue, words("zh"), "dark", [])
     for said_so in ("速度不合理", "impossible_speed", "故障", "the disk &lt;b&gt; is full", "<b>1,234</b> 已写定位", "<b>1.5</b> 公里街道"):
         assert said_so in html
     assert "<b>3</b> 机动车: 无出口路段" in html
     assert "<b>4</b> 消火栓" in html
     assert "2026-05-02 00:00:00" in html
     assert "地名库" not in html, "a group without figures is left out"
+
+
+def test_the_health_page_says_figures_within_figures(city: ApiCity) -> None:
+    health = city.services.health.snapshot()
+    process = {"process": 0, "state": "ok", "restarts": 2, "streams": 3}
+    health["parts"] = {"video": {"state": "ok", "processes": [process], "refused": {"at-limit": 4}, "watching": 5}}
+    counts, report = city.services.elements.counts(), city.services.city.report()
+    html = admin_page(health, counts, report, city.services.city, city.services.catalogue, words("en"), "dark", [])
+    for said_so in ("pictures of cameras", "<b>5</b> viewers of cameras", "<b>2</b> starts again", "<b>4</b> refused: at the limit"):
+        assert said_so in html
+    assert "{" not in html.split("pictures of cameras")[1].split("</table>")[0]
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)

@@ -263,7 +263,13 @@ async def test_a_client_that_talks_nonsense_for_ever_is_shown_out(live: LiveWorl
 @pytest.mark.parametrize(
     ("query", "actor", "reason", "code"),
     [
-        ("?at=2026-01-01T00:00:00Z", DESK, "past_not_served", 4404),
+        ("?at=yesterday", DESK, "bad_moment", 4400),
+        ("?at=2026-01-01T00:00:00", DESK, "bad_moment", 4400),
+        ("?speed=2", DESK, "bad_moment", 4400),
+        ("?at=2026-01-01T00:00:00Z&speed=61", DESK, "bad_moment", 4400),
+        ("?at=2026-01-01T00:00:00Z&playing=yes", DESK, "bad_moment", 4400),
+        ("?at=2026-01-01T00:00:00Z", world.actor("feed"), "not_permitted", 4403),
+        (f"?at=2026-01-01T00:00:00Z&scope={world.FAR}", DESK, "outside_scope", 4403),
         ("?screen=moon", DESK, "unknown_screen", 4400),
         ("?revision=-1", DESK, "bad_revision", 4400),
         (f"?revision={'9' * 5000}", DESK, "bad_revision", 4400),

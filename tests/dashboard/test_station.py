@@ -241,7 +241,7 @@ def test_panel_and_scene_are_the_stations(city: ApiCity) -> None:
     assert "AT-EAST" not in words_in(children), "plain clothes of another station"
     assert city.run(scene_of(city.services, actor, {"kind": "incident", "incident_id": east}, AT_WEST)) == (
         [],
-        {"rings": None, "at": None, "point": None, "selection": {"kind": "incident", "incident_id": east}},
+        {"rings": None, "at": None, "point": None, "cameras": [], "selection": {"kind": "incident", "incident_id": east}},
     )
 
 

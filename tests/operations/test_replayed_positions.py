@@ -8,12 +8,14 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dispatch.model import UnitStatus
+from dispatch.model import UnitKind, UnitStatus
 from operations import frames
+from operations.past import put
+from operations.positions import PositionTable
 from operations.reports import PositionReport, StatusReport
 from storage import track_files
 from storage.track_reader import TrackReader, TrackState
-from storage.track_writer import TrackWriter
+from storage.track_writer import SLICE_S, TrackWriter
 from tests.operations.fakes import House
 
 Shown = dict[str, tuple]  # by unit: place, heading and speed as frames carry them, status, flags, time
@@ -72,6 +74,26 @@ async def test_the_tracks_at_t_are_the_table_as_it_was_at_t(tmp_path_factory, st
     reader = TrackReader(folder)
     for at, table in live:
         assert of_tracks(reader.state_at(at + 0.01)) == table
+    moved, before = PositionTable(), live[0][0] - 1.0
+    for unit in house.handler.picture.units.values():
+        moved.ensure(unit.unit_id, unit.kind, unit.status)
+    for at, _ in live:
+        move(moved, reader, before, at + 0.01)
+        before = at + 0.01
+        jumped = PositionTable()
+        for unit_id in moved.unit_ids:
+            jumped.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
+        put(jumped, reader.known_at(at + 0.01))
+        for name in ("lon", "lat", "position_at", "heading_deg", "speed_mps", "flags"):
+            np.testing.assert_array_equal(getattr(moved, name)[: moved.count], getattr(jumped, name)[: jumped.count], err_msg=name)
+
+
+def move(table: PositionTable, reader: TrackReader, after: float, until: float) -> None:
+    """As a replay moves on: slice by slice."""
+    for start_s in range(int(after) // SLICE_S * SLICE_S, int(until) + 1, SLICE_S):
+        heard = reader.heard_in(start_s)
+        if heard is not None:
+            put(table, heard.between(after, until))
 
 
 def report(house: House, unit: int, tracker: str | None, before_s: float, east_m: int, heading: float | None, speed: float | None):

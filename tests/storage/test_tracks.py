@@ -341,3 +341,19 @@ def _model_state(model: list[Fix], at: float) -> dict[str, float]:
         if received_at <= at:
             newest[IDS[unit]] = max(newest[IDS[unit]], (position_at, lon))
     return {unit_id: lon for unit_id, (_, lon) in newest.items()}
+
+
+def test_a_status_that_was_noted_with_the_last_fix_was_not_heard(tmp_path, open_writer):
+    writer, reader = open_writer(), TrackReader(tmp_path)
+    append(writer, (0, START + 1, START + 1.5, 121.1), (1, START + 1, START + 1.5, 121.5))
+    append(writer, (0, START + 1, START + 60.0, 121.1), status=3)
+    append(writer, (1, START + 61, START + 61.0, 121.5))
+    writer.write()
+    known = reader.known_at(START + 70)
+    assert dict(zip(known.unit_ids, known.received_at.tolist(), strict=True)) == {"a": START + 1.5, "b": START + 61.0}
+    assert dict(zip(known.unit_ids, known.status.tolist(), strict=True)) == {"a": 3, "b": 0}
+    heard = reader.heard_in(START).between(START + 2, START + 70)
+    assert dict(zip(heard.unit_ids, heard.received_at.tolist(), strict=True)) == {"a": START + 1.5, "b": START + 61.0}
+    assert reader.first_at() == START
+    path = reader.paths({"b"}, START, START + 61)["b"]
+    assert path.position_at.tolist() == [START + 1, START + 61]

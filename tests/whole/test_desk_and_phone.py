@@ -4,18 +4,18 @@ while 700 crews move and the server is killed in the middle. Real Chromium, the 
 from __future__ import annotations
 
 import os
-import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.desk_server import COARSE, chromium
 from tests.servers import DEMO_PASSWORD, RunningServer
 
 pytestmark = pytest.mark.browser
 
-GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 # 鼓楼: the demo officer's car stands at the station there.
 NEAR_THE_STATION = "鼓楼"
 # Software rendering on two shared cores is slow; a person would not wait this long, the test may.
@@ -32,15 +32,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=executable, args=GL)
-        yield browser
-        browser.close()
+    with chromium() as running:
+        yield running
 
 
 def log_in(browser: Browser, server: RunningServer, path: str, account: str, width: int, height: int) -> Page:
-    context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN", reduced_motion="reduce")
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, device_scale_factor=COARSE, locale="zh-CN", reduced_motion="reduce"
+    )
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{server.url}/login?next={path}")
@@ -48,6 +47,14 @@ def log_in(browser: Browser, server: RunningServer, path: str, account: str, wid
     page.fill("input[name=password]", DEMO_PASSWORD)
     page.click("button[type=submit]")
     return page
+
+
+def wait_for_crews(desk: Page, server: RunningServer, crews: int) -> None:
+    """Until the demo feed has registered them all, which takes it a while beside other work."""
+    give_up_at = time.monotonic() + PATIENCE_MS / 1000
+    while len(desk.request.get(f"{server.url}/api/v1/picture").json()["units"]) < crews:
+        assert time.monotonic() < give_up_at, f"the demo feed has not registered {crews} crews"
+        desk.wait_for_timeout(500)
 
 
 def record_a_call(desk: Page) -> None:
@@ -79,6 +86,7 @@ def test_an_evening_with_a_power_cut(server: RunningServer, browser: Browser, tm
     desk = log_in(browser, server, "/", "operator", 1920, 1080)
     phone = log_in(browser, server, "/terminal", "officer", 390, 844)
     desk.wait_for_selector("html.ready")
+    wait_for_crews(desk, server, 701)
     expect(desk.locator("#unit-counts")).to_contain_text("701")
 
     record_a_call(desk)

@@ -25,8 +25,7 @@ INCIDENTS = 30
 PHONE_CLOCK = timedelta(seconds=0.5)
 # A desk has no button to reassign, it recalls and pushes; the others are pressed in tests of their own.
 WITHOUT_A_BUTTON = {"reassign", "release_claim", "check_in", "correct_stage"}
-# A machine without a graphics card draws five pages sooner by its processor than by an imitation of a card.
-CHROMIUM = ("--use-fake-device-for-media-stream", "--disable-gpu-rasterization", "--disable-gpu-compositing")
+CHROMIUM = ("--use-fake-device-for-media-stream",)
 # What stands on the queue: stage by number; and what the page's own program holds: stage by incident_id.
 CARDS = """() => Object.fromEntries([...document.querySelectorAll('#queue .card')].map((card) => [
   card.querySelector('.number').innerText,

@@ -1,6 +1,7 @@
 // The address is the state: what is selected, where the map looks, which elements are on. A view can be linked and reloaded.
 import { camera, moveCamera } from "./basemap.js";
-import { on, select, state } from "./state.js";
+import { inReplay, replayView } from "./replay.js";
+import { isoOf, on, select, serverNow, state } from "./state.js";
 import { t } from "./words.js";
 
 const WAIT_MS = 300;
@@ -19,13 +20,15 @@ export function readAddress() {
     const [lon, lat] = query.get("point").split(",").map(Number);
     if (Number.isFinite(lon) && Number.isFinite(lat)) selection = { kind: "point", lon, lat };
   }
-  return { view: view.lon !== null && view.lat !== null ? view : null, selection, on: query.has("on") ? query.get("on").split(",").filter(Boolean) : null };
+  const at = Date.parse(query.get("at") ?? "") / 1000;
+  const replay = Number.isFinite(at) ? { at, speed: number("speed") ?? 1, playing: query.get("playing") === "1" } : null;
+  return { replay, view: view.lon !== null && view.lat !== null ? view : null, selection, on: query.has("on") ? query.get("on").split(",").filter(Boolean) : null };
 }
 
 // What a wall needs to show what this desk shows.
 export function currentView() {
   const seen = camera();
-  return { lon: seen.lon, lat: seen.lat, zoom: seen.zoom, on: [...state.on], selection: state.selection?.kind === "element" ? null : state.selection };
+  return { lon: seen.lon, lat: seen.lat, zoom: seen.zoom, on: [...state.on], selection: state.selection?.kind === "element" ? null : state.selection, replay: replayView() };
 }
 
 function write() {
@@ -40,7 +43,19 @@ function write() {
   query.set("lat", lat.toFixed(5));
   query.set("zoom", zoom.toFixed(2));
   query.set("on", [...state.on].join(","));
-  history.replaceState(null, "", `${location.pathname}?${query}`);
+  for (const name of ["at", "speed", "playing"]) query.delete(name);
+  if (inReplay()) {
+    query.set("at", isoOf(Math.floor(serverNow() * 10) / 10));
+    query.set("speed", String(state.replay.speed));
+    if (state.replay.playing) query.set("playing", "1");
+  }
+  history.replaceState(null, "", `${pathNow()}?${query}`);
+}
+
+// The desk of a station, and a wall, keep their address; the account's own desk has one of its own for the past.
+function pathNow() {
+  if (inReplay() && location.pathname === "/") return "/replay";
+  return !inReplay() && location.pathname === "/replay" ? "/" : location.pathname;
 }
 
 function later() {
@@ -49,7 +64,8 @@ function later() {
 }
 
 export function startAddress() {
-  for (const topic of ["camera", "switches", "selection"]) on(topic, later);
+  for (const topic of ["camera", "switches", "selection", "replay-clock"]) on(topic, later);
+  on("write-address", write);
   addEventListener("popstate", () => {
     const { view, selection } = readAddress();
     if (view) moveCamera(view, true);

@@ -70,7 +70,7 @@ function concernsThisDesk(incident) {
 }
 
 function look() {
-  const incident = allowed() && running() ? loudest() : null;
+  const incident = allowed() && running() && !state.replay ? loudest() : null;
   if ((incident?.incident_id ?? null) !== sounding.incident_id) {
     hush();
     nextAt = 0;
@@ -101,7 +101,7 @@ function play({ notes, noteS }) {
 
 // One short note for what has come in and is no alarm; never into an alarm that is being heard.
 export function chime() {
-  if (allowed() && running() && sounding.incident_id === null) play(TONES[4]);
+  if (allowed() && running() && !state.replay && sounding.incident_id === null) play(TONES[4]);
 }
 
 function hush() {

@@ -42,7 +42,7 @@ function show(open) {
 }
 
 function arrive(one) {
-  if (arrived.has(one.broadcast_id)) return;
+  if (arrived.has(one.broadcast_id) || state.replay) return; // what arrived then has been answered, or not, by now
   arrived.add(one.broadcast_id);
   chime();
   if (one.delivered_at === null) post(one, "receipts", { recipient: state.scope.org_code, read: false });

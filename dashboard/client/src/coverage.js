@@ -69,6 +69,7 @@ function draw() {
 
 function expectedText() {
   const { incidents, hours, as_of } = told.expected;
+  if (as_of === null && state.replay) return t("What was to be expected then is not kept.");
   if (as_of === null) return t("History is being read.");
   if (!told.incident_share) return t("Expected incidents are not stated: {n} of the past year are too few.", { n: count(incidents) });
   const when = hours ? t("between {from} and {to} o'clock", { from: hours[0], to: hours[1] }) : t("at any hour");

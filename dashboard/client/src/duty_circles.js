@@ -3,7 +3,7 @@ import { basemap } from "./basemap.js";
 import { KEPT_CREW, LAYER, chosenCircle, circles, corners, isShown, redrawCircles } from "./circle_state.js";
 import { edit, editorClick, editorKey, editorView, startEditor } from "./circle_editor.js";
 import { organisationName } from "./presence.js";
-import { on, select, state, tell } from "./state.js";
+import { asOf, on, select, state, tell } from "./state.js";
 import { h, mend } from "./terminal/dom.js";
 import { isWall } from "./wall.js";
 import { age, clockText, count, dateText, duration, t } from "./words.js";
@@ -99,7 +99,7 @@ function focus() {
 
 // ---- the server ---------------------------------------------------------------------------------------------------------
 async function load() {
-  const answer = await fetch("/api/v1/duty-circles").catch(() => null);
+  const answer = await fetch(asOf("/api/v1/duty-circles")).catch(() => null);
   if (!answer?.ok) return; // what is drawn is as it was; the next hello asks again
   circles.all = (await answer.json()).features.map((feature) => feature.properties);
   if (circles.chosen && !chosenCircle()) choose(null);
@@ -109,6 +109,7 @@ async function load() {
 
 async function drill() {
   const id = circles.chosen;
+  if (state.replay) return; // who is there is told of the present only
   const answer = await fetch(`/api/v1/duty-circles/${encodeURIComponent(id)}/drill`).catch(() => null);
   if (id !== circles.chosen) return;
   refusal = answer?.ok ? "" : t("Who is there can't be told now: the server can't be reached. It is asked again.");

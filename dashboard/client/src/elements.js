@@ -1,7 +1,7 @@
 // Elements of the catalogue that are switched on: fetched for what the map shows, thinned to one stamp a screen cell.
 import { basemap } from "./basemap.js";
 import { GAPS } from "./gaps.js";
-import { on, serverNow, state, tell } from "./state.js";
+import { asOf, on, serverNow, state, tell } from "./state.js";
 
 const OWN_LAYERS = new Set(["patrol_car", "foot_patrol", "armed_patrol", "incident", "duty_circle", GAPS]);
 const DRAWN_APART = new Set(["scene_video"]); // video/scene.js: told by the server, and moving with the crews
@@ -9,6 +9,7 @@ const CELL_PX = 46;
 const NO_THINNING_FROM_ZOOM = 15.5;
 const WAIT_MS = 180;
 const REFETCH_MS = 30_000;
+const REFETCH_PAST_MS = 5_000; // a replay's minutes are short
 
 const loaded = new Map(); // element → {key, at, features: [{id, lon, lat, properties}]}
 let pending = 0;
@@ -19,6 +20,15 @@ export function startElements() {
   on("camera", soon);
   on("switches", soon);
   on("counts", soon);
+  on("hello", forgetPast);
+  on("replay-mode", () => loaded.clear());
+  soon();
+}
+
+// After a jump nothing that was fetched is of this moment. It is drawn until what is has come.
+function forgetPast() {
+  if (!state.replay) return;
+  for (const have of loaded.values()) have.key = "";
   soon();
 }
 
@@ -44,8 +54,8 @@ async function fetchMissing() {
     wanted.map(async (id) => {
       const have = loaded.get(id);
       const ages = state.counts[id]?.state === "live";
-      if (have && have.key === bbox && (!ages || now - have.at < REFETCH_MS)) return;
-      const answer = await fetch(`/api/v1/elements/${id}?bbox=${bbox}`).catch(() => null);
+      if (have && have.key === bbox && (!ages || now - have.at < (state.replay ? REFETCH_PAST_MS : REFETCH_MS))) return;
+      const answer = await fetch(asOf(`/api/v1/elements/${id}?bbox=${bbox}`)).catch(() => null);
       if (!answer || !answer.ok) return; // the next move of the map asks again; the panel shows the feed's state
       const collection = await answer.json();
       loaded.set(id, {

@@ -25,11 +25,13 @@ export function startFurtherCalls() {
     // What was merged or told apart concerns the other one as well.
     if (MAY_MATTER.has(event?.event)) ask([incident.incident_id, ...alike.keys()]);
   });
+  on("replay-mode", () => alike.clear());
   on("hello", () => ask([...state.incidents.keys()]));
   ask([...state.incidents.keys()]);
 }
 
 function ask(ids) {
+  if (state.replay) return; // the question is what a call that comes in now may be about
   for (const id of ids) toAsk.add(id);
   clearTimeout(waiting);
   waiting = setTimeout(() => {

@@ -1,7 +1,7 @@
 // Gaps of coverage on the map: areas hatched under everything that moves, asked for anew while they are on.
 import { basemap } from "./basemap.js";
 import { rgb, theme, token } from "./draw.js";
-import { on, serverNow, state } from "./state.js";
+import { asOf, on, serverNow, state } from "./state.js";
 import { age } from "./words.js";
 
 export const GAPS = "gaps"; // among what is switched on, though it is no element of the catalogue
@@ -19,6 +19,7 @@ let laidFor = "";
 export function startGaps() {
   on("switches", switched);
   on("coverage", () => isOn() && !supposed && performance.now() - askedAt >= AGAIN_MS && ask());
+  on("replay-mode", () => isOn() && !supposed && ask());
   // Another theme is another style, and takes what was laid on the old one with it.
   basemap.map.on("styledata", () => isOn() && lay());
   setInterval(drawAge, 1_000);
@@ -51,7 +52,7 @@ async function ask() {
   if (document.hidden) return;
   askedAt = performance.now();
   const scope = state.config.desk ? `&scope=${state.config.desk}` : "";
-  const answer = await fetch(`/api/v1/coverage?minutes=${MINUTES}&gaps=${MINUTES}${scope}`).catch(() => null);
+  const answer = await fetch(asOf(`/api/v1/coverage?minutes=${MINUTES}&gaps=${MINUTES}${scope}`)).catch(() => null);
   if (!answer?.ok || !isOn() || supposed) return; // what is drawn says how old it is; it is asked for again
   const coverage = await answer.json();
   found = { at: Date.parse(coverage.picture_at) / 1000, areas: coverage.gaps };

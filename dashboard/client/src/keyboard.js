@@ -8,6 +8,8 @@ import { step } from "./queue.js";
 import { closeKey, enlargeNext, fullScreenKey, leaveLarge } from "./video/desk.js";
 import { isSupposing, leaveWhatIf, toggleWhatIf } from "./whatif.js";
 import { select, state, tell } from "./state.js";
+import { timeBarKeys } from "./time_bar.js";
+import { t } from "./words.js";
 
 const typing = (node) => node && (node.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(node.tagName));
 const press = (id) => document.getElementById(id)?.click();
@@ -53,6 +55,9 @@ const KEYS = {
   "?": () => toggleHelp(),
 };
 
+// Left of the desk while it shows the past; everything else would give a command.
+const IN_REPLAY = new Set(["j", "ArrowDown", "k", "ArrowUp", "Enter", "e", "g", "w", "?"]);
+
 export function toggleHelp(open) {
   const help = document.getElementById("help");
   help.hidden = open === undefined ? !help.hidden : !open;
@@ -84,6 +89,16 @@ function escape() {
   else if (!leaveLarge()) select(null);
 }
 
+// Whether the key was the time bar's. A button that has the keys is pressed by Space itself.
+function timeBarKey(event) {
+  const ofButton = event.key === " " && document.activeElement?.closest?.("button, a, summary, [role='button']");
+  const act = ofButton ? null : timeBarKeys[event.key];
+  if (!act || (!state.replay && event.key !== "t")) return false;
+  event.preventDefault();
+  act(event.shiftKey);
+  return true;
+}
+
 export function startKeyboard() {
   addEventListener("pointerdown", (event) => closeDesks(event.target), true);
   const elementByKey = new Map(state.config.catalogue.flatMap((category) => category.elements.map((element) => [element.key, element.id])));
@@ -104,6 +119,7 @@ export function startKeyboard() {
       event.preventDefault();
       return;
     }
+    if (event.shiftKey && event.key.startsWith("Arrow") && timeBarKey(event)) return;
     if (event.shiftKey && /^(Key|Digit)/.test(event.code)) {
       const element = elementByKey.get(event.code.replace(/^(Key|Digit)/, "").toLowerCase());
       if (element) {
@@ -112,9 +128,14 @@ export function startKeyboard() {
       }
       return;
     }
+    if (timeBarKey(event)) return;
     const act = KEYS[event.key];
     if (!act) return;
     event.preventDefault();
+    if (state.replay && !IN_REPLAY.has(event.key)) {
+      tell("toast", { kind: "bad", text: t("In replay no command is given. L goes back to the present.") });
+      return;
+    }
     act();
   });
   document.getElementById("help-open").addEventListener("click", () => toggleHelp());

@@ -1,5 +1,5 @@
 // The live socket: connects for ever, resumes by revision, hands texts and frames on. Nothing here draws.
-import { state, tell } from "./state.js";
+import { isoOf, serverNow, state, tell } from "./state.js";
 
 const MAGIC = 0x444c;
 const VERSION = 1;
@@ -14,10 +14,16 @@ const GIVE_UP_AFTER_MS = 12_000;
 let socket = null;
 let delayMs = FIRST_DELAY_MS;
 let openedAt = 0;
+let retry = 0;
+let farewell = ""; // why the server has closed
 
 export function connect() {
   const query = new URLSearchParams();
-  if (state.revision !== null) query.set("revision", String(state.revision));
+  if (state.replay) {
+    query.set("at", isoOf(serverNow()));
+    query.set("speed", String(state.replay.speed));
+    query.set("playing", state.replay.playing ? "1" : "0");
+  } else if (state.revision !== null) query.set("revision", String(state.revision));
   const root = document.documentElement.dataset;
   if (root.page === "wall") query.set("screen", root.screen);
   if (state.config.desk) query.set("scope", state.config.desk);
@@ -36,15 +42,30 @@ export function connect() {
   socket.onclose = (closed) => {
     if (mine !== socket) return;
     setConnected(false);
-    if (closed.code === 4401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    // What can't be shown of the past is no reason to lose the present.
+    if (state.replay && [4400, 4403, 4429, 4500].includes(closed.code)) tell("replay-refused", farewell);
+    else if (closed.code === 4401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
     // The organisation is no more, or no longer in this account's scope: its page says so.
     else if (state.config.desk && (closed.code === 4400 || closed.code === 4403)) location.reload();
     else again();
   };
 }
 
+// Whether it could be sent.
 export function send(message) {
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  if (!socket || socket.readyState !== WebSocket.OPEN) return false;
+  socket.send(JSON.stringify(message));
+  return true;
+}
+
+// Another clock: what this page holds is no part of what it is told next.
+export function reconnect() {
+  const old = socket;
+  socket = null;
+  old?.close();
+  state.revision = null;
+  clearTimeout(retry);
+  connect();
 }
 
 export function startWatching() {
@@ -67,7 +88,7 @@ export function startWatching() {
 function again() {
   socket = null;
   // Half fixed, half random: 700 pages do not come back in the same instant.
-  setTimeout(connect, delayMs / 2 + (Math.random() * delayMs) / 2);
+  retry = setTimeout(connect, delayMs / 2 + (Math.random() * delayMs) / 2);
   delayMs = Math.min(LONGEST_DELAY_MS, delayMs * 2);
   openedAt = performance.now() + delayMs;
 }
@@ -83,12 +104,13 @@ function setConnected(connected) {
 }
 
 function onText(message) {
-  if (typeof message.revision === "number") state.revision = message.revision;
+  if (typeof message.revision === "number" && !state.replay) state.revision = message.revision;
   switch (message.type) {
     case "hello":
       delayMs = FIRST_DELAY_MS;
       state.scope = message.scope;
-      state.clockOffsetS = message.server_at - Date.now() / 1000;
+      if (message.replay) tell("replay-told", message.replay);
+      else state.clockOffsetS = message.server_at - Date.now() / 1000;
       takeIncidents(message);
       tell("hello", message);
       break;
@@ -126,6 +148,12 @@ function onText(message) {
     case "lookers":
       tell("lookers-told", message);
       break;
+    case "replay":
+      tell("replay-told", message);
+      break;
+    case "bye":
+      farewell = message.reason;
+      break;
     case "view":
       tell("view", message);
       break;
@@ -159,10 +187,12 @@ function onFrame(buffer) {
   const view = new DataView(buffer);
   if (view.getUint16(0, true) !== MAGIC || view.getUint8(2) !== VERSION) return;
   setConnected(true);
+  const pictureAt = view.getFloat64(16, true);
+  if (state.replay?.wanted === null) Object.assign(state.replay, { at: pictureAt, anchorMs: performance.now() });
   tell("frame", {
     full: view.getUint8(3) === 0,
     count: view.getUint32(4, true),
-    pictureAt: view.getFloat64(16, true),
+    pictureAt,
     view,
     bytes: new Uint8Array(buffer),
   });

@@ -16,6 +16,7 @@ import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
 import { lineAnswered, lineOffered, startLine } from "./line.js";
 import { connect, send, startWatching } from "./live.js";
+import { seek, startReplay } from "./replay.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
 import { startPursuit } from "./pursuit.js";
@@ -23,6 +24,7 @@ import { startPresence } from "./presence.js";
 import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
+import { startTimeBar } from "./time_bar.js";
 import { isWall, startWall } from "./wall.js";
 import { startWallKpi } from "./wall_kpi.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
@@ -94,6 +96,7 @@ async function start(config) {
   on("toast", toast);
   nameUnitsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
   nameCrewsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
+  startReplay();
   startFleet();
   startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
   startStrip();
@@ -102,7 +105,8 @@ async function start(config) {
   startPresence();
   startSceneVideo();
   startBroadcasts((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
-  connect();
+  if (asked.replay) seek(asked.replay.at, asked.replay);
+  else connect();
   startWatching();
   await findMap();
   if (asked.view) moveCamera(asked.view, true);
@@ -111,6 +115,7 @@ async function start(config) {
   await startOverlay();
   drawSceneVideo();
   startElements();
+  startTimeBar();
   startDutyCircles(asked.on);
   startGaps();
   startAddress();
@@ -120,7 +125,7 @@ async function start(config) {
   });
   // What happened while the connection was away is in the new picture, not in messages: the panel must ask again.
   on("hello", () => {
-    if (state.selection) changed();
+    if (state.selection) changed(true);
   });
   on("focus-selection", focus);
   on("picking", picking);
@@ -159,9 +164,11 @@ let pending = 0;
 let presses = 0; // of buttons in the panel, on this page
 
 // What is selected has changed. Several events of one command come together: one question to the server is enough.
-function changed() {
+// `jumped`: also what does not move by itself may be another, as the rings.
+function changed(jumped = false) {
   clearTimeout(pending);
   pending = setTimeout(() => {
+    if (jumped) setProps("scene-at", { data: null });
     setProps("refresh", { data: Date.now() });
     setProps("scene-tick", { data: Date.now() });
   }, 40);
@@ -233,6 +240,13 @@ function drawScene(found) {
   showScene({ rings, streets, point: found?.point ?? null });
 }
 
+// What the desk shows goes to the walls with its pictures, when somebody asks for it; a wall that only follows a replay keeps its own.
+function pushView({ withPictures }) {
+  const pictures = withPictures && !state.replay;
+  const view = { ...currentView(), ...(pictures ? { how: "set", cameras: openCameras() } : {}) };
+  for (const screen of pictures ? ["all", "map", "video"] : ["all", "map"]) send({ type: "show", screen, view });
+}
+
 function wire() {
   document.getElementById("theme-switch").addEventListener("click", async () => {
     const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
@@ -246,9 +260,10 @@ function wire() {
     query.set("lang", state.config.lang === "zh" ? "en" : "zh");
     location.search = query.toString();
   });
+  on("push-view", () => pushView({ withPictures: false }));
   document.getElementById("push-wall").addEventListener("click", () => {
-    const view = { ...currentView(), how: "set", cameras: openCameras() };
-    for (const screen of ["all", "map", "video"]) send({ type: "show", screen, view });
+    pushView({ withPictures: true });
+    tell("view-pushed");
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
   document.getElementById("panel").addEventListener("click", (event) => {

@@ -13,6 +13,7 @@ export const state = {
   connected: false,
   heardAt: 0, // performance.now() of the last frame or text
   clockOffsetS: 0, // server's clock minus this machine's
+  replay: null, // of the past that is shown: {at, speed, playing, loop, newestAt, anchorMs, wanted}; `at` was so at performance.now() anchorMs
   lettered: false, // the fonts that names on the map are written with are there
   picking: false, // or what the next click on the map sets: the id of a form's point, or a function of {lon, lat}
   touchedAt: 0, // performance.now() of the last time a person moved the map
@@ -27,8 +28,22 @@ export function tell(topic, value) {
   for (const listener of listeners.get(topic) || []) listener(value);
 }
 
-// Server time as well as it is known, Unix seconds.
-export const serverNow = () => Date.now() / 1000 + state.clockOffsetS;
+// The server's clock as well as it is known, Unix seconds.
+export const presentNow = () => Date.now() / 1000 + state.clockOffsetS;
+
+// What time it is on this page: that of the moment it shows.
+export function serverNow() {
+  if (state.replay === null) return presentNow();
+  const { at, speed, playing, anchorMs } = state.replay;
+  return playing ? at + ((performance.now() - anchorMs) / 1000) * speed : at;
+}
+
+export const isoOf = (unixS) => new Date(unixS * 1000).toISOString();
+
+// The address of what was so at the moment that is shown.
+export function asOf(address) {
+  return state.replay === null ? address : `${address}${address.includes("?") ? "&" : "?"}at=${isoOf(serverNow())}`;
+}
 
 export function setProps(id, props) {
   window.dash_clientside.set_props(id, props);

@@ -21,6 +21,8 @@ export function startStrip() {
   on("fleet", drawUnits);
   on("moved", (statusChanged) => statusChanged && drawUnits());
   setInterval(tick, 1_000);
+  setInterval(() => state.replay?.playing && tick(), 200); // a replay's seconds are short
+  on("replay-clock", tick);
   tick();
 }
 
@@ -44,8 +46,8 @@ function drawConnection() {
   const banner = byId("banner");
   const silentFeeds = (state.health?.feeds || []).filter((feed) => feed.state === "silent");
   const badge = byId("connection");
-  badge.className = `badge ${lost ? "bad" : "good"}`;
-  put(badge.querySelector(".word"), lost ? t("not live") : t("live"));
+  badge.className = `badge ${lost ? "bad" : state.replay ? "past" : "good"}`;
+  put(badge.querySelector(".word"), lost ? t("not live") : state.replay ? t("replay") : t("live"));
   banner.hidden = !lost && !silentFeeds.length;
   banner.classList.toggle("warn", !lost);
   if (lost) {

@@ -1,7 +1,8 @@
 // The wall: nobody touches it. It follows the desk when asked to, but never while someone moves the map, and it starts itself
 // afresh once a day so that months leave nothing behind.
 import { moveCamera } from "./basemap.js";
-import { on, select, serverNow, state, tell } from "./state.js";
+import { followView } from "./replay.js";
+import { on, presentNow, select, state, tell } from "./state.js";
 
 const LEFT_ALONE_MS = 60_000;
 const RENEW_AFTER_MS = 24 * 3600 * 1000;
@@ -13,8 +14,11 @@ export function isWall() {
 
 export function startWall() {
   const startedAt = performance.now();
+  let newest = 0;
   on("view", (message) => {
     if (message.screen === "video") return; // pictures of cameras: video/wall_tiles.js
+    if (message.pushed_at <= newest) return; // told again with a new connection
+    newest = message.pushed_at;
     waiting = message.view;
     follow();
   });
@@ -38,5 +42,6 @@ function follow() {
     tell("switches");
   }
   select(view.selection ?? null);
-  document.getElementById("wall-followed").dataset.ageOf = String(serverNow());
+  followView(view.replay ?? null);
+  document.getElementById("wall-followed").dataset.ageOf = String(presentNow());
 }

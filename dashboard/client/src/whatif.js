@@ -52,7 +52,7 @@ export function startWhatIf() {
 export const toggleWhatIf = () => (what ? leaveWhatIf() : enter());
 
 function enter() {
-  if (what) return;
+  if (what || state.replay) return;
   openCoverage(false);
   if (isPursuing()) endPursuit();
   select(null);

@@ -47,6 +47,13 @@ export function count(number) {
   return new Intl.NumberFormat(isChinese() ? "zh-CN" : "en").format(number);
 }
 
+// The day alone, as a moment of the past is named by.
+export function dayText(unixS) {
+  dayFormat ||= new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" });
+  return dayFormat.format(unixS * 1000);
+}
+
+let dayFormat = null;
 let clockFormat = null;
 let dateFormat = null;
 let stampFormat = null;

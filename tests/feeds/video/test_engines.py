@@ -137,15 +137,6 @@ async def test_recordings_and_playback_are_asked_in_chinas_time(wired):
     assert gateway.states() == {}  # what is played is not the camera's state
 
 
-async def test_a_camera_is_turned_by_wvp(wired):
-    double = wired["http://wvp"] = WvpDouble()
-    double.channels[DEVICE, CHANNEL] = "rtsp://x/y"
-    await Wvp("http://wvp", "k3y").turn(GB_CAMERA, "left", 60)
-    assert double.asked[0][1] == {"command": "left", "horizonSpeed": "60", "verticalSpeed": "60", "zoomSpeed": "15"}
-    with pytest.raises(ValueError, match="no command"):
-        await Wvp("http://wvp", "k3y").turn(GB_CAMERA, "spin")
-
-
 async def test_what_the_own_gateway_opens_is_the_engines_address(wired):
     wired["http://mtx:9997"] = MediaMtxDouble()
     own = OwnGateway()

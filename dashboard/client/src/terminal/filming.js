@@ -23,7 +23,7 @@ export const canFilm = () => Boolean(navigator.mediaDevices?.getUserMedia && typ
 
 export class Filming {
   // changed(); begun(row), kept(row): a recording, a slice of it, is on the disk; ended(row, why). `why`: "" stopped here,
-  // `full`, `broken` (this device can't store), `camera` (the phone took the camera away), `rolled`: another begins.
+  // `full`, `broken` (this device can't store), `camera` (the phone took the camera away), `rolled`, `turned`: another begins.
   constructor(on) {
     Object.assign(this, on, { run: null, facing: "environment", starting: false });
   }
@@ -132,7 +132,7 @@ export class Filming {
     const { run } = this;
     if (!run) return;
     this.facing = this.facing === "environment" ? "user" : "environment";
-    this.stop();
+    this.stop("turned");
     await this.start(run.row.unitId, run.row.incidentId);
   }
 }

@@ -23,6 +23,8 @@ const POSITION_EVERY_MS = 3000;
 const STILL_EVERY_MS = 10_000;
 const ROUTE_EVERY_MS = 15_000;
 const LOGIN = "/login?next=/terminal";
+// Why filming has stopped (filming.js), as it is said.
+const FILM_ENDS = { over: "film_over", full: "film_full", broken: "film_broken", camera: "film_camera" };
 const REMEMBERED_S = 365 * 24 * 3600;
 
 const state = {
@@ -175,7 +177,14 @@ const act = {
     filming.stop();
     set({ sheet: null });
   },
-  turnCamera: () => filming.turn().catch((error) => notice("bad", t("no_filming"), error.message)),
+  async turnCamera() {
+    try {
+      await filming.turn();
+    } catch (error) {
+      set({ sheet: null });
+      notice("bad", t("no_filming"), error.message);
+    }
+  },
   retryFilm: (row) => scene.retry(row),
   dropFilm: (row) => keeping(scene.discard(row)),
   status(status) {
@@ -250,8 +259,8 @@ function refused(row, { rule, detail }) {
 // Stopped here, by the phone, or by the end of the task; `why` as in filming.js.
 function filmed(row, why) {
   scene.ended(row);
-  if (why === "rolled") return;
-  if (why) notice("loud", t("film_stopped"), t(`film_${why}`));
+  if (why === "rolled" || why === "turned") return;
+  if (why) notice("loud", t("film_stopped"), t(FILM_ENDS[why]));
   if (state.sheet === "film" && !filming.run) set({ sheet: null });
 }
 

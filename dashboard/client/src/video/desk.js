@@ -26,9 +26,14 @@ export function startDeskVideo() {
     if (selection?.kind === "element" && selection.element === CAMERA) openCamera(cameraOf(elementIdOf(selection), selection.properties));
   });
   on("watch-camera", openCamera);
+  // A picture of now beside the map of then would be taken for a picture of then.
+  on("replay-mode", () => {
+    closeAll();
+    startedFor = "";
+  });
   on("round-to-wall", ({ name, cameras }) => push({ how: "set", cameras: [], round: { name, cameras: cameras.slice(0, MOST_IN_ROUND) } }));
-  on("hover", (info) => hovered(info.layer?.id === "elements" && info.object?.count === 1 && info.object.element === CAMERA ? info.object.feature.properties.element_id : null));
-  document.getElementById("panel").addEventListener("pointerover", (event) => hovered(cameraRow(event)?.id ?? null));
+  on("hover", (info) => !state.replay && hovered(info.layer?.id === "elements" && info.object?.count === 1 && info.object.element === CAMERA ? info.object.feature.properties.element_id : null));
+  document.getElementById("panel").addEventListener("pointerover", (event) => !state.replay && hovered(cameraRow(event)?.id ?? null));
   document.getElementById("panel").addEventListener("click", (event) => {
     const camera = cameraRow(event);
     if (camera) openCamera(camera);
@@ -52,7 +57,7 @@ function cameraRow(event) {
 
 function sceneShown(found) {
   const { selection, cameras, at } = found ?? {};
-  if (selection?.kind !== "incident" || !cameras) return;
+  if (selection?.kind !== "incident" || !cameras || state.replay) return;
   const key = `${selection.incident_id} ${at}`;
   if (key === startedFor) return; // also when a person has closed them
   startedFor = key;
@@ -76,6 +81,7 @@ function closeAutos() {
 const find = (cameraId) => open.find((one) => one.camera.id === cameraId);
 
 function openCamera(camera) {
+  if (state.replay) return tell("toast", { kind: "bad", text: t("Cameras show the present only. L goes back to it.") });
   const already = find(camera.id);
   if (already) {
     already.isAuto = false;

@@ -103,7 +103,7 @@ function spotOf(incidentId, one) {
   if (!Number.isFinite(lon)) return null;
   const isLive = one.state === "live";
   const since = age(serverNow() - unixS(isLive ? one.began_at : one.last_at));
-  const said = isLive ? t("live since {age}", { age: since }) : t("no picture for {age}", { age: since });
+  const said = isLive ? t("live for {age}", { age: since }) : t("no picture for {age}", { age: since });
   return { incident_id: incidentId, lon, lat, isLive, text: `${isLive ? "●" : "○"} ${said}` };
 }
 

@@ -30,6 +30,7 @@ export class Tile {
     this.videos = [0, 1].map(() => Object.assign(document.createElement("video"), { muted: true, playsInline: true, autoplay: true, disablePictureInPicture: true, tabIndex: -1 }));
     this.image = Object.assign(document.createElement("img"), { alt: "", hidden: true });
     this.parts = { watermark: node("div", "watermark"), name: node("span", "name"), lag: node("span", "lag"), converted: node("span", "converted", t("converted")), stamp: node("span", "stamp"), head: node("b", ""), todo: node("span", "") };
+    this.parts.converted.hidden = true;
     this.parts.converted.title = t("The server converts what this camera sends: smaller, and a little later");
     const verdict = node("div", "verdict");
     verdict.setAttribute("role", "status");

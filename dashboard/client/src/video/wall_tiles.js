@@ -33,6 +33,7 @@ export function startWallVideo() {
   holder().querySelector(".video-tiles").append(...tiles.map((tile) => tile.root));
   sent = JSON.parse(sessionStorage.getItem(KEPT)) ?? NOTHING_SENT;
   on("view", taken);
+  on("replay-mode", arrange); // no picture of now beside the map of then
   on("incidents-replaced", drawHead);
   on("incident", drawHead);
   keepTime(() => tiles);
@@ -41,9 +42,9 @@ export function startWallVideo() {
   arrange();
 }
 
-// What a desk sent: its open pictures, one more, or cameras to go round. It is told again when the connection comes back.
+// What a desk sent, where it is about pictures at all: its open ones, one more, or cameras to go round. It is told again when the connection comes back.
 function taken({ screen, view, pushed_by, pushed_at }) {
-  if (!view || pushed_at === sent.at || (screen !== document.documentElement.dataset.screen && screen !== "video")) return;
+  if (!view?.how || pushed_at === sent.at || (screen !== document.documentElement.dataset.screen && screen !== "video")) return;
   const fresh = camerasIn(view, asked.tiles);
   const isMore = view.how === "add";
   const round = view.round ? { id: "round", name: String(view.round.name ?? "").slice(0, 200), cameras: camerasIn(view.round, MOST_IN_ROUND) } : null;
@@ -93,7 +94,7 @@ function tick() {
 
 function arrange() {
   turnAt = performance.now() + asked.dwellS * 1000;
-  const wanted = [...sent.cameras, ...pageOf(inRound(), free(), turn)];
+  const wanted = state.replay ? [] : [...sent.cameras, ...pageOf(inRound(), free(), turn)];
   const size = layoutFor(Math.max(1, wanted.length), asked.tiles);
   const shown = tiles.slice(0, size);
   const next = placed(wanted, shown.map((tile) => tile.camera));

@@ -1,0 +1,79 @@
+"""What is kept of the past, and how much happened when: for a time bar."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from dashboard.api.describe import answers
+from dashboard.api.shapes import Instant, answer
+from dashboard.edge import actor_of
+from dashboard.problems import InvalidFields
+from operations.authority import Action
+from storage.journal import CountQuery
+
+if TYPE_CHECKING:
+    from operations.services import Services
+
+MOST_BINS = 1_000
+# What rings a bell at a desk: late steps, and crews that call for help.
+ALARMS = frozenset({"deadline_missed", "help_called_again"})
+
+_DENSITY = {
+    "from": "2026-05-01T00:00:00Z",
+    "to": "2026-05-02T00:00:00Z",
+    "bin_s": 21600.0,
+    "events": [210, 460, 720, 640],
+    "alarms": [3, 8, 21, 14],
+    "by_kind": {"incident_received": [21, 47, 80, 66], "unit_pushed": [20, 51, 92, 70]},
+}
+_EXTENT = {"from": "2026-04-01T06:00:00Z", "to": "2026-05-01T12:00:00Z", "events_from": "2026-04-01T06:00:00Z", "tracks_from": None}
+
+
+def router(services: Services) -> APIRouter:
+    """`/history/density` and `/history/extent`."""
+    routes = APIRouter(prefix="/history", tags=["picture"])
+
+    @routes.get("/extent", responses=answers(_EXTENT))
+    async def extent(request: Request) -> Response:
+        """From when on events and positions are kept, and up to when a replay can come by now."""
+        services.authority.authorise(actor_of(request), Action.SEE_HISTORY)
+        events_from, tracks_s = await asyncio.gather(services.history.first_recorded_at(), asyncio.to_thread(services.tracks.first_at))
+        tracks_from = None if tracks_s is None else datetime.fromtimestamp(tracks_s, UTC)
+        first = min((at for at in (events_from, tracks_from) if at is not None), default=None)
+        return answer({"from": first, "to": services.clock.now(), "events_from": events_from, "tracks_from": tracks_from})
+
+    @routes.get("/density", responses=answers(_DENSITY, problems=(422,)))
+    async def density(
+        request: Request,
+        from_: Annotated[Instant, Query(alias="from", description="recorded at or after")],
+        to: Annotated[Instant | None, Query(description="recorded before; default: a day later")] = None,
+        bins: Annotated[int, Query(ge=1, le=MOST_BINS, description="equally long parts of the span")] = 200,
+        scope: Annotated[str, Query(description="an organisation within one's own; default: all of one's own", max_length=12)] = "",
+    ) -> Response:
+        """How many events of incidents of one's own organisations were recorded in each part of a span: all, alarms, and by kind.
+
+        Incidents count where they belong now; those that are confidential are left out.
+        """
+        actor = actor_of(request)
+        services.authority.authorise(actor, Action.SEE_HISTORY)
+        if scope:
+            actor = services.authority.at_desk_of(actor, scope)
+        to = to or from_ + timedelta(days=1)
+        if from_ >= to:
+            raise InvalidFields.one("to", f"{to.isoformat()} is not after {from_.isoformat()}; give a later end")
+        hidden = frozenset(kind.id for kind in services.codes.incident_type if services.authority.is_confidential(kind.id))
+        query = CountQuery(from_, to, bins, services.authority.visible_orgs(actor), hidden)
+        by_kind: dict[str, list[int]] = defaultdict(lambda: [0] * bins)
+        events, alarms = [0] * bins, [0] * bins
+        for place, event, number in await services.history.counts(query):
+            by_kind[event][place] += number
+            events[place] += number
+            alarms[place] += number if event in ALARMS else 0
+        return answer({"from": from_, "to": to, "bin_s": query.bin_s, "events": events, "alarms": alarms, "by_kind": by_kind})
+
+    return routes

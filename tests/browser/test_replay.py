@@ -1,0 +1,75 @@
+"""The time bar in a real browser: dragged, it shows the past and takes no command; one key brings back the present."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from dispatch.commands import Push
+from tests.browser.desk_server import DeskServer, Visitor
+
+pytestmark = pytest.mark.browser
+
+APART_S = 4.0  # between what is told apart: a pixel of the bar is a second
+SPAN_S = 600.0  # the bar's narrowest
+
+
+@pytest.fixture(scope="module")
+def operator(browser: Browser, desk: DeskServer) -> Iterator[Visitor]:
+    made = Visitor(browser, desk, "operator", size=(1600, 900))
+    made.open("/?lang=en")
+    yield made
+    # What the page was told it may not do in replay is said there too.
+    assert [error for error in made.errors if "403" not in error] == []
+    made.context.close()
+
+
+def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operator: Visitor, desk: DeskServer) -> None:
+    page = operator.page
+    first = desk.incident(grade=2, text="two men fighting")
+    time.sleep(APART_S)
+    wanted = time.time()
+    time.sleep(APART_S)
+    desk.handle(Push(incident_id=first, unit_ids=("u0",)))
+    operator.until(f"liandong.state.incidents.get('{first}')?.stage === 'pushed'")
+    time.sleep(APART_S)
+
+    track = page.locator("#time-bar-track")
+    box = track.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] - 2, middle)
+    for _ in range(30):
+        page.mouse.wheel(0, -100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 60, middle)
+    page.mouse.move(box["x"] + box["width"] * (1 - (time.time() - wanted) / SPAN_S), middle)
+    page.mouse.up()
+
+    operator.until(
+        f"document.documentElement.classList.contains('replaying') && liandong.state.incidents.get('{first}')?.stage === 'received'"
+    )
+    expect(page.locator("#replay-band")).to_contain_text("REPLAY")
+    page.wait_for_url("**/replay?**at=**")
+    page.locator(".card:has-text('Assault')").first.click()
+    page.wait_for_selector("html:not(.scene-waiting):not(.panel-waiting) #panel-scene:has-text('Who can be there')")
+    expect(page.locator("#panel [data-press]")).to_have_count(0)
+    expect(page.locator("#new-open")).to_be_hidden()
+    page.keyboard.press("n")
+    expect(page.locator("#new-dialog")).to_be_hidden()
+    expect(page.locator("#toast")).to_contain_text("In replay no command is given")
+    note = f"fetch('/api/v1/incidents/{first}/commands', {{method: 'POST', headers: {{'Content-Type': 'application/json'}}, "
+    note += "body: JSON.stringify({command: 'note', text: 'x'})}).then((answer) => answer.status)"
+    assert page.evaluate(note) == 403
+
+    second = desk.incident(grade=3, text="while nobody looked")
+    page.wait_for_timeout(500)
+    assert page.evaluate(f"liandong.state.incidents.has('{second}')") is False
+    page.keyboard.press("l")
+    operator.until(f"liandong.state.incidents.has('{second}') && liandong.state.incidents.get('{first}').stage === 'pushed'")
+    expect(page.locator("#replay-band")).to_be_hidden()
+    page.wait_for_url(lambda url: "/replay" not in url)
+    page.wait_for_selector("#panel [data-press]")

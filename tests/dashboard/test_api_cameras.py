@@ -1,0 +1,289 @@
+"""The register of cameras over HTTP: who writes what, what is shown, how they do, and that no address comes out anywhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+
+from composition import find_damage
+from dashboard.i18n import words_in
+from dashboard.layouts.admin import admin_page
+from dispatch.model import Actor
+from operations.camera_health import CameraHealth
+from operations.reports import CameraReport, FeedSession
+from operations.video import CameraState
+from settings import Settings
+from storage.camera_health import CameraHealthStore
+from storage.database import open_database
+from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, api_city, degrees, fields_of, problem_of
+
+SECRET = "planted-55"  # in userinfo and query of every address
+LON, LAT = degrees(420, 600)
+FAR_EAST = degrees(900, 600)
+URL = f"rtsp://admin:{SECRET}@10.9.8.7:554/live?key={SECRET}"
+CAMERA = {
+    "lon": LON,
+    "lat": LAT,
+    "properties": {"name": "西门相机", "heading_deg": 400, "fov_deg": 60, "group": "gates"},
+    "url": URL,
+    "substream_url": URL + "&sub=1",
+    "control_url": f"http://admin:{SECRET}@10.9.8.7/onvif/device_service",
+}
+
+
+class Gateway:
+    """What `VideoGateway.states` would say."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, CameraState] = {}
+
+    def states(self) -> dict[str, CameraState]:
+        return self.said
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("node")
+
+
+@pytest.fixture(scope="module")
+def city(folder: Path) -> Iterator[ApiCity]:
+    with api_city(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(city: ApiCity) -> Gateway:
+    made = Gateway()
+    city.services.cameras.health.follow(made.states)
+    return made
+
+
+def ids(answer: object) -> list[str]:
+    return [camera["camera_id"] for camera in answer["cameras"]]  # type: ignore[index]
+
+
+def test_a_camera_is_registered_read_and_removed(city: ApiCity) -> None:
+    made = city.put("/cameras/reg-1", CAMERA, "admin").json()
+    assert made["properties"]["heading_deg"] == 40.0
+    assert made["org_code"] == WEST
+    assert made["addresses"] == {"url": True, "substream_url": True, "control_url": True}
+    assert made["state"] == "untried"
+    assert city.get("/cameras/reg-1", "viewer").json() == made
+    # Left out, an address stays; empty, it is taken away.
+    changed = city.put("/cameras/reg-1", {"lon": LON, "lat": LAT, "substream_url": ""}, "admin").json()
+    assert changed["addresses"] == {"url": True, "substream_url": False, "control_url": True}
+    assert city.ask("DELETE", "/cameras/reg-1", "admin").status_code == 204
+    problem_of(city.get("/cameras/reg-1"), 404)
+    assert city.run(city.services.cameras.source("reg-1")) is None
+    assert city.put("/cameras/reg-1", {"lon": LON, "lat": LAT}, "admin").json()["state"] == "no_address"
+
+
+def test_a_camera_of_the_city_folder_can_be_taken_away_too(city: ApiCity) -> None:
+    assert "cam-1" in ids(city.get("/cameras").json())
+    assert city.ask("DELETE", "/cameras/cam-1", "admin").status_code == 204
+    assert "cam-1" not in ids(city.get("/cameras").json())
+    assert "cam-1" not in city.get("/elements/street_camera").text
+
+
+def test_who_may_write_is_the_administrator_and_a_feed_in_its_scope(city: ApiCity) -> None:
+    for role in ("viewer", "operator", "commander"):
+        problem_of(city.put("/cameras/mine", CAMERA, role), 403)
+        problem_of(city.ask("DELETE", "/cameras/reg-1", role), 403)
+    problem_of(city.put("/elements/street_camera/mine", {"lon": LON, "lat": LAT}, "operator"), 422)
+    assert city.put("/cameras/west", CAMERA, "feed", WEST).status_code == 200
+    problem_of(city.put("/cameras/west", CAMERA, "feed", EAST), 403)
+    # Neither can a camera be moved out of another's area, nor be given to oneself.
+    lon, lat = FAR_EAST
+    problem_of(city.put("/cameras/west", {"lon": lon, "lat": lat}, "feed", EAST), 403)
+    owned = {"lon": LON, "lat": LAT, "properties": {"org_code": EAST}}
+    problem_of(city.put("/cameras/west", owned, "feed", EAST), 403)
+    assert city.put("/cameras/given", owned, "admin").json()["org_code"] == EAST
+
+
+def test_a_feed_keeps_to_the_same_checks(city: ApiCity) -> None:
+    feed = FeedSession("vms", Actor("vms", "feed", WEST, kind="token"))
+    lon, lat = FAR_EAST
+    reports = [
+        CameraReport(camera_id="f-1", lon=LON, lat=LAT, url=URL, heading_deg=-10.0, properties={"fov_deg": 70}),
+        CameraReport(camera_id="f-2", lon=LON, lat=LAT, url=f"gopher://u:{SECRET}@10.0.0.1/"),
+        CameraReport(camera_id="f-3", lon=LON, lat=LAT, properties={"stream": URL}),
+        CameraReport(camera_id="f-4", lon=lon, lat=lat),
+        CameraReport(camera_id="f-5", lon=LON, lat=LAT, heading_deg=float("nan")),
+    ]
+    refused = city.run(city.services.intake.cameras(reports, feed))
+    assert refused == [(1, "bad_address"), (2, "bad_property"), (3, "outside-scope"), (4, "bad_property")]
+    assert city.get("/cameras/f-1").json()["properties"] == {"heading_deg": 350.0, "fov_deg": 70.0}
+    # A message that names no control address leaves the registered one alone.
+    city.put("/cameras/f-1", {"lon": LON, "lat": LAT, "control_url": CAMERA["control_url"]}, "admin")
+    city.run(city.services.intake.cameras(reports[:1], feed))
+    assert city.get("/cameras/f-1").json()["addresses"]["control_url"]
+
+
+def test_the_register_is_read_by_pages_and_narrowed(city: ApiCity) -> None:
+    for n in range(7):
+        place = {"lon": LON, "lat": LAT, "properties": {"name": f"南街{n}", "name_en": "South"}}
+        city.put(f"/cameras/page-{n}", place, "admin")
+    seen: list[str] = []
+    cursor = ""
+    while cursor is not None:
+        page = city.get(f"/cameras?q=南街&limit=3&cursor={cursor}").json()
+        seen, cursor = seen + ids(page), page["next_cursor"]
+    assert seen == [f"page-{n}" for n in range(7)]
+    assert ids(city.get("/cameras?q=SOUTH&limit=1").json()) == ["page-0"]
+    assert ids(city.get(f"/cameras?q=page-&org={EAST}").json()) == []
+    assert len(ids(city.get(f"/cameras?q=page-&org={CITY}").json())) == 7
+    assert ids(city.get("/cameras?q=page-&state=ok").json()) == []
+    assert ids(city.get("/cameras?q=page-&bbox=1,1,2,2").json()) == []
+    assert fields_of(problem_of(city.get("/cameras?org=9999"), 422)) == {"org"}
+    problem_of(city.get("/cameras?state=fine"), 422)
+
+
+def test_bad_values_are_named(city: ApiCity) -> None:
+    def refused(**more: object) -> set[str]:
+        return fields_of(problem_of(city.put("/cameras/bad", {"lon": LON, "lat": LAT} | more, "admin"), 422))
+
+    assert refused(url=f"ftp://u:{SECRET}@10.0.0.1/") == {"url"}
+    assert refused(url=f"http://u:{SECRET}@127.0.0.1:8050/") == {"url"}
+    assert refused(control_url=f"rtsp://u:{SECRET}@10.0.0.1/") == {"control_url"}
+    assert refused(url=f"rtsp://u:{SECRET}@10.0.0.1/" + "x" * 2_000) == {"url"}
+    assert refused(properties={"fov_deg": 900}) == {"fov_deg"}
+    assert refused(properties={"user": "x"}) == {"user"}
+    assert refused(lon=10.0) == {"lon"}
+    problem_of(city.get("/cameras/bad"), 404)
+
+
+def test_health_follows_the_gateway_says_why_and_outlives_a_restart(city: ApiCity, gateway: Gateway, folder: Path) -> None:
+    for name in ("h-ok", "h-bad", "h-new"):
+        city.put(f"/cameras/{name}", CAMERA, "admin")
+    now = city.clock.now()
+    error = f"no picture from rtsp://admin:{SECRET}@10.9.8.7/live within 6 s"
+    gateway.said = {
+        "h-ok": CameraState("h-ok", now, error, now - timedelta(seconds=9), viewers=2),
+        "h-bad": CameraState("h-bad", now - timedelta(hours=1), error, now),
+    }
+    city.run(city.services.cameras.health.look())
+    ok, bad, new = (city.get(f"/cameras/{name}").json() for name in ("h-ok", "h-bad", "h-new"))
+    assert (ok["state"], ok["last_error"], ok["last_picture_at"]) == ("ok", "", now.isoformat().replace("+00:00", "Z"))
+    assert (bad["state"], bad["last_error"]) == ("failing", "no picture from (address) within 6 s")
+    assert new["state"] == "untried"
+    assert ids(city.get("/cameras?state=failing").json()) == ["h-bad"]
+    feature = next(f for f in city.get("/elements/street_camera").json()["features"] if f["properties"]["element_id"] == "h-bad")
+    assert feature["properties"]["health"] == "failing"
+    part = city.services.health.snapshot()["parts"]["cameras"]
+    assert (part["watched_now"], part["failing"], part["ok"]) == (1, 1, 1)
+    assert part["with_address"] + part["untried"] > 3
+    metrics = city.get("/metrics", "admin").text
+    assert 'liandong_cameras{state="failing"} 1.0' in metrics
+    # Another node that is started on the same database knows it again.
+    again = CameraHealth(CameraHealthStore(open_database(f"sqlite:///{folder / 'data' / 'journal.sqlite'}")), city.clock)
+
+    async def restarted() -> str:
+        await again.start(lambda _id: True)
+        state = again.state_of("h-bad", True)
+        await again.stop()
+        return state
+
+    assert city.run(restarted()) == "failing"
+    city.clock.advance(timedelta(days=2).total_seconds())
+    assert city.get("/cameras/h-bad").json()["state"] == "untried"
+
+
+def test_a_record_that_cannot_be_written_is_said_and_tried_again(city: ApiCity, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    health = city.services.cameras.health
+    gateway.said = {"h-new": CameraState("h-new", None, "unreachable", city.clock.now())}
+
+    def broken(*_: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(health._store, "write", broken)
+        city.run(health.look())
+    assert health.probe(dict)["state"] == "failing"
+    gateway.said = {"h-new": CameraState("h-new", None, "unreachable", city.clock.now() + timedelta(seconds=1))}
+    city.run(health.look())
+    assert health.probe(dict)["state"] == "ok"
+
+
+@pytest.fixture(autouse=True)
+def unhurried(city: ApiCity) -> None:
+    """Each test begins with the whole allowance of requests."""
+    city.clock.advance(60.0)
+
+
+def test_far_away_one_camera_stands_for_its_cell(city: ApiCity) -> None:
+    everything = city.get("/elements/street_camera").json()
+    thinned = city.get("/elements/street_camera?cell_deg=1").json()
+    assert thinned["matched"] == everything["matched"] == sum(f["count"] for f in thinned["features"])
+    assert len(thinned["features"]) < len(everything["features"])
+
+
+def test_no_address_comes_out_anywhere(city: ApiCity, gateway: Gateway, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Passwords are planted in userinfo and query of every address, and in what a gateway says of it."""
+    logged: list[str] = []
+    structlog.configure(processors=[lambda _l, _m, event: logged.append(str(event)) or event, structlog.processors.JSONRenderer()])
+    caplog.set_level(logging.DEBUG)
+    try:
+        city.put("/cameras/secret", CAMERA, "admin")
+        gateway.said = {"secret": CameraState("secret", None, f"401 for {URL}", city.clock.now())}
+        city.run(city.services.cameras.health.look())
+        answers = list(_every_answer(city))
+        assert len(answers) > 60
+        shown = [path for path, text in answers if SECRET in text or "10.9.8.7" in text]
+        assert shown == []
+    finally:
+        structlog.reset_defaults()
+    assert [line for line in logged if SECRET in line] == []
+    assert SECRET not in caplog.text
+    page = admin_page(
+        city.services.health.snapshot(), city.services.elements.counts(), city.services.city.report(), city.services.city,
+        city.services.catalogue, words_in("en"), "dark", [],
+    )  # fmt: skip
+    assert SECRET not in page
+    checked, damage = find_damage(Settings(city=city.services.city.folder, data=folder / "data", demo=False))
+    assert SECRET not in str(checked + damage)
+    # In the database it stands where addresses are kept, and nowhere else.
+    engine = open_database(f"sqlite:///{folder / 'data' / 'journal.sqlite'}")
+    with engine.connect() as connection:
+        tables = [row[0] for row in connection.exec_driver_sql("select name from sqlite_master where type = 'table'")]
+        holding = [t for t in tables if SECRET in str(connection.exec_driver_sql(f"select * from {t}").fetchall())]
+    assert holding == ["camera_sources"]
+    engine.dispose()
+
+
+def _ask(city: ApiCity, method: str, path: str, body: object = None) -> str:
+    """Body and headers of an answer, which is none of "too many requests"."""
+    city.clock.advance(1.0)
+    answer = city.ask(method, path, "admin", **({} if body is None else {"json": body}))
+    assert answer.status_code != 429
+    return answer.text + str(answer.headers)
+
+
+def _every_answer(city: ApiCity) -> Iterator[tuple[str, str]]:
+    """Every route of the OpenAPI document as an administrator, with what fits and with what does not; lists, errors and all."""
+    document = city.get("/openapi.json", "admin").json()
+    yield "openapi", json.dumps(document)
+    bodies = [CAMERA, {**CAMERA, "lon": "x"}, {"url": [URL]}, {"do": URL}, {"command": "note", "text": "x"}, URL]
+    for path, methods in document["paths"].items():
+        url = (
+            path.removeprefix("/api/v1")
+            .replace("{camera_id}", "secret")
+            .replace("{element}", "street_camera")
+            .replace("{element_id}", "secret")
+        )
+        if url.startswith("/uploads") or "{" in url:
+            continue
+        for method in methods:
+            if method == "get":
+                yield path, _ask(city, "GET", url)
+            elif method in ("post", "put"):
+                for body in bodies:
+                    yield f"{method} {path}", _ask(city, method.upper(), url, body)
+    for path in ("/changes?since=0&limit=1000", f"/scene?lon={LON}&lat={LAT}", "/cameras?limit=1000", "/places?q=西门", "/picture"):
+        yield path, _ask(city, "GET", path)
