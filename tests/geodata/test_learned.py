@@ -142,7 +142,6 @@ def test_error_falls_at_every_hour_and_is_never_worse_than_nothing_learned(begin
         drives(learned, truth(hour), rng.choice(OPEN, 60), rng, manner=ON_WAY, hour=hour)
         learned.times(hour)
         if elapsed in (0, 3, 11):
-            # 60 drives tell the level of a class to 0.03: streets differ by 0.25, drives by 0.2.
             # 60 drives place the level of all to about 3 % (0.25 from street to street, over the root of 60): better is chance.
             assert (errors() <= without + 0.03).all(), f"after {elapsed + 1} h"
     after = errors()
