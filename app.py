@@ -39,6 +39,7 @@ BENCHES = (
     "coverage",
     "standby",
     "city",
+    "growth",
     "browser",
     "command",
     "loop",

@@ -97,8 +97,8 @@ def questions(folder: Path, osm_file: Path) -> tuple[dict[str, list[float]], Inc
     travel, ground = TravelTimes(bench_city.city), Ground(bench_city.city.graph)
     travel.warm_up()
     rng = np.random.default_rng(SEED)
-    asked = incidents(bench_city, travel, QUESTIONS)
-    at = positions(bench_city, UNITS, rng)
+    asked = incidents(bench_city.city.graph, travel, QUESTIONS)
+    at = positions(bench_city.city.graph, UNITS, rng)
     on_foot = np.zeros(UNITS, np.bool_)
     units = travel.place(*at, on_foot)
     return {

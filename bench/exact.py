@@ -65,6 +65,7 @@ def beside_valhalla(bench_city: BenchCity, ground: Ground, chosen: list[Incident
     ours: list[float] = []
     theirs: list[float] = []
     on_streets: list[bool] = []
+    refusals: list[str] = []
     is_street = bench_city.city.graph.street_class < STREET_CLASSES.index("service")
     with harness.Peer(harness.ROOT / "bench" / "peer_roads.py") as peer:
         peer.ask("load_valhalla", name=bench_city.name, osm=str(bench_city.osm_file), tiles=str(bench_city.tiles))
@@ -75,16 +76,19 @@ def beside_valhalla(bench_city: BenchCity, ground: Ground, chosen: list[Incident
             with ground.search(target.point, 3600.0) as found:
                 seconds = found.seconds_at(edges, np.array([s.point.fraction for s in starts]))[0]
             asked = [[s.point.lon, s.point.lat] for s in starts]
-            answer = peer.ask("matrix_valhalla", name=bench_city.name, sources=asked, lon=target.point.lon, lat=target.point.lat)
-            for start, mine, other in zip(starts, seconds.tolist(), answer["eta_s"], strict=True):
+            answered = _asked_of_valhalla(peer, bench_city.name, asked, (target.point.lon, target.point.lat), refusals)
+            for start, mine, other in zip(starts, seconds.tolist(), answered, strict=True):
                 if np.isfinite(mine) and other is not None and min(mine, other) > 20.0:
                     ours.append(mine)
                     theirs.append(float(other))
                     on_streets.append(bool(is_street[start.point.edge] and is_street[target.point.edge]))
     share = np.array(ours) / np.array(theirs)
     chosen_rows = np.flatnonzero(on_streets)
+    for reason in sorted(set(refusals)):
+        harness.say(f"  Valhalla refused {refusals.count(reason)} pairs: {reason}")
     return {
         "valhalla_pairs": float(len(ours)),
+        "valhalla_pairs_refused": float(len(refusals)),
         "valhalla_r": float(np.corrcoef(ours, theirs)[0, 1]),
         "valhalla_pairs_streets": float(len(chosen_rows)),
         "valhalla_r_streets": float(np.corrcoef(np.array(ours)[chosen_rows], np.array(theirs)[chosen_rows])[0, 1]),
@@ -94,12 +98,37 @@ def beside_valhalla(bench_city: BenchCity, ground: Ground, chosen: list[Incident
     }
 
 
+def _asked_of_valhalla(
+    peer: harness.Peer, name: str, sources: list[list[float]], target: tuple[float, float], refusals: list[str]
+) -> list[float | None]:
+    """Seconds from each source; None where there is no way, or where it refuses the pair, which is added to `refusals`.
+
+    It refuses a whole matrix for one place it can't use: then the pairs are asked one by one.
+    """
+
+    def ask(some: list[list[float]]) -> list[float | None]:
+        answer = peer.ask("matrix_valhalla", name=name, sources=some, lon=target[0], lat=target[1])
+        return [None if seconds is None else float(seconds) for seconds in answer["eta_s"]]
+
+    try:
+        return ask(sources)
+    except harness.PeerError:
+        found: list[float | None] = []
+        for source in sources:
+            try:
+                found += ask([source])
+            except harness.PeerError as error:
+                refusals.append(str(error))
+                found.append(None)
+        return found
+
+
 def measure(bench_city: BenchCity, read: Callable[[], CitySource], notes: dict[str, str]) -> dict[str, float]:
     """Everything about one city."""
     harness.say(f"exact on {bench_city.name}")
     source, graph = read(), bench_city.city.graph
     travel, ground = TravelTimes(bench_city.city), Ground(graph)
-    chosen = incidents(bench_city, travel, POINTS)
+    chosen = incidents(bench_city.city.graph, travel, POINTS)
     figures = {"points": float(len(chosen)), **differing(car_reference(source, graph), ground, chosen)}
     harness.say("  with restrictions over ways")
     figures |= restricted(source, travel, chosen)

@@ -18,6 +18,7 @@ from bench.drives import Drive, Fixes, drive, fixes
 from feeds.simulator.truth import TrueSpeeds
 from geodata.matching import Matcher, Traversals
 from geodata.snapping import Snapper
+from geodata.streets import StreetGraph
 
 CARS = 700
 DRIVEN_S = 600.0
@@ -40,9 +41,9 @@ def _seconds(truth: TrueSpeeds, pace: float, edge: int, at_s: float) -> float:
     return truth.edge_s("car", edge, at_s, False, pace)
 
 
-def followed(bench_city: BenchCity, snapper: Snapper, seen: Fixes) -> tuple[Traversals, float]:
+def followed(graph: StreetGraph, snapper: Snapper, seen: Fixes) -> tuple[Traversals, float]:
     """What was matched, and processor seconds it took, second after second."""
-    matcher = Matcher(bench_city.city.graph, snapper)
+    matcher = Matcher(graph, snapper)
     matcher.warm_up()
     found, taken = [], 0.0
     for rows in np.split(np.arange(len(seen.unit)), np.flatnonzero(np.diff(seen.at_s)) + 1):
@@ -93,7 +94,7 @@ def run() -> dict[str, Any]:
     for noise_m in NOISES_M:
         harness.say(f"{CARS} cars, {noise_m:g} m of noise")
         seen = fixes(graph, drives, 0.0, DRIVEN_S, noise_m, rng)
-        found, seconds = followed(bench_city, snapper, seen)
+        found, seconds = followed(graph, snapper, seen)
         share = seconds / DRIVEN_S
         of_noise = compared(found, drives, np.asarray(graph.length_m, np.float64)) | {"core_share_700": share}
         samples[f"{noise_m:g}m"] = of_noise | {"fixes": len(seen.unit), "traversals": len(found)}

@@ -15,6 +15,7 @@ from bench.cities import BenchCity
 from bench.rings import Incident, incidents
 from geodata.isochrones import StreetShapes
 from geodata.nearest import straight_m
+from geodata.streets import StreetGraph
 from geodata.travel import TravelTimes
 
 PEERS = ("pyvalhalla-weekly",)
@@ -29,9 +30,8 @@ SEED = 20160102
 Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def positions(bench_city: BenchCity, count: int, rng: np.random.Generator) -> Positions:
+def positions(graph: StreetGraph, count: int, rng: np.random.Generator) -> Positions:
     """Units on random streets a car may use, with noise."""
-    graph = bench_city.city.graph
     shapes = StreetShapes(graph)
     usable = np.flatnonzero(np.isfinite(graph.car.time_s))
     lonlat = np.array([shapes.route([int(e)], float(rng.random()), 1.0)[0] for e in rng.choice(usable, count)])
@@ -106,10 +106,10 @@ def run() -> dict[str, Any]:
     travel = TravelTimes(bench_city.city)
     travel.warm_up()
     rng = np.random.default_rng(SEED)
-    asked = incidents(bench_city, travel, QUESTIONS)
+    asked = incidents(bench_city.city.graph, travel, QUESTIONS)
     figures: dict[str, float] = {"edges": float(bench_city.city.graph.car_edge_count)}
     samples: dict[str, Any] = {}
-    fleets = {count: positions(bench_city, count, rng) for count in (700, 5000)}
+    fleets = {count: positions(bench_city.city.graph, count, rng) for count in (700, 5000)}
     for count, at in fleets.items():
         harness.say(f"nearest of {count}")
         taken = questions(travel, at, asked, rng)

@@ -23,9 +23,10 @@ from feeds.simulator.incidents import HOUR_WEIGHTS, Happenings
 from feeds.simulator.legs import PATROL_SLOWNESS, Wanderer
 from feeds.simulator.truth import LEAST_URGENT_WITH_SIREN, TRIP_SPREAD, TrueSpeeds
 from geodata.city import City
-from geodata.learned import ON_WAY, PARTS, PATROL, SIREN, LearnedSpeeds
+from geodata.learned import ON_WAY, PATROL, SIREN, LearnedSpeeds
 from geodata.nearest import NoRoute, straight_m
 from geodata.snapping import OffNetwork
+from geodata.street_hours import PART_NAMES, PART_OF_HOUR, PARTS
 from geodata.travel import TravelTimes
 from operations.candidates import CREWS_BY_GRADE
 
@@ -37,7 +38,7 @@ BEGIN = datetime(2026, 5, 4, 8, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 # The matching places a crossing in time to about so many seconds.
 CLOCK_S = 1.5
 SEED = 20161201
-DEFAULTS = "class defaults"
+DEFAULTS, BY_THE_HOUR = "class defaults", "class defaults by the hour"
 
 
 @dataclass(frozen=True)
@@ -201,11 +202,15 @@ def run() -> dict[str, Any]:
     def check(name: str, known: LearnedSpeeds | None) -> None:
         p50_s, p90_s = (list(column) for column in zip(*promised(travel, known, checked), strict=True))
         rows[name] = kept(actual_s, p50_s, p90_s)
+        for number, part in enumerate(PART_NAMES):
+            off_s = [abs(a - p) for a, p, way in zip(actual_s, p50_s, checked, strict=True) if PART_OF_HOUR[way.hour] == number]
+            rows[name][f"error_s_p50_{part}"] = harness.percentile(off_s, 50)
         if known is not None:
             rows[name] |= {"streets_driven": float(known.observations), "length_learned": known.learned_share()}
         harness.say(f"{name}: " + ", ".join(f"{key} {value:.3g}" for key, value in rows[name].items()))
 
     check(DEFAULTS, None)
+    check(BY_THE_HOUR, LearnedSpeeds(streets.graph))
     driven, ways = Driven(), 0
     for elapsed in range(1, HOURS[-1] + 1):
         hour, at_s = (BEGIN.hour + elapsed - 1) % 24, begin_s + (elapsed - 1) * 3600.0
@@ -230,6 +235,7 @@ def run() -> dict[str, Any]:
         "at_best": "promised by the true speeds of street, hour and siren: what is left is the driver and the way's luck",
         "along": "learned times of the streets that were really taken: what is left is not for having chosen another way",
         "learned": f"from {len(streets.crews)} car crews on patrol and {ways} ways to calls; crossings seen with {CLOCK_S} s error",
+        "by_the_hour": "before anything was learned the server has usual ratios for the parts of a day, the same in every city",
         "parts_of_day": f"the learner knows {PARTS} parts of a day, the truth 24 hours",
         "samples": str(harness.keep_samples("promises", {"rows": rows, "along": taken, "best": best}).relative_to(harness.ROOT)),
     }

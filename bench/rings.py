@@ -23,6 +23,7 @@ from bench.cities import BenchCity
 from geodata.isochrones import StreetShapes
 from geodata.projection import LocalProjection
 from geodata.searches import Ground, RoadPoint
+from geodata.streets import StreetGraph
 from geodata.travel import TravelTimes
 
 PEERS = ("scipy", "networkx", "pandana", "pyvalhalla-weekly")
@@ -46,9 +47,8 @@ class Incident:
     node: int
 
 
-def incidents(bench_city: BenchCity, travel: TravelTimes, count: int) -> list[Incident]:
+def incidents(graph: StreetGraph, travel: TravelTimes, count: int) -> list[Incident]:
     """Points beside random streets a car may use: dense where the streets are dense."""
-    graph = bench_city.city.graph
     rng = np.random.default_rng(SEED)
     shapes = StreetShapes(graph)
     found = []
@@ -222,7 +222,7 @@ def measure(bench_city: BenchCity) -> CityFigures:
     harness.say(f"rings on {bench_city.name}")
     travel, ground = TravelTimes(bench_city.city), Ground(bench_city.city.graph)
     travel.warm_up()
-    chosen = incidents(bench_city, travel, INCIDENTS)
+    chosen = incidents(bench_city.city.graph, travel, INCIDENTS)
     notes: dict[str, str] = {}
     scipy_s, wrong = against_scipy(ground, chosen)
     samples: dict[str, Any] = {"scipy": scipy_s}
@@ -240,7 +240,7 @@ def measure(bench_city: BenchCity) -> CityFigures:
     peer("search_vs_networkx", "networkx", lambda: against_node_peer("networkx", bench_city, ground, chosen[:20]))
     peer("areas_vs_valhalla", "valhalla", lambda: against_valhalla(bench_city, travel, chosen[:20]))
     harness.say("  whole answers and accuracy")
-    asked = incidents(bench_city, travel, RING_CALLS)
+    asked = incidents(bench_city.city.graph, travel, RING_CALLS)
     answers = [harness.timed(lambda i=i: answer(travel, i)) for i in asked]  # type: ignore[misc]
     with_streets = [harness.timed(lambda i=i: answer(travel, i, streets=True)) for i in asked]  # type: ignore[misc]
     shares = accuracy(bench_city, ground, travel, chosen[:ACCURACY_INCIDENTS])

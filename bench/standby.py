@@ -48,7 +48,7 @@ def run() -> dict[str, Any]:
         harness.say(f"{MOVES} moves among {count} units")
         taken, found = [], []
         for _ in range(ROUNDS):
-            units = [travel.snap(lon, lat) for lon, lat in zip(*positions(bench_city, count, rng), strict=True)]
+            units = [travel.snap(lon, lat) for lon, lat in zip(*positions(graph, count, rng), strict=True)]
             task = Task(units, ["car"] * count, np.ones(count, np.bool_), places, demand, most_moves=MOVES)
             begin = time.perf_counter()
             found.append(advise(travel.ground(), task))
@@ -57,7 +57,7 @@ def run() -> dict[str, Any]:
         figures |= {f"p50_s_{count}": harness.percentile(taken, 50), f"max_s_{count}": max(taken)} | _gained(found, count)
     harness.say("escape areas")
     escapes = travel.escape_streets()
-    lon, lat = positions(bench_city, ESCAPES, rng)
+    lon, lat = positions(graph, ESCAPES, rng)
     escapes.escape(Flight(lon[0], lat[0], 60.0))
     samples["escape"] = [
         harness.timed(lambda k=k: escapes.escape(Flight(lon[k], lat[k], float(60 + 6 * k))))  # type: ignore[misc]

@@ -3,11 +3,13 @@
 Everything is a **ratio**: seconds measured over seconds as the city was built. Few observations are believed little: an estimate is
 drawn towards the next wider one with a weight of some observations, never switched. Along this chain:
 
-    the edge at this hour, so driven → the edge at any time, however driven → its class in the same kind of area → its class → as built
+    the edge at this hour, so driven → the edge at any time, however driven → its class in the same kind of area → its class at this
+    hour → its class at any → as built, by the hour
 
 A patrol drives as it likes and says nothing of how fast a crew that is sent will be. But that a street is slower than others of its
-class, it says as well as any: so patrols teach the second link, and only crews on their way the level of the others. See
-docs/decisions/0083-speeds-from-tracks.md.
+class, it says as well as any: so patrols teach the second link, and only crews on their way the level of the others. Crews on their way
+choose fast streets, so the two are found together: the level of a class is that of its streets' own pace taken out, and the pace of a
+street that of the level. See docs/decisions/0083-speeds-from-tracks.md and 0095-hours-nobody-drove-at.md.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from geodata.areas import KINDS, Areas
 from geodata.searches import Floats
+from geodata.street_hours import PART_OF_HOUR, PARTS, usual_of_part
 from geodata.street_times import SPREAD, TOGETHER, Z90, Pace, StreetTimes, built_times, late_factor
 from geodata.streets import STREET_CLASSES, StreetGraph
 
@@ -27,12 +30,14 @@ from geodata.streets import STREET_CLASSES, StreetGraph
 MANNERS = ("patrol", "on_way", "siren")
 PATROL, ON_WAY, SIREN = range(3)
 _MANNER_OF: dict[Pace, int] = {"car": ON_WAY, "siren": SIREN}
-# Parts of the day by local hour: night, morning rush, day, evening rush, evening.
-_PART_OF_HOUR = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 4, 4, 4, 0, 0])
-PARTS = 5
 
-# So many observations weigh as much as what is believed without them.
-EDGE_PRIOR, GROUP_PRIOR, SPREAD_PRIOR, TOGETHER_PRIOR = 6.0, 20.0, 10.0, 40.0
+# So many observations weigh as much as what is believed without them. Streets of a class differ by about a quarter, drives along one of
+# them by a third: two drives say as much of a street as its class does.
+OWN_PRIOR, EDGE_PRIOR, GROUP_PRIOR, SPREAD_PRIOR, TOGETHER_PRIOR = 2.0, 6.0, 20.0, 10.0, 40.0
+# However much was driven in one part of the day, of the others it says no more than so many observations: parts differ.
+PART_SAYS = 5.0
+# So often levels and streets' own pace are taken out of one another; more changes little.
+ROUNDS = 6
 HALF_LIFE_S = 45 * 86_400.0
 # Crossings are placed in time to about so many seconds, so that a short street says little of itself.
 CLOCK_S = 2.0
@@ -40,9 +45,12 @@ CLOCK_S = 2.0
 LEAST_RATIO, MOST_RATIO = 0.25, 6.0
 # A stretch of driving that shows how late a way is as a whole.
 STRETCH_S = 180.0
+# So many stretches are remembered: what is known of streets gets better, and with it how late one is.
+LATENESS_MEMORY = 500.0
 _LATENESS_EDGES = np.linspace(-3.0, 3.0, 61)
 
 Ints = NDArray[np.int64]
+_CELLS = (len(STREET_CLASSES), len(KINDS), PARTS, len(MANNERS))
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,8 @@ class LearnedSpeeds:
         areas = Areas(graph)
         middle_x, middle_y = ((np.asarray(v)[graph.tail] + np.asarray(v)[graph.head]) / 2 for v in (graph.node_x, graph.node_y))
         self._group = np.asarray(graph.street_class, np.int64) * len(KINDS) + areas.kinds(middle_x, middle_y)
+        # [cells] usual ratio before anything was seen.
+        self._by_the_hour = np.broadcast_to(usual_of_part()[:, np.newaxis], _CELLS).ravel()
         self._state = state or _nothing()
         self._stretches = _Stretches()
         self._waiting: list[tuple[Ints, Floats, Floats]] = []
@@ -94,7 +104,7 @@ class LearnedSpeeds:
         built_s = self._built.p50_s["car"][edge].astype(np.float64)
         ratio = (left_s - entered_s) / built_s
         sound = (ratio >= LEAST_RATIO) & (ratio <= MOST_RATIO)  # NaN and closed streets are neither
-        key = (edge * PARTS + _PART_OF_HOUR[np.asarray(hour, np.int64)]) * len(MANNERS) + manner
+        key = (edge * PARTS + PART_OF_HOUR[np.asarray(hour, np.int64)]) * len(MANNERS) + manner
         weight = 1.0 / (1.0 + (CLOCK_S / (SPREAD["car"] * built_s[sound])) ** 2)
         self._waiting.append((key[sound], ratio[sound], weight))
         for i in np.flatnonzero(manner != PATROL).tolist():
@@ -113,11 +123,13 @@ class LearnedSpeeds:
         """What streets take at a local hour, with all that was learned so far."""
         self._take_in()
         s = self._state
-        part = int(_PART_OF_HOUR[hour])
+        part = int(PART_OF_HOUR[hour])
         edge, row_part, row_manner = s.key // (PARTS * len(MANNERS)), s.key // len(MANNERS) % PARTS, s.key % len(MANNERS)
         cell = self._cells(self._group[edge], row_part, row_manner)
-        level = self._levels(cell)
-        own, own_weight = self._own_pace(edge, level[cell])
+        own, own_weight = np.ones(len(self._length_m)), np.zeros(len(self._length_m))
+        for _ in range(ROUNDS):
+            level = self._levels(cell, own[edge])
+            own, own_weight = self._own_pace(edge, level[cell])
         within, between = self._spreads(edge, level[cell], own)
         middle, together = self.lateness
         usual, late = dict(self._built.p50_s), dict(self._built.p90_s)
@@ -127,7 +139,7 @@ class LearnedSpeeds:
             e, w = edge[rows], s.weight[rows].astype(np.float64)
             ratio[e] = (w * s.mean[rows] + EDGE_PRIOR * ratio[e]) / (w + EDGE_PRIOR)
             ratio = np.clip(ratio, LEAST_RATIO, MOST_RATIO)
-            spread = np.sqrt(within + between * EDGE_PRIOR / (own_weight + EDGE_PRIOR))
+            spread = np.sqrt(within + between * OWN_PRIOR / (own_weight + OWN_PRIOR))
             mean_s = self._built.p50_s["car"] * ratio
             usual[pace] = (mean_s * late_factor(spread, middle)).astype(np.float32)
             late[pace] = np.maximum(usual[pace], mean_s * late_factor(spread, together)).astype(np.float32)
@@ -136,12 +148,17 @@ class LearnedSpeeds:
 
     @property
     def lateness(self) -> tuple[float, float]:
-        """How late half of all stretches were at most, and nine of ten: shares of their streets' own spread (see `_Stretches`)."""
+        """How much later than the mean half of all stretches were at most, and nine of ten: shares of their streets' own spread.
+
+        Of stretches that were judged while little was known many are late, or early, all alike. That is no luck of the way and is left out:
+        the mean is learned by streets. See `_Stretches`.
+        """
         counts = self._state.lateness.astype(np.float64)
         seen = float(counts.sum())
         if not seen:
             return 0.0, TOGETHER
-        measured = np.interp((0.5, 0.9), np.cumsum(counts) / seen, _LATENESS_EDGES[1:])
+        mean = float(counts @ (_LATENESS_EDGES[1:] + _LATENESS_EDGES[:-1]) / 2) / seen
+        measured = np.interp((0.5, 0.9), np.cumsum(counts) / seen, _LATENESS_EDGES[1:]) - mean
         middle, together = (seen * measured + TOGETHER_PRIOR * np.array([0.0, TOGETHER])) / (seen + TOGETHER_PRIOR)
         return float(np.clip(middle, -0.3, 0.3)), float(np.clip(together, 0.05, 1.5))
 
@@ -163,24 +180,28 @@ class LearnedSpeeds:
         group, part, manner = (np.asarray(a, np.int64) for a in (group, part, manner))
         return np.asarray((group * PARTS + part) * len(MANNERS) + manner)
 
-    def _levels(self, cell: NDArray[np.int64]) -> Floats:
-        """[cells] usual ratio, each drawn towards the wider one: class and area, class, class at any hour, as built."""
-        s, cells = self._state, len(STREET_CLASSES) * len(KINDS) * PARTS * len(MANNERS)
-        shape = (len(STREET_CLASSES), len(KINDS), PARTS, len(MANNERS))
-        weight = np.bincount(cell, weights=s.weight, minlength=cells).reshape(shape)
-        total = np.bincount(cell, weights=s.weight * s.mean, minlength=cells).reshape(shape)
+    def _levels(self, cell: NDArray[np.int64], own: Floats) -> Floats:
+        """[cells] usual ratio of a street that is like its class. `own`: [rows] ratio of the row's edge to its class.
+
+        Each is drawn towards the wider one: class in this area at this part of the day, class at this part, class, as built at this part.
+        """
+        s = self._state
+        expected = self._by_the_hour[cell] * own
+        shares = (s.weight, s.weight * s.mean / expected)
+        weight, total = (np.asarray(np.bincount(cell, v, len(self._by_the_hour)).reshape(_CELLS), np.float64) for v in shares)
         level: Floats = np.ones((1, 1, 1, len(MANNERS)))
-        for axes in ((0, 1, 2), (1, 2), (1,), ()):
-            w, t = weight.sum(axis=axes, keepdims=True), total.sum(axis=axes, keepdims=True)
-            level = (t + GROUP_PRIOR * level) / (w + GROUP_PRIOR)
-        return level.ravel()
+        for axes in ((0, 1), (1,)):
+            level = _drawn(level, *_over_parts(weight.sum(axis=axes, keepdims=True), total.sum(axis=axes, keepdims=True)))
+        level = _drawn(level, weight.sum(axis=1, keepdims=True), total.sum(axis=1, keepdims=True))
+        level = _drawn(level, weight, total)
+        return np.asarray(level.ravel() * self._by_the_hour)
 
     def _own_pace(self, edge: Ints, level: Floats) -> tuple[Floats, Floats]:
         """[edges] ratio of each edge to what its class would take, and the weight behind it."""
         s, edges = self._state, len(self._length_m)
         weight = np.bincount(edge, weights=s.weight, minlength=edges).astype(np.float64)
         total = np.bincount(edge, weights=s.weight * s.mean / level, minlength=edges)
-        return (total + EDGE_PRIOR) / (weight + EDGE_PRIOR), weight
+        return (total + OWN_PRIOR) / (weight + OWN_PRIOR), weight
 
     def _spreads(self, edge: Ints, level: Floats, own: Floats) -> tuple[Floats, float]:
         """[edges] variance of an edge's traversals as a share of its time squared, and the variance from edge to edge.
@@ -211,6 +232,7 @@ class LearnedSpeeds:
         done = self._stretches.add(unit, manner, seconds, float(usual[edge]), float(usual[edge] * spread[edge]))
         if done is not None:
             place = int(np.clip(np.searchsorted(_LATENESS_EDGES, done) - 1, 0, len(_LATENESS_EDGES) - 2))
+            self._state.lateness[:] *= 1.0 - 1.0 / LATENESS_MEMORY
             self._state.lateness[place] += 1
 
     def _take_in(self) -> None:
@@ -264,6 +286,17 @@ class _Stretches:
             return None
         self.cut(unit)
         return (sum_s - sum_usual_s) / (Z90 * sum_spread_s)
+
+
+def _drawn(wider: Floats, weight: Floats, total: Floats) -> Floats:
+    """Estimates from ratios of a total and a weight, drawn towards wider ones."""
+    return np.asarray((total + GROUP_PRIOR * wider) / (weight + GROUP_PRIOR))
+
+
+def _over_parts(weight: Floats, total: Floats) -> tuple[Floats, Floats]:
+    """Weight and total of all parts of the day together (axis 2), none of which says more than `PART_SAYS` observations."""
+    believed = PART_SAYS / (weight + PART_SAYS)
+    return (weight * believed).sum(axis=2, keepdims=True), (total * believed).sum(axis=2, keepdims=True)
 
 
 def _nothing() -> SpeedState:

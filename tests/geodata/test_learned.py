@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata.learned import HALF_LIFE_S, ON_WAY, PATROL, SIREN, LearnedSpeeds, graph_identity
+from geodata.street_hours import PART_OF_HOUR, PARTS, usual_of_part
 from geodata.street_times import TOGETHER, Pace
-from geodata.streets import StreetGraph
+from geodata.streets import STREET_CLASSES, StreetGraph
 from geodata.travel import TravelTimes
 from tests.geodata.networks import Street, random_grid, street_graph
 
@@ -84,7 +85,7 @@ def test_few_observations_fall_back_along_the_class() -> None:
     assert 1.0 < of[200:].mean() < 2.0, "another class only takes after how cars go at all"
     one = LearnedSpeeds(line)
     drives(one, line.car.time_s * 2.0, np.array([0]), rng, spread=0.0)
-    assert 1.0 < ratio(one, graph=line)[0] < 1.4, "one drive proves little"
+    assert 1.0 < ratio(one, graph=line)[0] < 1.5, "one drive proves less than half"
 
 
 def test_a_patrol_tells_which_streets_are_slow_but_not_how_fast_a_crew_drives() -> None:
@@ -115,6 +116,66 @@ def test_each_part_of_the_day_has_its_own_times() -> None:
     assert 0.9 < day < 1.6, "an hour nobody drove at is like the others"
 
 
+# Seconds over seconds as built, by hour, on streets that are not the main ones: what a city might truly be like.
+_HOURS = np.array([0.92] * 6 + [0.98, 1.15, 1.25, 1.1] + [1.03] * 5 + [1.05, 1.12, 1.27, 1.22, 1.08, 1.03, 1.0, 0.96, 0.94])
+
+
+@pytest.mark.parametrize("begin", [2, 8, 13])
+def test_error_falls_at_every_hour_and_is_never_worse_than_nothing_learned(begin: int) -> None:
+    """A day of patrols and crews on their way, whatever hour it begins at: what one hour teaches does no harm to the others."""
+    rng, learned = np.random.default_rng(begin), LearnedSpeeds(GRAPH)
+    pace = np.exp(rng.normal(0.0, 0.25, GRAPH.edge_count))
+
+    def truth(hour: int) -> np.ndarray:
+        return np.asarray(GRAPH.car.time_s * pace * _HOURS[hour])
+
+    def errors() -> np.ndarray:
+        """[parts of the day] mean error of ways of twenty streets, as a share of them."""
+        ways = np.random.default_rng(1).choice(OPEN, (200, 20))
+        off = np.array([np.abs(np.log(learned.times(h).p50_s["car"][ways].sum(axis=1) / truth(h)[ways].sum(axis=1))) for h in range(24)])
+        return np.array([off[part == PART_OF_HOUR].mean() for part in range(PARTS)])
+
+    without = errors()
+    for elapsed in range(24):
+        hour = (begin + elapsed) % 24
+        drives(learned, truth(hour) * 1.8, rng.choice(OPEN, 150), rng, manner=PATROL, hour=hour)
+        drives(learned, truth(hour), rng.choice(OPEN, 60), rng, manner=ON_WAY, hour=hour)
+        learned.times(hour)
+        if elapsed in (0, 3, 11):
+            # 60 drives place the level of all to about 3 % (0.25 from street to street, over the root of 60): better is chance.
+            assert (errors() <= without + 0.03).all(), f"after {elapsed + 1} h"
+    after = errors()
+    assert (after < without).all()
+    assert after.mean() < 0.6 * without.mean()
+    off = [learned.times(h).p50_s["car"][OPEN].sum() / truth(h)[OPEN].sum() for h in range(24)]
+    assert np.mean(off) == pytest.approx(1.0, abs=0.02), "neither short nor long over the whole day"
+
+
+def test_crews_choose_fast_streets_and_others_are_not_thought_fast_for_it() -> None:
+    """Patrols drive everywhere. Crews on their way drive fast streets only: the level of their driving is not that of these streets."""
+    rng, learned = np.random.default_rng(9), LearnedSpeeds(GRAPH)
+    pace = np.exp(rng.normal(0.0, 0.3, GRAPH.edge_count))
+    truth, fast = GRAPH.car.time_s * pace, OPEN[pace[OPEN] < 0.85]
+    for _ in range(25):
+        drives(learned, truth * 1.8, OPEN, rng, manner=PATROL)
+        drives(learned, truth, rng.choice(fast, 100), rng, manner=ON_WAY)
+    times = learned.times(12).p50_s["car"]
+    others = np.setdiff1d(OPEN, fast)
+    assert times[fast].sum() == pytest.approx(truth[fast].sum(), rel=0.04)
+    # A street's own pace is drawn towards its class, so of the choice something stays: 6 %. Taken for one another they were 35 % too fast.
+    assert times[others].sum() == pytest.approx(truth[others].sum(), rel=0.08)
+
+
+def test_what_was_judged_while_little_was_known_shortens_no_promise() -> None:
+    """Crews that are earlier than a first guess are not for ever earlier than what is known."""
+    rng, learned = np.random.default_rng(10), LearnedSpeeds(GRAPH)
+    learned.times(12)
+    truth = GRAPH.car.time_s * 0.6
+    for _ in range(3):
+        drives(learned, truth, rng.permutation(OPEN), rng)
+    assert learned.times(12).p50_s["car"][OPEN].sum() == pytest.approx(truth[OPEN].sum(), rel=0.05)
+
+
 @pytest.mark.parametrize(("shared", "own"), [(0.0, 0.3), (0.25, 0.1)])
 def test_nine_of_ten_stretches_are_no_later_than_promised(shared: float, own: float) -> None:
     """Whether streets go wrong each by itself or all together."""
@@ -143,7 +204,22 @@ def test_before_anything_was_seen_it_says_so() -> None:
     learned = LearnedSpeeds(GRAPH)
     assert learned.lateness == (0.0, TOGETHER)
     assert (learned.observations, learned.learned_share()) == (0, 0.0)
-    np.testing.assert_allclose(learned.times(3).p50_s["car"][OPEN], GRAPH.car.time_s[OPEN], rtol=1e-6)
+    by_class = GRAPH.street_class[OPEN]
+    for hour in (3, 8, 12, 17, 20):
+        usual = usual_of_part()[by_class, PART_OF_HOUR[hour]]
+        np.testing.assert_allclose(ratio(learned, hour), usual[:, ON_WAY], rtol=1e-6)
+        np.testing.assert_allclose(ratio(learned, hour, "siren"), usual[:, SIREN], rtol=1e-6)
+
+
+def test_the_hour_is_felt_most_on_main_streets_and_less_with_a_siren() -> None:
+    usual = usual_of_part()
+    primary, residential = STREET_CLASSES.index("primary"), STREET_CLASSES.index("residential")
+    night, morning, day, evening = 0, 1, 2, 3
+    for rush in (morning, evening):
+        assert 1.0 < usual[residential, rush, ON_WAY] < usual[primary, rush, ON_WAY]
+        assert 1.0 < usual[primary, rush, SIREN] < usual[primary, rush, ON_WAY]
+    assert usual[primary, night, ON_WAY] < usual[residential, night, ON_WAY] < 1.0
+    assert (usual[:, day] == 1.0).all()
 
 
 def test_what_is_old_weighs_less_and_what_is_absurd_nothing() -> None:

@@ -103,16 +103,17 @@ def test_an_event_ends_at_its_hour_and_when_nobody_speaks_of_it_any_more(city: A
 
 def test_a_line_means_the_streets_it_follows(city: ApiCity) -> None:
     line = [list(degrees(410, 600)), list(degrees(690, 600))]
+    lon, lat = degrees(550, 600)
+    free = city.get(f"/streets/speeds?lon={lon}&lat={lat}").json()["directions"]
     say(city, *CLOSED, closes=True, line=line)
     assert city.services.traffic.state() == {"state": "ok", "events": 1, "edges": 6, "off_street": 0}
     say(city, *CLOSED, closes=True, line=line, one_direction=True)
     assert city.services.traffic.state()["edges"] == 3
-    lon, lat = degrees(550, 600)
     street = city.get(f"/streets/speeds?lon={lon}&lat={lat}").json()
     assert street["name"] == "横6路"
     closed, open_ = sorted(street["directions"], key=lambda d: d["heading_deg"])
     assert (closed["without_siren"]["p50_s"], [e["element_id"] for e in closed["traffic_events"]]) == (None, ["e1"])
-    assert open_["without_siren"]["p50_s"] == pytest.approx(open_["built_s"], abs=0.1)
+    assert open_["without_siren"] in [direction["without_siren"] for direction in free]
     assert open_["without_siren"]["p90_s"] > open_["without_siren"]["p50_s"]
     assert open_["observations"] == 0
 
