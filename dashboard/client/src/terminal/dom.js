@@ -15,7 +15,8 @@ export function mend(parent, wanted) {
   const free = old.filter((node) => node.wasKey === undefined);
   const nodes = wanted.map((one) => fitting(one, keyed, free) ?? made(one));
   // What goes, goes first: then what stays is in its place already, and a node that does not move keeps its focus.
-  for (const node of [...keyed.values(), ...free]) node.remove();
+  const stays = new Set(nodes);
+  for (const node of old) if (!stays.has(node)) node.remove();
   let place = parent.firstChild;
   nodes.forEach((node, i) => {
     if (node === place) place = place.nextSibling;

@@ -11,12 +11,13 @@ export class Outbox {
   // `store`: where they are kept; message(row): how one is sent, without its key and time; send(message) → taken; changed();
   // accepted(row, answer); refused(row, answer): the server will not carry it out and says why.
   constructor(store, on) {
-    Object.assign(this, { store, rows: [], asked: null, unitId: null }, on);
+    Object.assign(this, { store, rows: [], done: new Set(), asked: null, unitId: null }, on);
   }
 
   async load() {
     const kept = await all(this.store);
-    const known = new Set(this.rows.map((row) => row.key));
+    // What was answered while this was read is not unanswered again.
+    const known = new Set([...this.rows.map((row) => row.key), ...this.done]);
     this.rows = [...kept.filter((row) => !known.has(row.key)), ...this.rows];
     this.changed();
   }
@@ -71,6 +72,7 @@ export class Outbox {
       return;
     }
     this.rows = this.rows.filter((one) => one !== row);
+    this.done.add(row.key);
     if (answer.ok) this.accepted(row, answer);
     else this.refused(row, answer);
     this.changed();

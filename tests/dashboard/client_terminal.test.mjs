@@ -1,0 +1,85 @@
+// The officer's page without a browser: what waits for an answer, and how the page is mended; run by test_client_terminal.py.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+const source = new URL("../../dashboard/client/src/terminal/", import.meta.url);
+globalThis.localStorage = { getItem: () => null, setItem() {} };
+const { Outbox } = await import(new URL("outbox.js", source));
+const { h, mend } = await import(new URL("dom.js", source));
+
+// As much of IndexedDB as an outbox needs. `late`: what holds back the end of reading.
+function database() {
+  const rows = new Map();
+  const base = { late: null, rows };
+  const doing = {
+    put: (row) => (rows.set(row.order ?? rows.size + 1, { order: rows.size + 1, ...row }), rows.size),
+    delete: (order) => void rows.delete(order),
+    getAll: () => structuredClone([...rows.values()]),
+  };
+  const transaction = (_, mode) => {
+    const through = { objectStore: () => Object.fromEntries(Object.entries(doing).map(([name, work]) => [name, (...given) => ({ result: work(...given) })])) };
+    Promise.resolve(mode === "readonly" ? base.late : null).then(() => setImmediate(() => through.oncomplete()));
+    return through;
+  };
+  globalThis.indexedDB = {
+    open() {
+      const request = { result: { transaction } };
+      setImmediate(() => request.onsuccess());
+      return request;
+    },
+  };
+  return base;
+}
+
+class Element {
+  constructor(tag) {
+    Object.assign(this, { nodeType: 1, tag, childNodes: [], parent: null });
+  }
+  get firstChild() {
+    return this.childNodes[0] ?? null;
+  }
+  get nextSibling() {
+    return this.parent.childNodes[this.parent.childNodes.indexOf(this) + 1] ?? null;
+  }
+  insertBefore(node, place) {
+    node.remove();
+    this.childNodes.splice(place ? this.childNodes.indexOf(place) : this.childNodes.length, 0, node);
+    node.parent = this;
+  }
+  remove() {
+    if (this.parent) this.parent.childNodes.splice(this.parent.childNodes.indexOf(this), 1);
+    this.parent = null;
+  }
+  setAttribute() {}
+  removeAttribute() {}
+}
+
+const settled = () => new Promise((done) => setTimeout(done, 20));
+const base = database();
+
+test("what is answered while the kept ones are read does not wait again", async () => {
+  const sent = [];
+  const outbox = new Outbox("alarms", { message: () => ({}), send: (message) => sent.push(message), changed() {}, accepted() {}, refused() {} });
+  outbox.greeted("car");
+  await outbox.give("panic");
+  const { promise, resolve } = Promise.withResolvers();
+  base.late = promise;
+  const reading = outbox.load();
+  await settled();
+  await outbox.answered({ key: sent[0].key, ok: true });
+  resolve();
+  await reading;
+  assert.deepEqual(outbox.own(), []);
+  assert.equal(sent.length, 1);
+  assert.equal(base.rows.size, 0);
+});
+
+test("of two elements with one key none outlives what was wanted", () => {
+  globalThis.Node = { TEXT_NODE: 3 };
+  globalThis.document = { createElement: (tag) => new Element(tag) };
+  const page = new Element("main");
+  mend(page, [h("p", { key: "a" }), h("p", { key: "a" }), h("p", { key: "b" })]);
+  const [, second, other] = page.childNodes;
+  mend(page, [h("p", { key: "a" }), h("p", { key: "b" })]);
+  assert.deepEqual(page.childNodes, [second, other]);
+});
