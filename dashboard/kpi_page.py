@@ -23,7 +23,7 @@ from dashboard.periods import beginning_of, days_asked
 from dashboard.theme import THEMES
 from dispatch.kpi_facts import OWN
 from dispatch.kpis import STAGES
-from dispatch.model import Actor
+from dispatch.model import Actor, Grade
 from operations.authority import Action
 from operations.kpis import WITH_ROOM, GroupBy, KpiQuery
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DAYS = (1, 7, 28, 365)
 USUAL_DAYS = 28
 MAX_DAYS = 3660
-_FIELDS = ("org", "from", "to", "by", "stage", "source", "at")
+_FIELDS = ("org", "from", "to", "by", "stage", "source", "grade", "type", "at")
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -139,6 +139,8 @@ class _Pages:
             org_code=asked.desk.org_code,
             organisations=[one for one in services.organisations.all() if one.code in visible],
             sources=await services.kpis.sources(asked.desk),
+            grades=[(str(int(grade)), words.grade(int(grade))) for grade in Grade],
+            types=_types(services, asked.query.incident_type, words),
             periods=[(days, asked.today - timedelta(days=days - 1)) for days in DAYS],
             name_of=self._namer(asked.query.group_by, words),
             compared=compared,
@@ -161,8 +163,11 @@ class _Pages:
         by = GroupBy(given["by"]) if given.get("by") in tuple(GroupBy) else GroupBy.COUNTY
         stage = given["stage"] if given.get("stage") in STAGES else "arrive"
         from_, to = beginning_of(first, self._zone), beginning_of(last + timedelta(days=1), self._zone)
-        query = KpiQuery(from_, to, by, given.get("source", OWN)[:64])
         fields = {name: given[name][:64] for name in _FIELDS if given.get(name)}
+        if fields.get("grade") not in {str(int(grade)) for grade in Grade}:
+            fields.pop("grade", None)
+        grade = int(fields["grade"]) if "grade" in fields else None
+        query = KpiQuery(from_, to, by, fields.get("source", OWN), grade, fields.get("type"))
         return _Asked(desk, query, stage, first, last, today, divided, fields, error)
 
     def _organisation(self, code: str, words: Words) -> str:
@@ -201,6 +206,12 @@ def _divided(at: str | None, first: date, last: date) -> date | None:
     if not first < day <= last:
         raise ValueError(f"{day} is not within {first} to {last}")
     return day
+
+
+def _types(services: Services, asked: str | None, words: Words) -> list[tuple[str, str]]:
+    """Types that may be asked for alone. One that this city does not have, as an import may, stays as it was asked for."""
+    known = [(kind.id, words.pick(kind.zh, kind.en)) for kind in services.codes.type_by_id.values()]
+    return known if asked is None or asked in services.codes.type_by_id else [*known, (asked, asked)]
 
 
 def _theme(request: Request) -> str:

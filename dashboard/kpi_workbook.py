@@ -39,7 +39,7 @@ def workbook(found: Kpis, name_of: Callable[[str], str], organisation: str, word
     assert isinstance(sheet, Worksheet)  # a new workbook has one
     sheet.title = words("Figures")
     stages = stage_words(words)
-    _row(sheet, 1, [group_words(words)[found.group_by], words("incidents"), words("Stage"), *_COLUMNS], bold=True)
+    _row(sheet, 1, [group_words(words)[found.group_by], words("incidents"), words("Stage of response"), *_COLUMNS], bold=True)
     line = 2
     for group in (*found.groups, found.total):
         name = words("everything together") if group is found.total else name_of(group.key)
@@ -55,6 +55,8 @@ def workbook(found: Kpis, name_of: Callable[[str], str], organisation: str, word
         (words("From"), found.from_.isoformat()),
         (words("until before"), found.to.isoformat()),
         (words("Whose records"), found.source or words("own incidents")),
+        (words("Grade"), words("every grade") if found.grade is None else words.grade(found.grade)),
+        (words("Type"), found.incident_type or words("every type")),
         (words("How it is counted"), "docs/kpis.md"),
     )
     for line, (name, value) in enumerate(rows, start=1):

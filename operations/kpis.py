@@ -59,6 +59,8 @@ class Kpis(msgspec.Struct, frozen=True):
     to: datetime
     group_by: GroupBy
     source: str
+    grade: int | None
+    incident_type: str | None
     org_code: str
     total: GroupFigures
     groups: tuple[GroupFigures, ...]
@@ -100,7 +102,8 @@ class KpiService:
             facts, counted = self._counted(query, sees)
             group_of, keys = self._groups(facts, query.group_by)
             *groups, total = measure(facts, self._targets, np.where(counted, group_of, -1), keys, self._clock.unix_s())
-            return Kpis(query.from_, query.to, query.group_by, query.source, actor.org_code, total, tuple(groups))
+            asked = (query.from_, query.to, query.group_by, query.source, query.grade, query.incident_type)
+            return Kpis(*asked, actor.org_code, total, tuple(groups))
 
         return await asyncio.to_thread(answer)
 

@@ -44,7 +44,8 @@ _GROUP = {
     "stages": [_STAGE],
 }
 _PERIOD = {"from": "2026-05-01T00:00:00Z", "to": "2026-05-29T00:00:00Z"}
-_KPIS = {**_PERIOD, "group_by": "county", "source": "", "org_code": "330200000000", "total": _GROUP | {"key": "all"}, "groups": [_GROUP]}
+_ASKED = {**_PERIOD, "group_by": "county", "source": "", "grade": None, "incident_type": None, "org_code": "330200000000"}
+_KPIS = {**_ASKED, "total": _GROUP | {"key": "all"}, "groups": [_GROUP]}
 _CHANGE = {"stage": "arrive", "p50_s": -22.0, "p50_low_s": -35.0, "p50_high_s": -9.0, "within_target": 0.06} | {
     "within_low": 0.02,
     "within_high": 0.1,

@@ -31,6 +31,8 @@ class KpiView(msgspec.Struct, frozen=True):
     org_code: str
     organisations: Sequence[Organisation]
     sources: Sequence[str]
+    grades: Sequence[tuple[str, str]]  # those that may be asked for alone: as the address has it, in words
+    types: Sequence[tuple[str, str]]
     periods: Sequence[tuple[int, date]]  # days, and the day on which a period of so many that ends today begins
     name_of: Callable[[str], str]  # a group's key, in words
     compared: Comparison | None = None
@@ -104,7 +106,9 @@ def _tools(view: KpiView, words: Words) -> str:
     fields = [
         select("org", words("Organisation"), [(o.code, words.pick(o.name, o.name_en)) for o in view.organisations], view.org_code),
         select("by", words("Grouped"), [(str(key), by[key]) for key in GroupBy], str(view.found.group_by)),
-        select("stage", words("Stage"), [(key, stages[key]) for key in STAGES], view.stage),
+        select("stage", words("Stage of response"), [(key, stages[key]) for key in STAGES], view.stage),
+        select("grade", words("Grade"), [("", words("every grade")), *view.grades], view.asked.get("grade", "")),
+        select("type", words("Type"), [("", words("every type")), *view.types], view.asked.get("type", "")),
     ]
     if view.sources:
         own = [("", words("own incidents"))]
@@ -169,7 +173,7 @@ def _stages(view: KpiView, words: Words) -> str:
     note = words(
         "Counted apart and never left out: stages without a time, out of order, or not reached. By others: entered by radio or at a desk."
     )
-    return _table_section(words("All stages"), note, (words("Stage"), *_heads(words)), rows)
+    return _table_section(words("All stages"), note, (words("Stage of response"), *_heads(words)), rows)
 
 
 def _groups(view: KpiView, words: Words) -> str:
@@ -225,7 +229,7 @@ def _compared(view: KpiView, words: Words) -> str:
         "nothing is shown to have changed. Other things change with time as well.",
         n=found.before.incidents, m=found.after.incidents, day=view.divided,
     )  # fmt: skip
-    heads = (words("Stage"), "n", "p50", words("change"), words("within target"), words("change"))
+    heads = (words("Stage of response"), "n", "p50", words("change"), words("within target"), words("change"))
     return _table_section(words("Before and from {day}", day=view.divided), note, heads, rows)
 
 

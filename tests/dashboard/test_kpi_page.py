@@ -76,6 +76,24 @@ def test_every_grouping_adds_up(city: ApiCity, chief: Person, worked: list[str],
     assert "Response times" in page_of(chief, f"by={by}&lang=en")
 
 
+def test_one_grade_and_one_type_alone(city: ApiCity, chief: Person, worked: list[str]) -> None:
+    """The page, its lists and its workbook are of what was asked for, and say so; what is no grade is not asked for."""
+    city.incident(grade=1, incident_type="robbery")
+    city.clock.advance(1)
+    both = city.get("/kpis").json()["total"]["incidents"]
+    robberies = city.get("/kpis?grade=1&type=robbery").json()
+    assert (robberies["grade"], robberies["incident_type"]) == (1, "robbery")
+    assert 1 <= robberies["total"]["incidents"] < both
+    page = page_of(chief, "grade=1&type=robbery&lang=en")
+    assert f"{robberies['total']['incidents']} incidents" in text_of(page)
+    assert '<option value="robbery" selected>' in page
+    assert "grade=1&amp;type=robbery" in page, "what leads on from here keeps to it"
+    book = load_workbook(io.BytesIO(chief.ask("GET", "/kpi.xlsx?grade=1&type=robbery&lang=en").content))
+    assert ("Type", "robbery") in list(book.worksheets[1].values)
+    assert f"{both} incidents" in text_of(page_of(chief, "grade=12&lang=en"))
+    assert "No incident was received" in page_of(chief, "type=no%20such&lang=en")
+
+
 def test_numbers_lead_to_the_incidents_behind_them(city: ApiCity, chief: Person, worked: list[str]) -> None:
     found = city.get("/kpis/incidents?stage=arrive&of=missing").json()
     assert found == {"incident_ids": [worked[1]], "total": 1}
