@@ -75,6 +75,7 @@ from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
 from operations.past import Pasts
+from operations.past_speeds import PastSpeeds
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
@@ -109,7 +110,7 @@ from storage.kpi_months import MonthlyFacts
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
 from storage.scene_video import RecordingFiles
-from storage.speeds import SpeedFile
+from storage.speeds import SpeedFile, SpeedHistory
 from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
 from storage.tracks import TrackStore
@@ -248,10 +249,12 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     health.watch("tracks", tracks.state)
     traffic = Traffic(travel, StreetFinder(city.graph, travel.snapper), elements, clock)
     health.watch("traffic", traffic.state)
+    speed_history = SpeedHistory(settings.data / "speeds", graph_identity(city.graph))
     speeds = StreetSpeeds(
         travel=travel,
         matcher=Matcher(city.graph, travel.snapper),
         file=SpeedFile(settings.data / "speeds", graph_identity(city.graph)),
+        history=speed_history,
         positions=positions,
         picture=lambda: handler.picture,
         affected=lambda: traffic.affected,
@@ -373,7 +376,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         bus=bus,
         positions=positions,
         tracks=tracks,
-        pasts=Pasts(readings),
+        pasts=Pasts(readings, PastSpeeds(city.graph, speed_history, city.time_zone)),
         intake=intake,
         elements=elements,
         cameras=cameras,

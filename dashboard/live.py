@@ -24,6 +24,7 @@ from dispatch.model import Actor
 from operations.authority import Action, as_replay
 from operations.screens import SCREENS
 from storage.journal import JournalError
+from storage.speeds import DamagedSpeeds
 from storage.track_files import DamagedSlice
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ async def _serve_past(services: Services, socket: WebSocket, actor: Actor, outle
         await session.open()
         playing = asyncio.create_task(session.run(), name="replay")
         await _hear(services, socket, outlet, lambda: session.client, session)
-    except (DamagedSlice, JournalError) as damage:
+    except (DamagedSlice, DamagedSpeeds, JournalError) as damage:
         log.warning("past_not_readable", at=query["at"], damage=str(damage))
         bye(outlet, "past_not_readable", 4500)
     finally:

@@ -10,6 +10,7 @@ from dispatch.errors import Unavailable
 from dispatch.model import Actor
 from operations.authority import Action
 from storage.journal import JournalError
+from storage.speeds import DamagedSpeeds
 from storage.track_files import DamagedSlice
 
 if TYPE_CHECKING:
@@ -28,5 +29,5 @@ async def services_at(services: Services, actor: Actor, at: datetime | None) -> 
         raise InvalidFields.one("at", f"{at.isoformat()} is in the future; ask for a past moment")
     try:
         return await services.pasts.at(services, at)
-    except (DamagedSlice, JournalError) as damage:
+    except (DamagedSlice, DamagedSpeeds, JournalError) as damage:
         raise Unavailable("past-not-readable", f"What was so at {at.isoformat()} can't be read: {damage}.") from damage

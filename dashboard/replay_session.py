@@ -21,6 +21,7 @@ from dispatch.model import Actor
 from operations.event_steps import EventSteps
 from operations.replay import Replay
 from storage.journal import JournalError
+from storage.speeds import DamagedSpeeds
 from storage.track_files import DamagedSlice
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class ReplaySession:
     # Running ----------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Show the first moment. Raises DamagedSlice, JournalError."""
+        """Show the first moment. Raises DamagedSlice, DamagedSpeeds, JournalError."""
         assert self._wanted is not None
         at, self._wanted = self._wanted, None
         await self._go_to(at)
@@ -157,7 +158,7 @@ class ReplaySession:
             at, self._wanted = self._wanted, None
             if at is not None:
                 await self._go_to(at)
-        except (DamagedSlice, JournalError) as damage:
+        except (DamagedSlice, DamagedSpeeds, JournalError) as damage:
             self._say({"type": "error", "reason": str(damage)})
             self.playing = False
         stepped = None if found is None else {"event_id": found.event_id, "incident_id": found.incident_id}

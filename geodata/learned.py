@@ -15,6 +15,7 @@ street that of the level. See docs/decisions/0083-speeds-from-tracks.md and 0095
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,6 +94,13 @@ class LearnedSpeeds:
         """What is to be kept."""
         self._take_in()
         return self._state
+
+    def recalled(self, state: SpeedState | None) -> LearnedSpeeds:
+        """The same city with what had been learned at another time; None: nothing. It learns by itself and changes nothing here."""
+        other = copy(self)
+        other._state = state or _nothing()
+        other._stretches, other._waiting, other._usual = _Stretches(), [], {}
+        return other
 
     def observe(self, unit: ArrayLike, edge: ArrayLike, entered_s: ArrayLike, left_s: ArrayLike, hour: ArrayLike, manner: ArrayLike) -> int:
         """Learn from whole edges that were driven (`geodata.matching`), each unit's in order; how many of them told something.

@@ -146,12 +146,12 @@ class TravelTimes:
             self._effects = effects
             self._grounds = self._made(self._grounds.usual)
 
-    def as_built(self) -> TravelTimes:
-        """A private copy with the times the city was built with and no traffic event: the same whatever is learned or closed meanwhile."""
+    def at_times(self, times: StreetTimes) -> TravelTimes:
+        """A private copy with these times and no traffic event. Raises ValueError when they do not fit the graph."""
         other = copy(self)
         other._swapping = threading.Lock()
         other._coverage = None
-        other._times, other._effects = built_times(self._graph), StreetEffects()
+        other._times, other._effects = checked_times(times, self._graph), StreetEffects()
         other._grounds = other._made(self._grounds.usual)
         return other
 

@@ -2,8 +2,8 @@
 
 Units stand where tracks say, by when it was heard; incidents, statuses, duty and circles are the fold of the journal, by when it was
 recorded; elements are the readings of then. Who may see what is the authority's as of now: what an account may see today it may see of
-yesterday too. Kept nowhere, and so not in it: the health of feeds and cameras, who was sending video, what was expected where, and
-what streets had been learned to take; times by road are those the city was built with, under the traffic events of then.
+yesterday too. Times by road are those that had been learned when that part of the day began, under the traffic events of then. Kept
+nowhere, and so not in it: the health of feeds and cameras, who was sending video, what was expected where.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from operations.elements import READ_BACK_S
 from operations.expected import NotKept
 from operations.further_calls import FurtherCalls
 from operations.past_history import PastHistory
+from operations.past_speeds import Known, PastSpeeds
 from operations.positions import SUSPICIOUS, TRACKERS_DISAGREE, PositionTable
 from operations.premises import Premises
 from operations.traffic import TRAFFIC
@@ -100,14 +101,14 @@ class Past:
 class Pasts:
     """Makes moments of the past. One per node; thread-safe but for `at`, which is the event loop's."""
 
-    def __init__(self, readings: ReadingStore) -> None:
+    def __init__(self, readings: ReadingStore, speeds: PastSpeeds) -> None:
         self.readings = readings
+        self._speeds = speeds
         self._moments: OrderedDict[float, Past] = OrderedDict()  # by Unix s
-        self._built: TravelTimes | None = None
-        self._travels: OrderedDict[bytes, TravelTimes] = OrderedDict()  # by what traffic events did
+        self._travels: OrderedDict[tuple[Known, bytes], TravelTimes] = OrderedDict()  # by what was known, and what traffic events did
 
     async def at(self, services: Services, at: datetime) -> Services:
-        """The services as they were. For reading: what is shared must not be moved on. Raises DamagedSlice, JournalError."""
+        """The services as they were. For reading: what is shared must not be moved on. Raises DamagedSlice, DamagedSpeeds, JournalError."""
         kept = self._moments.get(at.timestamp())
         if kept is None:
             kept = await self.moment(services, at)
@@ -118,7 +119,7 @@ class Pasts:
         return kept.services
 
     async def moment(self, services: Services, at: datetime) -> Past:
-        """A moment of its own, to be moved on. Raises DamagedSlice, JournalError."""
+        """A moment of its own, to be moved on. Raises DamagedSlice, DamagedSpeeds, JournalError."""
         at_s = at.timestamp()
         revision, state, readings = await asyncio.gather(
             services.history.at(at),
@@ -178,17 +179,13 @@ class Pasts:
         return replace(live, **changes)
 
     def travel(self, services: Services, elements: ElementStore, at_s: float) -> TravelTimes:
-        """Travel times under the traffic events of then. In a thread."""
-        built = self._built
-        if built is None:
-            built = self._built = services.travel.as_built()
+        """Travel times as they were known, under the traffic events of then. In a thread. Raises DamagedSpeeds."""
         effects = services.traffic.effects_of(elements.newest(TRAFFIC), at_s)
-        if not effects:
-            return built
-        key = b"|".join(column.tobytes() for column in (effects.closed, effects.slowed, effects.speed_factor))
+        known, times = self._speeds.at(at_s)
+        key = known, b"|".join(column.tobytes() for column in (effects.closed, effects.slowed, effects.speed_factor))
         travel = self._travels.get(key)
         if travel is None:
-            travel = built.without(effects.closed[:0])
+            travel = services.travel.at_times(times)
             travel.affect(effects)
             self._travels[key] = travel
             while len(self._travels) > KEPT_TRAVELS:

@@ -50,7 +50,7 @@ class Replay:
 
     @classmethod
     async def open(cls, live: Services, pasts: Pasts, at: datetime) -> Replay:
-        """At rest at an instant. Raises DamagedSlice, JournalError."""
+        """At rest at an instant. Raises DamagedSlice, DamagedSpeeds, JournalError."""
         return cls(live, await pasts.moment(live, at), pasts)
 
     @property

@@ -1,7 +1,7 @@
 """What crews' own drives teach about the streets: fixes to streets, streets to times, times into every answer; kept on disk.
 
 Fixes are only laid aside on the event loop. Every few seconds a thread matches them to streets and learns; each minute, and when the
-part of the day changes, the new times are swapped in.
+hour changes, the new times are swapped in. What is known as a part of the day begins is kept for replays.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from dispatch.model import Grade, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
 from geodata.learned import ON_WAY, PATROL, SIREN, LearnedSpeeds
 from geodata.matching import Matcher, Traversals
+from geodata.street_hours import PART_OF_HOUR
 from geodata.travel import TravelTimes
 from operations.positions import KIND_INDEX, STATUS_INDEX, PositionTable
-from storage.speeds import DamagedSpeeds, SpeedFile
+from storage.speeds import DamagedSpeeds, SpeedFile, SpeedHistory
 
 log = structlog.get_logger()
 
@@ -85,6 +86,7 @@ class StreetSpeeds:
         travel: TravelTimes,
         matcher: Matcher,
         file: SpeedFile,
+        history: SpeedHistory,
         positions: PositionTable,
         picture: Callable[[], OperatingPicture],
         affected: Callable[[], frozenset[int]],
@@ -95,6 +97,7 @@ class StreetSpeeds:
         self._travel = travel
         self._matcher = matcher
         self._file = file
+        self._history = history
         self._positions = positions
         self._picture = picture
         self._affected = affected
@@ -199,6 +202,8 @@ class StreetSpeeds:
             self._learned.age(now_s)
             self._travel.use(self._learned.times(hour))
             self._seen, self._share = self._learned.seen(), self._learned.learned_share()
+            if self._hour is None or PART_OF_HOUR[hour] != PART_OF_HOUR[self._hour]:
+                self._remember(now_s)
             self._swapped_at, self._hour = now_s, hour
         if now_s - self._kept_at >= KEEP_EVERY_S:
             if self._kept_at > -np.inf:
@@ -227,10 +232,17 @@ class StreetSpeeds:
             self._learned = LearnedSpeeds(self._travel.graph, state)
 
     def _keep(self) -> None:
+        self._written("keeping", lambda: self._file.write(self._learned.state()))
+
+    def _remember(self, now_s: float) -> None:
+        """What is known as a part of the day begins, for whoever looks back at it."""
+        self._written("remembering", lambda: self._history.keep(self._learned.state(), now_s))
+
+    def _written(self, what: str, write: Callable[[], None]) -> None:
         try:
-            self._file.write(self._learned.state())
+            write()
         except OSError as error:
-            self._failures["keeping"] = f"{self._file.path} can't be written: {error.strerror}."
-            log.error("learned speeds not kept", detail=self._failures["keeping"])
+            self._failures[what] = f"{error.filename} can't be written: {error.strerror}."
+            log.error("learned speeds not kept", detail=self._failures[what])
         else:
-            self._failures.pop("keeping", None)
+            self._failures.pop(what, None)

@@ -18,9 +18,10 @@ from geodata.matching import Matcher
 from geodata.street_hours import PART_OF_HOUR, usual_of_part
 from geodata.travel import TravelTimes
 from operations import street_speeds
+from operations.past_speeds import PastSpeeds
 from operations.positions import PositionTable
 from operations.street_speeds import StreetSpeeds
-from storage.speeds import SpeedFile
+from storage.speeds import DamagedSpeeds, SpeedFile, SpeedHistory
 from tests.geodata.networks import random_grid
 from tests.operations.access_world import clock
 
@@ -42,10 +43,12 @@ class House:
         self.picture: Any = SimpleNamespace(units=units, incidents={"i": SimpleNamespace(grade=grade)})
         self.affected: frozenset[int] = frozenset()
         self.file = SpeedFile(folder, graph_identity(GRAPH))
+        self.history = SpeedHistory(folder, graph_identity(GRAPH))
         self.speeds = StreetSpeeds(
             travel=self.travel,
             matcher=Matcher(GRAPH, self.travel.snapper),
             file=self.file,
+            history=self.history,
             positions=self.table,
             picture=lambda: self.picture,
             affected=lambda: self.affected,
@@ -128,6 +131,35 @@ async def test_it_goes_on_after_a_restart_and_says_damage(tmp_path: Path) -> Non
     assert (said["observations"], damaged.ratio()) == (0, pytest.approx(damaged.usual(), abs=1e-6))
     await damaged.speeds.stop()
     assert damaged.file.read() is not None, "learning began anew"
+
+
+async def test_the_past_is_searched_by_what_was_known_as_that_part_of_the_day_began(tmp_path: Path) -> None:
+    """What was learned since, and what is known today, is not in it."""
+    house, zone = House(tmp_path), ZoneInfo("Asia/Shanghai")
+    past = PastSpeeds(GRAPH, house.history, "Asia/Shanghai")
+    begin_s = house.clock.unix_s()
+    at_first = house.usual()
+
+    def then(at_s: float) -> float:
+        return float((past.at(at_s)[1].p50_s["car"][OPEN] / GRAPH.car.time_s[OPEN]).mean())
+
+    assert then(begin_s) == pytest.approx(at_first, abs=1e-6), "nothing was kept yet: what is usual at that hour"
+    await house.drive(3.0)
+    part = PART_OF_HOUR[house.clock.now().astimezone(zone).hour]
+    while PART_OF_HOUR[house.clock.now().astimezone(zone).hour] == part:
+        house.clock.advance(600)
+    await house.speeds.tick()
+    known, change_s = house.ratio(), house.clock.unix_s()
+    await house.drive(0.5, 1200, seed=2)
+    assert house.ratio() < known - 0.1
+    assert then(begin_s + 60) == pytest.approx(at_first, abs=1e-6)
+    assert then(change_s + 60) == pytest.approx(known, abs=1e-6)
+    name = house.history.newest(change_s)
+    assert name is not None
+    path = tmp_path / graph_identity(GRAPH) / f"{name}.speeds"
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(DamagedSpeeds, match=name):
+        PastSpeeds(GRAPH, house.history, "Asia/Shanghai").at(change_s + 60)
 
 
 async def test_a_folder_that_cannot_be_written_is_said_and_learning_goes_on(tmp_path: Path) -> None:

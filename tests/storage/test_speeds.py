@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geodata.learned import ON_WAY, LearnedSpeeds
-from storage.speeds import DamagedSpeeds, SpeedFile, verify
+from storage.speeds import DamagedSpeeds, SpeedFile, SpeedHistory, verify
 from tests.geodata.networks import random_grid
 
 GRAPH = random_grid(np.random.default_rng(3), side=6)
@@ -37,6 +37,31 @@ def test_what_is_read_is_what_was_written(kept: SpeedFile, tmp_path: Path) -> No
     np.testing.assert_array_equal(drives.times(9).p50_s["car"], again.times(9).p50_s["car"])
     assert SpeedFile(tmp_path / "speeds", "another").read() is None
     assert verify(tmp_path / "speeds") == (1, [])
+
+
+def test_earlier_instants_are_found_and_their_damage_named(kept: SpeedFile, tmp_path: Path) -> None:
+    state, folder = kept.read(), tmp_path / "speeds"
+    assert state is not None
+    history = SpeedHistory(folder, "cafe")
+    assert history.newest(2_000_000_000.0) is None
+    for at_s in (1_700_000_000.0, 1_700_003_600.0):
+        history.keep(state, at_s)
+    assert history.newest(1_699_999_999.0) is None
+    assert [history.newest(at_s) for at_s in (1_700_000_000.0, 1_700_003_599.0, 1_800_000_000.0)] == [
+        "20231114T221320Z",
+        "20231114T221320Z",
+        "20231114T231320Z",
+    ]
+    assert history.read("20231114T221320Z").total == state.total
+    assert verify(folder) == (3, [])
+    damaged = folder / "cafe" / "20231114T231320Z.speeds"
+    damaged.write_bytes(damaged.read_bytes() + b"more")
+    with pytest.raises(DamagedSpeeds, match="20231114T231320Z"):
+        history.read("20231114T231320Z")
+    assert [str(damaged) in what for what in verify(folder)[1]] == [True]
+    damaged.unlink()
+    with pytest.raises(DamagedSpeeds, match="is gone"):
+        history.read("20231114T231320Z")
 
 
 def test_damage_is_named_and_set_aside(kept: SpeedFile, tmp_path: Path) -> None:
