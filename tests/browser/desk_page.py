@@ -38,8 +38,16 @@ def answer(page: Page, text: str = "", choice: str = "") -> None:
 
 
 def centre_on(page: Page, east_m: float, north_m: float, zoom: float = 15) -> None:
+    """Move the map, and wait until it is drawn there: a click before that would be one on what was drawn."""
     lon, lat = degrees(east_m, north_m)
     page.evaluate(f"void liandong.basemap.map.jumpTo({{center: [{lon}, {lat}], zoom: {zoom}}})")  # the map itself is much to tell
+    page.wait_for_function(
+        """([lon, lat]) => {
+          const drawn = liandong.basemap.overlay._deck?.getViewports()[0];
+          return drawn && Math.abs(drawn.longitude - lon) < 1e-6 && Math.abs(drawn.latitude - lat) < 1e-6;
+        }""",
+        arg=[lon, lat],
+    )
 
 
 def pick_on_the_map(page: Page, east_m: float, north_m: float) -> None:

@@ -135,7 +135,6 @@ def test_a_free_point_has_rings_too(operator: Visitor) -> None:
     operator.page.keyboard.press("Escape")
     operator.until("document.querySelector('#panel').classList.contains('open') === false")
     centre_on(operator.page, 100, 1000, 16)
-    operator.page.wait_for_timeout(500)
     box = operator.page.locator("#map-panel").bounding_box()
     assert box is not None
     operator.page.mouse.click(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.6)
