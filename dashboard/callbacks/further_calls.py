@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, facts_for
@@ -21,21 +21,28 @@ if TYPE_CHECKING:
 
 Answers = dict[str, Any]  # {"same": incident_id or None, "apart": [incident_id]}
 MOST_NEW = 50  # incidents a page asks about at a time
-MOST_SAID = 20  # answers of one form; more is no form any more
+MOST_ANSWERS = 20  # of one form; more is no form any more
 
 
 def register(app: Dash, services: Services) -> None:
     """Bind the conversation."""
 
+    app.clientside_callback(
+        ClientsideFunction("liandong", "callAnswered"),
+        Output(ids.NEW_ANSWERS, "data"),
+        Input(ids.NEW_KEY, "data"),
+        Input(ids.NEW_ANSWERED, "data"),
+        State(ids.NEW_ANSWERS, "data"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(
         Output(ids.NEW_ALIKE, "children"),
-        Output(ids.NEW_ANSWERS, "data"),
         Input(ids.NEW_KEY, "data"),
         Input(ids.NEW_TYPED, "data"),
         Input(ids.NEW_TYPE, "value"),
         Input(ids.NEW_PICKER.point, "data"),
-        Input(ids.NEW_ANSWERED, "data"),
-        State(ids.NEW_ANSWERS, "data"),
+        Input(ids.NEW_ANSWERS, "data"),
         State(ids.NEW_TEXT, "value"),
         State(ids.NEW_CALLER_NUMBER, "value"),
         State(ids.PAGE, "data"),
@@ -46,16 +53,11 @@ def register(app: Dash, services: Services) -> None:
         _typed: Any,
         incident_type: str | None,
         point: dict[str, Any] | None,
-        answered: dict[str, Any] | None,
         answers: Answers | None,
         text: str | None,
         number: str | None,
         page: dict[str, Any],
-    ) -> tuple[Any, Answers]:
-        if ctx.triggered_id == ids.NEW_KEY:  # the form opens anew
-            answers = None
-        elif ctx.triggered_id == ids.NEW_ANSWERED and answered:
-            answers = with_answer(answers or {}, answered)
+    ) -> Any:
         point = point or {}
         call = Call(
             incident_type=incident_type or "",
@@ -66,7 +68,7 @@ def register(app: Dash, services: Services) -> None:
             lat=point.get("lat"),
         )
         actor = actor_of_callback(app, page)
-        return await lines_of(services, actor, call, number or "", answers or {}, facts_for(services, actor, page)), answers or {}
+        return await lines_of(services, actor, call, number or "", answers or {}, facts_for(services, actor, page))
 
     @app.callback(Output(ids.ALIKE, "data"), Input(ids.ALIKE_ASKED, "data"), State(ids.PAGE, "data"), prevent_initial_call=True)
     async def on_new(asked: dict[str, Any] | None, page: dict[str, Any]) -> Any:
@@ -87,15 +89,6 @@ async def glances(services: Services, actor: Actor, incident_ids: list[str]) -> 
     return {one.incident_id: picture.incidents[alike[0].incident_id].number for one, alike in zip(seen, found, strict=True) if alike}
 
 
-def with_answer(answers: Answers, answered: dict[str, Any]) -> Answers:
-    """The answers so far and one more; whoever says "not the same" of the one he took for the same takes that back."""
-    incident_id, same = answered["incident"], answers.get("same")
-    if answered["command"] == "same":
-        return {"same": incident_id, "apart": answers.get("apart", [])}
-    apart = [*answers.get("apart", []), incident_id][-MOST_SAID:]
-    return {"same": None if same == incident_id else same, "apart": apart}
-
-
 async def lines_of(services: Services, actor: Actor, call: Call, number: str, answers: Answers, facts: Facts) -> Any:
     """What stands in the form."""
     try:
@@ -107,7 +100,7 @@ async def lines_of(services: Services, actor: Actor, call: Call, number: str, an
 
 async def carry_out(services: Services, actor: Actor, incident_id: str, answers: Answers, key: str | None) -> str:
     """Do with the call just recorded what was answered while it was taken; the incident to go on with. Raises DispatchError."""
-    for at, other in enumerate(answers.get("apart", [])):
+    for at, other in enumerate(answers.get("apart", [])[:MOST_ANSWERS]):
         await services.handler.handle(TellApart(incident_id=incident_id, other=other), actor, key and f"{key}:apart:{at}")
     same = answers.get("same")
     if not same:

@@ -83,7 +83,7 @@ def test_page_and_api_say_the_same(city: ApiCity, chief: Person, driven: None) -
     reliability, kept, by_hour, by_district = figures_of(page)
     assert reliability["data"][1]["y"] == [round(95 / 60, 3)]
     assert kept["data"][0]["y"] == [0.0]
-    assert by_hour["data"][0]["y"] == by_district["data"][0]["x"] == [found["bias_s"]]
+    assert by_hour["data"][0]["y"] == by_district["data"][0]["x"] == [round(found["bias_s"], 1)]
     assert by_district["data"][0]["y"] == ["Haishu"]
     chinese = page_of(chief, "lang=zh")
     assert "承诺核对" in chinese

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.callbacks.commands import send
 from dashboard.callbacks.context import facts_for
-from dashboard.callbacks.further_calls import carry_out, glances, lines_of, with_answer
+from dashboard.callbacks.further_calls import carry_out, glances, lines_of
 from dashboard.callbacks.selection import panel_of
 from dispatch.duplicates import Call
 from dispatch.model import Actor, Stage
@@ -96,17 +96,14 @@ def test_the_form_asks_while_the_call_is_taken(city: ApiCity, spot: dict[str, fl
     assert [command for command, _ in commands_in(asked)] == ["same", "apart"]
     assert [command for command, _ in commands_in(form(city, spot, {}, CALL_TAKER))] == ["apart"], "who may not merge says what it is not"
     assert form(city, spot, {}, Actor("east", "call_taker", "330203520000")) == []
-    answers = with_answer({}, {"command": "same", "incident": first["incident_id"]})
-    assert "recorded as a further call of it" in words_in(form(city, spot, answers))
-    answers = with_answer(answers, {"command": "apart", "incident": first["incident_id"]})
-    assert answers == {"same": None, "apart": [first["incident_id"]]}
-    assert form(city, spot, answers) == []
+    assert "recorded as a further call of it" in words_in(form(city, spot, {"same": first["incident_id"], "apart": []}))
+    assert form(city, spot, {"same": None, "apart": [first["incident_id"]]}) == []
 
 
 @pytest.mark.parametrize("answer", ["same", "apart"])
 def test_what_was_answered_in_the_form_is_carried_out_with_the_recording(city: ApiCity, spot: dict[str, float], answer: str) -> None:
     first, later = city.incident("commander", **spot), city.incident("commander", **spot)
-    answers = with_answer({}, {"command": answer, "incident": first["incident_id"]})
+    answers = {"same": first["incident_id"], "apart": []} if answer == "same" else {"same": None, "apart": [first["incident_id"]]}
     for _ in range(2):  # sent twice, done once
         chosen = city.run(carry_out(city.services, COMMANDER, later["incident_id"], answers, f"form-{answer}"))
     recorded = city.services.handler.picture.incidents[later["incident_id"]]

@@ -10,6 +10,7 @@ import { circleClick, nameCrewsBy, startDutyCircles } from "./duty_circles.js";
 import { startCoverage } from "./coverage.js";
 import { startElements } from "./elements.js";
 import { fleet, startFleet } from "./fleet.js";
+import { withAnswer } from "./call_answers.js";
 import { alikeFound, startFurtherCalls } from "./further.js";
 import { startGaps } from "./gaps.js";
 import { startKeyboard } from "./keyboard.js";
@@ -58,6 +59,8 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
     toast: quietly((said) => said && toast(said)),
     located: quietly((point) => point && moveCamera({ ...point, zoom: Math.max(14, basemap.map.getZoom()) })),
     alike: quietly(alikeFound),
+    // A form that opens anew begins without answers.
+    callAnswered: (_key, press, answers) => (window.dash_clientside.callback_context.triggered_id === "new-key" || !press ? {} : withAnswer(answers, press)),
     lineOffered: quietly(lineOffered),
     lineAnswered: quietly(lineAnswered),
     choose: quietly((selection) => selection && select(selection)),

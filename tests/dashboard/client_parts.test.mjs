@@ -1,8 +1,10 @@
-// The officer's page without a browser: what waits for an answer, and how the page is mended; run by test_client_terminal.py.
+// Parts of pages without a browser: what waits on the officer's page for an answer, how that page is mended, what was answered in the
+// form of a new call; run by test_client_parts.py.
 import assert from "node:assert/strict";
 import test from "node:test";
 
 const source = new URL("../../dashboard/client/src/terminal/", import.meta.url);
+const { withAnswer } = await import(new URL("../call_answers.js", source));
 globalThis.localStorage = { getItem: () => null, setItem() {} };
 const { Outbox } = await import(new URL("outbox.js", source));
 const { h, mend } = await import(new URL("dom.js", source));
@@ -82,4 +84,15 @@ test("of two elements with one key none outlives what was wanted", () => {
   const [, second, other] = page.childNodes;
   mend(page, [h("p", { key: "a" }), h("p", { key: "b" })]);
   assert.deepEqual(page.childNodes, [second, other]);
+});
+
+test("answers of a form add up, and one can be taken back", () => {
+  const same = withAnswer(null, { command: "same", incident: "a" });
+  assert.deepEqual(same, { same: "a", apart: [] });
+  assert.deepEqual(withAnswer(same, { command: "apart", incident: "b" }), { same: "a", apart: ["b"] });
+  assert.deepEqual(withAnswer(same, { command: "apart", incident: "a" }), { same: null, apart: ["a"] });
+  let many = {};
+  for (let k = 0; k < 30; k += 1) many = withAnswer(many, { command: "apart", incident: `i${k}` });
+  assert.equal(many.apart.length, 20);
+  assert.equal(many.apart.at(-1), "i29");
 });
