@@ -78,7 +78,7 @@ class LiveClient:
         assert self._socket is not None
         await self._socket.send(json.dumps(message) if isinstance(message, dict) else message)
 
-    async def until(self, condition: Any, timeout_s: float = 5.0) -> None:
+    async def until(self, condition: Any, timeout_s: float = 15.0) -> None:
         """Wait until `condition()` holds."""
         async with asyncio.timeout(timeout_s):
             while not condition():

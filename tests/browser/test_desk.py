@@ -177,6 +177,7 @@ def test_what_is_supposed_is_framed_follows_the_mouse_and_is_left_with_esc(opera
     row = "liandong.fleet.rows.find((row) => row && row.callsign === '西门00').index"
     lon, lat = float(before[0]), float(desk.services.positions.lat[0])
     operator.until(f"Math.abs(liandong.fleet.shown[2 * {row}] - {lon}) < 1e-5")  # what glides has come to rest
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     x, y = operator.knows(f"(({{x, y}}) => [x, y])(liandong.basemap.map.project([{lon}, {lat}]))")
     box = page.locator("#map canvas").first.bounding_box()
     assert box is not None
