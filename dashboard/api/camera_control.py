@@ -21,8 +21,19 @@ from operations.ptz_driver import Velocity
 if TYPE_CHECKING:
     from operations.services import Services
 
-_HOLDER = {"name": "zhao", "org_code": "330203510000", "since": "2026-05-01T12:14:30Z", "until": "2026-05-01T12:15:12Z", "own": True}
-_STATE = {"camera_id": "cam-0117", "turns": True, "may_operate": True, "may_save": False, "may_take_over": False, "holder": _HOLDER}
+_HOLDER = {"name": "zhao", "org_code": "330203510000", "org_name": "鼓楼派出所", "since": "2026-05-01T12:14:30Z", "until": "2026-05-01T12:15:12Z", "own": True}
+_STATE = {
+    "camera_id": "cam-0117",
+    "org_code": "330203510000",
+    "org_name": "鼓楼派出所",
+    "turns": True,
+    "may_operate": True,
+    "why": "",
+    "may_save": False,
+    "may_take_over": False,
+    "holder": _HOLDER,
+}
+_DIRECTION = {"camera_id": "cam-0117", "at": "2026-05-01T12:14:30Z", "heading_deg": 123.4, "tilt_deg": -9.5, "is_zoomed": False, "why": ""}
 _HELD: dict[Any, Any] = {
     409: problem_answer("Another holds the camera; `detail` says who and for how long"),
     503: problem_answer("The camera did not do it; `type` says why: camera-unreachable, camera-timeout, camera-not-authorised, …"),
@@ -63,7 +74,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/ptz", responses=answers(_STATE, problems=(404,)))
     async def state(request: Request, camera_id: Id) -> Response:
-        """Whether it can be turned, whether the caller may, and who holds it until when."""
+        """Whether it can be turned, whether the caller may (else `why`), and who holds it until when."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_ELEMENTS)
         return answer(_state(services, actor, camera_id))
@@ -91,6 +102,11 @@ def router(services: Services) -> APIRouter:
                 lon, lat, about = await _place(services, actor, body)
                 await ptz.look(actor, camera_id, lon, lat, about)
         return answer(_state(services, actor, camera_id))
+
+    @routes.get("/direction", responses=answers(_DIRECTION, problems=(404,)))
+    async def direction(request: Request, camera_id: Id) -> Response:
+        """Where one that turns looks now, as it tells itself; `why` says why that is not known, and `heading_deg` is null then."""
+        return answer(await services.camera_directions.now(actor_of(request), camera_id))
 
     @routes.get("/presets", responses=answers({"presets": [{"token": "1", "name": "北口"}]}, problems=(404, 422)) | _HELD)
     async def presets(request: Request, camera_id: Id) -> Response:
@@ -123,16 +139,26 @@ async def _place(services: Services, actor: Actor, body: PtzBody) -> tuple[float
 def _state(services: Services, actor: Actor, camera_id: str) -> dict[str, Any]:
     camera, ptz = services.cameras.one(camera_id), services.ptz
     held = ptz.holder(camera_id)
-    may = ptz.may_operate(actor, camera)
+    why = ptz.why_not(actor, camera)
     return {
         "camera_id": camera_id,
+        "org_code": camera.org_code,
+        "org_name": _org_name(services, camera.org_code),
         "turns": camera.turns,
-        "may_operate": may,
-        "may_save": may and services.authority.can(actor, Action.SAVE_PRESET),
-        "may_take_over": may and held is not None and not held.is_of(actor) and ptz.may_take_over(actor, held),
-        "holder": None if held is None else _holder(held, actor),
+        "may_operate": not why,
+        "why": why,
+        "may_save": not why and services.authority.can(actor, Action.SAVE_PRESET),
+        "may_take_over": not why and held is not None and not held.is_of(actor) and ptz.may_take_over(actor, held),
+        "holder": None if held is None else _holder(services, held, actor),
     }
 
 
-def _holder(held: Hold, actor: Actor) -> dict[str, str | datetime | bool]:
-    return {"name": held.name, "org_code": held.org_code, "since": held.since, "until": held.until, "own": held.is_of(actor)}
+def _holder(services: Services, held: Hold, actor: Actor) -> dict[str, str | datetime | bool]:
+    org_name = _org_name(services, held.org_code)
+    named = {"name": held.name, "org_code": held.org_code, "org_name": org_name}
+    return named | {"since": held.since, "until": held.until, "own": held.is_of(actor)}
+
+
+def _org_name(services: Services, code: str) -> str:
+    known = services.organisations.get(code)
+    return code if known is None else known.name

@@ -43,6 +43,8 @@ class OnvifCamera:
     tells_position: bool = True
     presets: dict[str, str] = field(default_factory=lambda: {"1": "北口", "2": "Gate <A>"})
     position: tuple[float, float] = (0.0, 0.25)
+    position_told: str = ""  # space in which it tells its position; empty: it doesn't say
+    zoom: float | None = None
     asked: list[str] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
     nonces: set[str] = field(default_factory=set)
@@ -111,7 +113,9 @@ class OnvifCamera:
                 return said("tptz", name, f"<tptz:PTZNode><tt:SupportedPTZSpaces>{spaces}</tt:SupportedPTZSpaces></tptz:PTZNode>")
             case "GetStatus":
                 x, y = self.position
-                told = f'<tt:Position><tt:PanTilt x="{x}" y="{y}"/></tt:Position>' if self.tells_position else ""
+                space = f' space="{SPACES}{self.position_told}"' if self.position_told else ""
+                zoom = "" if self.zoom is None else f'<tt:Zoom x="{self.zoom}"/>'
+                told = f'<tt:Position><tt:PanTilt x="{x}" y="{y}"{space}/>{zoom}</tt:Position>' if self.tells_position else ""
                 return said("tptz", name, f"<tptz:PTZStatus>{told}</tptz:PTZStatus>")
             case _:
                 return self._turned(name, call)
