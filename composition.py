@@ -48,9 +48,9 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
+from operations.camera_direction import CameraDirections
 from operations.camera_groups import CameraGroups
 from operations.camera_health import CameraHealth
-from operations.camera_direction import CameraDirections
 from operations.camera_register import CameraRegister
 from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates

@@ -21,7 +21,14 @@ from operations.ptz_driver import Velocity
 if TYPE_CHECKING:
     from operations.services import Services
 
-_HOLDER = {"name": "zhao", "org_code": "330203510000", "org_name": "鼓楼派出所", "since": "2026-05-01T12:14:30Z", "until": "2026-05-01T12:15:12Z", "own": True}
+_HOLDER = {
+    "name": "zhao",
+    "org_code": "330203510000",
+    "org_name": "鼓楼派出所",
+    "since": "2026-05-01T12:14:30Z",
+    "until": "2026-05-01T12:15:12Z",
+    "own": True,
+}
 _STATE = {
     "camera_id": "cam-0117",
     "org_code": "330203510000",

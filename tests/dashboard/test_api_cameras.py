@@ -16,8 +16,8 @@ from dashboard.i18n import words_in
 from dashboard.layouts.admin import admin_page
 from dispatch.model import Actor
 from operations.camera_health import CameraHealth
-from operations.reports import CameraReport, FeedSession
 from operations.ptz_driver import Looking
+from operations.reports import CameraReport, FeedSession
 from operations.video import CameraState
 from settings import Settings
 from storage.camera_health import CameraHealthStore

@@ -27,16 +27,16 @@ class Takings:
 async def test_the_former_holder_is_told_on_all_his_screens_and_nobody_else() -> None:
     live: Any = LiveWorld()
     live.ptz = Takings()
-    async with live_city(live) as url, LiveClient(url, header(ZHAO)) as first, LiveClient(url, header(ZHAO)) as second:
-        async with LiveClient(url, header(MATE)) as mate:
-            await mate.until(lambda: first.frames and second.frames and mate.frames)
-            [tell] = live.ptz.listeners
-            tell(TakenOver("cam-1", "西门", ZHAO.name, ZHAO.kind, "sun", world.CITY))
-            for desk in (first, second):
-                await desk.until(lambda desk=desk: desk.of_type("camera_taken"))
-            city = live.organisations.get(world.CITY)
-            told = {"type": "camera_taken", "camera_id": "cam-1", "camera": "西门", "by": "sun", "by_org": world.CITY, "by_org_name": city.name}
-            assert first.of_type("camera_taken") == [told]
-            live.register("u1")  # the next thing everybody is told
-            await mate.until(lambda: mate.of_type("units"))
-            assert mate.of_type("camera_taken") == []
+    first, second, mate = (header(who) for who in (ZHAO, ZHAO, MATE))
+    async with live_city(live) as url, LiveClient(url, first) as desk, LiveClient(url, second) as also, LiveClient(url, mate) as other:
+        await other.until(lambda: desk.frames and also.frames and other.frames)
+        [tell] = live.ptz.listeners
+        tell(TakenOver("cam-1", "西门", ZHAO.name, ZHAO.kind, "sun", world.CITY))
+        for one in (desk, also):
+            await one.until(lambda one=one: one.of_type("camera_taken"))
+        city = live.organisations.get(world.CITY)
+        told = {"type": "camera_taken", "camera_id": "cam-1", "camera": "西门", "by": "sun", "by_org": world.CITY, "by_org_name": city.name}
+        assert desk.of_type("camera_taken") == [told]
+        live.register("u1")  # the next thing everybody is told
+        await other.until(lambda: other.of_type("units"))
+        assert other.of_type("camera_taken") == []

@@ -11,6 +11,7 @@ import { isOpen } from "./live.js";
 import { sceneLayers } from "./rings.js";
 import { on, serverNow, state } from "./state.js";
 import { age } from "./words.js";
+import { MARKS_FROM_ZOOM, failingSince, iconOf } from "./video/camera_marks.js";
 
 const LABELS_FROM_ZOOM = 13.2;
 const MOST_LABELS = 260;
@@ -363,11 +364,11 @@ function elementLayers() {
       pickable: true,
       iconAtlas: atlas.image,
       iconMapping: atlas.mapping,
-      getIcon: (stamp) => `element:${stamp.element}`,
+      getIcon: (stamp) => iconOf(stamp, zoom),
       getPosition: (stamp) => [stamp.lon, stamp.lat],
       getSize: sizeAt(zoom, 20, 32),
       getColor: (stamp) => [255, 255, 255, stamp.stale ? 120 : 255],
-      updateTriggers: { getIcon: theme() },
+      updateTriggers: { getIcon: [theme(), zoom >= MARKS_FROM_ZOOM] },
       parameters: { depthCompare: "always" },
     }),
     new TextLayer({
@@ -386,6 +387,28 @@ function elementLayers() {
       getBackgroundColor: rgb(token("accent")),
       parameters: { depthCompare: "always" },
     }),
+    ...(state.lettered && !state.replay ? [failingLayer(failingSince(stamps, zoom, serverNow()))] : []),
     halo("element-halo", chosen, 44),
   ];
+}
+
+function failingLayer(failing) {
+  return new TextLayer({
+    id: "cameras-failing",
+    data: failing,
+    characterSet: "auto",
+    fontFamily: FONT,
+    fontWeight: 600,
+    getText: (one) => one.text,
+    getPosition: (one) => [one.lon, one.lat],
+    getSize: 11 * magnified(),
+    getPixelOffset: [0, 25 * magnified()],
+    getColor: rgb(token("bad")),
+    background: true,
+    backgroundPadding: [5, 2, 5, 2],
+    backgroundBorderRadius: 3,
+    getBackgroundColor: rgb(token("panel"), 225),
+    updateTriggers: { getColor: theme(), getBackgroundColor: theme() },
+    parameters: { depthCompare: "always" },
+  });
 }
