@@ -192,7 +192,7 @@ class CameraRegister:
         )
 
     def _beside(self, thing: Thing) -> dict[str, Any]:
-        """What a map shows of a camera beside its properties; of one that fails also since when, Unix seconds, if there ever was a picture."""
+        """What a map shows of a camera beside its properties; of one that fails also when the last picture came, Unix seconds."""
         state = self.state_of(thing.element_id)
         shown = {"health": state, "turns": self._has.get(thing.element_id, NO_ADDRESSES).control_url}
         if state == CameraHealthState.FAILING:

@@ -115,6 +115,13 @@ def router(services: Services) -> APIRouter:
         """Where one that turns looks now, as it tells itself; `why` says why that is not known, and `heading_deg` is null then."""
         return answer(await services.camera_directions.now(actor_of(request), camera_id))
 
+    _add_presets(routes, services)
+    return routes
+
+
+def _add_presets(routes: APIRouter, services: Services) -> None:
+    ptz = services.ptz
+
     @routes.get("/presets", responses=answers({"presets": [{"token": "1", "name": "北口"}]}, problems=(404, 422)) | _HELD)
     async def presets(request: Request, camera_id: Id) -> Response:
         """Positions that the camera keeps, asked of it now."""
@@ -124,8 +131,6 @@ def router(services: Services) -> APIRouter:
     async def save(request: Request, camera_id: Id, body: PresetBody) -> Response:
         """Keep where it looks now."""
         return answer({"token": await ptz.save(actor_of(request), camera_id, body.name, body.preset)}, 201)
-
-    return routes
 
 
 async def _place(services: Services, actor: Actor, body: PtzBody) -> tuple[float, float, str]:
@@ -161,9 +166,14 @@ def _state(services: Services, actor: Actor, camera_id: str) -> dict[str, Any]:
 
 
 def _holder(services: Services, held: Hold, actor: Actor) -> dict[str, str | datetime | bool]:
-    org_name = _org_name(services, held.org_code)
-    named = {"name": held.name, "org_code": held.org_code, "org_name": org_name}
-    return named | {"since": held.since, "until": held.until, "own": held.is_of(actor)}
+    return {
+        "name": held.name,
+        "org_code": held.org_code,
+        "org_name": _org_name(services, held.org_code),
+        "since": held.since,
+        "until": held.until,
+        "own": held.is_of(actor),
+    }
 
 
 def _org_name(services: Services, code: str) -> str:

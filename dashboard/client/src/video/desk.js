@@ -28,7 +28,10 @@ export function startDeskVideo() {
     if (selection?.kind === "element" && selection.element === CAMERA) openCamera(cameraOf(idOf(selection), selection.properties, selection));
   });
   on("watch-camera", openCamera);
-  on("camera-taken", ({ camera, by, by_org_name }) => tell("toast", { kind: "bad", text: t("{name} · {org} has taken over camera {camera}.", { name: by, org: by_org_name, camera }) }));
+  on("camera-taken", ({ camera_id, camera, by, by_org_name }) => {
+    if (large?.camera.id === camera_id && !large.pad.root.hidden) return; // its pad says so
+    tell("toast", { kind: "bad", text: t("{name} · {org} has taken over camera {camera}.", { name: by, org: by_org_name, camera }) });
+  });
   // A picture of now beside the map of then would be taken for a picture of then.
   on("replay-mode", () => {
     closeAll();

@@ -50,6 +50,7 @@ export class Pad {
     };
     this.parts.holder.setAttribute("role", "status");
     this.parts.note.setAttribute("role", "alert");
+    this.parts.note.hidden = true;
     const head = node("header", "ptz-head");
     const close = button("ptz-close", "✕", () => this.show(false));
     close.setAttribute("aria-label", t("Put the pad away"));
@@ -304,7 +305,7 @@ export class Pad {
   drawLook() {
     const { look } = this.parts;
     const incident = this.incident();
-    look.textContent = incident ? t("Look at incident {number} (0)", { number: incident.number ?? "" }) : t("Look at the incident (0)");
+    look.textContent = incident ? t("Look at incident #{number} (0)", { number: incident.number }) : t("Look at the incident (0)");
     look.disabled = !incident || Boolean(this.state?.holder && !this.state.holder.own);
     look.title = incident ? "" : t("Select an incident with a place first.");
   }
