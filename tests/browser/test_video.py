@@ -127,7 +127,9 @@ def test_a_picture_that_stands_is_marked_before_it_is_three_seconds_old(operator
 
 
 def test_what_the_server_detects_and_refuses_is_said_in_words(operator: Visitor, page: Page, cameras: FakeCameras) -> None:
+    cameras.converted.add("cam-5")
     watch(operator, "cam-5")
+    expect(tile(page, "cam-5").locator(".converted")).to_be_visible()
     since = "2026-05-01T12:00:00Z"
     for message, words in (
         ({"state": "frozen", "since": since}, "Frozen since"),
@@ -147,6 +149,8 @@ def test_what_the_server_detects_and_refuses_is_said_in_words(operator: Visitor,
         cameras.refusals[camera_id] = reason
         page.evaluate("(id) => liandong.tell('watch-camera', { id, name: id, name_en: '' })", camera_id)
         expect(tile(page, camera_id).locator(".verdict")).to_contain_text(words)
+    watch(operator, "cam-4")
+    expect(tile(page, "cam-4").locator(".converted")).to_be_hidden()
 
 
 def test_the_large_one_is_the_main_stream_and_goes_back(operator: Visitor, page: Page, cameras: FakeCameras) -> None:
