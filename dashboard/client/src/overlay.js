@@ -11,7 +11,8 @@ import { isOpen } from "./live.js";
 import { sceneLayers } from "./rings.js";
 import { on, serverNow, state } from "./state.js";
 import { age } from "./words.js";
-import { MARKS_FROM_ZOOM, failingSince, iconOf } from "./video/camera_marks.js";
+import { MARKS_FROM_ZOOM, iconOf } from "./video/camera_marks.js";
+import { failingLayer } from "./video/failing_layer.js";
 
 const LABELS_FROM_ZOOM = 13.2;
 const MOST_LABELS = 260;
@@ -387,28 +388,7 @@ function elementLayers() {
       getBackgroundColor: rgb(token("accent")),
       parameters: { depthCompare: "always" },
     }),
-    ...(state.lettered && !state.replay ? [failingLayer(failingSince(stamps, zoom, serverNow()))] : []),
+    ...failingLayer(stamps, zoom),
     halo("element-halo", chosen, 44),
   ];
-}
-
-function failingLayer(failing) {
-  return new TextLayer({
-    id: "cameras-failing",
-    data: failing,
-    characterSet: "auto",
-    fontFamily: FONT,
-    fontWeight: 600,
-    getText: (one) => one.text,
-    getPosition: (one) => [one.lon, one.lat],
-    getSize: 11 * magnified(),
-    getPixelOffset: [0, 25 * magnified()],
-    getColor: rgb(token("bad")),
-    background: true,
-    backgroundPadding: [5, 2, 5, 2],
-    backgroundBorderRadius: 3,
-    getBackgroundColor: rgb(token("panel"), 225),
-    updateTriggers: { getColor: theme(), getBackgroundColor: theme() },
-    parameters: { depthCompare: "always" },
-  });
 }

@@ -196,7 +196,7 @@ export class Pad {
     }
     const along = ALONG[KEYS[event.key]] ?? ([" ", "Enter"].includes(event.key) ? event.target.along : undefined);
     if (along) {
-      if (!event.repeat) this.press(event.key, along);
+      if (!event.repeat) this.press(event.code, along);
     } else if (/^[1-9]$/.test(event.key)) this.parts.presets.children[Number(event.key) - 1]?.click();
     else if (event.key === "0") this.look();
     else return; // the desk's own keys go on
@@ -206,7 +206,7 @@ export class Pad {
 
   keyUp(event) {
     if (event.target.along) event.preventDefault(); // Space let go would click as well
-    this.unpress(event.key);
+    this.unpress(event.code); // not by the sign on it, which is another once Shift is let go
   }
 
   setSpeed(speed) {
