@@ -48,6 +48,7 @@ from operations.accounts import Accounts
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
+from operations.camera_direction import CameraDirections
 from operations.camera_groups import CameraGroups
 from operations.camera_health import CameraHealth
 from operations.camera_register import CameraRegister
@@ -160,6 +161,7 @@ class Node:
             await services.cameras.start()
             stack.push_async_callback(services.cameras.stop)
             stack.push_async_callback(services.ptz.stop)
+            stack.push_async_callback(services.camera_directions.stop)
             await services.traffic.start()
             stack.push_async_callback(services.traffic.stop)
             await services.evidence.start()
@@ -344,6 +346,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         whereabouts.between,
     )
     elements.supply("scene_video", partial(sending_crews, scene_video, lambda: handler.picture, positions))
+    turning = OnvifDriver(clock)
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -381,7 +384,8 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         elements=elements,
         cameras=cameras,
         video=video,
-        ptz=Ptz(OnvifDriver(clock), cameras, authority, organisations, audit, clock),
+        ptz=Ptz(turning, cameras, authority, organisations, audit, clock),
+        camera_directions=CameraDirections(turning, cameras, authority, clock),
         scene=scene,
         pursuit=PursuitService(
             streets=travel.escape_streets(), travel=travel, scene=scene, elements=elements, authority=authority, clock=clock

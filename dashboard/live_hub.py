@@ -293,7 +293,9 @@ class LiveHub:
 
     def _camera_taken(self, taken: TakenOver) -> None:
         """Whoever held the camera learns that it moves by another's hand now."""
+        org = self._services.organisations.get(taken.by_org)
         told = {"camera_id": taken.camera_id, "camera": taken.camera, "by": taken.by_name, "by_org": taken.by_org}
+        told |= {"by_org_name": taken.by_org if org is None else org.name}
         message = websocket_message(TEXT, msgspec.json.encode({"type": "camera_taken", **told}))
         for client in self._clients:
             if (client.actor.name, client.actor.kind) == (taken.from_name, taken.from_kind):

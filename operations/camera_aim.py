@@ -40,3 +40,8 @@ def reach_of(camera: Camera) -> Reach:
     """From its properties; what they leave out is the whole circle."""
     named = {name: camera.properties[name] for name in Reach.__struct_fields__ if isinstance(camera.properties.get(name), int | float)}
     return Reach(**named)
+
+
+def has_pan_ends(camera: Camera) -> bool:
+    """Whether it is registered how far round it turns."""
+    return all(isinstance(camera.properties.get(name), int | float) for name in ("pan_min_deg", "pan_max_deg"))

@@ -20,7 +20,7 @@ from dispatch.model import Actor
 from dispatch.organisations import OrganisationTree
 from operations.authority import CAMERA, Action, Authority
 from operations.camera_fields import checked_address, checked_properties
-from operations.camera_health import CameraHealth
+from operations.camera_health import CameraHealth, CameraHealthState
 from operations.elements import ElementStore, Thing
 from operations.handle import Handler
 from storage.cameras import Addresses, CameraSource, CameraStore
@@ -192,8 +192,12 @@ class CameraRegister:
         )
 
     def _beside(self, thing: Thing) -> dict[str, Any]:
-        """What a map shows of a camera beside its properties."""
-        return {"health": self.state_of(thing.element_id), "turns": self._has.get(thing.element_id, NO_ADDRESSES).control_url}
+        """What a map shows of a camera beside its properties; of one that fails also when the last picture came, Unix seconds."""
+        state = self.state_of(thing.element_id)
+        shown = {"health": state, "turns": self._has.get(thing.element_id, NO_ADDRESSES).control_url}
+        if state == CameraHealthState.FAILING:
+            shown["last_picture_s"] = self.health.record(thing.element_id).last_picture_at
+        return shown
 
     # Writing ----------------------------------------------------------------------------------------------------------
 

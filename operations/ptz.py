@@ -99,8 +99,13 @@ class Ptz:
         hold = self._holds.get(camera_id)
         return hold if hold is not None and hold.until > self._clock.now() else None
 
-    def may_operate(self, actor: Actor, camera: Camera) -> bool:
-        return camera.turns and self._authority.can(actor, Action.OPERATE_CAMERA) and self._authority.in_scope(actor, camera.org_code)
+    def why_not(self, actor: Actor, camera: Camera) -> str:
+        """Why the actor can't turn it: `camera-fixed`, `not-permitted` (by role), `outside-scope`; empty when he can."""
+        if not camera.turns:
+            return "camera-fixed"
+        if not self._authority.can(actor, Action.OPERATE_CAMERA):
+            return "not-permitted"
+        return "" if self._authority.in_scope(actor, camera.org_code) else "outside-scope"
 
     def may_take_over(self, actor: Actor, hold: Hold) -> bool:
         """Whoever stands above the holder: an organisation above the holder's, or its commander over its operators."""

@@ -39,6 +39,15 @@ class Velocity(msgspec.Struct, frozen=True):
     zoom: float = 0.0
 
 
+class Looking(msgspec.Struct, frozen=True):
+    """Where a camera says it looks now, degrees as in `Reach`."""
+
+    pan_deg: float
+    tilt_deg: float
+    in_degrees: bool  # counted so by the camera itself; else worked out from its ends, and as good as the reach that was given
+    is_zoomed: bool | None  # None: it doesn't tell
+
+
 class PtzDriver(Protocol):
     """Every call may raise PtzFailed and ends within a few seconds."""
 
@@ -57,5 +66,8 @@ class PtzDriver(Protocol):
 
     async def point(self, camera: CameraSource, pan_deg: float, tilt_deg: float | None, reach: Reach) -> None:
         """Look there; tilt None: as high as it looks now."""
+
+    async def looking(self, camera: CameraSource, reach: Reach) -> Looking:
+        """Where it looks now. PtzFailed `camera-no-position`: it doesn't tell."""
 
     async def close(self) -> None: ...

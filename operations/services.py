@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from operations.authority import Authority
     from operations.bus import Bus
     from operations.calibration import Calibrations
+    from operations.camera_direction import CameraDirections
     from operations.camera_groups import CameraGroups
     from operations.camera_register import CameraRegister
     from operations.certificates import Certificates
@@ -98,6 +99,7 @@ class Services:
     cameras: CameraRegister  # which there are, whose they are, how they do
     video: VideoWatch  # pictures of cameras
     ptz: Ptz  # turning them
+    camera_directions: CameraDirections  # where they look now
     scene: SceneService
     pursuit: PursuitService
     what_if: WhatIf

@@ -41,8 +41,6 @@ class StreamKind(StrEnum):
     """How a stream comes to the browser."""
 
     WS_FMP4 = "ws-fmp4"  # fragmented MP4 over a WebSocket, for MediaSource (docs/video.md)
-    WHEP = "whep"
-    HLS = "hls"
 
 
 class Stream(msgspec.Struct, frozen=True):

@@ -21,8 +21,26 @@ from operations.ptz_driver import Velocity
 if TYPE_CHECKING:
     from operations.services import Services
 
-_HOLDER = {"name": "zhao", "org_code": "330203510000", "since": "2026-05-01T12:14:30Z", "until": "2026-05-01T12:15:12Z", "own": True}
-_STATE = {"camera_id": "cam-0117", "turns": True, "may_operate": True, "may_save": False, "may_take_over": False, "holder": _HOLDER}
+_HOLDER = {
+    "name": "zhao",
+    "org_code": "330203510000",
+    "org_name": "鼓楼派出所",
+    "since": "2026-05-01T12:14:30Z",
+    "until": "2026-05-01T12:15:12Z",
+    "own": True,
+}
+_STATE = {
+    "camera_id": "cam-0117",
+    "org_code": "330203510000",
+    "org_name": "鼓楼派出所",
+    "turns": True,
+    "may_operate": True,
+    "why": "",
+    "may_save": False,
+    "may_take_over": False,
+    "holder": _HOLDER,
+}
+_DIRECTION = {"camera_id": "cam-0117", "at": "2026-05-01T12:14:30Z", "heading_deg": 123.4, "tilt_deg": -9.5, "is_zoomed": False, "why": ""}
 _HELD: dict[Any, Any] = {
     409: problem_answer("Another holds the camera; `detail` says who and for how long"),
     503: problem_answer("The camera did not do it; `type` says why: camera-unreachable, camera-timeout, camera-not-authorised, …"),
@@ -63,7 +81,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/ptz", responses=answers(_STATE, problems=(404,)))
     async def state(request: Request, camera_id: Id) -> Response:
-        """Whether it can be turned, whether the caller may, and who holds it until when."""
+        """Whether it can be turned, whether the caller may (else `why`), and who holds it until when."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_ELEMENTS)
         return answer(_state(services, actor, camera_id))
@@ -92,6 +110,18 @@ def router(services: Services) -> APIRouter:
                 await ptz.look(actor, camera_id, lon, lat, about)
         return answer(_state(services, actor, camera_id))
 
+    @routes.get("/direction", responses=answers(_DIRECTION, problems=(404,)))
+    async def direction(request: Request, camera_id: Id) -> Response:
+        """Where one that turns looks now, as it tells itself; `why` says why that is not known, and `heading_deg` is null then."""
+        return answer(await services.camera_directions.now(actor_of(request), camera_id))
+
+    _add_presets(routes, services)
+    return routes
+
+
+def _add_presets(routes: APIRouter, services: Services) -> None:
+    ptz = services.ptz
+
     @routes.get("/presets", responses=answers({"presets": [{"token": "1", "name": "北口"}]}, problems=(404, 422)) | _HELD)
     async def presets(request: Request, camera_id: Id) -> Response:
         """Positions that the camera keeps, asked of it now."""
@@ -101,8 +131,6 @@ def router(services: Services) -> APIRouter:
     async def save(request: Request, camera_id: Id, body: PresetBody) -> Response:
         """Keep where it looks now."""
         return answer({"token": await ptz.save(actor_of(request), camera_id, body.name, body.preset)}, 201)
-
-    return routes
 
 
 async def _place(services: Services, actor: Actor, body: PtzBody) -> tuple[float, float, str]:
@@ -123,16 +151,31 @@ async def _place(services: Services, actor: Actor, body: PtzBody) -> tuple[float
 def _state(services: Services, actor: Actor, camera_id: str) -> dict[str, Any]:
     camera, ptz = services.cameras.one(camera_id), services.ptz
     held = ptz.holder(camera_id)
-    may = ptz.may_operate(actor, camera)
+    why = ptz.why_not(actor, camera)
     return {
         "camera_id": camera_id,
+        "org_code": camera.org_code,
+        "org_name": _org_name(services, camera.org_code),
         "turns": camera.turns,
-        "may_operate": may,
-        "may_save": may and services.authority.can(actor, Action.SAVE_PRESET),
-        "may_take_over": may and held is not None and not held.is_of(actor) and ptz.may_take_over(actor, held),
-        "holder": None if held is None else _holder(held, actor),
+        "may_operate": not why,
+        "why": why,
+        "may_save": not why and services.authority.can(actor, Action.SAVE_PRESET),
+        "may_take_over": not why and held is not None and not held.is_of(actor) and ptz.may_take_over(actor, held),
+        "holder": None if held is None else _holder(services, held, actor),
     }
 
 
-def _holder(held: Hold, actor: Actor) -> dict[str, str | datetime | bool]:
-    return {"name": held.name, "org_code": held.org_code, "since": held.since, "until": held.until, "own": held.is_of(actor)}
+def _holder(services: Services, held: Hold, actor: Actor) -> dict[str, str | datetime | bool]:
+    return {
+        "name": held.name,
+        "org_code": held.org_code,
+        "org_name": _org_name(services, held.org_code),
+        "since": held.since,
+        "until": held.until,
+        "own": held.is_of(actor),
+    }
+
+
+def _org_name(services: Services, code: str) -> str:
+    known = services.organisations.get(code)
+    return code if known is None else known.name

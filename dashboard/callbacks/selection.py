@@ -10,6 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State
 from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, facts_for, services_seen
 from dashboard.layouts.actions import actions
+from dashboard.layouts.camera import camera_card
 from dashboard.layouts.due import what_is_due
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.further_calls import may_be_the_same
@@ -23,10 +24,10 @@ from dashboard.layouts.scene_recording import beside_recording
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
 from dashboard.layouts.unit import unit_card
-from dispatch.errors import Unavailable
+from dispatch.errors import NotFound, Unavailable
 from dispatch.events import Recorded, UploadAdded
 from dispatch.model import Actor, Incident
-from operations.authority import Action
+from operations.authority import CAMERA, Action
 from operations.rosters import duty_view
 
 if TYPE_CHECKING:
@@ -66,10 +67,21 @@ async def panel_of(services: Services, actor: Actor, selection: dict[str, Any] |
     if kind == "unit":
         above = _unit(services, actor, selection["unit_id"], facts)
     elif kind == "element":
-        above = element_card(selection, facts)
+        above = _element(services, actor, selection, facts)
     else:
         above = point_head(float(selection["lon"]), float(selection["lat"]), facts)
     return above, [], {"selection": selection}
+
+
+def _element(services: Services, actor: Actor, selection: dict[str, Any], facts: Facts) -> Any:
+    """Of a camera what the register says of it now; of the past no more is known than of any other thing."""
+    is_camera = selection.get("element") == CAMERA and not facts.is_past
+    if is_camera and services.authority.can(actor, Action.SEE_ELEMENTS):
+        try:
+            return camera_card(services.cameras.one(str(selection.get("id", "")).removeprefix(f"{CAMERA}/")), facts)
+        except NotFound:
+            pass  # taken out of the register meanwhile: what the map showed of it is still true of the place
+    return element_card(selection, facts)
 
 
 async def visible_incident(services: Services, actor: Actor, incident_id: str) -> Incident | None:

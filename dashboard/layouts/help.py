@@ -38,6 +38,7 @@ def key_help(page: Page) -> html.Div:
         ("v", words("large picture: the first camera, the next one, none")),
         ("f", words("that picture on the full screen")),
         ("x", words("close that picture, or the last one")),
+        ("y", words("turn that camera: arrows, + −, 1–9 for its presets, 0 for the incident")),
         ("Esc", words("leave, close, deselect")),
         ("?", words("this list")),
     )

@@ -207,10 +207,11 @@ def _cameras(scene: Json, facts: Facts) -> Any:
 
 
 def tile_of(camera: Json) -> Json:
-    """What the client needs to show a camera's picture."""
+    """What the client needs to show a camera's picture, and where it looks."""
     properties = camera["properties"]
     names = {"name": str(properties.get("name_zh") or properties.get("name") or ""), "name_en": str(properties.get("name_en") or "")}
-    return {"id": camera["element_id"], "looks_here": camera["looks_here"]} | names
+    drawn = {name: properties[name] for name in ("heading_deg", "fov_deg", "range_m", "turns") if name in properties}
+    return {"id": camera["element_id"], "looks_here": camera["looks_here"], "lon": camera["lon"], "lat": camera["lat"]} | names | drawn
 
 
 def _around(scene: Json, facts: Facts) -> Any:

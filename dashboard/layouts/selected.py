@@ -30,11 +30,6 @@ def element_card(selection: dict[str, Any], facts: Facts) -> html.Div:
     element = str(selection.get("element"))
     properties: dict[str, Any] = selection.get("properties") or {}
     name = element_name(properties, facts) or facts.element_kind(element)
-    rows = [
-        html.Div([html.Dt(str(key).replace("_", " ")), html.Dd(_value(value))])
-        for key, value in properties.items()
-        if key not in _NAMES and value not in (None, "", [], {})
-    ]
     return html.Div(
         [
             html.Div([icon(element), html.H2(name)], className="head-line"),
@@ -42,10 +37,19 @@ def element_card(selection: dict[str, Any], facts: Facts) -> html.Div:
                 [html.Span(facts.element_kind(element)), html.Span(f"{selection['lon']:.5f}, {selection['lat']:.5f}")],
                 className="head-facts",
             ),
-            html.Dl(rows, className="facts"),
+            html.Dl(plain_rows(properties), className="facts"),
         ],
         className="head",
     )
+
+
+def plain_rows(properties: dict[str, Any]) -> list[html.Div]:
+    """Properties as they are named by whoever wrote them; names of the thing are in its head."""
+    return [
+        html.Div([html.Dt(str(key).replace("_", " ")), html.Dd(_value(value))])
+        for key, value in properties.items()
+        if key not in _NAMES and value not in (None, "", [], {})
+    ]
 
 
 def element_name(properties: dict[str, Any], facts: Facts) -> str:

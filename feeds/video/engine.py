@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -22,6 +23,7 @@ from storage.cameras import CameraSource
 # An engine that starts a camera waits for its first packets; GB/T 28181 devices take some seconds to be invited.
 TIMEOUT_S = 15.0
 LARGEST_ANSWER = 4 * 1024 * 1024
+SCHEMES = ("rtsp", "rtsps", "http", "https", "gb28181")
 _PLAYED = "~"  # between a camera's id and the instant, in the id of a playback
 
 
@@ -149,6 +151,13 @@ def address(camera: CameraSource, quality: Quality) -> str:
     url = (camera.substream_url or camera.url) if quality is Quality.SUB else (camera.url or camera.substream_url)
     if not url:
         raise VideoRefused("no-address", "Nobody has said where this camera's pictures come from.")
+    try:
+        parts = urlsplit(url)
+        is_camera = parts.scheme.lower() in SCHEMES and bool(parts.hostname)
+    except ValueError:
+        is_camera = False
+    if not is_camera:  # an engine would open files and pages of its own machine as well
+        raise VideoRefused("bad-address", "The camera's address has a scheme that is not served, or names no host.")
     return url
 
 

@@ -6,6 +6,7 @@ kept as long as its address stands in the register as it did.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from xml.etree.ElementTree import Element
@@ -17,7 +18,7 @@ import msgspec
 from dispatch.clock import Clock
 from feeds.video.safe_xml import first, local, text
 from feeds.video.soap import TIMEOUT_S, Device, call
-from operations.ptz_driver import Preset, PtzFailed, Reach, Velocity
+from operations.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
 from storage.cameras import CameraSource
 
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
@@ -28,6 +29,7 @@ _GENERIC = "http://www.onvif.org/ver10/tptz/PanTiltSpaces/PositionGenericSpace"
 _DEGREES = "http://www.onvif.org/ver10/tptz/PanTiltSpaces/SphericalPositionSpaceDegrees"
 MOST_KNOWN = 2_000  # devices remembered
 MOST_PRESETS = 300
+WIDEST = 0.01  # a zoom up to here is none
 
 
 class Space(msgspec.Struct, frozen=True):
@@ -45,6 +47,21 @@ class Space(msgspec.Struct, frozen=True):
             tilt_deg, reach.tilt_min_deg, reach.tilt_max_deg, *self.y
         )
 
+    def looking(self, x: float, y: float, reach: Reach) -> tuple[float, float]:
+        """The direction of a position: pan, tilt in degrees."""
+        if self.uri == _DEGREES:
+            return x, y
+        return _along(x, *self.x, reach.pan_min_deg, reach.pan_max_deg), _along(y, *self.y, reach.tilt_min_deg, reach.tilt_max_deg)
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a device says it looks."""
+
+    space: Space
+    x: float
+    y: float
+    zoom: float | None  # 0 widest, 1 narrowest; None: not told
+
 
 class Known(msgspec.Struct, frozen=True):
     """What was asked of a device once."""
@@ -52,7 +69,7 @@ class Known(msgspec.Struct, frozen=True):
     address: str
     ptz: Device
     profile: str
-    space: Space
+    spaces: tuple[Space, ...]  # the one to give positions in first
     ahead: timedelta  # of its clock before ours
 
 
@@ -98,11 +115,20 @@ class OnvifDriver:
 
     async def point(self, camera: CameraSource, pan_deg: float, tilt_deg: float | None, reach: Reach) -> None:
         known = await self._know(camera)
-        x, y = known.space.position(pan_deg, tilt_deg or 0.0, reach)
+        space = known.spaces[0]
         if tilt_deg is None:
-            y = await self._tilt_now(camera)
-        position = f'<PanTilt xmlns="{_SCHEMA}" x="{x:.4f}" y="{y:.4f}" space={quoteattr(known.space.uri)}/>'
+            now = await self._position(camera)  # counted as the device tells it, so that its height stays what it is
+            space, y = now.space, now.y
+            x, _ = space.position(pan_deg, 0.0, reach)
+        else:
+            x, y = space.position(pan_deg, tilt_deg, reach)
+        position = f'<PanTilt xmlns="{_SCHEMA}" x="{x:.4f}" y="{y:.4f}" space={quoteattr(space.uri)}/>'
         await self._ask(camera, "AbsoluteMove", f"<Position>{position}</Position>")
+
+    async def looking(self, camera: CameraSource, reach: Reach) -> Looking:
+        now = await self._position(camera)
+        pan_deg, tilt_deg = now.space.looking(now.x, now.y, reach)
+        return Looking(pan_deg, tilt_deg, now.space.uri == _DEGREES, None if now.zoom is None else now.zoom > WIDEST)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -148,7 +174,7 @@ class OnvifDriver:
         if not profile:
             raise PtzFailed("camera-refused", "None of the camera's profiles can be turned; set up PTZ in the camera.")
         nodes = await ask(ptz, f'<GetNodes xmlns="{_PTZ}"/>')
-        return Known(camera.control_url, ptz, profile, _space(nodes), ahead)
+        return Known(camera.control_url, ptz, profile, _spaces(nodes), ahead)
 
     async def _ahead(self, device: Device) -> timedelta:
         """How far its clock is before ours. Asked without a signature, which a wrong clock would spoil."""
@@ -163,21 +189,36 @@ class OnvifDriver:
         except ValueError:
             raise PtzFailed("camera-bad-answer", "The camera tells a time that is none; set its clock.") from None
 
-    async def _tilt_now(self, camera: CameraSource) -> float:
-        position = first(await self._ask(camera, "GetStatus"), "Position", "PanTilt")
+    async def _position(self, camera: CameraSource) -> Position:
+        known, status = await self._know(camera), await self._ask(camera, "GetStatus")
+        pan_tilt, zoom = first(status, "Position", "PanTilt"), first(status, "Position", "Zoom")
         try:
-            return float("" if position is None else position.get("y", ""))
+            if pan_tilt is None:
+                raise ValueError("none told")
+            told = pan_tilt.get("space", "")
+            # A device with several ways of counting says which one it means; else there would be only a guess.
+            (space,) = (one for one in known.spaces if one.uri == told or not told)
+            x, y = _number(pan_tilt, "x"), _number(pan_tilt, "y")
+            return Position(space, x, y, None if zoom is None else _number(zoom, "x"))
         except ValueError:
-            detail = "The camera doesn't tell how high it looks; register its mast_height_m, or turn it by hand."
+            detail = "The camera doesn't tell where it looks; register its mast_height_m, or turn it by hand."
             raise PtzFailed("camera-no-position", detail) from None
+
+
+def _number(element: Element, name: str) -> float:
+    """Raises ValueError for what is none, or not finite."""
+    value = float(element.get(name, ""))
+    if not math.isfinite(value):
+        raise ValueError(name)
+    return value
 
 
 def _all(element: Element, name: str) -> Iterator[Element]:
     return (one for one in element.iter() if local(one) == name)
 
 
-def _space(nodes: Element) -> Space:
-    """Degrees where the device counts in them, else its generic space."""
+def _spaces(nodes: Element) -> tuple[Space, ...]:
+    """Degrees first where the device counts in them, then its generic space; at least that."""
     found: dict[str, Space] = {}
     for one in _all(nodes, "AbsolutePanTiltPositionSpace"):
         try:
@@ -185,7 +226,7 @@ def _space(nodes: Element) -> Space:
         except ValueError:
             continue  # without its ends it can't be counted in
         found[text(first(one, "URI"))] = Space(text(first(one, "URI")), x, y)
-    return found.get(_DEGREES) or found.get(_GENERIC) or Space()
+    return tuple(found[uri] for uri in (_DEGREES, _GENERIC) if uri in found) or (Space(),)
 
 
 def _bounded(value: float, least: float, most: float) -> float:

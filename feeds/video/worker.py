@@ -110,9 +110,11 @@ class Worker:
             return
         self._viewers += 1
         try:
-            with self.hub(wanted).subscribe() as subscription:
+            hub = self.hub(wanted)
+            with hub.subscribe() as subscription:
                 while True:
-                    writer.write(b"".join(frames_of(await subscription.take())))
+                    items = await subscription.take()
+                    writer.write(b"".join(frames_of(items, hub.is_transcoded)))
                     await writer.drain()
         except PullFailed as failure:
             await self._refuse(writer, failure)
@@ -196,7 +198,7 @@ class Worker:
             await asyncio.sleep(REPORT_EVERY_S)
 
 
-def frames_of(items: list[Item]) -> list[bytes]:
+def frames_of(items: list[Item], is_transcoded: bool) -> list[bytes]:
     """Messages for a browser: what waits of the pictures is joined."""
     out: list[bytes] = []
     pictures: list[bytes] = []
@@ -212,7 +214,7 @@ def frames_of(items: list[Item]) -> list[bytes]:
             continue
         flush()
         if isinstance(item, Init):
-            text = {"mime": item.mime, "codec": item.codec, "width": item.width, "height": item.height}
+            text = {"mime": item.mime, "codec": item.codec, "width": item.width, "height": item.height, "transcoded": is_transcoded}
             out += [frame(Kind.TEXT, msgspec.json.encode(text)), frame(Kind.BINARY, item.data)]
         else:
             out.append(frame(Kind.TEXT, msgspec.json.encode(_told(item))))

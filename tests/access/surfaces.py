@@ -266,6 +266,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/api/v1/cameras/{camera_id}/ptz", ""): api(
         A.OPERATE_CAMERA, "/cameras/cam-west/ptz", "desk of WEST", (422,), {"do": "move", "pan": 1}, otherwise=403
     ),
+    ("GET", "/api/v1/cameras/{camera_id}/direction", ""): api(A.WATCH_CAMERA, "/cameras/cam-west/direction"),
     ("GET", "/api/v1/cameras/{camera_id}/presets", ""): api(
         A.OPERATE_CAMERA, "/cameras/cam-west/presets", "desk of WEST", (422,), otherwise=403
     ),

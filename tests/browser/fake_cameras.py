@@ -113,6 +113,7 @@ class FakeCameras:
         self.asked: list[tuple[str, str]] = []  # camera id, quality
         self.open_now: Counter[str] = Counter()  # streams that are watched, by camera id
         self.silent: set[str] = set()  # cameras that send nothing although they are open
+        self.converted: set[str] = set()  # cameras of a format that browsers don't play
         self._ids = itertools.count()
         self._watching: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[Any]]]] = {}
 
@@ -148,7 +149,7 @@ class FakeCameras:
         self._watching.setdefault(camera_id, set()).add(mine)
         self.open_now[camera_id] += 1
         try:
-            yield json.dumps({"mime": f'video/mp4; codecs="{CODEC}"', "codec": CODEC})
+            yield json.dumps({"mime": f'video/mp4; codecs="{CODEC}"', "codec": CODEC, "transcoded": camera_id in self.converted})
             for part in first:
                 yield part
             while (item := await queue.get()) is not None:

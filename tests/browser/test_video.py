@@ -11,16 +11,20 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dispatch.clock import SystemClock
 from dispatch.model import Actor
 from operations.reports import CameraReport, FeedSession
+from storage.cameras import CameraSource
 from tests.browser.desk_server import DeskServer, Visitor, desk_server
 from tests.browser.fake_cameras import FakeCameras
 from tests.browser.pictures import ages_on_screen_s, is_live
 from tests.cities import CITY, degrees
+from tests.feeds.video.onvif_camera import OnvifCamera, served
 
 pytestmark = pytest.mark.browser
 
 CAMERAS = 12
+LAYERS = "liandong.basemap.overlay._props.layers"  # of the map
 FEED = Actor("cameras", "feed", CITY, kind="token")
 
 
@@ -71,11 +75,11 @@ def tile(page: Page, camera_id: str) -> Any:
     return page.locator(f".video-tile[data-camera='{camera_id}']")
 
 
-def watch(operator: Visitor, camera_id: str) -> None:
+def watch(operator: Visitor, camera_id: str, **properties: Any) -> None:
     """As a click on the camera on the map does."""
     lon, lat = degrees(400, 600)
     selection = {"kind": "element", "element": "street_camera", "id": f"street_camera/{camera_id}", "lon": lon, "lat": lat}
-    selection["properties"] = {"element_id": camera_id, "name": camera_id}
+    selection["properties"] = {"element_id": camera_id, "name": camera_id} | properties
     operator.page.evaluate("(chosen) => liandong.select(chosen)", selection)
     is_live(operator, camera_id)
 
@@ -123,7 +127,9 @@ def test_a_picture_that_stands_is_marked_before_it_is_three_seconds_old(operator
 
 
 def test_what_the_server_detects_and_refuses_is_said_in_words(operator: Visitor, page: Page, cameras: FakeCameras) -> None:
+    cameras.converted.add("cam-5")
     watch(operator, "cam-5")
+    expect(tile(page, "cam-5").locator(".converted")).to_be_visible()
     since = "2026-05-01T12:00:00Z"
     for message, words in (
         ({"state": "frozen", "since": since}, "Frozen since"),
@@ -143,6 +149,8 @@ def test_what_the_server_detects_and_refuses_is_said_in_words(operator: Visitor,
         cameras.refusals[camera_id] = reason
         page.evaluate("(id) => liandong.tell('watch-camera', { id, name: id, name_en: '' })", camera_id)
         expect(tile(page, camera_id).locator(".verdict")).to_contain_text(words)
+    watch(operator, "cam-4")
+    expect(tile(page, "cam-4").locator(".converted")).to_be_hidden()
 
 
 def test_the_large_one_is_the_main_stream_and_goes_back(operator: Visitor, page: Page, cameras: FakeCameras) -> None:
@@ -160,6 +168,46 @@ def test_the_large_one_is_the_main_stream_and_goes_back(operator: Visitor, page:
     page.keyboard.press("x")
     expect(page.locator(".video-tile")).to_have_count(0)
     assert page.locator("#video").is_hidden()
+
+
+def test_a_camera_is_turned_from_its_large_picture_until_somebody_above_takes_it(operator: Visitor, page: Page, desk: DeskServer) -> None:
+    degrees_ahead = (("SphericalPositionSpaceDegrees", -180, 180, -90, 20),)
+    dome = OnvifCamera(SystemClock(), spaces=degrees_ahead, position=(90.0, -5.0))
+    with served(dome) as control:
+        desk.services.cameras.write([CameraSource("cam-12", "rtsp://10.0.0.1/x", "", "cameras", 0.0, control)])
+        page.evaluate("() => void liandong.basemap.map.jumpTo({ zoom: 15 })")
+        watch(operator, "cam-12", heading_deg=180, fov_deg=60, turns=True)
+        operator.until(f"{LAYERS}.find((layer) => layer.id === 'camera-cones-areas')?.props.data.length === 1")  # it tells where it looks
+        page.keyboard.press("y")
+        pad = page.locator(".video-tile.large .ptz")
+        expect(pad).to_be_visible()
+        expect(pad).to_contain_text("Free")
+        expect(pad).to_contain_text("Looks 270° west")
+        page.keyboard.down("ArrowRight")
+        wait_until(lambda: dome.velocity is not None and dome.velocity[0] > 0)
+        page.wait_for_timeout(1_300)  # longer than the server lets it move unasked
+        assert dome.velocity is not None
+        page.keyboard.up("ArrowRight")
+        wait_until(lambda: dome.velocity is None)
+        expect(pad).to_contain_text("Yours until")
+        page.keyboard.press("2")
+        wait_until(lambda: "GotoPreset" in dome.asked)
+        pad.locator(".ptz-hold.up").hover()
+        page.mouse.down()
+        wait_until(lambda: dome.velocity is not None and dome.velocity[1] > 0)
+        desk.call(desk.services.ptz.take(Actor("commander", "commander", CITY, kind="user"), "cam-12", take_over=True))
+        expect(pad.locator(".ptz-note")).to_contain_text("commander")
+        expect(pad.locator(".ptz-hold.up")).to_be_disabled()
+        wait_until(lambda: dome.velocity is None)
+        page.mouse.up()
+        expect(page.locator(".video-tile.large")).to_have_count(1)  # a press on the pad is none on the picture
+        # One that stands still has none, and says so when it is asked.
+        page.keyboard.press("Escape")
+        page.evaluate("() => liandong.tell('watch-camera', { id: 'cam-11', name: 'still', name_en: '' })")
+        tile(page, "cam-11").locator(".tool.enlarge").click()
+        tile(page, "cam-11").locator(".tool.turn").click()
+        expect(page.locator("#toast")).to_contain_text("stands still")
+        expect(tile(page, "cam-11").locator(".ptz")).to_be_hidden()
 
 
 def test_a_page_that_is_not_seen_pulls_nothing(operator: Visitor, page: Page, cameras: FakeCameras) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -22,7 +21,6 @@ from feeds.video.zlmediakit import ZlMediaKit
 from operations.video import Quality, Stream, VideoRefused
 from storage.cameras import CameraSource
 from tests.feeds.video.engine_doubles import WvpDouble, ZlmDouble
-from tests.feeds.video.engine_gateways import VARIABLE, mediamtx_double, real_mediamtx, zlm_double
 from tests.feeds.video.farm_thread import running_farm
 
 DEVICE, CHANNEL = "33020300001180000001", "33020300001320000001"
@@ -47,12 +45,12 @@ async def gateway(monkeypatch) -> AsyncIterator[EngineGateway]:
             await one.stop()
 
 
-async def opened(gateway: EngineGateway, camera: CameraSource = CAMERA) -> Stream:
+async def opened(gateway: EngineGateway) -> Stream:
     """The processes need a moment to start."""
     async with asyncio.timeout(20):
         while True:
             try:
-                return await gateway.open(camera, Quality.SUB)
+                return await gateway.open(CAMERA, Quality.SUB)
             except VideoRefused as refused:
                 if refused.reason != "starting":
                     raise
@@ -81,26 +79,3 @@ async def test_a_gb28181_camera_is_seen_live_as_a_still_and_from_the_past(gatewa
     assert past.url == stream.url == f"/video/{CHANNEL}"
     assert (await first(gateway, past))[1][4:8] == b"ftyp"
     assert set(gateway.states()) <= {CHANNEL}
-
-
-@pytest.mark.parametrize("over", [mediamtx_double, zlm_double])
-async def test_an_rtsp_camera_is_seen_over_every_engine(over):
-    with running_farm(TestCamera("street")) as farm:
-        gateway = over(EmbeddedGateway(SystemClock()))
-        await seen(gateway, CameraSource("street", farm.url("street", "main"), farm.url("street"), "csv", 0.0))
-
-
-@pytest.mark.skipif(VARIABLE not in os.environ, reason=f"no MediaMTX: name the program's path in {VARIABLE}")
-async def test_an_rtsp_camera_is_seen_over_a_real_mediamtx(tmp_path):
-    with running_farm(TestCamera("street")) as farm, real_mediamtx(tmp_path, 8677, 8678) as engine:
-        gateway = EngineGateway(engine, EmbeddedGateway(SystemClock()))
-        await seen(gateway, CameraSource("street", farm.url("street", "main"), farm.url("street"), "csv", 0.0))
-
-
-async def seen(gateway: EngineGateway, camera: CameraSource) -> None:
-    await gateway.start()
-    try:
-        messages = await first(gateway, await opened(gateway, camera))
-        assert [messages[1][4:8], messages[2][4:8]] == [b"ftyp", b"moof"]
-    finally:
-        await gateway.stop()

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +21,14 @@ from PIL import Image
 from dispatch.clock import SystemClock
 from feeds.video import screen_clock
 from feeds.video.admission import Limits
+from feeds.video.engine import EngineGateway
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import MAIN, SUB, Fault
 from feeds.video.gateway import EmbeddedGateway
 from feeds.video.hub import Timing
 from operations.video import Quality, StreamKind, VideoRefused
 from storage.cameras import CameraSource
+from tests.feeds.video.engine_gateways import SECRET, VARIABLE, over_engines, real_mediamtx
 from tests.feeds.video.farm_thread import FarmThread, running_farm
 
 PASSWORD = "camera-pass-55"
@@ -47,11 +49,31 @@ CAMERAS = (
 LIMITS = Limits(load=8, transcodes=1)
 
 
-def embedded() -> EmbeddedGateway:
-    return EmbeddedGateway(SystemClock(), 1, LIMITS, Timing(linger_s=1.0, no_key_s=4.0), frozen_after_s=2.0)
+# What is tried on the built-in gateway alone, and why an engine before it would tell nothing more, or can't do it.
+BUILT_IN_ONLY = {
+    "test_every_shape_of_stream_is_seen": "an engine hands streams on as they come: RTSP in, RTSP out",
+    "test_a_camera_that_drops_out_is_back_by_itself": "the engine comes back to its camera itself; here only the way to the engine breaks",
+    "test_a_picture_that_must_not_be_trusted_is_said": "found in the pictures, behind the engine as without one",
+    "test_garbage_is_survived": "an engine does not hand garbage on",
+    "test_a_change_of_size_brings_a_new_beginning": "found in the stream, behind the engine as without one",
+    "test_a_camera_without_key_frames_is_named": "found in the stream, behind the engine as without one",
+    "test_a_wrong_password_is_named": "the engine logs in and says only that it has no pictures, which is `unreachable`",
+    "test_pages_are_not_opened": "engines pull cameras by HTTP (HLS) too; of which host is the register's to check",
+    "test_more_than_can_be_transcoded_is_refused_and_the_running_one_goes_on": "converting is the built-in gateway's",
+    "test_a_stream_too_many_is_refused_and_the_running_ones_go_on": "admission is the built-in gateway's",
+    "test_the_time_of_pictures_comes_from_the_camera_unless_its_clock_is_wrong": "engines send reports of their own clock",
+    "test_what_was_tried_is_told": "states are the built-in gateway's",
+    "test_a_process_that_dies_is_started_again_and_its_viewers_see_on": "the processes are the built-in gateway's",
+    "test_addresses_are_on_no_command_line_and_in_no_environment": "the processes are the built-in gateway's",
+}
+ENGINES = ("mediamtx", "zlm", *(("real mediamtx",) if VARIABLE in os.environ else ()))
 
 
-GATEWAYS: dict[str, Callable[[], Any]] = {"embedded": embedded}
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test over the built-in gateway, and over engines what they may do otherwise."""
+    if "gateway" in metafunc.fixturenames:
+        kinds = ("embedded",) if metafunc.function.__name__ in BUILT_IN_ONLY else ("embedded", *ENGINES)
+        metafunc.parametrize("gateway", kinds, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -60,28 +82,43 @@ def farm() -> Iterator[FarmThread]:
         yield running
 
 
-@pytest.fixture(scope="module", params=list(GATEWAYS))
-def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
-    """One for all tests: a process takes a second to start."""
-    with asyncio.Runner() as runner:
-        made = GATEWAYS[request.param]()
-        runner.run(made.start())
-        yield Gateway(made, runner)
-        runner.run(made.stop())
+@pytest.fixture(scope="module")
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.Runner, dict[str, Any]]]:
+    """All kinds, over one built-in gateway: its process takes a second to start."""
+    with asyncio.Runner() as runner, ExitStack() as stack:
+        own = EmbeddedGateway(SystemClock(), 1, LIMITS, Timing(linger_s=1.0, no_key_s=4.0), frozen_after_s=2.0)
+        made: dict[str, Any] = {"embedded": own, **over_engines(own)}
+        if VARIABLE in os.environ:
+            engine = stack.enter_context(real_mediamtx(tmp_path_factory.mktemp("mediamtx"), 8677, 8678))
+            made["real mediamtx"] = EngineGateway(engine, own)
+        runner.run(own.start())
+        yield runner, made
+        runner.run(own.stop())
+        for kind in ENGINES:
+            runner.run(made[kind].stop())
+
+
+@pytest.fixture(scope="module")
+def gateway(request: pytest.FixtureRequest, gateways: tuple[asyncio.Runner, dict[str, Any]]) -> Gateway:
+    runner, made = gateways
+    return Gateway(made[request.param], runner, request.param)
 
 
 class Gateway:
     """A running one, asked from tests without a loop of their own."""
 
-    def __init__(self, made: Any, runner: asyncio.Runner) -> None:
-        self.made, self._runner = made, runner
+    def __init__(self, made: Any, runner: asyncio.Runner, kind: str) -> None:
+        self.made, self._runner, self.kind = made, runner, kind
 
     def run(self, awaitable: Any) -> Any:
         return self._runner.run(awaitable)
 
+    def camera(self, farm: FarmThread, name: str) -> CameraSource:
+        """One of the farm, under an id of this kind's own: what another kind has open is no help."""
+        return CameraSource(self.id_of(name), farm.url(name, "main"), farm.url(name, "sub"), "test", 0.0)
 
-def camera(farm: FarmThread, name: str) -> CameraSource:
-    return CameraSource(name, farm.url(name, "main"), farm.url(name, "sub"), "test", 0.0)
+    def id_of(self, name: str) -> str:
+        return f"{name}@{self.kind}"
 
 
 class Watching:
@@ -144,20 +181,29 @@ def refused(gateway: Gateway, source: CameraSource, quality: Quality = Quality.S
     return str(raised.value.reason)
 
 
-@pytest.mark.parametrize("name", ["plain", "sliced", "b-frames", "locked", "hevc-1"])
-def test_a_camera_is_seen_as_it_is_now(farm: FarmThread, gateway: Gateway, name: str) -> None:
-    seen = gateway.run(watch(gateway, camera(farm, name), some(20)))
+def is_seen_as_it_is_now(farm: FarmThread, gateway: Gateway, name: str) -> Watching:
+    seen: Watching = gateway.run(watch(gateway, gateway.camera(farm, name), some(20)))
     assert seen.inits[0]["mime"] == f'video/mp4; codecs="{seen.inits[0]["codec"]}"'
     assert seen.ages_s()[-1] < 1.2
     assert len(seen.frames()) >= 20
+    return seen
+
+
+def test_a_camera_that_wants_a_password_is_seen_as_it_is_now(farm: FarmThread, gateway: Gateway) -> None:
+    assert not is_seen_as_it_is_now(farm, gateway, "locked").inits[0]["transcoded"]
+
+
+@pytest.mark.parametrize("name", ["plain", "sliced", "b-frames", "hevc-1"])
+def test_every_shape_of_stream_is_seen(farm: FarmThread, gateway: Gateway, name: str) -> None:
+    assert is_seen_as_it_is_now(farm, gateway, name).inits[0]["transcoded"] == (name == "hevc-1")
 
 
 def test_the_second_viewer_starts_at_once(farm: FarmThread, gateway: Gateway) -> None:
     async def two() -> tuple[float, int]:
-        first = asyncio.create_task(watch(gateway, camera(farm, "plain"), some(30)))
+        first = asyncio.create_task(watch(gateway, gateway.camera(farm, "plain"), some(30)))
         await asyncio.sleep(1.0)
         before, begun = farm.plays("plain"), time.monotonic()
-        await watch(gateway, camera(farm, "plain"), some(1))
+        await watch(gateway, gateway.camera(farm, "plain"), some(1))
         took_s = time.monotonic() - begun
         await first
         return took_s, farm.plays("plain") - before
@@ -168,14 +214,14 @@ def test_the_second_viewer_starts_at_once(farm: FarmThread, gateway: Gateway) ->
 
 
 def test_the_large_picture_is_large(farm: FarmThread, gateway: Gateway) -> None:
-    seen = gateway.run(watch(gateway, camera(farm, "plain"), some(3), Quality.MAIN))
+    seen = gateway.run(watch(gateway, gateway.camera(farm, "plain"), some(3), Quality.MAIN))
     assert (seen.inits[0]["width"], seen.inits[0]["height"]) == (1280, 720)
 
 
 def test_a_camera_that_drops_out_is_back_by_itself(farm: FarmThread, gateway: Gateway) -> None:
     async def cut_and_back() -> float:
         seen = Watching()
-        stream = await gateway.made.open(camera(farm, "moody"), Quality.SUB)
+        stream = await gateway.made.open(gateway.camera(farm, "moody"), Quality.SUB)
         back_at = 0.0
         async with asyncio.timeout(15), aclosing(gateway.made.watch(stream.stream_id)) as messages:
             async for message in messages:
@@ -199,7 +245,7 @@ def test_a_picture_that_must_not_be_trusted_is_said(farm: FarmThread, gateway: G
 
     farm.fail("moody", fault if fault is not Fault.STALL else Fault.NONE)
     try:
-        looking = stalled(farm, gateway) if fault is Fault.STALL else watch(gateway, camera(farm, "moody"), is_told, within_s=14.0)
+        looking = stalled(farm, gateway) if fault is Fault.STALL else watch(gateway, gateway.camera(farm, "moody"), is_told, within_s=14.0)
         seen = gateway.run(looking)
         told = next(one for one in seen.states if one["state"] == state)
         assert told["since"].endswith("+00:00")
@@ -213,17 +259,17 @@ async def stalled(farm: FarmThread, gateway: Gateway) -> Watching:
             farm.fail("moody", Fault.STALL)
         return any(one["state"] == "late" and one["late_s"] >= 2.0 for one in seen.states)
 
-    return await watch(gateway, camera(farm, "moody"), until, within_s=14.0)
+    return await watch(gateway, gateway.camera(farm, "moody"), until, within_s=14.0)
 
 
 def test_garbage_is_survived(farm: FarmThread, gateway: Gateway) -> None:
     farm.fail("moody", Fault.GARBAGE)
     try:
         with pytest.raises((VideoRefused, TimeoutError)):
-            gateway.run(watch(gateway, camera(farm, "moody"), lambda _: False, within_s=2.0))
+            gateway.run(watch(gateway, gateway.camera(farm, "moody"), lambda _: False, within_s=2.0))
     finally:
         farm.fail("moody", Fault.NONE)
-    assert gateway.run(watch(gateway, camera(farm, "moody"), some(20))).pictures >= 20
+    assert gateway.run(watch(gateway, gateway.camera(farm, "moody"), some(20))).pictures >= 20
 
 
 def test_a_change_of_size_brings_a_new_beginning(farm: FarmThread, gateway: Gateway) -> None:
@@ -233,7 +279,7 @@ def test_a_change_of_size_brings_a_new_beginning(farm: FarmThread, gateway: Gate
         return len(seen.inits) > 1 and len(seen.binaries) > 3
 
     try:
-        seen = gateway.run(watch(gateway, camera(farm, "moody"), until))
+        seen = gateway.run(watch(gateway, gateway.camera(farm, "moody"), until))
     finally:
         farm.fail("moody", Fault.NONE)
     assert [one["width"] for one in seen.inits] == [640, 480]
@@ -241,7 +287,7 @@ def test_a_change_of_size_brings_a_new_beginning(farm: FarmThread, gateway: Gate
 
 
 def test_a_camera_without_key_frames_is_named(farm: FarmThread, gateway: Gateway) -> None:
-    assert refused(gateway, camera(farm, "no-key")) == "no-key-frame"
+    assert refused(gateway, gateway.camera(farm, "no-key")) == "no-key-frame"
 
 
 def test_a_wrong_password_is_named(farm: FarmThread, gateway: Gateway) -> None:
@@ -249,9 +295,13 @@ def test_a_wrong_password_is_named(farm: FarmThread, gateway: Gateway) -> None:
     assert refused(gateway, CameraSource("locked-wrong", wrong, "", "test", 0.0)) == "login-refused"
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://127.0.0.1/x", "concat:/etc/passwd", "rtsp://", "not an address"])
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "concat:/etc/passwd", "rtsp://", "not an address"])
 def test_only_addresses_of_cameras_are_opened(gateway: Gateway, url: str) -> None:
     assert refused(gateway, CameraSource("odd", url, "", "test", 0.0)) == "bad-address"
+
+
+def test_pages_are_not_opened(gateway: Gateway) -> None:
+    assert refused(gateway, CameraSource("odd", "http://127.0.0.1/x", "", "test", 0.0)) == "bad-address"
 
 
 def test_a_camera_without_an_address_is_named(gateway: Gateway) -> None:
@@ -259,18 +309,18 @@ def test_a_camera_without_an_address_is_named(gateway: Gateway) -> None:
 
 
 def test_a_hevc_camera_is_shown_by_its_h264_substream_first(farm: FarmThread, gateway: Gateway) -> None:
-    seen = gateway.run(watch(gateway, camera(farm, "hevc-large"), some(3), Quality.MAIN))
+    seen = gateway.run(watch(gateway, gateway.camera(farm, "hevc-large"), some(3), Quality.MAIN))
     assert seen.inits[0]["width"] == 640
     gateway.run(asyncio.sleep(1.1))  # states are told once a second
-    assert not gateway.made.states()["hevc-large"].transcoded
+    assert not gateway.made.states()[gateway.id_of("hevc-large")].transcoded
 
 
 def test_more_than_can_be_transcoded_is_refused_and_the_running_one_goes_on(farm: FarmThread, gateway: Gateway) -> None:
     async def both() -> tuple[str, Watching]:
-        first = asyncio.create_task(watch(gateway, camera(farm, "hevc-1"), some(45), within_s=15.0))
+        first = asyncio.create_task(watch(gateway, gateway.camera(farm, "hevc-1"), some(45), within_s=15.0))
         await asyncio.sleep(1.5)
         try:
-            await watch(gateway, camera(farm, "hevc-2"), some(1))
+            await watch(gateway, gateway.camera(farm, "hevc-2"), some(1))
         except VideoRefused as refused:
             return refused.reason, await first
         raise AssertionError("it was not refused")
@@ -312,7 +362,7 @@ def test_a_stream_that_nobody_knows_is_refused(gateway: Gateway) -> None:
 
 
 def test_a_still_is_of_now_and_opens_nothing_for_long(farm: FarmThread, gateway: Gateway) -> None:
-    taken = gateway.run(gateway.made.snapshot(camera(farm, "plain")))
+    taken = gateway.run(gateway.made.snapshot(gateway.camera(farm, "plain")))
     picture = Image.open(io.BytesIO(taken.jpeg))
     assert picture.size == (640, 360)
     shown_at = (screen_clock.read(np.asarray(picture.convert("L"))) or 0) / 1000
@@ -322,23 +372,27 @@ def test_a_still_is_of_now_and_opens_nothing_for_long(farm: FarmThread, gateway:
 
 def test_the_time_of_pictures_comes_from_the_camera_unless_its_clock_is_wrong(farm: FarmThread, gateway: Gateway) -> None:
     async def look(name: str) -> Any:
-        await watch(gateway, camera(farm, name), some(25))
+        await watch(gateway, gateway.camera(farm, name), some(25))
         await asyncio.sleep(1.1)
-        return gateway.made.states()[name]
+        return gateway.made.states()[gateway.id_of(name)]
 
     assert 0.0 <= gateway.run(look("plain")).late_s < 1.0
     assert gateway.run(look("wrong-clock")).late_s is None
     assert gateway.run(look("slow")).late_s == pytest.approx(9.0, abs=1.0)
 
 
-def test_states_tell_what_was_tried_and_no_address(farm: FarmThread, gateway: Gateway) -> None:
+def test_what_was_tried_is_told(farm: FarmThread, gateway: Gateway) -> None:
     states = gateway.made.states()
-    assert states["plain"].last_picture_at is not None
-    assert states["plain"].last_error == ""
-    assert states["no-key"].last_error
+    assert states[gateway.id_of("plain")].last_picture_at is not None
+    assert states[gateway.id_of("plain")].last_error == ""
+    assert states[gateway.id_of("no-key")].last_error
+
+
+def test_no_state_tells_an_address(gateway: Gateway) -> None:
+    states = gateway.made.states()
+    assert gateway.id_of("locked") in states
     told = repr(states) + json.dumps(gateway.made.state())
-    assert PASSWORD not in told
-    assert "rtsp" not in told
+    assert not any(secret in told for secret in (PASSWORD, SECRET, "rtsp"))
 
 
 async def _killed(gateway: Gateway, source: CameraSource) -> tuple[int, Watching]:
@@ -355,18 +409,18 @@ async def _killed(gateway: Gateway, source: CameraSource) -> tuple[int, Watching
 
 
 def test_a_process_that_dies_is_started_again_and_its_viewers_see_on(farm: FarmThread, gateway: Gateway) -> None:
-    if not hasattr(gateway.made, "pids"):
-        pytest.skip("a gateway that is a program of its own is not ours to start again")
-    pid, seen = gateway.run(_killed(gateway, camera(farm, "plain")))
+    pid, seen = gateway.run(_killed(gateway, gateway.camera(farm, "plain")))
     assert gateway.made.pids() != [pid]
     assert seen.ages_s()[-1] < 1.2
 
 
 def test_addresses_are_on_no_command_line_and_in_no_environment(farm: FarmThread, gateway: Gateway) -> None:
-    if not hasattr(gateway.made, "pids"):
-        pytest.skip("a gateway that is a program of its own")
-    gateway.run(watch(gateway, camera(farm, "locked"), some(2)))
+    gateway.run(watch(gateway, gateway.camera(farm, "locked"), some(2)))
     for pid in gateway.made.pids():
         for name in ("cmdline", "environ"):
             with open(f"/proc/{pid}/{name}", "rb") as file:
                 assert PASSWORD.encode() not in file.read()
+
+
+def test_what_is_tried_on_one_kind_alone_is_still_there() -> None:
+    assert set(BUILT_IN_ONLY) - set(globals()) == set()

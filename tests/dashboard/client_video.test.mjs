@@ -6,6 +6,11 @@ const source = new URL("../../dashboard/client/src/video/", import.meta.url);
 const { added, askedOf, camerasIn, layoutFor, pageOf, pagesOf, placed } = await import(new URL("rounds.js", source));
 const { verdictOf } = await import(new URL("verdict.js", source));
 
+const { coneOf } = await import(new URL("cone_shape.js", source));
+const { failingSince, iconOf } = await import(new URL("camera_marks.js", source));
+const { Mover, velocityOf } = await import(new URL("ptz_mover.js", source));
+const { directionText, notDoneText, whyNot } = await import(new URL("ptz_words.js", source));
+
 const cameras = (...ids) => ids.map((id) => ({ id }));
 const idsOf = (some) => some.map((camera) => camera?.id ?? null);
 const live = { phase: "live", ageS: 0.2, reason: "", text: "", state: null };
@@ -77,4 +82,109 @@ test("what is detected or refused is said with what to do", () => {
   }
   assert.equal(heads.size, 13, "two reasons read alike");
   assert.equal(verdictOf({ ...live, phase: "opening", ageS: NaN }).level, "wait");
+});
+
+test("a cone says no more than is known", () => {
+  const camera = { lon: 121.5, lat: 29.9, heading_deg: 90, fov_deg: 60, range_m: 100, turns: false };
+  const east = (cone) => cone.lines[0].at(-1)[0] - 121.5;
+  assert.equal(coneOf({ ...camera, heading_deg: undefined }, null, 1), null);
+  assert.equal(coneOf({ ...camera, lon: undefined }, null, 1), null);
+  const whole = coneOf(camera, null, 1);
+  assert.equal(whole.isAtRest, false);
+  assert.deepEqual(whole.area[0], [121.5, 29.9]);
+  const far = Math.max(...whole.area.map(([lon]) => lon)) - 121.5;
+  assert.ok(Math.abs(far * 111_195 * Math.cos((29.9 * Math.PI) / 180) - 100) < 1, "as far as is registered");
+  // Without a range its outer edge is open, without an angle it is a line, of a length on the screen.
+  assert.deepEqual(coneOf({ ...camera, range_m: undefined }, null, 1).lines.map((line) => line.length), [2, 2]);
+  const line = coneOf({ ...camera, fov_deg: undefined, range_m: undefined }, null, 2);
+  assert.deepEqual([line.area, line.lines.length], [null, 1]);
+  assert.ok(east(line) > east(coneOf({ ...camera, fov_deg: undefined, range_m: undefined }, null, 1)));
+  assert.equal(coneOf({ ...camera, fov_deg: 360 }, null, 1).area.length, 61);
+});
+
+test("one that turns looks where it says, else at rest", () => {
+  const dome = { lon: 121.5, lat: 29.9, heading_deg: 0, fov_deg: 60, range_m: 100, turns: true };
+  const south = (cone) => cone.area[1][1] < 29.9;
+  assert.deepEqual([coneOf(dome, null, 1).isAtRest, south(coneOf(dome, null, 1))], [true, false]);
+  const told = coneOf(dome, { heading_deg: 180, is_zoomed: false, why: "" }, 1);
+  assert.deepEqual([told.isAtRest, south(told)], [false, true]);
+  assert.equal(coneOf(dome, { heading_deg: null, why: "camera-no-position" }, 1).isAtRest, true);
+  assert.equal(coneOf(dome, { heading_deg: 180, is_zoomed: true }, 1).area, null, "zoomed in it sees less than its registered angle");
+  assert.equal(coneOf({ ...dome, turns: undefined }, null, 1, true).isAtRest, true, "how it stood in the past is not known");
+});
+
+test("how a camera does is told by shape, and since when it fails", () => {
+  const stamp = (health, more = {}) => ({ element: "street_camera", count: 1, lon: 1, lat: 2, feature: { properties: { health, ...more } } });
+  assert.deepEqual(["ok", "failing", "untried", "no_address"].map((health) => iconOf(stamp(health), 15)), ["ok", "failing", "untried", "no_address"].map((health) => `element:street_camera:${health}`));
+  assert.equal(iconOf(stamp(undefined), 15), "element:street_camera"); // of the past
+  assert.equal(iconOf(stamp("ok"), 12), "element:street_camera");
+  assert.equal(iconOf({ ...stamp("failing"), count: 3 }, 15), "element:street_camera");
+  const failing = failingSince([stamp("ok"), stamp("failing", { last_picture_s: 400 }), stamp("failing", { last_picture_s: null })], 16, 1_000);
+  assert.deepEqual(failing.map((one) => one.text), ["no picture for 10 min", "never a picture"]);
+  assert.deepEqual(failingSince([stamp("failing")], 14, 1_000), []);
+});
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+// A camera that answers when it is told to, and a clock that strikes when it is told to.
+function cameraAndMover() {
+  const asked = [];
+  const failures = [];
+  const timers = [];
+  const ask = (what) => new Promise((resolve, reject) => asked.push({ ...what, resolve, reject }));
+  const mover = new Mover(ask, (error) => failures.push(error.message), { later: (work) => timers.push(work), never: () => (timers.length = 0) });
+  return { asked, failures, timers, mover, done: () => asked.map((one) => `${one.do}${one.pan ? ` ${one.pan}` : ""}`) };
+}
+
+test("what is held moves it again and again, what is let go stops it at once", async () => {
+  const { asked, timers, mover, done } = cameraAndMover();
+  mover.want({ pan: 0.5, tilt: 0, zoom: 0 });
+  asked[0].resolve();
+  await settled();
+  timers.shift()();
+  asked[1].resolve();
+  await settled();
+  mover.want(null);
+  mover.want(null);
+  assert.deepEqual(done(), ["move 0.5", "move 0.5", "stop"]);
+  assert.equal(timers.length, 0);
+});
+
+test("a stop that may have overtaken a move is sent again", async () => {
+  const { asked, mover, done } = cameraAndMover();
+  mover.want({ pan: 1, tilt: 0, zoom: 0 });
+  mover.want(null);
+  assert.deepEqual(done(), ["move 1", "stop"]);
+  asked[0].resolve();
+  await settled();
+  assert.deepEqual(done(), ["move 1", "stop", "stop"]);
+});
+
+test("another direction follows the move under way, a failure ends it", async () => {
+  const { asked, failures, timers, mover, done } = cameraAndMover();
+  mover.want({ pan: 1, tilt: 0, zoom: 0 });
+  mover.want({ pan: -1, tilt: 0, zoom: 0 });
+  asked[0].resolve();
+  await settled();
+  asked[1].reject(new Error("held"));
+  await settled();
+  assert.deepEqual([done(), failures, timers.length], [["move 1", "move -1"], ["held"], 0]);
+  mover.stop(); // nothing moves
+  assert.equal(asked.length, 2);
+});
+
+test("what is pressed at the same time adds up", () => {
+  assert.deepEqual(velocityOf([{ pan: 1 }, { tilt: -1 }], 0.5), { pan: 0.5, tilt: -0.5, zoom: 0 });
+  assert.equal(velocityOf([{ pan: 1 }, { pan: -1 }], 1), null);
+  assert.equal(velocityOf([], 1), null);
+});
+
+test("every refusal of a camera that turns has words of its own", () => {
+  const rules = ["camera-held", "camera-timeout", "camera-not-authorised", "camera-heading-unknown", "camera-out-of-reach", "camera-no-position", "not-audited", "no-server"];
+  assert.equal(new Set(rules.map((rule) => notDoneText({ rule, detail: "" }))).size, rules.length);
+  assert.match(notDoneText({ rule: "camera-refused", detail: "no such preset" }), /no such preset/);
+  assert.equal(new Set(["camera-fixed", "not-permitted", "outside-scope", undefined].map((why) => whyNot({ why, org_name: "x" }))).size, 4);
+  assert.equal(directionText({ heading_deg: 359.7, is_zoomed: true }), "Looks 0° north · zoomed in");
+  assert.equal(directionText({ heading_deg: null, why: "camera-no-position" }), "It doesn't tell where it looks now.");
+  assert.equal(directionText(null), ""); // not asked yet
 });

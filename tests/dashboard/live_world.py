@@ -80,7 +80,8 @@ class LiveWorld:
 
     def __init__(self) -> None:
         self.clock = world.clock()
-        self.authority = Authority(world.organisations(), self.clock)
+        self.organisations = world.organisations()
+        self.authority = Authority(self.organisations, self.clock)
         self.positions = PositionTable()
         self.handler = FakeHandler()
         self.history = FakeHistory()

@@ -16,12 +16,14 @@ from dashboard.i18n import words_in
 from dashboard.layouts.admin import admin_page
 from dispatch.model import Actor
 from operations.camera_health import CameraHealth
+from operations.ptz_driver import Looking
 from operations.reports import CameraReport, FeedSession
 from operations.video import CameraState
 from settings import Settings
 from storage.camera_health import CameraHealthStore
 from storage.database import open_database
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, api_city, degrees, fields_of, problem_of
+from tests.operations.ptz_double import RecordingDriver
 
 SECRET = "planted-55"  # in userinfo and query of every address
 LON, LAT = degrees(420, 600)
@@ -63,6 +65,17 @@ def gateway(city: ApiCity) -> Gateway:
     made = Gateway()
     city.services.cameras.health.follow(made.states)
     return made
+
+
+@pytest.fixture
+def turning(city: ApiCity) -> Iterator[RecordingDriver]:
+    """What turns cameras, and a camera `dome-1` of WEST that can be."""
+    driver, ptz, directions = RecordingDriver(), city.services.ptz, city.services.camera_directions
+    own, ptz._driver, directions._driver = ptz._driver, driver, driver
+    city.put("/cameras/dome-1", CAMERA, "admin")
+    yield driver
+    ptz._driver = directions._driver = own
+    city.clock.advance(60)  # nobody holds anything any more
 
 
 def ids(answer: object) -> list[str]:
@@ -124,6 +137,60 @@ def test_a_feed_keeps_to_the_same_checks(city: ApiCity) -> None:
     city.put("/cameras/f-1", {"lon": LON, "lat": LAT, "control_url": CAMERA["control_url"]}, "admin")
     city.run(city.services.intake.cameras(reports[:1], feed))
     assert city.get("/cameras/f-1").json()["addresses"]["control_url"]
+
+
+def test_one_turns_it_another_hears_who_and_until_when_and_whoever_stands_above_takes_it(city: ApiCity, turning: RecordingDriver) -> None:
+    moved = city.post("/cameras/dome-1/ptz", {"do": "move", "pan": 0.5}, scope=WEST).json()
+    assert (moved["may_operate"], moved["why"], moved["holder"]["own"]) == (True, "", True)
+    seen = city.get("/cameras/dome-1/ptz").json()
+    west = city.services.organisations.get(WEST)
+    assert west is not None
+    assert (seen["org_name"], seen["holder"]["org_name"], seen["holder"]["own"]) == (west.name, west.name, False)
+    assert seen["may_take_over"]
+    held = problem_of(city.post("/cameras/dome-1/ptz", {"do": "stop"}), 409)
+    assert held["type"].endswith(":camera-held")
+    taken = city.post("/cameras/dome-1/ptz", {"do": "hold", "take_over": True}).json()
+    assert taken["holder"]["own"]
+    assert turning.asked == ["move 0.5", "stop"]
+    released = city.post("/cameras/dome-1/ptz", {"do": "release"}).json()
+    assert released["holder"] is None
+
+
+def test_why_it_can_not_be_turned_is_told_before_it_is_tried(city: ApiCity, turning: RecordingDriver) -> None:
+    city.put("/cameras/still-1", {"lon": LON, "lat": LAT}, "admin")
+    whys = [
+        city.get(f"/cameras/{camera_id}/ptz", role, scope).json()["why"]
+        for camera_id, role, scope in (("still-1", "operator", WEST), ("dome-1", "viewer", CITY), ("dome-1", "operator", EAST))
+    ]
+    assert whys == ["camera-fixed", "not-permitted", "outside-scope"]
+    assert turning.asked == []
+
+
+def test_where_it_looks_is_told_by_itself_or_not_at_all(city: ApiCity, turning: RecordingDriver) -> None:
+    assert city.get("/cameras/dome-1/direction").json()["why"] == "camera-no-position"
+    city.clock.advance(20)
+    turning.looks = Looking(100.0, -10.0, in_degrees=True, is_zoomed=True)
+    told = city.get("/cameras/dome-1/direction", "viewer").json()
+    assert (told["heading_deg"], told["tilt_deg"], told["is_zoomed"], told["why"]) == (140.0, -10.0, True, "")
+    problem_of(city.get("/cameras/none/direction"), 404)
+
+
+def test_a_map_hears_since_when_a_camera_fails(city: ApiCity, gateway: Gateway) -> None:
+    city.put("/cameras/fails-1", CAMERA, "admin")
+    now = city.clock.now()
+
+    def shown() -> dict[str, object]:
+        city.run(city.services.cameras.health.look())
+        features = city.get("/elements/street_camera").json()["features"]
+        return next(one["properties"] for one in features if one["id"] == "street_camera/fails-1")
+
+    assert shown()["health"] == "untried"
+    gateway.said["fails-1"] = CameraState("fails-1", now - timedelta(minutes=3))
+    assert (shown()["health"], "last_picture_s" in shown()) == ("ok", False)
+    gateway.said["fails-1"] = CameraState("fails-1", now - timedelta(minutes=3), "no answer", now)
+    assert (shown()["health"], shown()["last_picture_s"]) == ("failing", (now - timedelta(minutes=3)).timestamp())
+    gateway.said.clear()
+    city.ask("DELETE", "/cameras/fails-1", "admin")
 
 
 def test_the_register_is_read_by_pages_and_narrowed(city: ApiCity) -> None:

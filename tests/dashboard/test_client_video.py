@@ -1,4 +1,4 @@
-"""The client's rules of rounds, walls and marks, by Node's own test runner."""
+"""The client's rules of rounds, walls, marks, cones and the pad that turns cameras, by Node's own test runner."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ def test_rules_of_the_video_client() -> None:
         ["--test", str(Path(__file__).with_name("client_video.test.mjs"))], return_completed_process=True, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "pass 8" in done.stdout, done.stdout
+    assert "pass 16" in done.stdout, done.stdout

@@ -15,6 +15,7 @@ import pytest
 from dashboard import ids
 from dashboard.callbacks.commands import command_of
 from dashboard.callbacks.context import facts_for
+from dashboard.callbacks.selection import panel_of
 from dashboard.i18n import words_in as words
 from dashboard.layouts.actions import actions, offered_commands
 from dashboard.layouts.admin import admin_page
@@ -339,3 +340,19 @@ def test_missed_deadlines_say_who_was_told(city: ApiCity) -> None:
     assert said(missed, {"a": "120"}, facts) == "Arrive overdue (Ambulance 120): alarm at Haishu"
     quiet = msgspec.structs.replace(missed, quiet=True)
     assert said(quiet, {"a": "120"}, facts) == "Arrive overdue (Ambulance 120): on the supervision list"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_the_panel_asks_the_register_and_falls_back_to_what_the_map_showed(city: ApiCity, language: str) -> None:
+    chosen = {
+        "kind": "element",
+        "element": "street_camera",
+        "id": "street_camera/cam-1",
+        "lon": 121.5,
+        "lat": 29.9,
+        "properties": {"kind": "x"},
+    }
+    above, _, _ = await panel_of(city.services, COMMANDER, chosen, PAGE | {"lang": language})
+    assert ("未登记取流地址" if language == "zh" else "no address is registered") in words_in(above)
+    above, _, _ = await panel_of(city.services, COMMANDER, chosen | {"id": "street_camera/gone"}, PAGE | {"lang": language})
+    assert "kind" in words_in(above)

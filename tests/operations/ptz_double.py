@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from operations.ptz_driver import Preset, PtzFailed, Reach, Velocity
+from operations.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
 from storage.cameras import CameraSource
 
 
@@ -14,7 +14,8 @@ class RecordingDriver:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.failures = 0  # how many of the next calls fail
-        self.gate: asyncio.Event | None = None  # moves wait for it
+        self.gate: asyncio.Event | None = None  # moves, and where it looks, wait for it
+        self.looks: Looking | None = None  # where it says it looks
 
     async def presets(self, camera: CameraSource) -> list[Preset]:
         self._note("presets")
@@ -38,6 +39,14 @@ class RecordingDriver:
     async def point(self, camera: CameraSource, pan_deg: float, tilt_deg: float | None, reach: Reach) -> None:
         tilt = "as it is" if tilt_deg is None else f"{tilt_deg:.0f}"
         self._note(f"point {pan_deg:.0f} {tilt}")
+
+    async def looking(self, camera: CameraSource, reach: Reach) -> Looking:
+        self._note("looking")
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.looks is None:
+            raise PtzFailed("camera-no-position", "The camera doesn't tell where it looks; turn it by hand.")
+        return self.looks
 
     async def close(self) -> None:
         self._note("close")

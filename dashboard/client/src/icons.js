@@ -1,5 +1,8 @@
 // One texture with everything the overlay stamps: unit bodies (shape by kind, colour and glyph by status), heading arrows,
 // incident signs (shape, colour and digit by grade), element badges (own SVG on a roundel), selection rings.
+import { CAMERA } from "./video/camera.js";
+import { HEALTH, drawMark } from "./video/camera_marks.js";
+
 const CELL = 72; // texture pixels a cell; drawn at 18–34 screen pixels, so it stays sharp on a screen of double density
 const PER_ROW = 14;
 
@@ -77,7 +80,7 @@ async function loadSvg(url) {
 }
 
 // The atlas for one theme: {image, mapping}; mapping names: unit:<kind>:<status>, arrow:<status>, incident:<grade>,
-// element:<id>, gate:closed, gate:open, ring, target.
+// element:<id>, element:street_camera:<health>, gate:closed, gate:open, ring, target.
 export async function drawAtlas(config, theme) {
   const { marks, catalogue } = config;
   const tokens = marks.tokens[theme];
@@ -133,16 +136,22 @@ export async function drawAtlas(config, theme) {
       ctx.textBaseline = "middle";
       ctx.fillText(grade, 0, mark.shape === "triangle" ? 8 : 2);
     }]);
-  for (const id of elements)
-    cells.push([`element:${id}`, (ctx) => {
-      SHAPES.circle(ctx, 26);
-      ctx.fillStyle = tokens.raised;
-      ctx.strokeStyle = tokens["line-strong"];
-      ctx.lineWidth = 3;
-      ctx.fill();
-      ctx.stroke();
-      ctx.drawImage(tinted(svgs.get(id), tokens.text), -17, -17, 34, 34);
-    }]);
+  const badge = (ctx, id) => {
+    SHAPES.circle(ctx, 26);
+    ctx.fillStyle = tokens.raised;
+    ctx.strokeStyle = tokens["line-strong"];
+    ctx.lineWidth = 3;
+    ctx.fill();
+    ctx.stroke();
+    ctx.drawImage(tinted(svgs.get(id), tokens.text), -17, -17, 34, 34);
+  };
+  for (const id of elements) cells.push([`element:${id}`, (ctx) => badge(ctx, id)]);
+  if (svgs.has(CAMERA))
+    for (const health of HEALTH)
+      cells.push([`element:${CAMERA}:${health}`, (ctx) => {
+        badge(ctx, CAMERA);
+        drawMark(ctx, health, tokens);
+      }]);
   // A gate of a duty circle: a closed bar where it is manned, or not asked; two posts without one where nobody stands.
   for (const name of ["closed", "open"])
     cells.push([`gate:${name}`, (ctx) => {

@@ -5,7 +5,7 @@ import { openCoverage, toggleGaps } from "./coverage.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
 import { endPursuit, isPursuing } from "./pursuit.js";
 import { step } from "./queue.js";
-import { closeKey, enlargeNext, fullScreenKey, leaveLarge } from "./video/desk.js";
+import { closeKey, enlargeNext, fullScreenKey, leaveLarge, turnKey } from "./video/desk.js";
 import { isSupposing, leaveWhatIf, toggleWhatIf } from "./whatif.js";
 import { select, state, tell } from "./state.js";
 import { timeBarKeys } from "./time_bar.js";
@@ -48,6 +48,7 @@ const KEYS = {
   v: enlargeNext,
   f: fullScreenKey,
   x: closeKey,
+  y: turnKey,
   i: () => toggleWhatIf(),
   "/": openLine,
   ":": openLine,

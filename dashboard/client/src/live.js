@@ -145,6 +145,9 @@ function onText(message) {
     case "scene_video":
       tell("scene-video", message);
       break;
+    case "camera_taken":
+      tell("camera-taken", message);
+      break;
     case "lookers":
       tell("lookers-told", message);
       break;

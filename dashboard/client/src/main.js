@@ -30,7 +30,9 @@ import { isWall, startWall } from "./wall.js";
 import { startWallKpi } from "./wall_kpi.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
+import { startCones } from "./video/cones.js";
 import { openCameras, startDeskVideo } from "./video/desk.js";
+import { startDirections } from "./video/directions.js";
 import { drawSceneVideo, startSceneVideo } from "./video/scene.js";
 import { startWallVideo, wallVideo } from "./video/wall_tiles.js";
 
@@ -148,6 +150,8 @@ async function start(config) {
     startClaims();
     startPursuit();
     startWhatIf();
+    startDirections();
+    startCones();
     startDeskVideo();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });

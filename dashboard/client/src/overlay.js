@@ -11,6 +11,8 @@ import { isOpen } from "./live.js";
 import { sceneLayers } from "./rings.js";
 import { on, serverNow, state } from "./state.js";
 import { age } from "./words.js";
+import { MARKS_FROM_ZOOM, iconOf } from "./video/camera_marks.js";
+import { failingLayer } from "./video/failing_layer.js";
 
 const LABELS_FROM_ZOOM = 13.2;
 const MOST_LABELS = 260;
@@ -363,11 +365,11 @@ function elementLayers() {
       pickable: true,
       iconAtlas: atlas.image,
       iconMapping: atlas.mapping,
-      getIcon: (stamp) => `element:${stamp.element}`,
+      getIcon: (stamp) => iconOf(stamp, zoom),
       getPosition: (stamp) => [stamp.lon, stamp.lat],
       getSize: sizeAt(zoom, 20, 32),
       getColor: (stamp) => [255, 255, 255, stamp.stale ? 120 : 255],
-      updateTriggers: { getIcon: theme() },
+      updateTriggers: { getIcon: [theme(), zoom >= MARKS_FROM_ZOOM] },
       parameters: { depthCompare: "always" },
     }),
     new TextLayer({
@@ -386,6 +388,7 @@ function elementLayers() {
       getBackgroundColor: rgb(token("accent")),
       parameters: { depthCompare: "always" },
     }),
+    ...failingLayer(stamps, zoom),
     halo("element-halo", chosen, 44),
   ];
 }

@@ -50,6 +50,11 @@ def zlm_double(own: VideoGateway) -> EngineGateway:
     return EngineGateway(_HandedOn(engine, lambda name: double.proxies["__defaultVhost__", "liandong", name]["url"]), own)
 
 
+def over_engines(own: VideoGateway) -> dict[str, EngineGateway]:
+    """Gateways over each engine's double, all taking their pictures by the same built-in gateway."""
+    return {"mediamtx": mediamtx_double(own), "zlm": zlm_double(own)}
+
+
 @contextmanager
 def real_mediamtx(folder: Path, api_port: int, rtsp_port: int) -> Iterator[MediaMtx]:
     """The program that the environment names, with everything off that is not used."""

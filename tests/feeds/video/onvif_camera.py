@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import httpx
 
-from dispatch.clock import ManualClock
+from dispatch.clock import Clock
 
 S = "{http://www.w3.org/2003/05/soap-envelope}"
 WSSE = "{http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd}"
@@ -35,7 +40,7 @@ NAMESPACES = " ".join(
 class OnvifCamera:
     """One camera at 10.1.1.9, which believes to be at another address, as behind address translation."""
 
-    clock: ManualClock
+    clock: Clock
     user: str = "admin"
     password: str = "pass word&<1>"
     ahead: timedelta = timedelta(0)  # of its clock
@@ -43,6 +48,8 @@ class OnvifCamera:
     tells_position: bool = True
     presets: dict[str, str] = field(default_factory=lambda: {"1": "北口", "2": "Gate <A>"})
     position: tuple[float, float] = (0.0, 0.25)
+    position_told: str = ""  # space in which it tells its position; empty: it doesn't say
+    zoom: float | None = None
     asked: list[str] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
     nonces: set[str] = field(default_factory=set)
@@ -111,7 +118,9 @@ class OnvifCamera:
                 return said("tptz", name, f"<tptz:PTZNode><tt:SupportedPTZSpaces>{spaces}</tt:SupportedPTZSpaces></tptz:PTZNode>")
             case "GetStatus":
                 x, y = self.position
-                told = f'<tt:Position><tt:PanTilt x="{x}" y="{y}"/></tt:Position>' if self.tells_position else ""
+                space = f' space="{SPACES}{self.position_told}"' if self.position_told else ""
+                zoom = "" if self.zoom is None else f'<tt:Zoom x="{self.zoom}"/>'
+                told = f'<tt:Position><tt:PanTilt x="{x}" y="{y}"{space}/>{zoom}</tt:Position>' if self.tells_position else ""
                 return said("tptz", name, f"<tptz:PTZStatus>{told}</tptz:PTZStatus>")
             case _:
                 return self._turned(name, call)
@@ -148,6 +157,33 @@ class OnvifCamera:
                 self.position, self.position_space = (float(found.attrib["x"]), float(found.attrib["y"])), found.attrib["space"]
                 return said("tptz", name, "")
         return fault("Receiver", "ter:ActionNotSupported", name, 500)
+
+
+@contextmanager
+def served(camera: OnvifCamera) -> Iterator[str]:
+    """The camera on a port of its own; the address of its control, with name and password."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["content-length"]))
+            answer = camera.answer(httpx.Request("POST", f"http://{self.headers['host']}{self.path}", content=content))
+            self.send_response(answer.status_code)
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing of it belongs into the tests' output."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="onvif-camera")
+    thread.start()
+    try:
+        yield f"http://{camera.user}:{quote(camera.password, safe='')}@127.0.0.1:{server.server_port}/onvif/device_service"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _text(text: str) -> str:

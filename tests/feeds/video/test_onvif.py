@@ -13,7 +13,7 @@ import pytest
 from feeds.video import soap
 from feeds.video.onvif import OnvifDriver
 from feeds.video.soap import Device
-from operations.ptz_driver import Preset, PtzFailed, Reach, Velocity
+from operations.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
 from storage.cameras import CameraSource
 from tests.feeds.video.onvif_camera import SPACES, OnvifCamera, envelope
 from tests.operations.access_world import clock
@@ -80,6 +80,39 @@ async def test_without_a_height_it_keeps_the_tilt_it_has() -> None:
     with pytest.raises(PtzFailed, match="mast_height_m") as failed:
         await driver(camera(tells_position=False)).point(SOURCE, 0.0, None, Reach())
     assert failed.value.rule == "camera-no-position"
+
+
+BOTH = (("PositionGenericSpace", -1, 1, -1, 1), ("SphericalPositionSpaceDegrees", -170, 170, -90, 20))
+
+
+@pytest.mark.parametrize(
+    ("told", "reach", "looking"),
+    [
+        ({"position": (0.5, -0.5)}, Reach(), Looking(90.0, -45.0, False, None)),
+        ({"position": (0.5, -1.0), "zoom": 0.0}, Reach(-60, 60, -20, 0), Looking(30.0, -20.0, False, False)),
+        ({"position": (-33.0, -12.5), "spaces": BOTH, "position_told": BOTH[1][0], "zoom": 0.4}, Reach(), Looking(-33, -12.5, True, True)),
+        ({"position": (0.5, 0.0), "spaces": BOTH, "position_told": BOTH[0][0]}, Reach(), Looking(90.0, 0.0, False, None)),
+    ],
+)
+async def test_where_it_looks_is_read_as_the_device_counts(told: dict[str, Any], reach: Reach, looking: Looking) -> None:
+    assert await driver(camera(**told)).looking(SOURCE, reach) == looking
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"tells_position": False}, {"position": (float("nan"), 0.0)}, {"spaces": BOTH}, {"position_told": "SomebodysOwnSpace"}],
+    ids=["nothing", "no number", "not in which way", "in another way"],
+)
+async def test_a_position_that_could_mean_anything_is_none(told: dict[str, Any]) -> None:
+    with pytest.raises(PtzFailed) as failed:
+        await driver(camera(**told)).looking(SOURCE, Reach())
+    assert failed.value.rule == "camera-no-position"
+
+
+async def test_the_tilt_it_keeps_is_counted_as_it_was_told() -> None:
+    double = camera(spaces=BOTH, position=(0.0, 0.25), position_told="PositionGenericSpace")
+    await driver(double).point(SOURCE, 90.0, None, Reach())
+    assert (double.position, double.position_space) == ((0.5, 0.25), SPACES + "PositionGenericSpace")
 
 
 async def test_a_wrong_password_and_a_fault_are_named_without_the_address() -> None:

@@ -3,7 +3,8 @@
 import { send } from "../live.js";
 import { on, state, tell } from "../state.js";
 import { t } from "../words.js";
-import { CAMERA, cameraOf } from "./camera.js";
+import { CAMERA, cameraOf, idOf, nameOf, namedOnly } from "./camera.js";
+import { Pad } from "./ptz_pad.js";
 import { keepTime, Tile, tool } from "./tile.js";
 import { hovered } from "./warm.js";
 
@@ -11,9 +12,10 @@ const BY_THEMSELVES = 4;
 const MOST_IN_ROUND = 200;
 const MOST = 16; // more than a computer without a graphics card decodes
 
-const open = []; // {tile, camera, isAuto, isPushed}, in their order on the screen
-let large = null; // the enlarged one of them
+const open = []; // {tile, camera, isAuto, pad}, in their order on the screen
+let large = null; // the enlarged one of them, which has a pad
 let startedFor = ""; // incident and place whose cameras have been started
+let about = null; // id of that incident
 
 const dock = () => document.getElementById("video");
 
@@ -23,9 +25,13 @@ export function startDeskVideo() {
   on("selection", (selection) => {
     // A camera that is looked at beside an incident does not end the incident's pictures.
     if (selection === null) closeAutos();
-    if (selection?.kind === "element" && selection.element === CAMERA) openCamera(cameraOf(elementIdOf(selection), selection.properties));
+    if (selection?.kind === "element" && selection.element === CAMERA) openCamera(cameraOf(idOf(selection), selection.properties, selection));
   });
   on("watch-camera", openCamera);
+  on("camera-taken", ({ camera_id, camera, by, by_org_name }) => {
+    if (large?.camera.id === camera_id && !large.pad.root.hidden) return; // its pad says so
+    tell("toast", { kind: "bad", text: t("{name} · {org} has taken over camera {camera}.", { name: by, org: by_org_name, camera }) });
+  });
   // A picture of now beside the map of then would be taken for a picture of then.
   on("replay-mode", () => {
     closeAll();
@@ -46,9 +52,7 @@ export function startDeskVideo() {
 }
 
 // What is open here, for a wall that shall show the same.
-export const openCameras = () => open.map((one) => one.camera);
-
-const elementIdOf = ({ id, properties }) => properties?.element_id ?? String(id).replace(`${CAMERA}/`, "");
+export const openCameras = () => open.map((one) => namedOnly(one.camera));
 
 function cameraRow(event) {
   const row = event.target.closest("[data-watch]");
@@ -61,9 +65,10 @@ function sceneShown(found) {
   const key = `${selection.incident_id} ${at}`;
   if (key === startedFor) return; // also when a person has closed them
   startedFor = key;
+  about = selection.incident_id;
   const nearest = cameras.slice(0, BY_THEMSELVES);
   nearest.sort((one, other) => Number(other.looks_here === true) - Number(one.looks_here === true));
-  setAutos(nearest.map(({ id, name, name_en }) => ({ id, name, name_en })));
+  setAutos(nearest);
 }
 
 // Those of another incident take their place; a camera of both goes on.
@@ -75,6 +80,7 @@ function setAutos(cameras) {
 
 function closeAutos() {
   startedFor = "";
+  about = null;
   for (const one of open.filter((one) => one.isAuto)) close(one);
 }
 
@@ -102,10 +108,11 @@ function point({ tile }) {
 }
 
 function add(camera, isAuto) {
-  const one = { camera, isAuto, tile: null };
+  const one = { camera, isAuto, tile: null, pad: null };
   const tools = [
     tool("again", "again", t("Ask again"), () => one.tile.again()),
-    tool("wall", "wall", t("Show it on the wall"), () => push({ how: "add", cameras: [camera] })),
+    tool("wall", "wall", t("Show it on the wall"), () => push({ how: "add", cameras: [namedOnly(camera)] })),
+    tool("turn", "turn", t("Turn this camera (y)"), () => turn(one)),
     tool("full", "full", t("Full screen (f)"), () => fullScreen(one)),
     tool("enlarge", "enlarge", t("Large, or small again (v)"), () => enlarge(large === one ? null : one)),
     tool("close", "close", t("Close this picture (x)"), () => close(one)),
@@ -121,6 +128,7 @@ function add(camera, isAuto) {
 
 function close(one) {
   if (large === one) large = null;
+  one.pad?.remove();
   open.splice(open.indexOf(one), 1);
   one.tile.remove();
   arrange();
@@ -131,10 +139,36 @@ function closeAll() {
 }
 
 function enlarge(one) {
-  large?.tile.show(large.camera, "sub");
+  if (large) {
+    large.pad.remove();
+    large.pad = null;
+    large.tile.show(large.camera, "sub");
+  }
   large = one;
-  one?.tile.show(one.camera, "main");
+  if (one) {
+    one.tile.show(one.camera, "main");
+    one.pad = new Pad(one.camera, incidentToLookAt);
+    one.tile.root.append(one.pad.root);
+  }
   arrange();
+}
+
+// The selected one, else the one whose pictures are open.
+function incidentToLookAt() {
+  const chosen = state.selection?.kind === "incident" ? state.selection.incident_id : about;
+  const incident = state.incidents.get(chosen);
+  return incident && incident.lon !== null ? incident : null;
+}
+
+// The pad of a picture, which is large then; or why it has none.
+async function turn(one) {
+  if (large !== one) {
+    enlarge(one);
+    await one.pad.ready;
+    if (one.pad && !one.pad.root.hidden) return one.pad.root.focus();
+  }
+  const why = await one.pad?.toggle();
+  if (why) tell("toast", { kind: "bad", text: `${nameOf(one.camera)}: ${why}` });
 }
 
 function arrange() {
@@ -144,6 +178,7 @@ function arrange() {
   document.getElementById("video-count").textContent = String(open.length);
   dock().querySelector(".video-tiles").style.setProperty("--columns", String(open.length <= 8 ? 4 : open.length <= 10 ? 5 : 6));
   for (const one of open) one.tile.root.classList.toggle("large", one === large);
+  tell("tiles", open.map((one) => one.camera));
 }
 
 function fullScreen(one) {
@@ -169,6 +204,13 @@ export function enlargeNext() {
 export function fullScreenKey() {
   const one = large ?? open[0];
   if (one) fullScreen(one);
+}
+
+// Of the large picture, else of the selected camera's, else of the first.
+export function turnKey() {
+  const chosen = state.selection?.kind === "element" ? find(idOf(state.selection)) : null;
+  const one = large ?? chosen ?? open[0];
+  if (one) turn(one);
 }
 
 export function closeKey() {

@@ -13,8 +13,8 @@ const OPEN_WITHIN_MS = 10_000; // a stream that shows nothing for so long is giv
 const SILENT_MS = 12_000; // an open one as well
 const CHANGE_WITHIN_MS = 5_000; // for another camera the earlier picture stays no longer
 
-// What time alone does not cure soon; null: it must be asked for by hand.
-const AGAIN_MS = { "at-limit": 10_000, "transcoding-at-limit": 15_000, "no-key-frame": 10_000, "no-address": 60_000, "bad-address": 60_000, "login-refused": 60_000, unplayable: 60_000, "other-kind": null, "not-permitted": 60_000, "unknown-camera": 60_000 };
+// What time alone does not cure soon.
+const AGAIN_MS = { "at-limit": 10_000, "transcoding-at-limit": 15_000, "no-key-frame": 10_000, "no-address": 60_000, "bad-address": 60_000, "login-refused": 60_000, unplayable: 60_000, "not-permitted": 60_000, "unknown-camera": 60_000 };
 
 export class Feed {
   // `changed` is called whenever `status()` says something else, but for ages.
@@ -87,8 +87,7 @@ export class Feed {
     this.attempt = attempt;
     this.changed();
     try {
-      const { url, transcoded } = await grantedStream(attempt.camera.id, attempt.quality, attempt.aborter.signal);
-      attempt.isTranscoded = Boolean(transcoded);
+      const { url } = await grantedStream(attempt.camera.id, attempt.quality, attempt.aborter.signal);
       if (attempt === this.attempt) attempt.player = this.open(attempt, url);
     } catch (refusal) {
       if (attempt !== this.attempt) return;
@@ -100,10 +99,13 @@ export class Feed {
   open(attempt, url) {
     let refusal = null;
     return play(attempt.video, url, {
+      begun: ({ transcoded }) => {
+        attempt.isTranscoded = Boolean(transcoded);
+        this.changed();
+      },
       firstFrame: () => this.show(attempt),
       state: (state) => {
         attempt.state = state.state === "ok" ? null : state;
-        if (state.transcoded !== undefined) attempt.isTranscoded = state.transcoded;
         this.changed();
       },
       refused: ({ refused, message_zh, message_en }) => {
@@ -153,7 +155,7 @@ export class Feed {
       const waitMs = now - this.lostAt > PATIENT_MS ? PATIENT_AGAIN_MS : this.againMs;
       this.askAt = now + waitMs * (0.75 + Math.random() / 4); // not every tile in the same instant
       this.againMs = Math.min(LONGEST_AGAIN_MS, this.againMs * 2);
-    } else this.askAt = known === null ? Infinity : now + known;
+    } else this.askAt = now + known;
     this.changed();
   }
 

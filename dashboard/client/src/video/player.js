@@ -7,6 +7,7 @@ const KEPT_S = 10; // of played pictures, once there are twice as many
 const MOST_WAITING = 16 * 1024 * 1024; // bytes that came and could not be appended yet: then the browser does not keep up
 
 // Plays `url` (a path on this origin, or a whole address) in `video`. What it tells, each optional:
+//   begun({mime, codec, width, height, transcoded})  a stream begins, or begins anew
 //   firstFrame()                a picture is on the screen
 //   state({state, since, late_s})  what the server detected: "frozen", "black", "late", "ok"
 //   refused({refused, message_zh, message_en})  it can't go on; `ended` follows
@@ -46,8 +47,10 @@ export function play(video, url, { targetS = TARGET_S, ...told } = {}) {
   };
 
   function hear(message) {
-    if (message.mime) begin(message.mime);
-    else if (message.refused) told.refused?.(message);
+    if (message.mime) {
+      told.begun?.(message);
+      begin(message.mime);
+    } else if (message.refused) told.refused?.(message);
     else if (message.state) told.state?.(message);
   }
 

@@ -22,7 +22,6 @@ export async function grantedStream(cameraId, quality, signal) {
   });
   const found = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refused(reasonOf(answer.status, found), (isChinese() ? found.message_zh : found.message_en) ?? found.detail);
-  if (found.kind !== "ws-fmp4") throw new Refused("other-kind", found.kind);
   return found;
 }
 
