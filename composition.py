@@ -89,6 +89,7 @@ from operations.services import Services
 from operations.sessions import Sessions
 from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
+from operations.track_questions import TrackQuestions
 from operations.traffic import Traffic
 from operations.trails import Trails
 from operations.video import VideoGateway
@@ -373,6 +374,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         bus=bus,
         positions=positions,
         tracks=tracks,
+        track_questions=TrackQuestions(tracks, authority, personal, lambda: handler.picture, clock),
         pasts=Pasts(readings),
         intake=intake,
         elements=elements,

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
     from operations.street_speeds import StreetSpeeds
+    from operations.track_questions import TrackQuestions
     from operations.traffic import Traffic
     from operations.video_watch import VideoWatch
     from operations.webhooks import Webhooks
@@ -92,6 +93,7 @@ class Services:
     bus: Bus  # journal events as they are committed
     positions: PositionTable
     tracks: TrackReader  # positions of the past
+    track_questions: TrackQuestions  # the same for an actor: where crews have been
     pasts: Pasts  # all of this as it was at an instant
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore

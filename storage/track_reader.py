@@ -189,6 +189,16 @@ class TrackReader:
             found[unit_id] = _state(Slice(0, [unit_id], fixes), fixes)
         return found
 
+    def units_near(self, from_at: float, until: float, box: tuple[float, float, float, float]) -> set[str]:
+        """Units of which something inside of a box (west, south, east, north, degrees) was heard between two instants (Unix s)."""
+        west, south, east, north = (round(side * 1e6) for side in box)
+        found: set[str] = set()
+        for piece, fixes in self._heard_between(from_at, until):
+            lon, lat = fixes["lon"], fixes["lat"]
+            inside = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+            found.update(piece.unit_ids[number] for number in np.unique(fixes["unit"][inside]))
+        return found
+
     def first_at(self) -> int | None:
         """When the oldest slice begins, Unix s; None where nothing is kept."""
         for folder in sorted(self.folder.glob("[0-9]*")):
