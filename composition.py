@@ -89,7 +89,9 @@ from operations.services import Services
 from operations.sessions import Sessions
 from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
+from operations.track_holds import TrackHolds
 from operations.track_questions import TrackQuestions
+from operations.track_retention import TrackRetention
 from operations.traffic import Traffic
 from operations.trails import Trails
 from operations.video import VideoGateway
@@ -113,6 +115,7 @@ from storage.scene_video import RecordingFiles
 from storage.speeds import SpeedFile
 from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
+from storage.track_holds import TrackHoldStore
 from storage.tracks import TrackStore
 from storage.webhooks import WebhookStore
 
@@ -186,6 +189,8 @@ class Node:
             stack.push_async_callback(services.expected.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
+            services.track_retention.daily.start()
+            stack.push_async_callback(services.track_retention.daily.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
             gc.freeze()
             watch = asyncio.create_task(services.health.watch_loop())
@@ -342,6 +347,9 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         whereabouts.between,
     )
     elements.supply("scene_video", partial(sending_crews, scene_video, lambda: handler.picture, positions))
+    track_holds = TrackHolds(TrackHoldStore(engine), authority, history, lambda: handler.picture, audit, clock)
+    track_retention = TrackRetention(tracks, track_holds, settings.tracks_keep_days, ZoneInfo(city.time_zone), clock)
+    health.watch("track_retention", track_retention.state)
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -375,6 +383,8 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         positions=positions,
         tracks=tracks,
         track_questions=TrackQuestions(tracks, authority, personal, lambda: handler.picture, clock),
+        track_holds=track_holds,
+        track_retention=track_retention,
         pasts=Pasts(readings),
         intake=intake,
         elements=elements,
@@ -546,7 +556,7 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
     checked = [
         f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
         f"audit: {looks} entries",
-        f"tracks: {tracks.slices} slices, {tracks.fixes} fixes",
+        f"tracks: {tracks.slices} slices, {tracks.fixes} fixes, {tracks.removed} slices removed, last hash {tracks.ledger_hash or 'none'}",
         f"speeds: {speeds} files",
         f"evidence: {sum(1 for _ in evidence.kept())} files",
     ]

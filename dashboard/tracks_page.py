@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from dashboard.edge import actor_of
 from dashboard.figures.track_map import Circle, Way, extent, track_map
+from dashboard.forms import fields_of
 from dashboard.i18n import Words, words_in
+from dashboard.layouts.track_holds import holds_section
 from dashboard.layouts.tracks import TracksView, tracks_page
 from dashboard.login import THEME_COOKIE, language_of
 from dashboard.theme import THEMES
@@ -22,6 +24,7 @@ from dispatch.model import Actor
 from geodata.passages import JOINED_S
 from geodata.street_lines import lines_within
 from operations.authority import Action
+from operations.track_holds import NewHold
 from operations.track_questions import LONGEST_NEAR, Near, Path, PathPoint, UnitTrack
 
 if TYPE_CHECKING:
@@ -45,6 +48,11 @@ def add_tracks_page(server: FastAPI, services: Services) -> None:
         """The forms, and the answer to what the address asks."""
         return await page.show(request)
 
+    @router.post("/tracks/holds")
+    async def hold(request: Request) -> Response:
+        """Set a hold, or release one."""
+        return await page.hold(request)
+
     server.include_router(router)
 
 
@@ -53,12 +61,41 @@ class _Page:
         self._services = services
         self._zone = ZoneInfo(services.city.time_zone)
 
-    async def show(self, request: Request) -> Response:
+    async def hold(self, request: Request) -> Response:
+        services, actor, fields = self._services, actor_of(request), await fields_of(request)
+        services.authority.authorise(actor, Action.HOLD_TRACKS)
+        words = words_in(language_of(request))
+        try:
+            if fields.get("release"):
+                await services.track_holds.release(actor, fields["release"])
+            else:
+                await services.track_holds.set(actor, self._new_hold(fields))
+        except ValueError:
+            return await self.show(request, words("Give a place as longitude, latitude, and times as year-month-day and hour:minute."))
+        except NotPermitted:
+            raise
+        except DispatchError as refused:
+            return await self.show(request, words.refusal(refused))
+        return RedirectResponse("/tracks", 303)
+
+    def _new_hold(self, fields: dict[str, str]) -> NewHold:
+        """Raises ValueError for what is no place or no time."""
+        until = self._instant(fields["until"]) if fields.get("until") else None
+        reason = fields.get("reason", "")
+        if fields.get("incident"):
+            return NewHold(reason, incident_id=fields["incident"], until=until)
+        from_at, to_at = (self._instant(fields[name]) if fields.get(name) else None for name in ("from", "to"))
+        if not fields.get("point"):
+            return NewHold(reason, "", from_at, to_at, until=until)
+        lon, lat = _place(fields["point"])
+        return NewHold(reason, "", from_at, to_at, lon, lat, float(fields.get("radius") or "nan"), until)
+
+    async def show(self, request: Request, refused: str = "") -> Response:
         services, actor, words = self._services, actor_of(request), words_in(language_of(request))
         services.authority.authorise(actor, Action.SEE_TRACKS)
         asked = {name: request.query_params[name][:64] for name in _FIELDS if request.query_params.get(name)}
         asked = await self._with_incident(actor, asked)
-        answer, drawing, error = None, "", ""
+        answer, drawing, error = None, "", refused
         try:
             answer = await self._answer(actor, asked)
             drawing = await self._drawing(actor, answer, words)
@@ -78,6 +115,7 @@ class _Page:
             zone=self._zone,
             name=self._organisation(actor.org_code, words),
             error=error,
+            holds=await self._holds(actor, asked, words),
         )
         html = tracks_page(view, words, theme if theme in THEMES else "dark")
         return HTMLResponse(html, 422 if error else 200, {"Cache-Control": "no-store"})
@@ -91,10 +129,7 @@ class _Page:
         if "unit" in asked:
             return await questions.path(actor, asked["unit"], from_at, to_at)
         if "point" in asked:
-            lon, lat = (float(part) for part in asked["point"].split(","))
-            if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-                raise ValueError(asked["point"])
-            return await questions.near(actor, lon, lat, float(asked.get("radius", "50")), from_at, to_at)
+            return await questions.near(actor, *_place(asked["point"]), float(asked.get("radius", "50")), from_at, to_at)
         return None
 
     async def _with_incident(self, actor: Actor, asked: dict[str, str]) -> dict[str, str]:
@@ -131,6 +166,14 @@ class _Page:
         found = [unit for unit in picture.units.values() if authority.may_see_track(actor, unit, picture)]
         return [UnitTrack(unit.unit_id, unit.callsign, unit.org_code) for unit in sorted(found, key=lambda unit: unit.callsign)]
 
+    async def _holds(self, actor: Actor, asked: dict[str, str], words: Words) -> str:
+        services = self._services
+        if not services.authority.can(actor, Action.HOLD_TRACKS):
+            return ""
+        holds, keep_days = await services.track_holds.all(actor), services.track_retention.keep_days
+        shown = asked if "incident" in asked else self._with_span(asked)
+        return holds_section(holds, shown, keep_days, services.clock.now(), self._zone, words)
+
     async def _drawing(self, actor: Actor, answer: Near | Path | None, words: Words) -> str:
         if answer is None:
             return ""
@@ -155,6 +198,14 @@ class _Page:
     def _organisation(self, code: str, words: Words) -> str:
         known = self._services.organisations.get(code)
         return words.pick(known.name, known.name_en) if known else code
+
+
+def _place(text: str) -> tuple[float, float]:
+    """Longitude and latitude. Raises ValueError."""
+    lon, lat = (float(part) for part in text.split(","))
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
+        raise ValueError(text)
+    return lon, lat
 
 
 def _pieces(points: Sequence[PathPoint]) -> list[list[tuple[float, float]]]:

@@ -58,7 +58,9 @@ if TYPE_CHECKING:
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
     from operations.street_speeds import StreetSpeeds
+    from operations.track_holds import TrackHolds
     from operations.track_questions import TrackQuestions
+    from operations.track_retention import TrackRetention
     from operations.traffic import Traffic
     from operations.video_watch import VideoWatch
     from operations.webhooks import Webhooks
@@ -94,6 +96,8 @@ class Services:
     positions: PositionTable
     tracks: TrackReader  # positions of the past
     track_questions: TrackQuestions  # the same for an actor: where crews have been
+    track_holds: TrackHolds  # what is kept of them although its time is over
+    track_retention: TrackRetention  # removes what is over
     pasts: Pasts  # all of this as it was at an instant
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore

@@ -67,7 +67,8 @@ def _path_form(view: TracksView, words: Words) -> str:
     unit = escape(view.asked.get("unit", ""))
     fields = _field(words("Crew"), f'<input name="unit" required list="crews" value="{unit}">') + _span(view, words)
     note = words("At most {n} hours.", n=int(LONGEST_PATH.total_seconds() // 3600))
-    return f'{_form(words("Where was this crew?"), fields, words("Ask"), note)}<datalist id="crews">{options}</datalist>'
+    form = _form(words("Where was this crew?"), fields, words("Ask"), note)
+    return f'{form}<datalist id="crews">{options}</datalist>'
 
 
 def _form(title: str, fields: str, button: str, note: str) -> str:

@@ -141,6 +141,8 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/tracks", "unit"): Route(
         A.SEE_TRACKS, f"/tracks?unit={{track}}&{TRACK_SPAN}", "track", frozenset({200}), 422, variant="of a crew"
     ),
+    # Who may set one is told that this one needs a reason.
+    ("POST", "/tracks/holds", ""): Route(A.HOLD_TRACKS, "/tracks/holds", good=frozenset({422}), body=b"reason="),
     ("GET", "/circle/{circle_id}", ""): Route(A.SEE_DUTY_CIRCLES, "/circle/{circle}", "circle"),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
@@ -183,6 +185,11 @@ ROUTES: dict[tuple[str, str, str], Route] = {
         variant="one station's",
     ),
     ("GET", "/api/v1/tracks/state", ""): api(A.SEE_TRACKS, "/tracks/state?at={now}"),
+    ("GET", "/api/v1/tracks/holds", ""): api(A.HOLD_TRACKS, "/tracks/holds"),
+    ("POST", "/api/v1/tracks/holds", ""): api(
+        A.HOLD_TRACKS, "/tracks/holds", "incident", (201,), {"incident_id": "{incident}", "reason": "x"}
+    ),
+    ("POST", "/api/v1/tracks/holds/{hold_id}/release", ""): api(A.HOLD_TRACKS, "/tracks/holds/none/release", good=(404,)),
     ("GET", "/api/v1/tracks/near", ""): api(A.SEE_TRACKS, f"/tracks/near?{AT}&{TRACK_SPAN}"),
     ("GET", "/api/v1/tracks/path", ""): api(A.SEE_TRACKS, f"/tracks/path?unit_id={{track}}&{TRACK_SPAN}", "track", variant="a marked crew"),
     ("GET", "/api/v1/tracks/path", "plain"): api(

@@ -127,3 +127,41 @@ def test_each_question_is_on_record(city: ApiCity, began: datetime) -> None:
     looks = [look for _, look in log.read(limit=10_000)]
     assert (looks[-1].what, looks[-1].actor_role, looks[-1].channel) == ("track", "supervisor", "api")
     assert looks[-1].subject.startswith("track-west 20")
+
+
+def test_a_hold_is_set_on_an_incident_shown_and_released(city: ApiCity, reviewer: Person) -> None:
+    incident = city.incident()["incident_id"]
+    assert 'name="incident"' in reviewer.ask("GET", "/tracks", params={"incident": incident}).text
+    done = reviewer.ask("POST", "/tracks/holds", data={"incident": incident, "reason": "<i>appeal</i>", "until": "2026-12-31"})
+    assert (done.status_code, done.headers["location"]) == (303, "/tracks")
+    page = reviewer.ask("GET", "/tracks").text
+    assert "&lt;i&gt;appeal" in page
+    assert "<i>" not in page
+    (hold,) = [one for one in city.get("/tracks/holds", "reviewer", COUNTY).json()["holds"] if one["incident_id"] == incident]
+    assert reviewer.ask("POST", "/tracks/holds", data={"release": hold["hold_id"]}).status_code == 303
+    assert not [one for one in city.run(city.services.track_holds.held()) if one.circle is None]
+    again = city.post(f"/tracks/holds/{hold['hold_id']}/release", None, "reviewer", COUNTY).json()
+    assert again["released_by"] == reviewer.name
+
+
+def test_a_hold_over_the_api_has_one_effect_under_one_key(city: ApiCity) -> None:
+    body = {"reason": "inquiry", "from": "2026-05-01T00:00:00Z", "to": "2026-05-01T06:00:00Z", "lon": PLACE[0], "lat": PLACE[1]}
+    made = [
+        city.post("/tracks/holds", {**body, "radius_m": 200}, "commander", headers={"Idempotency-Key": "hold-1"}).json() for _ in range(2)
+    ]
+    assert made[0] == made[1]
+    assert sum(one["hold_id"] == made[0]["hold_id"] for one in city.get("/tracks/holds", "commander").json()["holds"]) == 1
+    problem_of(city.post("/tracks/holds", body, "commander"), 422)
+    problem_of(city.post("/tracks/holds", {**body, "radius_m": 2}, "commander"), 422)
+    problem_of(city.post("/tracks/holds", {"reason": "x", "incident_id": "none"}, "commander"), 404)
+    problem_of(city.post("/tracks/holds", body, "operator"), 403)
+
+
+def test_a_refused_hold_says_why_on_the_page(reviewer: Person) -> None:
+    for form, said in (
+        ({"reason": "x", "from": "2026-05-01T10:00", "to": "2026-05-01T09:00"}, "span of at most 31 days"),
+        ({"reason": "x", "from": "soon", "to": "2026-05-01T09:00"}, "Give a place"),
+    ):
+        page = reviewer.ask("POST", "/tracks/holds?lang=en", data=form)
+        assert page.status_code == 422
+        assert said in page.text
