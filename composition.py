@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -102,12 +103,13 @@ from operations.what_if import WhatIf
 from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
-from storage.audit import AuditLog
+from storage.audit import AuditLog, Look
 from storage.camera_health import CameraHealthStore
 from storage.cameras import CameraStore
 from storage.certificates import CertificateStore
 from storage.database import open_database
 from storage.evidence import EvidenceFiles
+from storage.journal_export import Export, export_journal
 from storage.kpi_months import MonthlyFacts
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
@@ -542,10 +544,27 @@ async def running_circles(settings: Settings, city_folder: Path) -> AsyncIterato
         yield handler, CircleChecks(OrganisationTree(city.organisations()), elements, Ground(city.graph))
 
 
-def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
-    """What was checked and what is damaged, a sentence each. Raises SettingsError where there is nothing to check."""
+def make_export(settings: Settings, from_: datetime, to: datetime, out: Path) -> Export:
+    """An evidence package, beside a running node. Raises SettingsError where there is no journal, ExportRefused."""
+    _require_journal(settings)
+    engine, now = open_database(settings.database_url), SystemClock().now()
+    try:
+        subject = f"{from_.isoformat()} to {to.isoformat()}"
+        AuditLog(engine).append([Look(now, "command-line", "system", "admin", "", "journal_exported", subject, "command-line")])
+        return export_journal(engine, settings.data, from_, to, out, now)
+    finally:
+        engine.dispose()
+
+
+def _require_journal(settings: Settings) -> None:
+    """Raises SettingsError where a command would make a new one to look at."""
     if not settings.database and not (settings.data / "journal.sqlite").is_file():
         raise SettingsError(f"there is no journal in {settings.data}; name the data folder with --data, or the journal with --database")
+
+
+def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
+    """What was checked and what is damaged, a sentence each. Raises SettingsError where there is nothing to check."""
+    _require_journal(settings)
     engine = open_database(settings.database_url)
     journal = journal_check.verify(engine)
     looks, audit_damage = AuditLog(engine).verify()

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -33,6 +33,16 @@ class Entry(msgspec.Struct, frozen=True):
     bytes: int
     at: datetime
     why: str = ""  # of a removal
+
+
+class Line(NamedTuple):
+    """One line as it stands; `entry` is None where it can't be read, `wrong` is empty where it is what was written."""
+
+    number: int
+    raw: bytes
+    hash: str
+    entry: Entry | None
+    wrong: str
 
 
 def ledger_entry(kind: str, slice_: str, content: bytes) -> Entry:
@@ -68,30 +78,27 @@ class TrackLedger:
             if is_new:
                 _sync(self._path.parent)
 
-    def read(self) -> Iterator[tuple[int, Entry | None, str]]:
-        """Every line: its number, the entry (None where it can't be read), and what is wrong with it (empty: nothing)."""
+    def read(self) -> Iterator[Line]:
+        """Every whole line; one torn by a crash is cut at the next entry."""
         if not self._path.exists():
             return
         previous = ""
         with self._path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                body, tab, hash_ = line.rstrip(b"\n").partition(b"\t")
-                if not line.endswith(b"\n"):
-                    return  # torn by a crash; cut at the next entry
-                wrong = (
-                    ""
-                    if tab and chained(previous, body) == hash_.decode("ascii", "replace")
-                    else "it has been changed, or one before it lost"
-                )
+            for number, raw in enumerate(file, start=1):
+                if not raw.endswith(b"\n"):
+                    return
+                body, _, hash_ = raw[:-1].rpartition(b"\t")
+                follows = chained(previous, body) == hash_.decode("ascii", "replace")
+                wrong = "" if follows else "it has been changed, or the line before it is missing or moved"
                 previous = hash_.decode("ascii", "replace")
                 try:
-                    yield number, msgspec.json.decode(body, type=Entry), wrong
+                    yield Line(number, raw, previous, msgspec.json.decode(body, type=Entry), wrong)
                 except msgspec.MsgspecError as error:
-                    yield number, None, wrong or f"it can't be read: {error}"
+                    yield Line(number, raw, previous, None, wrong or f"it can't be read: {error}")
 
     def newest(self) -> dict[str, Entry]:
         """By slice what was noted of it last."""
-        return {entry.slice: entry for _, entry, _ in self.read() if entry is not None}
+        return {line.entry.slice: line.entry for line in self.read() if line.entry is not None}
 
     def last_hash(self) -> str:
         """Of the newest line; empty where there is none."""

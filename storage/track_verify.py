@@ -65,12 +65,12 @@ def verify(folder: Path) -> TrackReport:
 def _noted(ledger: TrackLedger, report: TrackReport) -> dict[str, Entry]:
     """The ledger's newest entry of each slice; what is wrong with its lines goes to the report."""
     noted: dict[str, Entry] = {}
-    for number, entry, wrong in ledger.read():
-        if wrong:
-            report.damage.append(f"ledger of tracks, line {number}: {wrong}")
-        if entry is not None:
-            noted[entry.slice] = entry
-    report.ledger_hash = ledger.last_hash()
+    for line in ledger.read():
+        if line.wrong:
+            report.damage.append(f"ledger of tracks, line {line.number}: {line.wrong}")
+        if line.entry is not None:
+            noted[line.entry.slice] = line.entry
+        report.ledger_hash = line.hash
     return noted
 
 

@@ -21,11 +21,11 @@ AT = datetime(2026, 5, 1, tzinfo=UTC)
 CLOSED = 4
 
 
-def written(folder: Path, slices: int = CLOSED) -> TrackWriter:
+def written(folder: Path, slices: int = CLOSED, start: int = START) -> TrackWriter:
     """So many closed slices, one unit a hundredth of a degree farther east in each, and an open one."""
     writer, code, still = TrackWriter(folder), np.zeros(1, np.uint8), np.zeros(1)
     for step in range(slices + 1):
-        at = np.array([START + step * SLICE_S + 10.0])
+        at = np.array([start + step * SLICE_S + 10.0])
         writer.append(["a"], np.array([0]), at, at + 0.2, np.array([121.0 + step / 100]), np.array([29.9]), still, still, code, code)
         writer.take()
     writer.write()
@@ -114,7 +114,7 @@ def test_a_torn_last_line_is_cut_with_the_next_entry(tmp_path):
         file.write(b'{"half')
     assert ledger.last_hash() == last
     ledger.append([Entry("removed", slice_name(START), "x", 1, AT, "test")])
-    assert [wrong for _, _, wrong in ledger.read()] == [""] * (CLOSED + 1)
+    assert [line.wrong for line in ledger.read()] == [""] * (CLOSED + 1)
 
 
 def test_a_ledger_begins_with_what_was_closed_before_it(tmp_path):
@@ -128,7 +128,7 @@ def test_a_ledger_begins_with_what_was_closed_before_it(tmp_path):
     writer.write()
     writer.pack_finished()
     writer.close()
-    assert [entry.kind for _, entry, _ in TrackLedger(tmp_path).read()] == ["found"] * CLOSED + ["closed"]
+    assert [line.entry.kind for line in TrackLedger(tmp_path).read()] == ["found"] * CLOSED + ["closed"]
     assert TrackReader(tmp_path).verify().damage == []
 
 
