@@ -1,5 +1,5 @@
 """Liandong's command line: `python app.py run`, `city build`, `city diff`, `import`, `token add`, `user add`, `verify`,
-`export`, `bench`.
+`export`, `report`, `bench`.
 
 Exit codes: 0 done, 1 found something wrong, 2 wrong use, 141 nobody reads the output any more. Errors name the value and the
 remedy on stderr.
@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -351,6 +351,30 @@ def export_journal(options: argparse.Namespace, settings: Settings) -> int:
     return 1 if export.problems else 0
 
 
+def report_daily(options: argparse.Namespace, settings: Settings) -> int:
+    """The daily incident report of a morning, made anew as HTML and XLSX."""
+    from composition import make_daily_report
+    from dispatch.errors import DispatchError
+
+    try:
+        paths = asyncio.run(make_daily_report(settings, _city_folder(settings), options.date))
+    except DispatchError as refused:
+        raise WrongUse(refused.detail) from None
+    except OSError as error:
+        raise WrongUse(f"the report can't be written: {error}; name a folder with LIANDONG_REPORT_FOLDER") from None
+    for path in paths:
+        print(path)
+    return 0
+
+
+def _day(text: str) -> date:
+    """A day, for argparse."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write 2026-05-01") from None
+
+
 def _instant(text: str) -> datetime:
     """A time with an offset, for argparse."""
     try:
@@ -454,6 +478,10 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--end-all", dest="end_all", action="store_true")
 
     _database_options(_add(commands, "verify", verify))
+    p = _add(commands.add_parser("report", help="written reports").add_subparsers(required=True, metavar="WHAT"), "daily", report_daily)
+    _database_options(p)
+    p.add_argument("--city", type=Path)
+    p.add_argument("--date", type=_day, metavar="DAY", help="the morning it ends on; default: the newest")
     exports = commands.add_parser("export", help="evidence packages").add_subparsers(required=True, metavar="WHAT")
     p = _add(exports, "journal", export_journal)
     _database_options(p)

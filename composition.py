@@ -9,17 +9,19 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
 
+from dashboard.daily_report import SUFFIXES, Names, files_of
+from dashboard.i18n import words_in
 from dashboard.terminal_socket import FEED_NAME as TERMINALS
 from dispatch.catalogue import load_catalogue
 from dispatch.clock import Clock, SystemClock
-from dispatch.codes import load_codes
+from dispatch.codes import Codes, load_codes
 from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, Unit, UnitKind
@@ -56,6 +58,8 @@ from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
 from operations.coverage import Coverage
+from operations.daily_report import AT as REPORT_AT
+from operations.daily_report import DailyReport, DailyReports
 from operations.deadline_watch import DeadlineWatch
 from operations.drills import Drills
 from operations.duty_circles import DutyCircles
@@ -193,6 +197,8 @@ class Node:
             stack.push_async_callback(services.deadlines.stop)
             services.track_retention.daily.start()
             stack.push_async_callback(services.track_retention.daily.stop)
+            services.daily_reports.daily.start()
+            stack.push_async_callback(services.daily_reports.daily.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
             gc.freeze()
             watch = asyncio.create_task(services.health.watch_loop())
@@ -352,6 +358,20 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     track_holds = TrackHolds(TrackHoldStore(engine), authority, history, lambda: handler.picture, audit, clock)
     track_retention = TrackRetention(tracks, track_holds, settings.tracks_keep_days, ZoneInfo(city.time_zone), clock)
     health.watch("track_retention", track_retention.state)
+    kpis = KpiService(
+        MonthlyFacts(
+            journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), home_of(jurisdictions, city), city.folder.name, city.code
+        ),
+        authority,
+        organisations,
+        targets,
+        clock,
+    )
+    zone = ZoneInfo(city.time_zone)
+    render = partial(_report_files, city=city, codes=codes, organisations=organisations, language=settings.report_language)
+    report_folder = settings.report_folder or settings.data / "reports"
+    daily_reports = DailyReports(kpis, history, authority, organisations, clock, zone, report_folder, render, SUFFIXES)
+    health.watch("daily_report", daily_reports.state)
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -370,15 +390,8 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         personal=personal,
         premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
-        kpis=KpiService(
-            MonthlyFacts(
-                journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), home_of(jurisdictions, city), city.folder.name, city.code
-            ),
-            authority,
-            organisations,
-            targets,
-            clock,
-        ),
+        kpis=kpis,
+        daily_reports=daily_reports,
         calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
@@ -423,6 +436,20 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         drills=drills,
     )
     return Node(services, settings, tracks)
+
+
+def _report_files(report: DailyReport, city: City, codes: Codes, organisations: OrganisationTree, language: str) -> dict[str, bytes]:
+    words = words_in(language)
+
+    def type_of(type_id: str) -> str:
+        known = codes.type_by_id.get(type_id)
+        return words.pick(known.zh, known.en) if known else type_id
+
+    def organisation_of(code: str) -> str:
+        known = organisations.get(code)
+        return words.pick(known.name, known.name_en) if known else code
+
+    return files_of(report, Names(type_of, organisation_of, ZoneInfo(city.time_zone), words))
 
 
 def _video_gateway(settings: Settings, clock: Clock) -> VideoGateway:
@@ -542,6 +569,19 @@ async def running_circles(settings: Settings, city_folder: Path) -> AsyncIterato
         elements = ElementStore(city, catalogue, clock, lambda: handler.picture, PositionTable(), readings)
         await elements.start()
         yield handler, CircleChecks(OrganisationTree(city.organisations()), elements, Ground(city.graph))
+
+
+async def make_daily_report(settings: Settings, city_folder: Path, day: date | None) -> list[Path]:
+    """The files of one morning's report, the newest one's without a day; beside a running node. Raises SettingsError, RuleViolation."""
+    _require_journal(settings)
+    city, clock = open_city(city_folder), SystemClock()
+    services = compose(settings, city, clock).services
+    local = clock.now().astimezone(ZoneInfo(city.time_zone))
+    newest = local.date() if local.time() >= REPORT_AT else local.date() - timedelta(days=1)
+    try:
+        return await services.daily_reports.write(day or newest)
+    finally:
+        await services.history.stop()
 
 
 def make_export(settings: Settings, from_: datetime, to: datetime, out: Path) -> Export:

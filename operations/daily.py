@@ -64,6 +64,6 @@ class Daily:
         self.done, self.failure, self._again_at = due, "", None
 
     async def _run(self) -> None:
-        while True:
-            await self.tick()
+        while True:  # a start has better things to do at once
             await asyncio.sleep(TICK_S)
+            await self.tick()

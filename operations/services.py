@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from operations.camera_register import CameraRegister
     from operations.certificates import Certificates
     from operations.coverage import Coverage
+    from operations.daily_report import DailyReports
     from operations.deadline_watch import DeadlineWatch
     from operations.drills import Drills
     from operations.duty_circles import DutyCircles
@@ -91,6 +92,7 @@ class Services:
     premises: Premises  # what is to be known of a place before anybody enters it
     calibrations: Calibrations  # promised times beside actual ones
     kpis: KpiService  # how long stages take
+    daily_reports: DailyReports  # 警情日报, written each morning
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable
