@@ -1,4 +1,5 @@
-"""Liandong's command line: `python app.py run`, `city build`, `city diff`, `import`, `token add`, `user add`, `verify`, `bench`.
+"""Liandong's command line: `python app.py run`, `city build`, `city diff`, `import`, `token add`, `user add`, `verify`,
+`export`, `report`, `bench`.
 
 Exit codes: 0 done, 1 found something wrong, 2 wrong use, 141 nobody reads the output any more. Errors name the value and the
 remedy on stderr.
@@ -16,7 +17,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,9 @@ def _wrong_uses() -> tuple[type[Exception], ...]:
     from operations.imports import ImportRefused
     from storage.database import DatabaseUnusable
     from storage.journal import JournalBusy
+    from storage.journal_export import ExportRefused
 
-    return CityError, ImportRefused, DatabaseUnusable, JournalBusy
+    return CityError, ImportRefused, DatabaseUnusable, JournalBusy, ExportRefused
 
 
 # Running ---------------------------------------------------------------------------------------------------------------
@@ -336,6 +338,55 @@ def verify(options: argparse.Namespace, settings: Settings) -> int:
     return 1 if damage else 0
 
 
+def export_journal(options: argparse.Namespace, settings: Settings) -> int:
+    """An evidence package of a span: journal, evidence files, tracks, how to check them; exit code 1 when anything is wrong."""
+    from composition import make_export
+
+    export = make_export(settings, options.from_, options.to, options.out)
+    print(f"{export.events} events, {export.files} evidence files, {export.slices} track slices in {options.out}")
+    print(f"last hash of the journal: {export.last_hash or 'none'}")
+    print(f"SHA-256 of SHA256SUMS: {export.sums_sha256}")
+    print("Write both numbers down where the package's reader can find them and nobody can change them.")
+    for problem in export.problems:
+        print(f"wrong: {problem}", file=sys.stderr)
+    return 1 if export.problems else 0
+
+
+def report_daily(options: argparse.Namespace, settings: Settings) -> int:
+    """The daily incident report of a morning, made anew as HTML and XLSX."""
+    from composition import make_daily_report
+    from dispatch.errors import DispatchError
+
+    try:
+        paths = asyncio.run(make_daily_report(settings, _city_folder(settings), options.date))
+    except DispatchError as refused:
+        raise WrongUse(refused.detail) from None
+    except OSError as error:
+        raise WrongUse(f"the report can't be written: {error}; name a folder with LIANDONG_REPORT_FOLDER") from None
+    for path in paths:
+        print(path)
+    return 0
+
+
+def _day(text: str) -> date:
+    """A day, for argparse."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write 2026-05-01") from None
+
+
+def _instant(text: str) -> datetime:
+    """A time with an offset, for argparse."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; write 2026-05-01T08:00:00+08:00") from None
+    if at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no offset from UTC; add one, such as +08:00 or Z")
+    return at.astimezone(UTC)
+
+
 def bench(options: argparse.Namespace, settings: Settings) -> int:
     """A benchmark; its last line is one JSON object."""
     module = importlib.import_module(f"bench.{options.name}")
@@ -428,6 +479,16 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--end-all", dest="end_all", action="store_true")
 
     _database_options(_add(commands, "verify", verify))
+    p = _add(commands.add_parser("report", help="written reports").add_subparsers(required=True, metavar="WHAT"), "daily", report_daily)
+    _database_options(p)
+    p.add_argument("--city", type=Path)
+    p.add_argument("--date", type=_day, metavar="DAY", help="the morning it ends on; default: the newest")
+    exports = commands.add_parser("export", help="evidence packages").add_subparsers(required=True, metavar="WHAT")
+    p = _add(exports, "journal", export_journal)
+    _database_options(p)
+    p.add_argument("--from", dest="from_", type=_instant, required=True, metavar="TIME", help="recorded at or after")
+    p.add_argument("--to", type=_instant, required=True, metavar="TIME", help="recorded before")
+    p.add_argument("--out", type=Path, required=True, help="a folder, or a file that ends in .tar; neither may be there already")
     p = _add(commands, "bench", bench)
     p.add_argument("name", choices=BENCHES)
     return parser

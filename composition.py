@@ -9,16 +9,19 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
 
+from dashboard.daily_report import SUFFIXES, Names, files_of
+from dashboard.i18n import words_in
 from dashboard.terminal_socket import FEED_NAME as TERMINALS
 from dispatch.catalogue import load_catalogue
 from dispatch.clock import Clock, SystemClock
-from dispatch.codes import load_codes
+from dispatch.codes import Codes, load_codes
 from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, Unit, UnitKind
@@ -56,6 +59,8 @@ from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
 from operations.coverage import Coverage
+from operations.daily_report import AT as REPORT_AT
+from operations.daily_report import DailyReport, DailyReports
 from operations.deadline_watch import DeadlineWatch
 from operations.drills import Drills
 from operations.duty_circles import DutyCircles
@@ -91,6 +96,9 @@ from operations.services import Services
 from operations.sessions import Sessions
 from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
+from operations.track_holds import TrackHolds
+from operations.track_questions import TrackQuestions
+from operations.track_retention import TrackRetention
 from operations.traffic import Traffic
 from operations.trails import Trails
 from operations.video import VideoGateway
@@ -101,12 +109,13 @@ from operations.what_if import WhatIf
 from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
-from storage.audit import AuditLog
+from storage.audit import AuditLog, Look
 from storage.camera_health import CameraHealthStore
 from storage.cameras import CameraStore
 from storage.certificates import CertificateStore
 from storage.database import open_database
 from storage.evidence import EvidenceFiles
+from storage.journal_export import Export, export_journal
 from storage.kpi_months import MonthlyFacts
 from storage.past import PastIncidents
 from storage.readings import ReadingStore
@@ -114,6 +123,7 @@ from storage.scene_video import RecordingFiles
 from storage.speeds import SpeedFile, SpeedHistory
 from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
+from storage.track_holds import TrackHoldStore
 from storage.tracks import TrackStore
 from storage.webhooks import WebhookStore
 
@@ -188,6 +198,10 @@ class Node:
             stack.push_async_callback(services.expected.stop)
             services.deadlines.start()
             stack.push_async_callback(services.deadlines.stop)
+            services.track_retention.daily.start()
+            stack.push_async_callback(services.track_retention.daily.stop)
+            services.daily_reports.daily.start()
+            stack.push_async_callback(services.daily_reports.daily.stop)
             # What has been built up to here stays: a full collection over it would stop the loop for tens of milliseconds.
             gc.freeze()
             watch = asyncio.create_task(services.health.watch_loop())
@@ -347,6 +361,23 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     )
     elements.supply("scene_video", partial(sending_crews, scene_video, lambda: handler.picture, positions))
     turning = OnvifDriver(clock)
+    track_holds = TrackHolds(TrackHoldStore(engine), authority, history, lambda: handler.picture, audit, clock)
+    track_retention = TrackRetention(tracks, speed_history, track_holds, settings.tracks_keep_days, ZoneInfo(city.time_zone), clock)
+    health.watch("track_retention", track_retention.state)
+    kpis = KpiService(
+        MonthlyFacts(
+            journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), home_of(jurisdictions, city), city.folder.name, city.code
+        ),
+        authority,
+        organisations,
+        targets,
+        clock,
+    )
+    zone = ZoneInfo(city.time_zone)
+    render = partial(_report_files, city=city, codes=codes, organisations=organisations, language=settings.report_language)
+    report_folder = settings.report_folder or settings.data / "reports"
+    daily_reports = DailyReports(kpis, history, authority, organisations, clock, zone, report_folder, render, SUFFIXES)
+    health.watch("daily_report", daily_reports.state)
     services = Services(
         demo=settings.demo,
         clock=clock,
@@ -365,20 +396,16 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         personal=personal,
         premises=Premises(authority, history, clock),
         further_calls=FurtherCalls(authority, personal, codes.family_of),
-        kpis=KpiService(
-            MonthlyFacts(
-                journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), home_of(jurisdictions, city), city.folder.name, city.code
-            ),
-            authority,
-            organisations,
-            targets,
-            clock,
-        ),
+        kpis=kpis,
+        daily_reports=daily_reports,
         calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
         positions=positions,
         tracks=tracks,
+        track_questions=TrackQuestions(tracks, authority, personal, lambda: handler.picture, clock),
+        track_holds=track_holds,
+        track_retention=track_retention,
         pasts=Pasts(readings, PastSpeeds(city.graph, speed_history, city.time_zone)),
         intake=intake,
         elements=elements,
@@ -416,6 +443,20 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         drills=drills,
     )
     return Node(services, settings, tracks)
+
+
+def _report_files(report: DailyReport, city: City, codes: Codes, organisations: OrganisationTree, language: str) -> dict[str, bytes]:
+    words = words_in(language)
+
+    def type_of(type_id: str) -> str:
+        known = codes.type_by_id.get(type_id)
+        return words.pick(known.zh, known.en) if known else type_id
+
+    def organisation_of(code: str) -> str:
+        known = organisations.get(code)
+        return words.pick(known.name, known.name_en) if known else code
+
+    return files_of(report, Names(type_of, organisation_of, ZoneInfo(city.time_zone), words))
 
 
 def _video_gateway(settings: Settings, clock: Clock) -> VideoGateway:
@@ -537,10 +578,40 @@ async def running_circles(settings: Settings, city_folder: Path) -> AsyncIterato
         yield handler, CircleChecks(OrganisationTree(city.organisations()), elements, Ground(city.graph))
 
 
-def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
-    """What was checked and what is damaged, a sentence each. Raises SettingsError where there is nothing to check."""
+async def make_daily_report(settings: Settings, city_folder: Path, day: date | None) -> list[Path]:
+    """The files of one morning's report, the newest one's without a day; beside a running node. Raises SettingsError, RuleViolation."""
+    _require_journal(settings)
+    city, clock = open_city(city_folder), SystemClock()
+    services = compose(settings, city, clock).services
+    local = clock.now().astimezone(ZoneInfo(city.time_zone))
+    newest = local.date() if local.time() >= REPORT_AT else local.date() - timedelta(days=1)
+    try:
+        return await services.daily_reports.write(day or newest)
+    finally:
+        await services.history.stop()
+
+
+def make_export(settings: Settings, from_: datetime, to: datetime, out: Path) -> Export:
+    """An evidence package, beside a running node. Raises SettingsError where there is no journal, ExportRefused."""
+    _require_journal(settings)
+    engine, now = open_database(settings.database_url), SystemClock().now()
+    try:
+        subject = f"{from_.isoformat()} to {to.isoformat()}"
+        AuditLog(engine).append([Look(now, "command-line", "system", "admin", "", "journal_exported", subject, "command-line")])
+        return export_journal(engine, settings.data, from_, to, out, now)
+    finally:
+        engine.dispose()
+
+
+def _require_journal(settings: Settings) -> None:
+    """Raises SettingsError where a command would make a new one to look at."""
     if not settings.database and not (settings.data / "journal.sqlite").is_file():
         raise SettingsError(f"there is no journal in {settings.data}; name the data folder with --data, or the journal with --database")
+
+
+def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
+    """What was checked and what is damaged, a sentence each. Raises SettingsError where there is nothing to check."""
+    _require_journal(settings)
     engine = open_database(settings.database_url)
     journal = journal_check.verify(engine)
     looks, audit_damage = AuditLog(engine).verify()
@@ -551,7 +622,7 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
     checked = [
         f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
         f"audit: {looks} entries",
-        f"tracks: {tracks.slices} slices, {tracks.fixes} fixes",
+        f"tracks: {tracks.slices} slices, {tracks.fixes} fixes, {tracks.removed} slices removed, last hash {tracks.ledger_hash or 'none'}",
         f"speeds: {speeds} files",
         f"evidence: {sum(1 for _ in evidence.kept())} files",
     ]

@@ -72,6 +72,9 @@ class Settings:
     )
     video_wvp_api: str = _setting("", "address of WVP, for GB/T 28181 cameras by ZLMediaKit: http://HOST:PORT; empty: none")
     video_wvp_key: Path | None = _setting(None, "file with an API key of WVP, in one line")
+    tracks_keep_days: int = _setting(0, "tracks older than this are removed each night, but for what is held; 0 keeps all of them", "d")
+    report_folder: Path | None = _setting(None, "folder of the daily report; none: `reports` in the data folder")
+    report_language: str = _setting("zh", "language of the daily report: zh or en")
     webhook_hosts: str = _setting("", "hosts that webhooks may be sent to, with commas between: name, address, or either with :port")
     log_level: str = _setting("info", "debug, info, warning or error")
 
@@ -91,6 +94,10 @@ class Settings:
             if not re.fullmatch(r"[a-z0-9._-]+(:\d+)?|[0-9a-f]*(:[0-9a-f]*){2,}|\[[0-9a-f:]+\](:\d+)?", host):
                 raise SettingsError(f"webhook_hosts holds {host!r}; write hosts without scheme and path, such as records.police.local:8443")
         self._check_gb28181()
+        if self.report_language not in ("zh", "en"):
+            raise SettingsError(f"report_language is {self.report_language!r}; write zh or en")
+        if not 0 <= self.tracks_keep_days <= 36_500:
+            raise SettingsError(f"tracks_keep_days is {self.tracks_keep_days}; give 0 to 36500")
         for name in ("port", "jt808_port", "gb28181_port"):
             if not 0 <= getattr(self, name) <= 65535:
                 raise SettingsError(f"{name} is {getattr(self, name)}; a TCP port is 0 to 65535")

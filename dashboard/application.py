@@ -41,6 +41,7 @@ from dashboard.station import organisation_of
 from dashboard.style import add_style
 from dashboard.theme import THEMES, css_variables
 from dashboard.tiles import add_tiles
+from dashboard.tracks_page import add_tracks_page
 from geodata.jurisdictions import Bounds, area_bounds
 from operations.authority import within
 
@@ -52,7 +53,7 @@ log = structlog.get_logger()
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
-_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|statistics|circle)\.(js|css)"
+_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|statistics|circle|tracks)\.(js|css)"
 
 _INDEX = """<!doctype html>
 <html>
@@ -78,6 +79,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     add_duty_pages(server, services)
     add_calibration_page(server, services)
     add_kpi_page(server, services)
+    add_tracks_page(server, services)
     add_circle_pages(server, services)
     add_tiles(server, services)
     add_style(server, services)

@@ -168,6 +168,12 @@ class Authority:
         """Of a unit that may be seen: also its members, trackers and radio group. Own scope, and the crew itself."""
         return self.can(actor, Action.SEE_PICTURE) and (unit.unit_id == actor.unit_id or self.in_scope(actor, unit.org_code))
 
+    def may_see_track(self, actor: Actor, unit: Unit, picture: OperatingPicture) -> bool:
+        """Where a unit has been: own scope only, unlike where a neighbour's is; plain clothes as everywhere; never a wall."""
+        if actor.kind == WALL or not self.can(actor, Action.SEE_TRACKS) or unit.org_code not in self.visible_orgs(actor):
+            return False
+        return self.may_see_unit(actor, unit, picture)
+
     def may_see_duty(self, actor: Actor, org_code: str) -> bool:
         """Shifts, rosters and musters of an organisation: names of people, so own scope only and never a wall."""
         return actor.kind != WALL and org_code in self.visible_orgs(actor)

@@ -46,6 +46,8 @@ class Action(StrEnum):
     SEE_METRICS = "see_metrics"
     SEE_CALIBRATION = "see_calibration"  # promised times of the scope beside actual ones
     SEE_KPIS = "see_kpis"  # how long stages take, in figures of the scope
+    SEE_TRACKS = "see_tracks"  # where crews of the scope have been: a path, who was near a place
+    HOLD_TRACKS = "hold_tracks"  # keep tracks from being removed when their time is over
     EXPORT = "export"
     # Incidents
     RECEIVE = "receive"
@@ -154,7 +156,7 @@ PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_H
 JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
 # What the system does by itself, by the clock; nobody asks for it.
 SYSTEM_ONLY = frozenset({A.REPUSH, A.MISS_DEADLINE, A.TELL_DUTY})
-DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION, A.SEE_KPIS}
+DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_TRACKS}
 # Whose word puts people on duty who were not.
 LEADING = frozenset({A.PLAN_SHIFT, A.CANCEL_SHIFT, A.MUSTER_RESERVES, A.END_MUSTER})
 
@@ -166,14 +168,15 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.COMMANDER: DESK
     | JUDGING
     | LEADING
-    | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING, A.SET_DUTY_CIRCLE, A.WITHDRAW_DUTY_CIRCLE},
+    | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING, A.SET_DUTY_CIRCLE, A.WITHDRAW_DUTY_CIRCLE}
+    | {A.HOLD_TRACKS},
     Role.REVIEWER: READ
     | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW, A.SEE_DUTY_CIRCLES}
-    | {A.SEE_CALIBRATION, A.SEE_KPIS},
+    | {A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_TRACKS, A.HOLD_TRACKS},
     Role.SUPERVISOR: READ
     | JUDGING
     | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW}
-    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION, A.SEE_KPIS},
+    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_TRACKS, A.HOLD_TRACKS},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT})
     | {A.REMOVE_ELEMENT, A.REGISTER_CAMERA},
     # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
@@ -194,6 +197,7 @@ IN_REPLAY = READ - {A.WATCH_CAMERA} | {
     A.SEE_COMPLAINTS_BELOW,
     A.SEE_WARNINGS,
     A.SEE_CALIBRATION,
+    A.SEE_TRACKS,
     A.SEE_DUTY_CIRCLES,
     A.LOOK,
     A.READ_BROADCAST,

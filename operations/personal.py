@@ -88,6 +88,10 @@ class PersonalData:
         """What a crew's phone sends is about to be watched live. Raises Unavailable."""
         await self._write(actor, "scene_video", recording_id)
 
+    async def track(self, actor: Actor, subject: str, channel: str) -> None:
+        """Where crews have been is about to be shown; `subject` says of whom, or of which place, and when. Raises Unavailable."""
+        await self._write(actor, "track", subject, channel)
+
     async def _write(self, actor: Actor, what: str, subject: str, channel: str = "") -> None:
         now = self._clock.now()
         key = (actor.kind, actor.name, what, subject)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from operations.camera_register import CameraRegister
     from operations.certificates import Certificates
     from operations.coverage import Coverage
+    from operations.daily_report import DailyReports
     from operations.deadline_watch import DeadlineWatch
     from operations.drills import Drills
     from operations.duty_circles import DutyCircles
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
     from operations.sessions import Sessions
     from operations.stage_watch import StageWatch
     from operations.street_speeds import StreetSpeeds
+    from operations.track_holds import TrackHolds
+    from operations.track_questions import TrackQuestions
+    from operations.track_retention import TrackRetention
     from operations.traffic import Traffic
     from operations.video_watch import VideoWatch
     from operations.webhooks import Webhooks
@@ -89,10 +93,14 @@ class Services:
     premises: Premises  # what is to be known of a place before anybody enters it
     calibrations: Calibrations  # promised times beside actual ones
     kpis: KpiService  # how long stages take
+    daily_reports: DailyReports  # 警情日报, written each morning
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable
     tracks: TrackReader  # positions of the past
+    track_questions: TrackQuestions  # the same for an actor: where crews have been
+    track_holds: TrackHolds  # what is kept of them although its time is over
+    track_retention: TrackRetention  # removes what is over
     pasts: Pasts  # all of this as it was at an instant
     intake: Intake  # reports from feeds, through the quality checks
     elements: ElementStore

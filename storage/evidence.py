@@ -137,7 +137,7 @@ class EvidenceFiles:
         final = folder / "file"
         if part.exists():
             os.replace(part, final)
-        kept = msgspec.structs.replace(manifest, sha256=_sha256(final))
+        kept = msgspec.structs.replace(manifest, sha256=file_sha256(final))
         final.chmod(0o440)
         write_atomically(folder / "manifest.json", msgspec.json.encode(kept))
         sync_folder(self._kept)
@@ -180,7 +180,7 @@ class EvidenceFiles:
                 damage.append(
                     f"evidence {manifest.upload_id} ({manifest.filename}) of incident {manifest.incident_id}: the file is missing"
                 )
-            elif (found := _sha256(path)) != manifest.sha256:
+            elif (found := file_sha256(path)) != manifest.sha256:
                 damage.append(f"evidence {manifest.upload_id} ({manifest.filename}): SHA-256 is {found}, was {manifest.sha256}")
             if manifest.scene is not None and _sha256_or_none(path.with_name("times")) != manifest.scene.times_sha256:
                 damage.append(f"evidence {manifest.upload_id} ({manifest.filename}): its times are missing or not what they were")
@@ -188,10 +188,11 @@ class EvidenceFiles:
 
 
 def _sha256_or_none(path: Path) -> str | None:
-    return _sha256(path) if path.exists() else None
+    return file_sha256(path) if path.exists() else None
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Of a file of any size, hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):

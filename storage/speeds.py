@@ -73,6 +73,14 @@ class SpeedHistory:
         name = _name(at_s)
         return max((path.stem for path in self._folder.glob("*" + _SUFFIX) if path.stem <= name), default=None)
 
+    def remove_before(self, at_s: float) -> int:
+        """Remove what no instant from `at_s` (Unix s) on is searched by; how many that were."""
+        needed = self.newest(at_s)
+        gone = [] if needed is None else [path for path in self._folder.glob("*" + _SUFFIX) if path.stem < needed]
+        for path in gone:
+            path.unlink()
+        return len(gone)
+
     def read(self, name: str) -> SpeedState:
         """Raises DamagedSpeeds."""
         path = self._folder / (name + _SUFFIX)

@@ -1,4 +1,4 @@
-"""Reading tracks back: the state of all units at an instant, one unit's path, everything between two instants, a check of all.
+"""Reading tracks back: the state of all units at an instant, one unit's path, everything between two instants.
 
 Synchronous, for threads. What `TrackWriter` has not yet written (up to a second) is not seen.
 """
@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.track_files import FIX, UNKNOWN, DamagedSlice, Slice, read_open, unpack
+from storage.track_verify import TrackReport, verify
 from storage.track_writer import SLICE_S, newest_by_unit, slice_files, slice_files_of, slice_name
 
 # After an outage the last slice before it still tells where units were, this long.
@@ -73,18 +74,6 @@ class Heard:
         np.maximum.at(heard_ds, fixes["unit"], self.heard_ds[first:last])
         state = _state(Slice(0, self.unit_ids, fixes), fixes[chosen])
         return replace(state, received_at=heard_ds[units] / 10.0)
-
-
-@dataclass
-class TrackReport:
-    """What `verify` found."""
-
-    slices: int = 0
-    fixes: int = 0
-    bytes: int = 0
-    torn_bytes: int = 0  # at the end of open slices; cut when they are closed
-    gaps: list[str] = field(default_factory=list)  # times without any slice, between the first and the last
-    damage: list[str] = field(default_factory=list)  # file: what is wrong with it
 
 
 # Keys of (unit, milliseconds) in one number; 2^44 ms reach the year 2527.
@@ -189,6 +178,16 @@ class TrackReader:
             found[unit_id] = _state(Slice(0, [unit_id], fixes), fixes)
         return found
 
+    def units_near(self, from_at: float, until: float, box: tuple[float, float, float, float]) -> set[str]:
+        """Units of which something inside of a box (west, south, east, north, degrees) was heard between two instants (Unix s)."""
+        west, south, east, north = (round(side * 1e6) for side in box)
+        found: set[str] = set()
+        for piece, fixes in self._heard_between(from_at, until):
+            lon, lat = fixes["lon"], fixes["lat"]
+            inside = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+            found.update(piece.unit_ids[number] for number in np.unique(fixes["unit"][inside]))
+        return found
+
     def first_at(self) -> int | None:
         """When the oldest slice begins, Unix s; None where nothing is kept."""
         for folder in sorted(self.folder.glob("[0-9]*")):
@@ -231,25 +230,7 @@ class TrackReader:
 
     def verify(self) -> TrackReport:
         """Read everything and say what is damaged or missing."""
-        report = TrackReport()
-        before: int | None = None
-        for start_s, path in slice_files(self.folder):
-            if before is not None and start_s - before > SLICE_S:
-                report.gaps.append(f"{slice_name(before + SLICE_S)} to {slice_name(start_s)}")
-            before = start_s
-            try:
-                piece = self._read(start_s, path).piece
-            except (DamagedSlice, OSError) as error:
-                report.damage.append(str(error))
-                continue
-            report.slices += 1
-            report.fixes += len(piece.fixes)
-            report.torn_bytes += piece.torn_bytes
-            report.bytes += path.stat().st_size
-        ours = {path for _, path in slice_files(self.folder)}
-        strangers = (path for path in sorted(self.folder.rglob("*")) if path.is_file() and path not in ours)
-        report.damage += [f"{path}: no track slice; move it away" for path in strangers if not _is_leftover(path)]
-        return report
+        return verify(self.folder)
 
     def _heard_between(self, from_at: float, to_at: float, unit_id: str | None = None) -> Iterator[tuple[Slice, NDArray[Any]]]:
         """Slices that may hold what was heard between, without what each carries over from the one before."""
@@ -320,8 +301,3 @@ def _state(piece: Slice, fixes: NDArray[Any]) -> TrackState:
         status=fixes["status"].copy(),
         flags=fixes["flags"].copy(),
     )
-
-
-def _is_leftover(path: Path) -> bool:
-    """A half-written file of a closing that a crash interrupted, or the closed form whose open one is not yet removed."""
-    return path.suffix == ".part" or (path.suffix == ".track" and path.with_suffix(".open").exists())

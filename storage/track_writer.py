@@ -29,6 +29,7 @@ from storage.track_files import (
     record_of_fixes,
     record_of_units,
 )
+from storage.track_ledger import CLOSED, FOUND, TrackLedger, ledger_entry
 
 SLICE_S = 300
 FLUSH_EVERY_S = 1.0
@@ -72,6 +73,7 @@ class TrackWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.ledger = TrackLedger(folder)
         self.fixes = 0  # written and synced since the start
         self.dropped = 0  # lost because the disk refused for too long
         self.torn_bytes = 0  # cut at the start
@@ -270,14 +272,21 @@ class TrackWriter:
             closed = path.with_suffix(".track")
             piece, _ = read_open(path.read_bytes(), start_s)
             self.torn_bytes += piece.torn_bytes
-            temporary = path.with_suffix(".part")
+            temporary, content = path.with_suffix(".part"), pack(piece)
             with temporary.open("wb") as file:
-                file.write(pack(piece))
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            self._note(slice_name(start_s), content)
             temporary.rename(closed)
             _sync_folder(path.parent)
             path.unlink()
+
+    def _note(self, name: str, content: bytes) -> None:
+        """Into the ledger, before the slice is closed: one that is there and not in it would be nobody's."""
+        there = [] if self.ledger.exists else [one for one in slice_files(self.folder) if one[1].suffix == ".track"]
+        entries = [ledger_entry(FOUND, slice_name(start_s), path.read_bytes()) for start_s, path in there]
+        self.ledger.append([*entries, ledger_entry(CLOSED, name, content)])
 
 
 def quantised(rows: NDArray[Any]) -> NDArray[Any]:

@@ -1,16 +1,21 @@
 """Tracks: every accepted fix, written once a second, readable at any instant. One `TrackStore` per server.
 
-Forms on disk: `storage.track_files`; writing: `storage.track_writer`; reading: `storage.track_reader`.
+Forms on disk: `storage.track_files`; writing: `storage.track_writer`; reading: `storage.track_reader`; what was closed and what
+removed: `storage.track_ledger`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from storage.evidence import file_sha256
 from storage.track_reader import TrackReader
+from storage.track_removal import Held, Removal, remove_before
 from storage.track_writer import TrackWriter
 
 __all__ = ["TrackStore"]
@@ -24,6 +29,10 @@ class TrackStore(TrackReader):
         self._writer = TrackWriter(folder)
         self._running: asyncio.Task[None] | None = None
         self.append = self._writer.append
+
+    def remove_before(self, before_s: float, held: Sequence[Held], at: datetime, why: str) -> Removal:
+        """Remove closed slices that end by `before_s` (Unix s) and that nothing holds; on record first. Blocks on the disk."""
+        return remove_before(self.folder, self._writer.ledger, before_s, held, at, why, file_sha256)
 
     async def start(self) -> None:
         """Go on from what an earlier run wrote, and write from now on each second."""

@@ -111,6 +111,7 @@ def _document(server: FastAPI) -> Json:
 TAGS = [
     {"name": "incidents", "description": "From the first call to the end, and every command on the way"},
     {"name": "picture", "description": "Everything at once, now or at any past moment, and what changed since"},
+    {"name": "tracks", "description": "Where crews have been: at an instant, along a path, near a place; what is kept of it"},
     {"name": "ground", "description": "By road: rings, nearest units, travel times; places by name"},
     {"name": "units", "description": "Crews: registration, status"},
     {"name": "duty", "description": "Shifts and rosters, signing on and off, musters, the hand-over sheet"},

@@ -27,8 +27,10 @@ _SCALES_M = (100, 200, 500, 1000, 2000, 5000)
 Box = tuple[float, float, float, float]  # west, south, east, north, degrees
 
 
-class _Frame:
+class Frame:
     """From degrees to the drawing, north up, one scale in both directions."""
+
+    width, height = WIDTH, HEIGHT
 
     def __init__(self, box: Box) -> None:
         west, south, east, north = box
@@ -50,10 +52,15 @@ def extent(circle: DutyCircle) -> Box:
     """What the drawing shows: all areas and gates, and a margin."""
     points = [point for tier in circle.tiers for polygon in tier.area for ring in polygon for point in ring]
     points += [(gate.lon, gate.lat) for tier in circle.tiers for gate in tier.gates] + [(circle.lon, circle.lat)]
+    return fitted(points, MARGIN, 0.002)
+
+
+def fitted(points: Sequence[tuple[float, float]], margin: float, least_deg: float) -> Box:
+    """The box around points (lon, lat) with a share of it as margin, widened to the drawing's sides."""
     lons, lats = [point[0] for point in points], [point[1] for point in points]
     lon, lat = (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
     per_lon = math.cos(math.radians(lat))
-    wide, high = ((1 + 2 * MARGIN) * max(max(values) - min(values), 0.002) for values in (lons, lats))
+    wide, high = ((1 + 2 * margin) * max(max(values) - min(values), least_deg) for values in (lons, lats))
     # The frame is filled: what is too narrow for its sides is widened.
     wide, high = max(wide, high * WIDTH / HEIGHT / per_lon), max(high, wide * HEIGHT / WIDTH * per_lon)
     return lon - wide / 2, lat - high / 2, lon + wide / 2, lat + high / 2
@@ -61,7 +68,7 @@ def extent(circle: DutyCircle) -> Box:
 
 def circle_map(circle: DutyCircle, streets: Sequence[StreetLine], gate_numbers: Sequence[tuple[int, float, float]], label: str) -> str:
     """The SVG. `gate_numbers`: number and place of each gate, as they stand in the tables of the sheet; `label`: what it is, in words."""
-    frame = _Frame(extent(circle))
+    frame = Frame(extent(circle))
     parts = [_street(street, frame) for street in streets]
     labels = []
     for number in range(len(circle.tiers) - 1, -1, -1):
@@ -88,7 +95,7 @@ def circle_map(circle: DutyCircle, streets: Sequence[StreetLine], gate_numbers: 
     return f"<svg {head}>{inner}{frame_line}</svg>"
 
 
-def _street(street: StreetLine, frame: _Frame) -> str:
+def _street(street: StreetLine, frame: Frame) -> str:
     colour, width = _GREYS.get(street.street_class, _SMALL)
     line = frame.path(zip(street.lon.tolist(), street.lat.tolist(), strict=True))
     return f'<path d="{line}" fill="none" stroke="{colour}" stroke-width="{width}" stroke-linecap="round"/>'
@@ -100,7 +107,7 @@ def _word(x: float, y: float, text: str, down: float, bold: bool = False) -> str
     return f'<text x="{x:.1f}" y="{y + down:.1f}" {look}{weight}>{escape(text)}</text>'
 
 
-def _scale(frame: _Frame) -> str:
+def _scale(frame: Frame) -> str:
     """A bar of round length, at most a quarter of the drawing."""
     metres = max((one for one in _SCALES_M if one * frame.per_m <= WIDTH / 4), default=_SCALES_M[0])
     length, y = metres * frame.per_m, HEIGHT - 14

@@ -129,6 +129,7 @@ def _statistics(page: Page) -> list[html.A]:
     pages = (
         (Action.SEE_KPIS, "kpi", page.words("Response times: how long each stage takes")),
         (Action.SEE_CALIBRATION, "calibration", page.words("Promises checked: promised and actual times")),
+        (Action.SEE_TRACKS, "tracks", page.words("Tracks: who was where, and when")),
     )
     return [html.A(icon(name), href=f"/{name}{org}", title=title) for action, name, title in pages if is_granted(page.role, action)]
 

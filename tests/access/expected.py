@@ -56,6 +56,15 @@ def sees_plain(who: Who) -> bool:
     return grants(who, Action.SEE_PICTURE) and who.place in ("own", "city") and not is_wall(who) and who.unit_id is None
 
 
+def sees_track(who: Who) -> bool:
+    """Where a crew has been: its own scope only."""
+    return grants(who, Action.SEE_TRACKS) and reaches(who) and not is_wall(who)
+
+
+def sees_plain_track(who: Who) -> bool:
+    return sees_track(who) and sees_plain(who)
+
+
 def sees_duty(who: Who) -> bool:
     """Shifts and musters: names of people."""
     return grants(who, Action.SEE_PICTURE) and reaches(who) and not is_wall(who)
@@ -85,6 +94,8 @@ SEEN: dict[str, Callable[[Who], bool]] = {
     "far": sees_far,
     "unit": sees_unit,
     "plain": sees_plain,
+    "track": sees_track,
+    "plain_track": sees_plain_track,
     "upload": sees_incident,
     "webhook": sees_webhook,
     "own_broadcast": oversees_broadcast,

@@ -18,6 +18,7 @@ from tests.cities import WEST, degrees
 LON, LAT = degrees(500, 500)
 AT = f"lon={LON}&lat={LAT}"
 DIVIDED = "from=2020-01-01T00:00:00Z&to=2020-02-01T00:00:00Z&at=2020-01-15T00:00:00Z"
+TRACK_SPAN = "from=2026-05-01T00:00:00Z&to=2026-05-01T01:00:00Z"
 TUS = (("tus-resumable", "1.0.0"),)
 PIECE = (*TUS, ("upload-offset", "0"), ("content-type", "application/offset+octet-stream"))
 
@@ -136,6 +137,12 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/kpi/incidents", ""): Route(A.SEE_KPIS, f"/kpi/incidents?org={WEST}&figure=push&of=all", "desk of WEST", otherwise=403),
     ("GET", "/kpi.xlsx", ""): Route(A.SEE_KPIS, f"/kpi.xlsx?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/calibration", ""): Route(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
+    ("GET", "/tracks", ""): Route(A.SEE_TRACKS, "/tracks"),
+    ("GET", "/tracks", "unit"): Route(
+        A.SEE_TRACKS, f"/tracks?unit={{track}}&{TRACK_SPAN}", "track", frozenset({200}), 422, variant="of a crew"
+    ),
+    # Who may set one is told that this one needs a reason.
+    ("POST", "/tracks/holds", ""): Route(A.HOLD_TRACKS, "/tracks/holds", good=frozenset({422}), body=b"reason="),
     ("GET", "/circle/{circle_id}", ""): Route(A.SEE_DUTY_CIRCLES, "/circle/{circle}", "circle"),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
@@ -176,6 +183,17 @@ ROUTES: dict[tuple[str, str, str], Route] = {
         "desk of WEST",
         otherwise=403,
         variant="one station's",
+    ),
+    ("GET", "/api/v1/tracks/state", ""): api(A.SEE_TRACKS, "/tracks/state?at={now}"),
+    ("GET", "/api/v1/tracks/holds", ""): api(A.HOLD_TRACKS, "/tracks/holds"),
+    ("POST", "/api/v1/tracks/holds", ""): api(
+        A.HOLD_TRACKS, "/tracks/holds", "incident", (201,), {"incident_id": "{incident}", "reason": "x"}
+    ),
+    ("POST", "/api/v1/tracks/holds/{hold_id}/release", ""): api(A.HOLD_TRACKS, "/tracks/holds/none/release", good=(404,)),
+    ("GET", "/api/v1/tracks/near", ""): api(A.SEE_TRACKS, f"/tracks/near?{AT}&{TRACK_SPAN}"),
+    ("GET", "/api/v1/tracks/path", ""): api(A.SEE_TRACKS, f"/tracks/path?unit_id={{track}}&{TRACK_SPAN}", "track", variant="a marked crew"),
+    ("GET", "/api/v1/tracks/path", "plain"): api(
+        A.SEE_TRACKS, f"/tracks/path?unit_id={{plain_track}}&{TRACK_SPAN}", "plain_track", variant="a plain-clothes crew"
     ),
     ("GET", "/api/v1/changes", ""): api(A.SEE_HISTORY, "/changes?since=0&limit=1000"),
     ("POST", "/api/v1/incidents", ""): api(A.RECEIVE, "/incidents", "place in WEST", (200, 201), INCIDENT, otherwise=403),

@@ -230,7 +230,7 @@ def _fill(world: AccessWorld) -> None:
     known["incident"] = world.incident(TEXT, NUMBER, WEST, name=CALLER)
     known["complaint"] = world.incident(COMPLAINT, COMPLAINER, WEST, "complaint")
     known["far"] = world.incident(FAR_TEXT, FAR_NUMBER, FAR)
-    known |= {"unit": "car-west", "plain": PLAIN, "idle": "idle-west"}
+    known |= {"unit": "car-west", "plain": PLAIN, "idle": "idle-west", "track": "car-west", "plain_track": PLAIN}
     world.handle(Push(incident_id=known["incident"], unit_ids=("car-west", PLAIN)))
     world.handle(Acknowledge(incident_id=known["incident"], unit_ids=("car-west",)))
     known["plain_assignment"] = assignment_id(world, PLAIN)

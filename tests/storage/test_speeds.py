@@ -53,12 +53,15 @@ def test_earlier_instants_are_found_and_their_damage_named(kept: SpeedFile, tmp_
         "20231114T231320Z",
     ]
     assert history.read("20231114T221320Z").total == state.total
+    assert [history.remove_before(at_s) for at_s in (1_600_000_000.0, 1_700_003_599.0)] == [0, 0], "an hour later is read by the first"
     assert verify(folder) == (3, [])
     damaged = folder / "cafe" / "20231114T231320Z.speeds"
     damaged.write_bytes(damaged.read_bytes() + b"more")
     with pytest.raises(DamagedSpeeds, match="20231114T231320Z"):
         history.read("20231114T231320Z")
     assert [str(damaged) in what for what in verify(folder)[1]] == [True]
+    assert history.remove_before(1_700_003_600.0) == 1
+    assert [path.name for path in damaged.parent.iterdir()] == [damaged.name]
     damaged.unlink()
     with pytest.raises(DamagedSpeeds, match="is gone"):
         history.read("20231114T231320Z")

@@ -1,0 +1,101 @@
+"""When a track lay within some metres of a point, how near it came, and where it says nothing. Pure: arrays in, instants out.
+
+Between two fixes at most `JOINED_S` apart the unit is taken to have gone straight; over a longer silence nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+JOINED_S = 30.0
+# Nobody crosses the circle between two joined fixes from farther out: 70 m/s.
+REACH_M = 70.0 * JOINED_S
+# How fast a silent unit may have been, to say whether it could have come near.
+FASTEST_MPS = 35.0
+METRES_PER_DEGREE = 111_195.0
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One stay within the circle. Instants in Unix s."""
+
+    first_at: float
+    last_at: float
+    nearest_m: float
+    nearest_at: float
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Nothing was measured between two fixes. `may_have_come`: it was long enough for a way into the circle and on."""
+
+    from_at: float
+    to_at: float
+    may_have_come: bool
+
+
+def metres_off(lon: Floats, lat: Floats, to_lon: float, to_lat: float) -> tuple[Floats, Floats]:
+    """East and north of the point, metres; good to a thousandth within a few kilometres."""
+    per_lon = METRES_PER_DEGREE * np.cos(np.radians(to_lat))
+    return (lon - to_lon) * per_lon, (lat - to_lat) * METRES_PER_DEGREE
+
+
+def passages(at: Floats, x: Floats, y: Floats, radius_m: float, from_at: float, to_at: float) -> list[Passage]:
+    """Stays within `radius_m` of the origin between two instants. `at` ascends (Unix s), x and y are metres from the point."""
+    parts = [part for part in _parts(at, x, y, radius_m) if part.last_at >= from_at and part.first_at < to_at]
+    joined: list[Passage] = []
+    for part in parts:
+        if joined and part.first_at <= joined[-1].last_at + 1e-3:
+            before = joined[-1]
+            nearer = part if part.nearest_m < before.nearest_m else before
+            joined[-1] = Passage(before.first_at, max(part.last_at, before.last_at), nearer.nearest_m, nearer.nearest_at)
+        else:
+            joined.append(part)
+    return joined
+
+
+def silences(at: Floats, x: Floats, y: Floats, radius_m: float, from_at: float, to_at: float) -> list[Silence]:
+    """Times of more than `JOINED_S` without a fix that touch the span, in order."""
+    away = np.hypot(x, y)
+    found = []
+    for i in np.flatnonzero(np.diff(at) > JOINED_S):
+        begins, ends = float(at[i]), float(at[i + 1])
+        if ends > from_at and begins < to_at:
+            way_m = max(float(away[i]) - radius_m, 0.0) + max(float(away[i + 1]) - radius_m, 0.0)
+            found.append(Silence(begins, ends, way_m <= FASTEST_MPS * (ends - begins)))
+    return found
+
+
+def _parts(at: Floats, x: Floats, y: Floats, radius_m: float) -> Iterator[Passage]:
+    """What lies inside of each fix and of each straight piece between joined fixes, in order of time."""
+    inside = np.hypot(x, y) <= radius_m
+    duration = np.diff(at)
+    dx, dy = np.diff(x), np.diff(y)
+    length2 = dx * dx + dy * dy
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nearest = np.clip(np.where(length2 > 0, -(x[:-1] * dx + y[:-1] * dy) / length2, 0.0), 0.0, 1.0)
+    least = np.hypot(x[:-1] + nearest * dx, y[:-1] + nearest * dy)
+    crosses = (duration <= JOINED_S) & (least <= radius_m)
+    for i in np.flatnonzero(np.append(crosses, False) | inside):
+        if inside[i]:
+            yield Passage(float(at[i]), float(at[i]), float(np.hypot(x[i], y[i])), float(at[i]))
+        if i < len(crosses) and crosses[i]:
+            first, last = _share_inside(float(x[i]), float(y[i]), float(dx[i]), float(dy[i]), float(length2[i]), radius_m)
+            begins, took = float(at[i]), float(duration[i])
+            yield Passage(begins + first * took, begins + last * took, float(least[i]), begins + float(nearest[i]) * took)
+
+
+def _share_inside(x: float, y: float, dx: float, dy: float, length2: float, radius_m: float) -> tuple[float, float]:
+    """From which share of a piece to which it lies within the circle; it is known to touch it."""
+    if length2 == 0.0:
+        return 0.0, 1.0
+    middle = -(x * dx + y * dy) / length2
+    off2 = (x + middle * dx) ** 2 + (y + middle * dy) ** 2
+    half = float(np.sqrt(max(radius_m * radius_m - off2, 0.0) / length2))
+    return min(max(middle - half, 0.0), 1.0), min(max(middle + half, 0.0), 1.0)

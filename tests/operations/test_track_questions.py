@@ -1,0 +1,164 @@
+"""Where crews have been: for the own scope, each question on record, damage named, limits kept."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from dispatch.clock import ManualClock
+from dispatch.errors import NotFound, NotPermitted, RuleViolation, Unavailable
+from dispatch.model import Actor
+from dispatch.picture import OperatingPicture
+from operations.authority import Authority, as_wall
+from operations.personal import PersonalData
+from operations.track_questions import LONGEST_NEAR, TrackQuestions
+from storage.audit import Look
+from storage.track_files import DamagedSlice
+from storage.track_reader import TrackReader
+from storage.track_writer import TrackWriter
+from tests.operations.access_world import CITY, COUNTY, NOW, organisations, unit
+from tests.operations.access_world import SISTER as EAST
+from tests.operations.access_world import STATION as WEST
+
+REVIEWER = Actor("wang", "reviewer", COUNTY)
+LON, LAT = 121.55, 29.87
+UNITS = {"w1": (WEST, True), "w2": (WEST, True), "e1": (EAST, True), "plain": (WEST, False)}
+STEP_DEG = 1e-4  # some 9.6 m
+
+
+class Log:
+    def __init__(self) -> None:
+        self.looks: list[Look] = []
+
+    def append(self, looks: list[Look]) -> None:
+        self.looks += looks
+
+
+class World:
+    def __init__(self, folder) -> None:
+        self.clock, self.log = ManualClock(NOW), Log()
+        authority = Authority(organisations(), self.clock)
+        units = {unit_id: unit(unit_id, org, marked=marked) for unit_id, (org, marked) in UNITS.items()}
+        personal = PersonalData(None, authority, self.log, self.clock)
+        self.reader = TrackReader(folder)
+        self.questions = TrackQuestions(self.reader, authority, personal, lambda: OperatingPicture(units=units), self.clock)
+
+    def ask(self, question: str, *given, actor: Actor = REVIEWER):
+        return asyncio.run(getattr(self.questions, question)(actor, *given))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    """Two hours before NOW: w1 drives past the place, e1 stands there, w2 falls silent beside it, plain is there."""
+    folder, ids = tmp_path_factory.mktemp("tracks"), list(UNITS)
+    writer, began = TrackWriter(folder), (NOW - timedelta(hours=2)).timestamp()
+
+    def heard(unit_id: str, after_s: float, steps_east: float) -> None:
+        at = np.array([began + after_s])
+        zeros, code = np.zeros(1), np.zeros(1, np.uint8)
+        lon = np.array([LON + steps_east * STEP_DEG])
+        writer.append(ids, np.array([ids.index(unit_id)]), at, at + 0.5, lon, np.array([LAT]), zeros, zeros, code, code)
+        writer.take()
+
+    for second in range(0, 1200, 10):
+        heard("w1", second, (second - 600) / 10)
+        heard("e1", second, 2)
+        heard("plain", second, 1)
+        if not 300 < second < 900:
+            heard("w2", second, 20)
+    writer.write()
+    writer.close()
+    return World(folder)
+
+
+SPAN = (NOW - timedelta(hours=2), NOW - timedelta(hours=1))
+
+
+def test_who_was_there_and_who_may_have_been(world):
+    found = world.ask("near", LON, LAT, 50.0, *SPAN)
+    assert [one.unit.unit_id for one in found.there] == ["e1", "w1"]
+    (stay,) = found.there[1].stays
+    assert stay.nearest_m < 1.0
+    assert stay.nearest_at == SPAN[0] + timedelta(seconds=600)
+    assert (stay.last_at - stay.first_at).total_seconds() == pytest.approx(2 * 50.0 / 0.965, rel=0.02)
+    (quiet,) = found.not_excluded
+    assert quiet.unit.unit_id == "w2"
+    assert [(s.from_at, s.to_at) for s in quiet.silences] == [(SPAN[0] + timedelta(seconds=300), SPAN[0] + timedelta(seconds=900))]
+
+
+def test_plain_clothes_are_for_their_own_command_and_the_city(world):
+    of_city = world.ask("near", LON, LAT, 50.0, *SPAN, actor=Actor("li", "supervisor", CITY))
+    of_station = world.ask("near", LON, LAT, 50.0, *SPAN, actor=Actor("he", "operator", WEST))
+    assert [one.unit.unit_id for one in of_city.there] == ["e1", "plain", "w1"]
+    assert [one.unit.unit_id for one in of_station.there] == ["plain", "w1"]
+
+
+def test_a_path_says_what_was_measured_and_where_nothing_is_known(world):
+    path = world.ask("path", "w2", SPAN[0], SPAN[0] + timedelta(minutes=20))
+    assert len(path.points) == 61
+    assert path.length_m == 0.0
+    assert [(q.from_at, q.to_at) for q in path.silences] == [(SPAN[0] + timedelta(seconds=300), SPAN[0] + timedelta(seconds=900))]
+    driven = world.ask("path", "w1", SPAN[0], SPAN[0] + timedelta(minutes=20))
+    assert driven.length_m == pytest.approx(119 * 9.65, rel=0.01)
+    empty = world.ask("path", "w1", SPAN[1], SPAN[1] + timedelta(minutes=20))
+    assert (empty.points, [(q.from_at, q.to_at) for q in empty.silences]) == ((), [(SPAN[1], SPAN[1] + timedelta(minutes=20))])
+
+
+def test_all_crews_of_the_scope_at_an_instant(world):
+    found = {one.unit.unit_id: one for one in world.ask("at", SPAN[0] + timedelta(seconds=605))}
+    assert found.keys() == {"w1", "w2", "e1"}
+    assert found["w1"].lon == pytest.approx(LON)
+    assert found["w2"].heard_at == SPAN[0] + timedelta(seconds=300.5)
+
+
+def test_each_question_is_written_down_before_it_is_answered(world):
+    world.log.looks.clear()
+    world.ask("path", "e1", *SPAN)
+    (look,) = world.log.looks
+    assert (look.actor, look.what, look.subject) == ("wang", "track", "e1 2026-05-01T06:00:00Z to 2026-05-01T07:00:00Z")
+
+
+@pytest.mark.parametrize("actor", [Actor("v", "viewer", CITY), Actor("o", "officer", WEST, "w1"), as_wall(REVIEWER)])
+def test_who_may_not_see_tracks_is_refused_and_asks_nothing(world, actor):
+    world.log.looks.clear()
+    for question in (("at", SPAN[0]), ("path", "w1", *SPAN), ("near", LON, LAT, 50.0, *SPAN)):
+        with pytest.raises(NotPermitted):
+            world.ask(*question, actor=actor)
+    assert world.log.looks == []
+
+
+def test_a_crew_beyond_the_scope_is_refused_like_one_that_is_not_there(world):
+    desk = Actor("he", "operator", WEST)
+    said = []
+    for unit_id in ("e1", "e9"):
+        with pytest.raises(NotFound) as refused:
+            world.ask("path", unit_id, *SPAN, actor=desk)
+        said.append(refused.value.detail.replace(unit_id, "X"))
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    ("from_at", "to_at", "radius_m"),
+    [
+        (SPAN[1], SPAN[0], 50.0),
+        (SPAN[0], SPAN[0] + LONGEST_NEAR + timedelta(seconds=1), 50.0),
+        (NOW + timedelta(seconds=1), NOW + timedelta(hours=1), 50.0),
+        (*SPAN, 5_001.0),
+        (*SPAN, float("nan")),
+    ],
+)
+def test_what_is_no_question_is_refused(world, from_at: datetime, to_at: datetime, radius_m: float):
+    with pytest.raises(RuleViolation):
+        world.ask("near", LON, LAT, radius_m, from_at, to_at)
+
+
+def test_damage_is_named(world, monkeypatch):
+    def damaged(*_):
+        raise DamagedSlice("20260501/060000.track: column lon is damaged")
+
+    monkeypatch.setattr(world.reader, "paths", damaged)
+    with pytest.raises(Unavailable, match="column lon is damaged"):
+        world.ask("near", LON, LAT, 50.0, *SPAN)
