@@ -342,11 +342,11 @@ class AddUpload(IncidentCommand, kw_only=True, frozen=True, tag="add_upload"):
 
 
 class BookmarkMoment(IncidentCommand, kw_only=True, frozen=True, tag="bookmark"):
-    """Made by the clips' service, which gives it its id; `at` is the instant that was seen."""
+    """Made by the clips' service, which gives it its id; `at` is the instant that was seen, now when it is not given."""
 
     moment_id: str
     camera_id: str
-    at: datetime
+    at: datetime | None = None
     before_s: float = BEFORE_S
     after_s: float = AFTER_S
 

@@ -23,8 +23,9 @@ def bookmark(case: Case[BookmarkMoment]) -> Events:
     ):
         detail = f"A clip of {command.before_s:g} s before and {command.after_s:g} s after can't be cut; "
         raise RuleViolation("clip-length", f"{detail}ask for 0 to {MOST_BEFORE_S:g} s before, 0 to {MOST_AFTER_S:g} s after, 1 s in all.")
-    if command.at > case.now + CLOCK_TOLERANCE:
-        raise RuleViolation("moment-ahead", f"{command.at.isoformat()} is in the future (now {case.now.isoformat()}); mark what was seen.")
+    at = command.at or case.now
+    if at > case.now + CLOCK_TOLERANCE:
+        raise RuleViolation("moment-ahead", f"{at.isoformat()} is in the future (now {case.now.isoformat()}); mark what was seen.")
     of_incident = sum(one.incident_id == incident.incident_id for one in waiting.values())
     if of_incident >= MOST_OF_INCIDENT or len(waiting) >= MOST_WAITING:
         detail = f"{of_incident} moments of {case.name.lower()} and {len(waiting)} in all wait for their clips; mark it again in a minute."
@@ -34,7 +35,7 @@ def bookmark(case: Case[BookmarkMoment]) -> Events:
             incident_id=incident.incident_id,
             moment_id=command.moment_id,
             camera_id=command.camera_id,
-            at=min(command.at, case.now).astimezone(UTC),
+            at=min(at, case.now).astimezone(UTC),
             before_s=command.before_s,
             after_s=command.after_s,
             by_role=case.actor.role,
