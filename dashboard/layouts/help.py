@@ -38,6 +38,8 @@ def key_help(page: Page) -> html.Div:
         ("v", words("large picture: the first camera, the next one, none")),
         ("f", words("that picture on the full screen")),
         ("x", words("close that picture, or the last one")),
+        ("b", words("mark what that picture shows: its clip is kept with the incident")),
+        ("h", words("that picture from five minutes before, or live again")),
         ("Esc", words("leave, close, deselect")),
         ("?", words("this list")),
     )

@@ -5,7 +5,7 @@ import { openCoverage, toggleGaps } from "./coverage.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
 import { endPursuit, isPursuing } from "./pursuit.js";
 import { step } from "./queue.js";
-import { closeKey, enlargeNext, fullScreenKey, leaveLarge } from "./video/desk.js";
+import { bookmarkKey, closeKey, enlargeNext, fullScreenKey, leaveLarge, liveKey, lookBackKey } from "./video/desk.js";
 import { isSupposing, leaveWhatIf, toggleWhatIf } from "./whatif.js";
 import { select, state, tell } from "./state.js";
 import { timeBarKeys } from "./time_bar.js";
@@ -48,6 +48,9 @@ const KEYS = {
   v: enlargeNext,
   f: fullScreenKey,
   x: closeKey,
+  b: () => state.config.bookmarks && bookmarkKey(),
+  h: lookBackKey,
+  l: liveKey, // in replay it is the time bar's
   i: () => toggleWhatIf(),
   "/": openLine,
   ":": openLine,

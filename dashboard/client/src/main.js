@@ -29,6 +29,7 @@ import { isWall, startWall } from "./wall.js";
 import { startWallKpi } from "./wall_kpi.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
+import { clipOffsets, startClips } from "./video/clips.js";
 import { openCameras, startDeskVideo } from "./video/desk.js";
 import { drawSceneVideo, startSceneVideo } from "./video/scene.js";
 import { startWallVideo, wallVideo } from "./video/wall_tiles.js";
@@ -64,7 +65,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
-window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo, select, tell };
+window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo, clipOffsets, select, tell };
 
 function isPresent(answer) {
   return sameSelection(answer?.selection ?? null, state.selection);
@@ -146,6 +147,7 @@ async function start(config) {
     startPursuit();
     startWhatIf();
     startDeskVideo();
+    startClips();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
