@@ -40,7 +40,7 @@ class Recorded(msgspec.Struct, frozen=True):
     camera_id: str
     kind: str  # "mp4": a file at `url`, by ranges; "ws-fmp4": a stream at its pace, as a live one (docs/video.md)
     url: str
-    start_at: datetime  # when the first picture was taken; of a stream: what was asked for
+    start_at: datetime  # when the first picture was taken; of a stream: what its recorder was asked for
     end_at: datetime
     time_source: str  # "camera" | "arrival": whose clock these are by; "recorder" of a stream
     gaps_s: tuple[float, ...]  # longer than half a second without a picture
@@ -78,8 +78,8 @@ class RecordedWatch:
         try:
             return await self._from_ring(camera_id, at, min(to_at, now), session)
         except NothingThere:
-            stream = await self._video.playback(actor, camera_id, at, to_at, session)
-        return Recorded(camera_id, StreamKind.WS_FMP4, stream.url, at, to_at, "recorder", (), stream.expires_at)
+            stream, from_at = await self._video.playback(actor, camera_id, at, to_at, session)
+        return Recorded(camera_id, StreamKind.WS_FMP4, stream.url, from_at, to_at, "recorder", (), stream.expires_at)
 
     async def file(self, actor: Actor, camera_id: str, token: str, session: str) -> Path:
         """Of a span that was opened. Raises NotPermitted, and VideoRefused when there is none for this session."""

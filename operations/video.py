@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -131,6 +131,7 @@ class VideoGateway(Protocol):
         """For the health page: `state` is `ok`, `starting` or `failing`; what else there is to be told of itself."""
 
 
+@runtime_checkable
 class Playback(Protocol):
     """What a gateway may be able to do beside: pictures of the past, from a recorder (历史回放)."""
 

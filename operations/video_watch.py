@@ -20,7 +20,7 @@ from dispatch.errors import NotFound
 from dispatch.model import Actor
 from operations.on_record import Log, look_of, write_down
 from operations.permissions import Action
-from operations.video import Quality, Snapshot, Stream, VideoGateway, VideoRefused
+from operations.video import Playback, Quality, Snapshot, Stream, VideoGateway, VideoRefused
 from storage.cameras import CameraSource
 
 MOST_GRANTED = 128  # streams granted to one session and not begun yet
@@ -81,14 +81,19 @@ class VideoWatch:
         self._must_be_a_camera(actor, camera_id)
         await self._write_down(actor, "camera_recorded", camera_id, channel)
 
-    async def playback(self, actor: Actor, camera_id: str, at: datetime, to_at: datetime, session: str) -> Stream:
-        """A stream of what the camera's own recorder has from `at` on, granted as any. Raises as `open` does; nothing is written down."""
+    async def playback(self, actor: Actor, camera_id: str, at: datetime, to_at: datetime, session: str) -> tuple[Stream, datetime]:
+        """A stream, granted as any, of what the camera's own recorder has from `at` on, and when that begins. Raises as `open` does;
+        nothing is written down."""
         camera = await self._camera(actor, camera_id)
-        if not hasattr(self.gateway, "playback"):
+        if not isinstance(self.gateway, Playback):
             raise VideoRefused("no-recorder", "Nothing was recorded of this camera at that time, and it has no recorder of its own here.")
         self._forget_old()
         self._must_have_room(session)
-        return self._granted(await self.gateway.playback(camera, at, to_at), session)
+        found = await self.gateway.recordings(camera, at, to_at)
+        if not found:
+            raise VideoRefused("no-recorder", "Neither this server nor the camera's recorder has anything of that time.")
+        from_at = max(at, found[0].from_at)
+        return self._granted(await self.gateway.playback(camera, from_at, to_at), session), from_at
 
     async def watch(self, actor: Actor, camera_id: str, token: str, session: str) -> AsyncGenerator[str | bytes, None]:
         """Messages of a granted stream. Raises NotPermitted, and VideoRefused when there is no such grant or it can't go on."""

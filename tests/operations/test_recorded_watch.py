@@ -13,7 +13,7 @@ from dispatch.clock import ManualClock
 from dispatch.errors import NotFound, NotPermitted, RuleViolation
 from dispatch.model import Actor
 from operations.recorded_watch import GOOD_FOR, LONGEST_S, MOST_OF_SESSION, RecordedWatch
-from operations.video import Quality, Stream, StreamKind, VideoRefused
+from operations.video import Quality, Recording, Stream, StreamKind, VideoRefused
 from operations.video_watch import VideoWatch
 from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
@@ -35,6 +35,10 @@ class RecorderGateway(Gateway):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, datetime, datetime]] = []
+        self.has: list[Recording] = []
+
+    async def recordings(self, camera: CameraSource, from_at: datetime, to_at: datetime) -> list[Recording]:
+        return self.has
 
     async def playback(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
         self.asked.append((camera.camera_id, at, to_at))
@@ -104,9 +108,13 @@ async def test_what_the_ring_has_not_comes_from_the_cameras_recorder(tmp_path: P
     gateway = RecorderGateway()
     world = World(tmp_path, gateway)
     at = NOW - timedelta(hours=5)
+    with pytest.raises(VideoRefused, match="Neither this server nor the camera's recorder"):
+        await world.open(at)
+    begins = at + timedelta(seconds=4)
+    gateway.has = [Recording(begins, at + timedelta(hours=1))]
     found = await world.open(at)
-    assert (found.kind, found.time_source, found.start_at) == ("ws-fmp4", "recorder", at)
-    assert gateway.asked == [("gate", at, at + timedelta(seconds=10))]
+    assert (found.kind, found.time_source, found.start_at) == ("ws-fmp4", "recorder", begins)
+    assert gateway.asked == [("gate", begins, at + timedelta(seconds=10))]
     token = found.url.partition("?token=")[2]
     assert [message async for message in world.video.watch(DESK, "gate", token, "mine")] == ["s1"]
 

@@ -51,6 +51,11 @@ export class Recorded {
     return this.isShown ? this.startS + this.video.currentTime : NaN;
   }
 
+  // A few times a second: a recorder that has played its span may begin it anew.
+  tick() {
+    if (this.player && this.atS >= this.endS) this.next();
+  }
+
   next() {
     const player = this.player;
     this.player = null;

@@ -125,7 +125,10 @@ export class Tile {
   // A few times a second, to notice what does not come, and for what counts by itself.
   tick(nowMs = performance.now()) {
     if (!this.camera) return;
-    if (this.recorded) return this.draw(nowMs);
+    if (this.recorded) {
+      this.recorded.tick();
+      return this.draw(nowMs);
+    }
     this.feed.tick(nowMs);
     if (nowMs >= this.stillAt && !this.feed.live) this.fetchStill();
     this.draw(nowMs);
