@@ -46,7 +46,7 @@ def run() -> dict[str, Any]:
     names = [f"ring-{number}" for number in range(CAMERAS)]
     try:
         with farm(names, "--loop") as cameras:
-            sources = [CameraSource(name, "", cameras.url(name, "sub"), "bench", 0.0) for name in names]
+            sources = [CameraSource(name, "", f"rtsp://127.0.0.1:{cameras.port}/{name}/sub", "bench", 0.0) for name in names]
             figures = asyncio.run(_record(folder / "ring", sources))
         figures |= _cut(folder, names)
     finally:
