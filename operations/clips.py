@@ -84,7 +84,7 @@ class Clips:
     def state(self) -> dict[str, Any]:
         """For the health page."""
         waiting = len(self._handler.picture.moments)
-        return {"state": "failing" if self._failure else "ok", "failure": self._failure, "waiting": waiting, **self.counts}
+        return {"state": "failing" if self._failure else "ok", "failure": self._failure, "moments_waiting": waiting, **self.counts}
 
     async def bookmark(
         self,

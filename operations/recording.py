@@ -56,8 +56,8 @@ class Recording:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        if self._most:
-            self._task = asyncio.create_task(self._run(), name="recording")
+        """Also where nothing is to be recorded: what was recorded before grows old all the same."""
+        self._task = asyncio.create_task(self._run(), name="recording")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -68,20 +68,21 @@ class Recording:
     def state(self) -> dict[str, Any]:
         """For the health page."""
         now = self._clock.unix_s()
+        held_s = 0.0 if self._held.oldest_at is None else max(0.0, now - self._held.oldest_at)
         return {
-            "state": "failing" if self._failure else "ok" if self._most else "off",
+            "state": "failing" if self._failure else "ok",
             "failure": self._failure,
-            "cameras": len(self._told),
+            "to_record": len(self._told),
             "held_cameras": self._held.cameras,
-            "held_bytes": self._held.bytes,
-            "most_bytes": self._most_bytes,
-            "held_s": 0.0 if self._held.oldest_at is None else round(max(0.0, now - self._held.oldest_at), 1),
+            "held_mb": round(self._held.bytes / 1e6, 1),
+            "most_mb": round(self._most_bytes / 1e6, 1),
+            "held_minutes": round(held_s / 60, 1),
         }
 
     async def tick(self) -> None:
         """Tell the gateway what to record, and keep the ring small."""
         now, picture = self._clock.unix_s(), self._picture()
-        ids = wanted(picture, lambda incident_id, lon, lat: self._near(incident_id, lon, lat), self._most)
+        ids = wanted(picture, self._near, self._most) if self._most else []
         self._known = {key: found for key, found in self._known.items() if key[0] in picture.incidents}
         found = await asyncio.to_thread(self._sources, ids)
         cameras = [found[one] for one in ids if one in found and (found[one].url or found[one].substream_url)][: self._most]
@@ -104,8 +105,8 @@ class Recording:
             try:
                 await self.tick()
                 self._failure = ""
-            except VideoRefused as refused:
-                self._failure = str(refused)  # starting; it is told again
+            except VideoRefused:
+                self._told_at = float("-inf")  # it is starting, and is told again
             except Exception as error:  # whatever it is, the next look may succeed
                 self._failure = type(error).__name__
                 log.exception("recording_failed")

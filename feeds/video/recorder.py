@@ -56,7 +56,7 @@ class Recorders:
         return {
             "recording": len(self._running),
             "to_record": len(self._tasks),
-            "recorded_bytes": self.written_bytes,
+            "recorded_mb": round(self.written_bytes / 1e6, 1),
             "recording_skipped": self.skipped,
             "recording_disk_failures": self.disk_failures,
             "recording_disk_trouble": self.disk_trouble,

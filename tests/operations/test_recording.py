@@ -132,6 +132,15 @@ async def test_the_gateway_is_told_what_is_so_and_again_for_a_process_that_was_s
     assert world.gateway.told[3] == []
 
 
+async def test_switched_off_nothing_is_recorded_and_what_was_goes(tmp_path: Path) -> None:
+    world = World(tmp_path, most=0)
+    received(world.node, Grade.MAJOR)
+    fill(tmp_path, "gate", 20, START.timestamp() - 3_600)
+    await world.pass_time(2)
+    assert world.gateway.told == [[]]
+    assert list(tmp_path.rglob("*.m4s")) == []
+
+
 async def test_a_gateway_that_is_starting_is_told_again_at_the_next_look(world: World) -> None:
     received(world.node, Grade.MAJOR)
     world.gateway.is_starting = True
@@ -148,6 +157,6 @@ async def test_the_ring_is_kept_small_and_told_of(tmp_path: Path) -> None:
     fill(tmp_path, "gate", 20 * 60, began)
     await world.pass_time(0)
     state = world.recording.state()
-    assert 0 < state["held_bytes"] <= 1_000_000
-    assert 14 * 60 < state["held_s"] < 16 * 60
+    assert 0 < state["held_mb"] <= state["most_mb"] == 1.0
+    assert 14 < state["held_minutes"] < 16
     assert (state["state"], state["held_cameras"]) == ("ok", 1)

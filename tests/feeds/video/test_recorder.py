@@ -55,7 +55,7 @@ async def test_what_a_camera_sends_is_in_the_ring_with_the_time_it_was_taken(far
     held = {name: lambda name=name: len(ring.entries(name, now_s - 9, now_s + 60)) > 15 for name in ("gate", "timeless")}
     await until(lambda: all(is_held() for is_held in held.values()))
     assert recorders.state()["recording"] == 2
-    assert recorders.state()["recorded_bytes"] > 10_000
+    assert recorders.written_bytes > 10_000
     recorders.record([])
     await until(lambda: not recorders._running)
     for name, by_camera in (("gate", True), ("timeless", False)):
