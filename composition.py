@@ -58,6 +58,7 @@ from operations.camera_register import CameraRegister
 from operations.candidates import TURNOUT_S
 from operations.certificates import Certificates
 from operations.circle_checks import CircleChecks
+from operations.clips import Clips
 from operations.coverage import Coverage
 from operations.daily_report import AT as REPORT_AT
 from operations.daily_report import DailyReport, DailyReports
@@ -87,6 +88,8 @@ from operations.positions import PositionTable
 from operations.premises import Premises
 from operations.ptz import Ptz
 from operations.pursuit import PursuitService
+from operations.recorded_watch import RecordedWatch
+from operations.recording import Recording
 from operations.scene import SceneService
 from operations.scene_playback import Playback
 from operations.scene_video import SceneVideo
@@ -101,7 +104,7 @@ from operations.track_questions import TrackQuestions
 from operations.track_retention import TrackRetention
 from operations.traffic import Traffic
 from operations.trails import Trails
-from operations.video import VideoGateway
+from operations.video import Quality, VideoGateway
 from operations.video_watch import VideoWatch
 from operations.webhook_request import LOOPBACK
 from operations.webhooks import Webhooks
@@ -125,6 +128,7 @@ from storage.speeds import verify as verify_speeds
 from storage.sql_journal import SqlJournal
 from storage.track_holds import TrackHoldStore
 from storage.tracks import TrackStore
+from storage.video_ring import VideoRing
 from storage.webhooks import WebhookStore
 
 
@@ -186,6 +190,11 @@ class Node:
             stack.push_async_callback(services.intake.stop)
             await services.video.gateway.start()
             stack.push_async_callback(services.video.gateway.stop)
+            await services.recorded.start()
+            services.recording.start()
+            stack.push_async_callback(services.recording.stop)
+            await services.clips.start()
+            stack.push_async_callback(services.clips.stop)
             await services.webhooks.start()
             stack.push_async_callback(services.webhooks.stop)
             await asyncio.to_thread(services.travel.warm_up)
@@ -347,7 +356,33 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     )
     health.watch("video", video.state)
     camera_health.follow(gateway.states)
+    ring = VideoRing(settings.data / "ring")
+    recording = Recording(
+        gateway=gateway,
+        ring=ring,
+        sources=CameraStore(engine).several,
+        picture=lambda: handler.picture,
+        nearest=scene.nearest_cameras,
+        clock=clock,
+        most=settings.video_ring_cameras,
+        minutes=settings.video_ring_minutes,
+        most_bytes=settings.video_ring_max_bytes,
+        quality=Quality(settings.video_ring_quality),
+    )
+    health.watch("recording", recording.state)
     evidence = Evidence(EvidenceFiles(settings.data / "evidence"), handler, clock, settings.upload_max_bytes, ZoneInfo(city.time_zone))
+    clips = Clips(
+        ring=ring,
+        folder=settings.data / "evidence" / "clips",
+        evidence=evidence,
+        handler=handler,
+        authority=authority,
+        camera_name=elements.camera_name,
+        log=audit,
+        clock=clock,
+        city_code=organisations.city.code,
+    )
+    health.watch("clips", clips.state)
     whereabouts = Whereabouts(positions, tracks)
     scene_video = SceneVideo(
         RecordingFiles(settings.data / "evidence" / "scene"),
@@ -411,6 +446,9 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         elements=elements,
         cameras=cameras,
         video=video,
+        recording=recording,
+        recorded=RecordedWatch(video, ring, settings.data / "recorded", authority, clock),
+        clips=clips,
         ptz=Ptz(turning, cameras, authority, organisations, audit, clock),
         camera_directions=CameraDirections(turning, cameras, authority, clock),
         scene=scene,
@@ -462,7 +500,8 @@ def _report_files(report: DailyReport, city: City, codes: Codes, organisations: 
 def _video_gateway(settings: Settings, clock: Clock) -> VideoGateway:
     """Raises SettingsError when an engine's secret can't be read."""
     limits = Limits(settings.video_streams, settings.video_cpu_percent / 100.0, settings.video_transcodes, settings.video_viewers)
-    own = EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s))
+    ring = settings.data / "ring" if settings.video_ring_cameras else None
+    own = EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s), ring=ring)
     if settings.video_engine == "embedded":
         return own
     api, rtsp = settings.video_engine_api, settings.video_engine_rtsp

@@ -63,6 +63,10 @@ class Settings:
     video_transcodes: int = _setting(4, "cameras that are converted to H.264 at the same time, all processes together")
     video_viewers: int = _setting(500, "viewers of cameras at the same time, all processes together")
     video_linger_s: int = _setting(15, "a camera is pulled on for so long after the last viewer has gone", "s")
+    video_ring_cameras: int = _setting(16, "cameras recorded at a time, those of duty circles and those near open incidents; 0: none")
+    video_ring_minutes: int = _setting(15, "how far back their pictures are kept", "min")
+    video_ring_max_bytes: int = _setting(4 * 1024**3, "largest size of the folder they are kept in, the oldest go first", "B")
+    video_ring_quality: str = _setting("sub", "which picture of a camera is recorded: sub, the small one that tiles show, or main")
     video_engine: str = _setting("embedded", "what pulls the cameras: embedded, mediamtx or zlm")
     video_engine_api: str = _setting("", "address of the engine's control interface: http://HOST:PORT")
     video_engine_rtsp: str = _setting("", "address that the engine hands cameras on at: rtsp://HOST:PORT")
@@ -110,10 +114,15 @@ class Settings:
             ("video_transcodes", 0, 256),
             ("video_viewers", 1, 100_000),
             ("video_linger_s", 0, 3_600),
+            ("video_ring_cameras", 0, 1_000),
+            ("video_ring_minutes", 1, 24 * 60),
+            ("video_ring_max_bytes", 16 * 1024**2, 1024**5),
         ):
             if not least <= getattr(self, name) <= most:
                 raise SettingsError(f"{name} is {getattr(self, name)}; give {least} to {most}")
 
+        if self.video_ring_quality not in ("sub", "main"):
+            raise SettingsError(f"video_ring_quality is {self.video_ring_quality!r}; write sub or main")
         self._check_engine()
 
     def _check_engine(self) -> None:

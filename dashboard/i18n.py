@@ -115,6 +115,9 @@ REFUSALS = {
     "in-replay": pgettext("refusal", "The page shows the past"),
     "before-push": pgettext("refusal", "The time is before the push"),
     "broadcast-over": pgettext("refusal", "That broadcast is over"),
+    "clip-length": pgettext("refusal", "A clip can't be that long"),
+    "moment-ahead": pgettext("refusal", "The moment is in the future"),
+    "too-many-moments": pgettext("refusal", "Too many moments wait for their clips: try again in a minute"),
     "circle-conflict": pgettext("refusal", "Somebody has changed the duty circle meanwhile"),
     "claimed": pgettext("refusal", "Somebody else has claimed it"),
     "disposition-missing": pgettext("refusal", "An outcome is missing"),
@@ -205,6 +208,12 @@ VIDEO_REFUSALS = {
     "no-recorder": pgettext("video", "Nothing that was recorded of this camera can be played here."),
     "starting": pgettext("video", "The video process is starting. Try again in a few seconds."),
     "expired": pgettext("video", "The address of this picture was used or is too old. Open it again."),
+}
+
+# Why there is no clip of a marked moment.
+MISSED_CLIPS = {
+    "no-pictures": pgettext("clip", "nothing was recorded of the camera at that time"),
+    "not-cut": pgettext("clip", "it could not be written to the disk"),
 }
 
 # Kinds of places in the search: those of the index, and the elements of the catalogue that stand in a city.

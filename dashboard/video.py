@@ -7,11 +7,13 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import msgspec
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import FileResponse
 
 from dashboard.edge import actor_of, session_of, still_authenticated
 from dashboard.i18n import video_refusal
 from dashboard.open_sockets import UNAUTHENTICATED
+from dashboard.problems import problem
 from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
 from dispatch.errors import NotPermitted
 from operations.authority import Action
@@ -34,6 +36,17 @@ def add_video(server: FastAPI, services: Services) -> None:
     async def video(socket: WebSocket, camera_id: str) -> None:
         """Pictures until either side has enough."""
         await serve(services, socket, camera_id)
+
+    @server.get("/video/{camera_id}/recorded", tags=["video"], response_class=FileResponse)
+    async def recorded(request: Request, camera_id: str, token: str) -> Response:
+        """A span of the past that was opened by `POST /api/v1/cameras/{camera_id}/recorded`, as MP4; ranges are answered."""
+        try:
+            path = await services.recorded.file(actor_of(request), camera_id, token, session_of(request))
+        except VideoRefused as refused:
+            zh, en = video_refusal("zh", refused), video_refusal("en", refused)
+            return problem(410, refused.reason, str(refused), message_zh=zh, message_en=en)
+        headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"}
+        return FileResponse(path, media_type="video/mp4", content_disposition_type="inline", headers=headers)
 
 
 async def serve(services: Services, socket: WebSocket, camera_id: str) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from dispatch.duty_circles import Tier
 from dispatch.events import Promise
 from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Step, UnitKind, UnitStatus
+from dispatch.moments import AFTER_S, BEFORE_S
 from dispatch.shifts import Rostered
 
 
@@ -340,6 +341,23 @@ class AddUpload(IncidentCommand, kw_only=True, frozen=True, tag="add_upload"):
     mismatched: bool = False
 
 
+class BookmarkMoment(IncidentCommand, kw_only=True, frozen=True, tag="bookmark"):
+    """Made by the clips' service, which gives it its id; `at` is the instant that was seen, now when it is not given."""
+
+    moment_id: str
+    camera_id: str
+    at: datetime | None = None
+    before_s: float = BEFORE_S
+    after_s: float = AFTER_S
+
+
+class MissClip(IncidentCommand, kw_only=True, frozen=True, tag="miss_clip"):
+    """Made by the clips' service. `reason` is one of `operations.clips.MISSED`."""
+
+    moment_id: str
+    reason: str
+
+
 class RegisterUnit(Command, kw_only=True, frozen=True, tag="register_unit"):
     unit_id: str
     callsign: str
@@ -541,6 +559,8 @@ AnyCommand = (
     | Repush
     | MissDeadline
     | AddUpload
+    | BookmarkMoment
+    | MissClip
     | RegisterUnit
     | SetUnitStatus
     | WriteElement

@@ -15,7 +15,7 @@ from dispatch.commands import Command, IncidentCommand
 from dispatch.events import AnyEvent
 from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture, source_key
-from dispatch.rules import assignments, broadcasts, claims, corrections, duty, duty_circles, incidents, notes, units, warnings
+from dispatch.rules import assignments, broadcasts, claims, corrections, duty, duty_circles, incidents, moments, notes, units, warnings
 from dispatch.rules.case import Case
 from dispatch.rules.guards import (
     incident_known,
@@ -92,6 +92,8 @@ RULES: dict[type[Command], Rule] = {
     commands.Note: Rule((*ANY, text_given), notes.note),
     commands.ReadNote: Rule(ANY, notes.read_note),
     commands.AddUpload: Rule(ANY, incidents.add_upload),
+    commands.BookmarkMoment: Rule(ANY, moments.bookmark),
+    commands.MissClip: Rule(ANY, moments.miss_clip),
     commands.RegisterUnit: Rule((*SOUND, time_plausible), units.register_unit),
     commands.SetUnitStatus: Rule((*SOUND, unit_known, time_plausible, duty.not_off_duty), units.set_unit_status),
     commands.SignOn: Rule((*SOUND, unit_known, time_plausible), duty.sign_on),

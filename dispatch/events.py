@@ -377,6 +377,25 @@ class UploadAdded(IncidentEvent, frozen=True, tag="upload_added"):
     mismatched: bool = False
 
 
+class MomentBookmarked(IncidentEvent, frozen=True, tag="moment_bookmarked"):
+    """Somebody marked what a camera showed at `at`; the clip around it becomes the upload of the id `moment_id`."""
+
+    moment_id: str
+    camera_id: str
+    at: datetime
+    before_s: float
+    after_s: float
+    by_role: str = ""
+    by_org: str = ""
+
+
+class ClipMissed(IncidentEvent, frozen=True, tag="clip_missed"):
+    """There is no clip of a marked moment, and why."""
+
+    moment_id: str
+    reason: str
+
+
 class UnitRegistered(UnitEvent, frozen=True, tag="unit_registered"):
     callsign: str
     kind: UnitKind
@@ -640,6 +659,8 @@ AnyEvent = (
     | NoteAdded
     | NoteRead
     | UploadAdded
+    | MomentBookmarked
+    | ClipMissed
     | UnitRegistered
     | UnitStatusSet
     | CrewSignedOn

@@ -30,7 +30,9 @@ from dispatch.evolve_broadcasts import evolve_broadcasts
 from dispatch.evolve_duty import evolve_duty, evolve_unit, status_when_free
 from dispatch.evolve_duty_circles import evolve_duty_circles
 from dispatch.evolve_incident import evolve_incident
+from dispatch.evolve_moments import evolve_moments
 from dispatch.model import AssignmentStage, Element, Incident, PlaceWarning, Unit, UnitStatus
+from dispatch.moments import Moment
 from dispatch.picture import OperatingPicture, source_key
 from dispatch.shifts import Muster, Shift
 
@@ -83,6 +85,7 @@ class _Draft:
     warnings: dict[str, PlaceWarning]
     broadcasts: dict[str, Broadcast]
     duty_circles: dict[str, DutyCircle]
+    moments: dict[str, Moment]
 
     def frozen(self) -> OperatingPicture:
         return OperatingPicture(*(getattr(self, name) for name in OperatingPicture.__struct_fields__))
@@ -110,6 +113,7 @@ class _Draft:
                 self._warn(recorded, body)
             elif isinstance(body, WarningLifted):
                 self.writable("warnings").pop(body.warning_id, None)
+            self.moments = evolve_moments(self.moments, recorded, body)
         elif isinstance(body, UnitRegistered):
             self._register(recorded, body)
         elif isinstance(body, UnitEvent):

@@ -10,6 +10,7 @@ import msgspec
 from dispatch.broadcasts import Broadcast
 from dispatch.duty_circles import DutyCircle
 from dispatch.model import Element, Incident, PlaceWarning, Unit
+from dispatch.moments import Moment
 from dispatch.shifts import Muster, Shift
 
 # Ended incidents stay in the picture until this many newer ones have ended; older ones are read back from the journal.
@@ -35,6 +36,7 @@ class OperatingPicture(msgspec.Struct, frozen=True):
 
     warnings: dict[str, PlaceWarning] = {}  # by warning_id; expired ones go with the next that is set
     duty_circles: dict[str, DutyCircle] = {}  # by circle_id, those withdrawn included
+    moments: dict[str, Moment] = {}  # by moment_id: those whose clip has not been cut yet
 
     def open_incidents(self) -> list[Incident]:
         """Open incidents, most urgent first, oldest first within a grade."""

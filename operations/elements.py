@@ -152,6 +152,11 @@ class ElementStore:
     def one(self, element: str, element_id: str) -> Thing | None:
         return self._layer(element).by_id.get(element_id)
 
+    def camera_name(self, camera_id: str) -> str | None:
+        """What people call a street camera, its id where it has no name; None where there is none of that id."""
+        found = self.one("street_camera", camera_id)
+        return None if found is None else str(found.properties.get("name") or camera_id)
+
     def has(self, element: str, element_id: str) -> bool:
         """Whether there is a thing of that id. Raises KeyError for an element that is not in the catalogue."""
         return element_id in self._layer(element).by_id

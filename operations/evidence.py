@@ -150,9 +150,9 @@ class Evidence:
             manifest, _ = await self._find(upload_id)
             await asyncio.to_thread(self._files.discard, manifest)
 
-    async def take_over(self, manifest: Manifest, media: Path, times: bytes) -> Manifest:
-        """Keep a scene video that is complete as `media` (on the same disk), and announce it. What the journal can't take now is
-        announced by `settle`, or at the next start. Safe to repeat after a crash."""
+    async def take_over(self, manifest: Manifest, media: Path, times: bytes | None = None) -> Manifest:
+        """Keep a video that is complete as `media` (on the same disk), and announce it; `times` of a scene video's chunks. What the
+        journal can't take now is announced by `settle`, or at the next start. Safe to repeat after a crash."""
         async with self._alone(manifest.upload_id):
             await asyncio.to_thread(self._files.take_over, manifest, media, times)
             try:

@@ -333,6 +333,10 @@ class SceneService:
             "duty_circles": self._duty_circles.around(actor, lon, lat),
         }
 
+    def nearest_cameras(self, lon: float, lat: float) -> list[str]:
+        """Ids of the cameras that the panel of an incident there begins with."""
+        return [camera["element_id"] for camera in self._cameras(lon, lat)]
+
     def _cameras(self, lon: float, lat: float) -> list[Json]:
         """Closest first; one that looks away counts as twice as far."""
         found = self._elements.around(lon, lat, CAMERA_RADIUS_M, ("street_camera",))

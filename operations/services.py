@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from operations.camera_groups import CameraGroups
     from operations.camera_register import CameraRegister
     from operations.certificates import Certificates
+    from operations.clips import Clips
     from operations.coverage import Coverage
     from operations.daily_report import DailyReports
     from operations.deadline_watch import DeadlineWatch
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from operations.premises import Premises
     from operations.ptz import Ptz
     from operations.pursuit import PursuitService
+    from operations.recorded_watch import RecordedWatch
+    from operations.recording import Recording
     from operations.scene import SceneService
     from operations.scene_playback import Playback
     from operations.scene_video import SceneVideo
@@ -106,6 +109,9 @@ class Services:
     elements: ElementStore
     cameras: CameraRegister  # which there are, whose they are, how they do
     video: VideoWatch  # pictures of cameras
+    recording: Recording  # which of them are recorded
+    recorded: RecordedWatch  # looking back at them
+    clips: Clips  # marked moments, and what becomes of them
     ptz: Ptz  # turning them
     camera_directions: CameraDirections  # where they look now
     scene: SceneService

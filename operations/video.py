@@ -5,10 +5,10 @@ A browser never learns a camera's address or password: it gets the url of a stre
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -115,6 +115,13 @@ class VideoGateway(Protocol):
     async def snapshot(self, camera: CameraSource) -> Snapshot:
         """A picture that is a few seconds old at most. Raises VideoRefused."""
 
+    async def record(self, wanted: Sequence[tuple[CameraSource, Quality]]) -> None:
+        """Record these cameras into the ring from now on, the most important first, and no others; one that can't be is tried again.
+
+        Say it again every few seconds: a process that was started anew knows of none. A viewer is never refused for a recording's sake.
+        Raises VideoRefused while the gateway is starting.
+        """
+
     def states(self) -> dict[str, CameraState]:
         """Of every camera that has been tried since the start."""
 
@@ -122,6 +129,7 @@ class VideoGateway(Protocol):
         """For the health page: `state` is `ok`, `starting` or `failing`; what else there is to be told of itself."""
 
 
+@runtime_checkable
 class Playback(Protocol):
     """What a gateway may be able to do beside: pictures of the past, from a recorder (历史回放)."""
 

@@ -20,7 +20,7 @@ from dispatch.errors import NotFound
 from dispatch.model import Actor
 from operations.on_record import Log, look_of, write_down
 from operations.permissions import Action
-from operations.video import Quality, Snapshot, Stream, VideoGateway, VideoRefused
+from operations.video import Playback, Quality, Snapshot, Stream, VideoGateway, VideoRefused
 from storage.cameras import CameraSource
 
 MOST_GRANTED = 128  # streams granted to one session and not begun yet
@@ -72,14 +72,28 @@ class VideoWatch:
         """A stream for one use by `session`. Raises NotPermitted, NotFound, Unavailable and VideoRefused."""
         camera = await self._camera(actor, camera_id)
         self._forget_old()
-        if sum(grant.session == session for grant in self._grants.values()) >= MOST_GRANTED:
-            raise VideoRefused("at-limit", f"{MOST_GRANTED} streams were asked for here and not begun yet; begin some first.")
+        self._must_have_room(session)
         await self._write_down(actor, "camera", camera_id, channel)
-        stream = await self.gateway.open(camera, quality)
-        self.opened += 1
-        token = secrets.token_urlsafe(24)
-        self._grants[token] = _Grant(stream.stream_id, camera_id, session, stream.expires_at)
-        return msgspec.structs.replace(stream, url=f"{stream.url}?token={token}")
+        return self._granted(await self.gateway.open(camera, quality), session)
+
+    async def look_back(self, actor: Actor, camera_id: str, channel: str) -> None:
+        """What the camera showed before is about to be shown: asked and written down. Raises NotPermitted, NotFound and Unavailable."""
+        self._must_be_a_camera(actor, camera_id)
+        await self._write_down(actor, "camera_recorded", camera_id, channel)
+
+    async def playback(self, actor: Actor, camera_id: str, at: datetime, to_at: datetime, session: str) -> tuple[Stream, datetime]:
+        """A stream, granted as any, of what the camera's own recorder has from `at` on, and when that begins. Raises as `open` does;
+        nothing is written down."""
+        camera = await self._camera(actor, camera_id)
+        if not isinstance(self.gateway, Playback):
+            raise VideoRefused("no-recorder", "Nothing was recorded of this camera at that time, and it has no recorder of its own here.")
+        self._forget_old()
+        self._must_have_room(session)
+        found = await self.gateway.recordings(camera, at, to_at)
+        if not found:
+            raise VideoRefused("no-recorder", "Neither this server nor the camera's recorder has anything of that time.")
+        from_at = max(at, found[0].from_at)
+        return self._granted(await self.gateway.playback(camera, from_at, to_at), session), from_at
 
     async def watch(self, actor: Actor, camera_id: str, token: str, session: str) -> AsyncGenerator[str | bytes, None]:
         """Messages of a granted stream. Raises NotPermitted, and VideoRefused when there is no such grant or it can't go on."""
@@ -120,10 +134,23 @@ class VideoWatch:
     def _is_fresh(self, taken: asyncio.Task[Snapshot]) -> bool:
         return taken.exception() is None and self._clock.now() - taken.result().taken_at < SNAPSHOT_AGE
 
-    async def _camera(self, actor: Actor, camera_id: str) -> CameraSource:
+    def _granted(self, stream: Stream, session: str) -> Stream:
+        self.opened += 1
+        token = secrets.token_urlsafe(24)
+        self._grants[token] = _Grant(stream.stream_id, stream.camera_id, session, stream.expires_at)
+        return msgspec.structs.replace(stream, url=f"{stream.url}?token={token}")
+
+    def _must_have_room(self, session: str) -> None:
+        if sum(grant.session == session for grant in self._grants.values()) >= MOST_GRANTED:
+            raise VideoRefused("at-limit", f"{MOST_GRANTED} streams were asked for here and not begun yet; begin some first.")
+
+    def _must_be_a_camera(self, actor: Actor, camera_id: str) -> None:
         self._sight.authorise(actor, Action.WATCH_CAMERA)
         if not self._is_camera(camera_id):
             raise NotFound("unknown-camera", f"There is no camera {camera_id!r}; /api/v1/elements/street_camera lists them.")
+
+    async def _camera(self, actor: Actor, camera_id: str) -> CameraSource:
+        self._must_be_a_camera(actor, camera_id)
         camera = await asyncio.to_thread(self._source, camera_id)
         if camera is None:
             raise VideoRefused("no-address", "Nobody has said where this camera's pictures come from.")

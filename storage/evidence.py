@@ -48,6 +48,21 @@ class SceneFacts(msgspec.Struct, frozen=True):
     times_sha256: str  # of `kept/<id>/times`: one record a chunk, big-endian: number u32, device u64 ms, arrival u64 ms, bytes u32
 
 
+class ClipFacts(msgspec.Struct, frozen=True):
+    """What is kept with a clip of a camera."""
+
+    camera_id: str
+    camera_name: str
+    moment_at: datetime  # what was marked
+    from_at: datetime  # the span that was asked for
+    to_at: datetime
+    start_at: datetime  # when its first picture was taken: of the key frame at or before `from_at`
+    end_at: datetime
+    time_source: str  # whose clock these are by: "camera" (its sender reports), or "arrival" at the server
+    gaps_s: tuple[float, ...]  # longer than half a second without a picture
+    cut_at: datetime
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What is known of one upload. `sha256` is empty until every byte has arrived."""
 
@@ -70,6 +85,7 @@ class Manifest(msgspec.Struct, frozen=True):
     photo_lat: float | None = None
     photo_at: datetime | None = None
     scene: SceneFacts | None = None  # of a scene video that came live; None of everything else
+    clip: ClipFacts | None = None  # of a clip of a camera; None of everything else
 
 
 class EvidenceFiles:
@@ -115,11 +131,15 @@ class EvidenceFiles:
             os.fsync(file.fileno())
         return present + len(data)
 
-    def take_over(self, manifest: Manifest, media: Path, times: bytes) -> None:
-        """Make a file that was written elsewhere on this disk the whole of a new upload; `keep` completes it. Safe to repeat."""
+    def take_over(self, manifest: Manifest, media: Path, times: bytes | None) -> None:
+        """Make a file that was written elsewhere on this disk the whole of a new upload; `keep` completes it. Safe to repeat.
+
+        `times` of its chunks: of a scene video alone.
+        """
         folder = self._kept / manifest.upload_id
         folder.mkdir(exist_ok=True)
-        write_atomically(folder / "times", times)
+        if times is not None:
+            write_atomically(folder / "times", times)
         self.begin(manifest)
         os.replace(media, self._incoming / f"{manifest.upload_id}.part")
         sync_folder(self._incoming)

@@ -62,7 +62,7 @@ def router(services: Services) -> APIRouter:
         try:
             stream = await services.video.open(actor, camera_id, body.quality, session_of(request), _channel(actor.kind))
         except VideoRefused as refused:
-            return _refusal(refused)
+            return refusal(refused)
         state = services.video.gateway.states().get(camera_id)
         told = msgspec.to_builtins(stream) | {"transcoded": state is not None and state.transcoded}
         return answer(told, status=201)
@@ -79,13 +79,13 @@ def router(services: Services) -> APIRouter:
         try:
             taken = await services.video.snapshot(actor, camera_id, _channel(actor.kind))
         except VideoRefused as refused:
-            return _refusal(refused)
+            return refusal(refused)
         return Response(taken.jpeg, 200, {"X-Taken-At": taken.taken_at.isoformat(timespec="milliseconds")}, "image/jpeg")
 
     return routes
 
 
-def _refusal(refused: VideoRefused) -> Response:
+def refusal(refused: VideoRefused) -> Response:
     zh, en = video_refusal("zh", refused), video_refusal("en", refused)
     return problem(503, refused.reason, str(refused), message_zh=zh, message_en=en)
 

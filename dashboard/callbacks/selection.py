@@ -11,6 +11,7 @@ from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, facts_for, services_seen
 from dashboard.layouts.actions import actions
 from dashboard.layouts.camera import camera_card
+from dashboard.layouts.clip import beside_clip
 from dashboard.layouts.due import what_is_due
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.further_calls import may_be_the_same
@@ -140,7 +141,8 @@ async def _uploads(services: Services, incident: Incident, recorded: list[Record
         return uploads(recorded, facts, {})
     kept = await services.evidence.records(one.body.upload_id for one in recorded if isinstance(one.body, UploadAdded))
     beside = {
-        upload_id: [*beside_photo(manifest, incident, facts), *beside_recording(manifest, facts)] for upload_id, manifest in kept.items()
+        upload_id: [*beside_photo(manifest, incident, facts), *beside_recording(manifest, facts), *beside_clip(manifest, facts)]
+        for upload_id, manifest in kept.items()
     }
     return uploads(recorded, facts, beside, [upload_id for upload_id, manifest in kept.items() if manifest.scene is not None])
 

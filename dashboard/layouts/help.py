@@ -39,6 +39,8 @@ def key_help(page: Page) -> html.Div:
         ("f", words("that picture on the full screen")),
         ("x", words("close that picture, or the last one")),
         ("y", words("turn that camera: arrows, + −, 1–9 for its presets, 0 for the incident")),
+        ("b", words("mark what that picture shows: its clip is kept with the incident")),
+        ("h", words("that picture from five minutes before, or live again")),
         ("Esc", words("leave, close, deselect")),
         ("?", words("this list")),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard.i18n import MISSED_CLIPS
 from dashboard.layouts.arrival import promised
 from dashboard.layouts.facts import Facts
 from dispatch import events as e
@@ -55,6 +56,10 @@ def _of_the_report(body: e.AnyEvent, facts: Facts) -> str | None:
             if body.mismatched:
                 return words("Upload {name}, {size}, kept apart: not what it was announced as", **what)
             return words("Upload {name}, {size}", **what)
+        case e.MomentBookmarked():
+            return words("Moment marked in camera {camera}: {time}", camera=body.camera_id, time=facts.clock(body.at))
+        case e.ClipMissed():
+            return words("No clip: {why}", why=words.entry(MISSED_CLIPS[body.reason]) if body.reason in MISSED_CLIPS else body.reason)
     return None
 
 

@@ -126,6 +126,8 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "pushes": is_granted(page.role, Action.PUSH),
         "viewer": page.actor_name,  # laid over every picture
         "watches": is_granted(page.role, Action.WATCH_CAMERA),
+        "bookmarks": is_granted(page.role, Action.BOOKMARK),
+        "seesEvidence": is_granted(page.role, Action.SEE_EVIDENCE),
         "notes": is_granted(page.role, Action.NOTE),
         "circles": {"sees": is_granted(page.role, Action.SEE_DUTY_CIRCLES), "sets": is_granted(page.role, Action.SET_DUTY_CIRCLE)},
         "looks": is_granted(page.role, Action.LOOK),  # whether this desk is seen by others, and sees them

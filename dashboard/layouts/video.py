@@ -32,4 +32,8 @@ def video(page: Page) -> html.Section:
         id=ids.VIDEO_NONE,
         hidden=True,
     )
-    return html.Section(html.Div([head, html.Div(className="video-tiles"), none], className="video-dock"), id=ids.VIDEO, hidden=True)
+    return html.Section(
+        html.Div([head, html.Div(className="video-tiles"), html.Div(className="clip-tiles", hidden=True), none], className="video-dock"),
+        id=ids.VIDEO,
+        hidden=True,
+    )

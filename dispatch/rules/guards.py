@@ -43,6 +43,8 @@ NAMES = (
     "shift_id",
     "name",
     "muster_id",
+    "moment_id",
+    "camera_id",
 )
 
 # Statuses in which a unit may be sent somewhere.

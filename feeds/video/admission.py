@@ -14,6 +14,8 @@ from operations.video import Quality
 # What a stream counts: 64 small ones, or 32 large ones, are half of what a quiet core was seen to carry.
 WEIGHT = {Quality.SUB: 1, Quality.MAIN: 2}
 CPU_WINDOW_S = 4.0
+# Of what viewers may have: a recording is opened only while so much of it is left for them.
+RECORDING_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,19 @@ class Admission:
 
     def admit(self, quality: Quality, running: Collection[Quality]) -> None:
         """Raises PullFailed when a further stream is too much."""
-        load = sum(WEIGHT[one] for one in running)
-        if load + WEIGHT[quality] > self.limits.load:
+        if not self.fits(quality, running):
             raise PullFailed("at-limit", f"This video process shows {len(running)} streams and takes no more.", is_final=True)
         if running and self.cpu_share > self.limits.cpu_share:
             raise PullFailed("at-limit", f"This video process is busy ({self.cpu_share:.0%} of a core) and takes no more.", is_final=True)
+
+    def fits(self, quality: Quality, running: Collection[Quality]) -> bool:
+        return sum(WEIGHT[one] for one in running) + WEIGHT[quality] <= self.limits.load
+
+    def admit_recording(self, quality: Quality, running: Collection[Quality]) -> None:
+        """Raises PullFailed when a further stream would leave viewers too little."""
+        load = sum(WEIGHT[one] for one in running)
+        if load + WEIGHT[quality] > self.limits.load * RECORDING_SHARE or self.cpu_share > self.limits.cpu_share * RECORDING_SHARE:
+            raise PullFailed("at-limit", "The rest of this video process is kept for viewers.", is_final=True)
 
     @property
     def cpu_share(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -74,6 +74,16 @@ class EngineGateway:
 
     async def snapshot(self, camera: CameraSource) -> Snapshot:
         return await self._own.snapshot(await self._at_engine(camera, Quality.SUB))
+
+    async def record(self, wanted: Sequence[tuple[CameraSource, Quality]]) -> None:
+        """A camera that the engine can't hand on just now is left out, and counted."""
+        at_engine = []
+        for camera, quality in wanted:
+            try:
+                at_engine.append((await self._at_engine(camera, quality), quality))
+            except VideoRefused:
+                continue
+        await self._own.record(at_engine)
 
     def states(self) -> dict[str, CameraState]:
         return {camera_id: state for camera_id, state in self._own.states().items() if _PLAYED not in camera_id}

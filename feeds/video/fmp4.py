@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from feeds.video import h264, nal
 from feeds.video.mp4_boxes import Sample, fragment_box, init_segment
@@ -42,14 +43,22 @@ class Fragment:
     captured_at: float  # Unix s
     time: int  # when it is decoded, ticks since the stream's beginning
     duration: int  # ticks
+    by_camera: bool = False  # `captured_at` is by the camera's own clock, else by when it came
+
+
+class _When(NamedTuple):
+    """Of a packet: as its camera counts, and as the world does."""
+
+    pts: int
+    captured_at: float
+    by_camera: bool
 
 
 @dataclass
 class _Picture:
     slices: list[bytes]
     is_key: bool
-    pts: int
-    captured_at: float
+    when: _When
 
 
 class Timeline:
@@ -119,12 +128,12 @@ class Fmp4Writer:
         self._number = 0
         self._timeline = Timeline()
 
-    def feed(self, packet: bytes, pts: int, captured_at: float) -> list[Init | Fragment]:
-        """What a packet (Annex B) completes. `pts` in ticks, any origin."""
+    def feed(self, packet: bytes, pts: int, captured_at: float, by_camera: bool = False) -> list[Init | Fragment]:
+        """What a packet (Annex B) completes. `pts` in ticks, any origin; `by_camera`: whose clock `captured_at` is by."""
         out: list[Init | Fragment] = []
         for unit in nal.split(packet):
             try:
-                self._take(unit, pts, captured_at, out)
+                self._take(unit, _When(pts, captured_at, by_camera), out)
             except h264.Malformed:
                 self.malformed += 1
         if not self._holds:
@@ -136,10 +145,10 @@ class Fmp4Writer:
         self._pending, self._lost, self._written = None, True, None
         self._timeline.break_here()
 
-    def _take(self, unit: bytes, pts: int, captured_at: float, out: list[Init | Fragment]) -> None:
+    def _take(self, unit: bytes, when: _When, out: list[Init | Fragment]) -> None:
         kind = nal.h264_type(unit)
         if kind in (h264.SLICE, h264.KEY_SLICE):
-            self._take_slice(unit, kind == h264.KEY_SLICE, pts, captured_at, out)
+            self._take_slice(unit, kind == h264.KEY_SLICE, when, out)
             return
         if kind in (h264.SEI, h264.SPS, h264.PPS, h264.DELIMITER):
             self._finish(out)  # they stand before a picture
@@ -151,19 +160,19 @@ class Fmp4Writer:
         elif kind == h264.PPS:
             self._pps[h264.pps_number(unit)] = unit
 
-    def _take_slice(self, unit: bytes, is_key: bool, pts: int, captured_at: float, out: list[Init | Fragment]) -> None:
+    def _take_slice(self, unit: bytes, is_key: bool, when: _When, out: list[Init | Fragment]) -> None:
         head = h264.read_slice(unit)
         picture = self._pending
         if head.is_b and not self._timeline.reorder:
             self._timeline.reorder = 1
-        second_field = picture is not None and self.sps is not None and not self.sps.frames_only and picture.pts == pts
+        second_field = picture is not None and self.sps is not None and not self.sps.frames_only and picture.when.pts == when.pts
         if picture is not None and (head.first_macroblock or second_field):
             picture.slices.append(unit)
         elif head.first_macroblock:
             self._holds = True  # its picture went out with the packet before; from now on they wait for their ends
         else:
             self._finish(out)
-            self._pending = _Picture([unit], is_key, pts, captured_at)
+            self._pending = _Picture([unit], is_key, when)
 
     def _finish(self, out: list[Init | Fragment]) -> None:
         picture, self._pending = self._pending, None
@@ -186,10 +195,10 @@ class Fmp4Writer:
         out.append(self._fragment(picture))
 
     def _fragment(self, picture: _Picture) -> Fragment:
-        decoded, offset, duration = self._timeline.place(picture.pts)
+        decoded, offset, duration = self._timeline.place(picture.when.pts)
         self._number += 1
         data = fragment_box(self._number, Sample(_lengthened(picture.slices), decoded, offset, duration, picture.is_key))
-        return Fragment(picture.is_key, data, picture.captured_at, decoded, duration)
+        return Fragment(picture.is_key, data, picture.when.captured_at, decoded, duration, picture.when.by_camera)
 
 
 def _lengthened(slices: Iterable[bytes]) -> bytes:

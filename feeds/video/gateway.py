@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -57,14 +58,19 @@ class EmbeddedGateway:
         limits: Limits | None = None,
         timing: Timing | None = None,
         frozen_after_s: float = FROZEN_AFTER_S,
+        ring: Path | None = None,
     ) -> None:
-        """`limits` are of all processes together, but the share of a core and the load, which are of each."""
+        """`limits` are of all processes together, but the share of a core and the load, which are of each. `ring`: where they record."""
         limits = limits or Limits()
         # Cameras are shared out by their ids: each process gets its part of what is rare.
         own = replace(limits, transcodes=-(-limits.transcodes // processes), viewers=-(-limits.viewers // processes))
         self._clock = clock
-        setup = Setup("", own, timing or Timing(), frozen_after_s)
-        self._processes = [VideoProcess(number, setup, self._hear) for number in range(processes)]
+        setups = [
+            Setup("", own, timing or Timing(), frozen_after_s, "" if ring is None else str(ring.resolve() / str(number)))
+            for number in range(processes)
+        ]
+        self._processes = [VideoProcess(number, setup, self._hear) for number, setup in enumerate(setups)]
+        self._recorded = [False] * processes  # whether each has been told to record something
         self._states: dict[str, CameraState] = {}
         self._streams: dict[str, _Opened] = {}
         self._stopping = False
@@ -129,6 +135,17 @@ class EmbeddedGateway:
         answer = await self._ask("snapshot", opened)
         return Snapshot(answer["jpeg"], datetime.fromtimestamp(answer["taken_at"], UTC))
 
+    async def record(self, wanted: Sequence[tuple[CameraSource, Quality]]) -> None:
+        shares: list[list[dict[str, Any]]] = [[] for _ in self._processes]
+        for camera, quality in wanted:
+            told = _Opened(camera, quality, 0.0).wanted()
+            if told["urls"]:
+                shares[self._number_of(camera.camera_id)].append(told)
+        for number, share in enumerate(shares):
+            if share or self._recorded[number]:  # a process is not started for nothing
+                await self._processes[number].ask("record", share)
+                self._recorded[number] = bool(share)
+
     def states(self) -> dict[str, CameraState]:
         return dict(self._states)
 
@@ -167,7 +184,10 @@ class EmbeddedGateway:
             raise
 
     def _process(self, opened: _Opened) -> VideoProcess:
-        return self._processes[zlib.crc32(opened.camera.camera_id.encode()) % len(self._processes)]
+        return self._processes[self._number_of(opened.camera.camera_id)]
+
+    def _number_of(self, camera_id: str) -> int:
+        return zlib.crc32(camera_id.encode()) % len(self._processes)
 
     def _hear(self, states: list[CameraState]) -> None:
         for state in states:

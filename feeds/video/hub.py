@@ -153,6 +153,11 @@ class Hub:
             # What was held for this one to begin is not needed any more.
             self._wanted_until = self._loop.time() + self._timing.linger_s
 
+    @property
+    def is_idle(self) -> bool:
+        """Nobody watches it, and it is not held for somebody who is about to."""
+        return not self.viewers and not self._keys and self._loop.time() >= self._wanted_until
+
     def hold(self, seconds: float) -> None:
         """Go on for so long, also if nobody subscribes."""
         self._wanted_until = max(self._wanted_until, self._loop.time() + seconds)
@@ -279,7 +284,7 @@ class Hub:
             self._ending.wait(RETRIES_S[min(tries, len(RETRIES_S)) - 1])
 
     def _write(self, packet: Packet) -> None:
-        items = self._writer.feed(packet.data, packet.pts, packet.captured_at)
+        items = self._writer.feed(packet.data, packet.pts, packet.captured_at, packet.late_s is not None)
         sps = self._writer.sps
         if sps is not None and not sps.is_plain:
             raise PullFailed("unplayable", "The camera's H.264 has more than 8 bits or fine colour; browsers don't play it.", is_final=True)

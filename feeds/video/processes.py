@@ -65,7 +65,7 @@ class VideoProcess:
             return "ok"
         return "failing" if self._quick_ends > 1 else "starting"
 
-    async def ask(self, do: str, wanted: dict[str, Any], **more: Any) -> dict[str, Any]:
+    async def ask(self, do: str, wanted: dict[str, Any] | list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         """One request. Raises VideoRefused."""
         await self._until_ready()
         writer, number = self._writer, next(self._numbers)

@@ -10,9 +10,11 @@ import asyncio
 import hmac
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import av
@@ -25,6 +27,7 @@ from feeds.video.channel import Frames, Kind, control, frame
 from feeds.video.fmp4 import Fragment, Init
 from feeds.video.hub import Hub, Item, Timing, Told
 from feeds.video.pull import PullFailed, check_address
+from feeds.video.recorder import Recorders
 from operations.video import CameraState, Quality
 
 REPORT_EVERY_S = 1.0
@@ -39,6 +42,7 @@ class Setup(msgspec.Struct):
     limits: Limits = Limits()
     timing: Timing = Timing()
     frozen_after_s: float = looks.FROZEN_AFTER_S
+    ring: str = ""  # folder of this process in the ring; empty: nothing is recorded
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -62,13 +66,20 @@ class Worker:
         self._hubs: dict[tuple[str, Quality], Hub] = {}
         self._ended: dict[str, CameraState] = {}  # last states that have not been reported yet
         self._viewers = 0
+        self._recorders = Recorders(Path(setup.ring), self._hub_to_record) if setup.ring else None
 
     async def serve(self) -> asyncio.Server:
         looks.Looks(lambda: list(self._hubs.values()), asyncio.get_running_loop(), self._setup.frozen_after_s).start()
         return await asyncio.start_server(self._connection, "127.0.0.1", 0, limit=1 << 20)
 
     def hub(self, wanted: Wanted) -> Hub:
-        """The running hub of a stream, else a new one. Raises PullFailed."""
+        """The running hub of a stream, else a new one; a recording makes room for it where there is none. Raises PullFailed."""
+        return self._hub(wanted, self._admit_viewer)
+
+    def _hub_to_record(self, wanted: Wanted) -> Hub:
+        return self._hub(wanted, self._admission.admit_recording)
+
+    def _hub(self, wanted: Wanted, admit: Callable[[Quality, list[Quality]], None]) -> Hub:
         key = (wanted.camera_id, wanted.quality)
         known = self._hubs.get(key)
         if known is not None and known.urls != wanted.urls:
@@ -76,10 +87,25 @@ class Worker:
             known = None
         if known is None:
             check_address(wanted.urls[0])
-            self._admission.admit(wanted.quality, [quality for _, quality in self._hubs])
+            admit(wanted.quality, self._running())
             ended = partial(self._forget, key)
             known = self._hubs[key] = Hub(wanted.urls, self._clock, self._setup.timing, self._admission, ended)
         return known
+
+    def _running(self) -> list[Quality]:
+        return [quality for _, quality in self._hubs]
+
+    def _admit_viewer(self, quality: Quality, running: list[Quality]) -> None:
+        while True:
+            try:
+                self._admission.admit(quality, running)
+                return
+            except PullFailed:
+                if self._recorders is None or not self._recorders.make_room():
+                    raise
+                running = self._running()
+                if self._admission.fits(quality, running):
+                    return  # one for another: it is no busier than before
 
     def _forget(self, key: tuple[str, Quality], hub: Hub) -> None:
         if self._hubs.get(key) is hub:
@@ -146,6 +172,11 @@ class Worker:
 
     async def _act(self, request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         answer: dict[str, Any] = {"id": request["id"]}
+        if request["do"] == "record":
+            if self._recorders is not None:
+                self._recorders.record(msgspec.convert(request["wanted"], list[Wanted]))
+            writer.write(control(answer))
+            return
         try:
             wanted = msgspec.convert(request["wanted"], Wanted)
             match request["do"]:
@@ -192,7 +223,7 @@ class Worker:
                 "viewers": self._viewers,
                 "transcodes": self._admission.transcodes,
                 "cpu_share": round(self._admission.cpu_share, 3),
-            }
+            } | (self._recorders.state() if self._recorders is not None else {})
             writer.write(control({"states": [msgspec.to_builtins(state) for state in states.values()], "load": load}))
             await writer.drain()
             await asyncio.sleep(REPORT_EVERY_S)

@@ -202,6 +202,11 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     **_things("GET", _ONE + "/timeline", A.SEE_HISTORY, ("incident", "complaint", "far"), "/timeline"),
     **_things("GET", _ONE + "/scene", A.SEE_SCENE, ("incident", "complaint"), "/scene"),
     **_things("GET", _ONE + "/scene-video", A.SEE_EVIDENCE, ("incident", "complaint"), "/scene-video"),
+    **_things("GET", _ONE + "/clips", A.SEE_EVIDENCE, ("incident", "complaint"), "/clips"),
+    # A moment of tomorrow is not marked (422): whoever may not mark one is told that before.
+    ("POST", _ONE + "/clips", ""): api(
+        A.BOOKMARK, "/incidents/{incident}/clips", "incident", (422,), {"camera_id": "cam-west", "at": "2100-01-01T00:00:00Z"}
+    ),
     ("GET", "/video/scene/{recording_id}/playback", ""): Route(A.SEE_EVIDENCE, "/video/scene/{recording}/playback", "incident"),
     ("GET", "/api/v1/rings", ""): api(A.SEE_SCENE, f"/rings?{AT}&minutes=1"),
     ("GET", "/api/v1/pursuit", ""): api(A.SEE_SCENE, f"/pursuit?{AT}&seen_at={{now}}"),
@@ -295,6 +300,11 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("POST", "/api/v1/cameras/{camera_id}/streams", ""): api(
         A.WATCH_CAMERA, "/cameras/cam-west/streams", good=(201, 503), body={"quality": "sub"}
     ),
+    # Nothing was recorded of it, and a span that nobody opened is not there.
+    ("POST", "/api/v1/cameras/{camera_id}/recorded", ""): api(
+        A.WATCH_CAMERA, "/cameras/cam-west/recorded", good=(503,), body={"at": "2026-01-01T00:00:00Z"}
+    ),
+    ("GET", "/video/{camera_id}/recorded", ""): Route(A.WATCH_CAMERA, "/video/cam-west/recorded?token=none", good=frozenset({410})),
     ("GET", "/api/v1/cameras/{camera_id}/snapshot", ""): api(A.WATCH_CAMERA, "/cameras/none/snapshot", good=(404,)),
     ("GET", "/api/v1/broadcasts", ""): api(A.READ_BROADCAST, "/broadcasts"),
     ("POST", "/api/v1/broadcasts", ""): api(A.BROADCAST, "/broadcasts", "desk of WEST", (201,), BROADCAST, otherwise=403),

@@ -46,7 +46,7 @@ class DeskServer:
 
     def __init__(self, folder: Path, units: int, mount: Mount) -> None:
         self._mount = mount
-        self._folder = folder
+        self.folder = folder
         self._units = units
         self.loop = asyncio.new_event_loop()
         self.services: Services
@@ -85,8 +85,8 @@ class DeskServer:
         self.loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
-        city = build_test_city(self._folder)
-        node = compose(Settings(city=city.folder, data=self._folder / "data", demo=False), city, SystemClock(), QUICK)
+        city = build_test_city(self.folder)
+        node = compose(Settings(city=city.folder, data=self.folder / "data", demo=False), city, SystemClock(), QUICK)
         async with node.running() as services:
             self.services = services
             for role in ("operator", "commander", "viewer"):

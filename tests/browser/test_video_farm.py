@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,18 +12,26 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dispatch.model import Actor
+from feeds.video import screen_clock
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import Fault
 from operations.reports import CameraReport, FeedSession
 from storage.cameras import CameraSource
+from storage.video_ring import VideoRing
 from tests.browser.desk_server import DeskServer, Visitor
+from tests.browser.node import wait_for
 from tests.browser.pictures import ages_on_screen_s, is_live
 from tests.cities import CITY, degrees
-from tests.feeds.video.farm_thread import running_farm
+from tests.feeds.video.farm_thread import FarmThread, running_farm
+from tests.operations.ring_world import clocks
 
 pytestmark = pytest.mark.browser
 
 FEED = Actor("cameras", "feed", CITY, kind="token")
+
+
+DESK = Actor("li", "operator", CITY)
+SPAN_S = 7.0  # of each clip
 
 
 def place(k: int) -> dict[str, float]:
@@ -29,33 +39,120 @@ def place(k: int) -> dict[str, float]:
     return {"lon": lon, "lat": lat}
 
 
-def test_an_incident_shows_its_cameras_live_and_again_after_a_cut(browser: Browser, desk: DeskServer, record_property: Any) -> None:
-    names = ("gate", "square", "bridge", "market")
-    with running_farm(*(TestCamera(name) for name in names)) as farm:
-        reports = [CameraReport(camera_id=name, **place(k)) for k, name in enumerate(names)]
+NAMES = ("gate", "square", "bridge", "market")
+
+
+@pytest.fixture(scope="module")
+def farm(desk: DeskServer) -> Iterator[FarmThread]:
+    """Four cameras beside each other, with their addresses."""
+    with running_farm(*(TestCamera(name) for name in NAMES)) as running:
+        reports = [CameraReport(camera_id=name, **place(k)) for k, name in enumerate(NAMES)]
         assert desk.call(desk.services.intake.cameras(reports, FeedSession("cameras", FEED))) == []
         # Written beside the feed, which takes no address of the server's own machine.
-        desk.services.cameras.write([CameraSource(name, farm.url(name, "main"), farm.url(name), "cameras", 0.0) for name in names])
-        visitor = Visitor(browser, desk, "operator", size=(1280, 720))
-        page = visitor.open("/?lang=en")
-        desk.incident(480, 480, incident_type="robbery")
-        page.locator(".card:has-text('Robbery')").click()
-        for name in names:
-            is_live(visitor, name)
-        ages_s = ages_on_screen_s(page, "gate", 30)
-        record_property("glass_to_glass_p95_ms", round(float(np.percentile(ages_s, 95)) * 1000))
-        assert len(set(ages_s)) > 10, "the picture does not move, or its clock can't be read"
-        assert 0 < float(np.median(ages_s)) < 1.0, "far beyond what two busy cores explain"
+        desk.services.cameras.write([CameraSource(name, running.url(name, "main"), running.url(name), "cameras", 0.0) for name in NAMES])
+        yield running
 
-        farm.fail("gate", Fault.DROP)
-        expect(page.locator(".video-tile[data-camera='gate'].bad")).to_have_count(1, timeout=4_000)
-        page.wait_for_timeout(4_000)
-        farm.fail("gate", Fault.NONE)
-        back_at = time.monotonic()
-        is_live(visitor, "gate", 5)
-        back_s = time.monotonic() - back_at
-        record_property("picture_again_s", round(back_s, 2))
-        assert back_s < 3
-        assert min(ages_on_screen_s(page, "gate")) < 1.0
-        assert visitor.errors == []
-        visitor.context.close()
+
+def test_an_incident_shows_its_cameras_live_and_again_after_a_cut(
+    browser: Browser, desk: DeskServer, farm: FarmThread, record_property: Any
+) -> None:
+    visitor = Visitor(browser, desk, "operator", size=(1280, 720))
+    page = visitor.open("/?lang=en")
+    desk.incident(480, 480, incident_type="robbery")
+    page.locator(".card:has-text('Robbery')").click()
+    for name in NAMES:
+        is_live(visitor, name)
+    ages_s = ages_on_screen_s(page, "gate", 30)
+    record_property("glass_to_glass_p95_ms", round(float(np.percentile(ages_s, 95)) * 1000))
+    assert len(set(ages_s)) > 10, "the picture does not move, or its clock can't be read"
+    assert 0 < float(np.median(ages_s)) < 1.0, "far beyond what two busy cores explain"
+
+    farm.fail("gate", Fault.DROP)
+    expect(page.locator(".video-tile[data-camera='gate'].bad")).to_have_count(1, timeout=4_000)
+    page.wait_for_timeout(4_000)
+    farm.fail("gate", Fault.NONE)
+    back_at = time.monotonic()
+    is_live(visitor, "gate", 5)
+    back_s = time.monotonic() - back_at
+    record_property("picture_again_s", round(back_s, 2))
+    assert back_s < 3
+    assert min(ages_on_screen_s(page, "gate")) < 1.0
+    assert visitor.errors == []
+    visitor.context.close()
+
+
+def test_two_clips_play_in_step_on_the_incidents_clock(browser: Browser, desk: DeskServer, farm: FarmThread, record_property: Any) -> None:
+    """Recorded because an incident is near, cut because a moment was marked, played beside the map of then; then looked back at live."""
+    services, ring = desk.services, VideoRing(desk.folder / "data" / "ring")
+    incident_id = desk.incident(480, 480, incident_type="theft")
+    received_s = time.time()
+    began_s = max(wait_for(lambda name=name: first_of(ring, name, received_s)) for name in ("square", "bridge"))
+    wait_for(lambda: all(ring.entries(name, began_s + SPAN_S, began_s + 600) for name in ("square", "bridge")), 20)
+    last_s = min(ring.entries(name, began_s, began_s + 600)[-1].captured_at for name in ("square", "bridge"))
+    moment_at = datetime.fromtimestamp(last_s - 1, UTC)
+    ids = [
+        desk.call(services.clips.bookmark(DESK, incident_id, name, "desk", moment_at, before_s=SPAN_S - 2, after_s=1))
+        for name in ("square", "bridge")
+    ]
+    wait_for(lambda: not services.handler.picture.moments)
+    kept = desk.call(services.evidence.records(ids))
+    for clip_id in ids:
+        clip = kept[clip_id].clip
+        assert clip is not None
+        assert clip.time_source == "camera"
+        burnt_s = clocks(services.evidence.path(kept[clip_id]))[0][1]
+        assert abs(burnt_s - clip.start_at.timestamp()) < 0.1, "a clip's first picture was not taken when it says"
+
+    visitor = Visitor(browser, desk, "operator", size=(1280, 720))
+    page = visitor.open("/?lang=en")
+    page.evaluate("(incident_id) => liandong.select({ kind: 'incident', incident_id })", incident_id)
+    page.evaluate("(at) => liandong.replay.seek(at, { playing: true })", last_s - SPAN_S + 2)
+    visitor.until("document.querySelectorAll('.video-tile.in-step video.front').length === 2")
+    visitor.until("liandong.clipOffsets().length === 2 && liandong.clipOffsets().every(({ off_s }) => Math.abs(off_s) < 0.1)")
+    seen = [two for two in (page.evaluate(IN_STEP) for _ in range(8) if page.wait_for_timeout(100) is None) if len(two["clips"]) == 2]
+    read = [(two["at"], *(clock_in(clip) for clip in two["clips"])) for two in seen]
+    whole = [(at, one, other) for at, one, other in read if one is not None and other is not None]
+    assert len(whole) >= 5, "the clocks can't be read off the screen"
+    apart_s, off_s = [abs(one - other) for _, one, other in whole], [abs(one - at) for at, one, _ in whole]
+    record_property("clips_apart_max_ms", round(max(apart_s) * 1000))
+    record_property("clips_off_the_clock_median_ms", round(float(np.median(off_s)) * 1000))
+    assert max(apart_s) < 0.2
+    assert float(np.median(off_s)) < 0.2
+    assert len({one for _, one, _ in whole}) > 3, "the clips stand still"
+
+    page.keyboard.press("l")
+    expect(page.locator(".video-tile.in-step")).to_have_count(0)
+    is_live(visitor, "square")
+    page.locator(".video-tile[data-camera='square'] .tool.past").click(force=True)
+    expect(page.locator(".video-tile[data-camera='square'].recorded.has-picture .verdict")).to_contain_text("Recorded")
+    page.keyboard.press("l")
+    is_live(visitor, "square")
+    assert [error for error in visitor.errors if "403" not in error] == []
+    visitor.context.close()
+
+
+# What both clips show and what the page's clock says, in one turn of the page.
+IN_STEP = """() => {
+  const { at, speed, playing, anchorMs } = liandong.state.replay;
+  const clips = [...document.querySelectorAll(".video-tile.in-step video.front")].map((video) => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: Math.ceil(video.videoWidth / 16) });
+    const drawn = canvas.getContext("2d");
+    drawn.drawImage(video, 0, 0);
+    const { data } = drawn.getImageData(0, 0, canvas.width, canvas.height);
+    return { width: canvas.width, grey: [...data].filter((_, k) => k % 4 === 1) };
+  });
+  return { at: playing ? at + (performance.now() - anchorMs) / 1000 * speed : at, clips };
+}"""
+
+
+def clock_in(clip: dict[str, Any]) -> float | None:
+    taken_ms = screen_clock.read(np.array(clip["grey"], np.uint8).reshape(-1, clip["width"]))
+    return None if taken_ms is None else taken_ms / 1000
+
+
+def first_of(ring: VideoRing, camera_id: str, after_s: float) -> float | None:
+    """When its first recorded picture since was taken."""
+    found = [
+        entry.captured_at for entry in ring.entries(camera_id, after_s, after_s + 600) if entry.captured_at >= after_s and entry.is_key
+    ]
+    return found[0] if found else None

@@ -188,3 +188,40 @@ test("every refusal of a camera that turns has words of its own", () => {
   assert.equal(directionText({ heading_deg: null, why: "camera-no-position" }), "It doesn't tell where it looks now.");
   assert.equal(directionText(null), ""); // not asked yet
 });
+
+const { replayClock, stepOf } = await import(new URL("in_step.js", source));
+const rounded = ({ rate, ...more }) => ({ ...more, rate: Number(rate.toFixed(6)) });
+const at = (place, more = {}) => ({ at: place, speed: 1, playing: true, seeking: false, ...more });
+
+test("a clip hurries to the clock by a tenth at most, and jumps when it is far off", () => {
+  assert.deepEqual(stepOf(10, at(10.005), 60), { place: "inside", play: true, rate: 1 });
+  assert.deepEqual(rounded(stepOf(10, at(9.95), 60)), { place: "inside", play: true, rate: 1.05 });
+  assert.deepEqual(rounded(stepOf(10, at(10.4), 60)), { place: "inside", play: true, rate: 0.9 });
+  assert.deepEqual(stepOf(10, at(9.4), 60), { place: "inside", play: true, seek: 10 });
+  assert.deepEqual(stepOf(10, at(9.4, { seeking: true }), 60), { place: "inside", play: true }); // it is on its way
+  assert.deepEqual(rounded(stepOf(10, at(8.2, { speed: 4 }), 60)), { place: "inside", play: true, rate: 4.4 });
+});
+
+test("a clip stands still with the clock, goes from still to still when it is fast, and shows nothing outside of it", () => {
+  assert.deepEqual(stepOf(10, at(9.9, { playing: false }), 60), { place: "inside", play: false, seek: 10 });
+  assert.deepEqual(stepOf(10, at(10.01, { playing: false }), 60), { place: "inside", play: false });
+  assert.deepEqual(stepOf(10, at(9, { speed: 30 }), 60), { place: "inside", play: false, seek: 10 });
+  assert.deepEqual(stepOf(-0.1, at(0), 60), { place: "before", play: false });
+  assert.deepEqual(stepOf(60, at(60), 60), { place: "after", play: false });
+});
+
+test("a page's clock is the time bar's once that has spoken, and goes on between its words", async () => {
+  globalThis.window = new EventTarget();
+  const clock = replayClock(() => 5_000);
+  assert.deepEqual(clock(), { at: 5_000, speed: 1, playing: true });
+  const tell = (detail) => window.dispatchEvent(Object.assign(new Event("liandong-replay"), { detail }));
+  tell({ at: 1_000, speed: 10, playing: false });
+  assert.deepEqual(clock(), { at: 1_000, speed: 10, playing: false });
+  tell({ at: 1_000, speed: 10, playing: true });
+  await new Promise((done) => setTimeout(done, 50));
+  assert.ok(clock().at > 1_000.4 && clock().at < 1_010);
+  clock.stop();
+  tell({ at: 7, speed: 1, playing: false });
+  assert.ok(clock().at > 1_000);
+  tell({ at: null, speed: 1, playing: true });
+});

@@ -485,6 +485,8 @@ def test_such_histories_take_every_path() -> None:
     elsewhere = {kind for kind in never if issubclass(kind, e.OrganisationEvent | e.BroadcastEvent | e.DutyCircleEvent)}
     assert never - elsewhere == {
         e.UploadAdded,
+        e.MomentBookmarked,
+        e.ClipMissed,
         e.ElementWritten,
         e.ElementRemoved,
         e.HelpCalledAgain,

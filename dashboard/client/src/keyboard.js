@@ -5,7 +5,7 @@ import { openCoverage, toggleGaps } from "./coverage.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
 import { endPursuit, isPursuing } from "./pursuit.js";
 import { step } from "./queue.js";
-import { closeKey, enlargeNext, fullScreenKey, leaveLarge, turnKey } from "./video/desk.js";
+import { bookmarkKey, closeKey, enlargeNext, fullScreenKey, leaveLarge, liveKey, lookBackKey, turnKey } from "./video/desk.js";
 import { isSupposing, leaveWhatIf, toggleWhatIf } from "./whatif.js";
 import { select, state, tell } from "./state.js";
 import { timeBarKeys } from "./time_bar.js";
@@ -49,6 +49,9 @@ const KEYS = {
   f: fullScreenKey,
   x: closeKey,
   y: turnKey,
+  b: () => state.config.bookmarks && bookmarkKey(),
+  h: lookBackKey,
+  l: liveKey, // in replay it is the time bar's
   i: () => toggleWhatIf(),
   "/": openLine,
   ":": openLine,

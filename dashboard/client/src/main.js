@@ -31,6 +31,7 @@ import { startWallKpi } from "./wall_kpi.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
 import { startCones } from "./video/cones.js";
+import { clipOffsets, startClips } from "./video/clips.js";
 import { openCameras, startDeskVideo } from "./video/desk.js";
 import { startDirections } from "./video/directions.js";
 import { drawSceneVideo, startSceneVideo } from "./video/scene.js";
@@ -69,7 +70,7 @@ window.dash_clientside = Object.assign(window.dash_clientside || {}, {
   },
 });
 // For measurements and browser tests; nothing in the page reads it.
-window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo, select, tell };
+window.liandong = { timing, basemap, fleet, state, sounding, circles, wallVideo, clipOffsets, select, tell };
 
 function isPresent(answer) {
   return sameSelection(answer?.selection ?? null, state.selection);
@@ -153,6 +154,7 @@ async function start(config) {
     startDirections();
     startCones();
     startDeskVideo();
+    startClips();
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);

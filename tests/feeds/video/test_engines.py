@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,9 @@ class OwnGateway:
     async def open(self, camera: CameraSource, quality: Quality) -> Stream:
         self.opened.append(camera)
         return Stream("s1", camera.camera_id, quality, StreamKind.WS_FMP4, f"/video/{camera.camera_id}", None, AT)
+
+    async def record(self, wanted: Sequence[tuple[CameraSource, Quality]]) -> None:
+        self.recorded = [(camera.camera_id, camera.url, quality) for camera, quality in wanted]
 
     def states(self) -> dict[str, CameraState]:
         return {one.camera_id: CameraState(one.camera_id) for one in self.opened}
@@ -149,3 +153,14 @@ async def test_what_the_own_gateway_opens_is_the_engines_address(wired):
     assert (refused.value.reason, gateway.state()) == ("bad-address", {"state": "ok", "engine": "MediaMTX", "refused_by_engine": 1})
     with pytest.raises(VideoRefused, match="no recorder"):
         await gateway.recordings(CAMERA, AT, TO)
+
+
+async def test_recorded_is_what_the_engine_hands_on_and_what_it_can_not_is_left_out(wired):
+    wired["http://mtx:9997"] = MediaMtxDouble()
+    own = OwnGateway()
+    gateway = EngineGateway(MediaMtx("http://mtx:9997", "rtsp://mtx:8554", "liandong", "s3cret"), own)  # type: ignore[arg-type]
+    await gateway.record([(CAMERA, Quality.SUB), (GB_CAMERA, Quality.SUB)])
+    [(camera_id, url, quality)] = own.recorded
+    assert (camera_id, quality) == ("cam-1", Quality.SUB)
+    assert url.startswith("rtsp://liandong:s3cret@mtx:8554/")
+    assert gateway.state()["refused_by_engine"] == 1

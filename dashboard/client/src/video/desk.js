@@ -1,21 +1,25 @@
 // Pictures at a desk: along the foot of the map, beside the panel. The nearest four of an incident start by themselves when it is
 // opened; one clicked on the map, in the panel or found by its name joins them. One of them may be large, with its main stream.
 import { send } from "../live.js";
-import { on, state, tell } from "../state.js";
+import { on, serverNow, state, tell } from "../state.js";
 import { t } from "../words.js";
 import { CAMERA, cameraOf, idOf, nameOf, namedOnly } from "./camera.js";
+import { bookmark } from "./clips.js";
 import { Pad } from "./ptz_pad.js";
 import { keepTime, Tile, tool } from "./tile.js";
 import { hovered } from "./warm.js";
 
 const BY_THEMSELVES = 4;
 const MOST_IN_ROUND = 200;
+const BACK_S = 300;
+const NEW_S = 600; // an incident reported within this: looking back begins before its report
 const MOST = 16; // more than a computer without a graphics card decodes
 
 const open = []; // {tile, camera, isAuto, pad}, in their order on the screen
 let large = null; // the enlarged one of them, which has a pad
 let startedFor = ""; // incident and place whose cameras have been started
 let about = null; // id of that incident
+let clips = 0; // shown in the dock by clips.js
 
 const dock = () => document.getElementById("video");
 
@@ -36,6 +40,10 @@ export function startDeskVideo() {
   on("replay-mode", () => {
     closeAll();
     startedFor = "";
+  });
+  on("clips-shown", (count) => {
+    clips = count;
+    arrange();
   });
   on("round-to-wall", ({ name, cameras }) => push({ how: "set", cameras: [], round: { name, cameras: cameras.slice(0, MOST_IN_ROUND) } }));
   on("hover", (info) => !state.replay && hovered(info.layer?.id === "elements" && info.object?.count === 1 && info.object.element === CAMERA ? info.object.feature.properties.element_id : null));
@@ -110,7 +118,9 @@ function point({ tile }) {
 function add(camera, isAuto) {
   const one = { camera, isAuto, tile: null, pad: null };
   const tools = [
-    tool("again", "again", t("Ask again"), () => one.tile.again()),
+    tool("again", "again", t("Ask again"), () => (one.tile.recorded ? lookBack(one) : one.tile.again())),
+    ...(state.config.bookmarks ? [tool("bookmark", "bookmark", t("Mark this moment: its clip is kept with the incident (b)"), () => mark(one))] : []),
+    tool("past", "replay", t("From five minutes before, or live again (h)"), () => lookBack(one)),
     tool("wall", "wall", t("Show it on the wall"), () => push({ how: "add", cameras: [namedOnly(camera)] })),
     tool("turn", "turn", t("Turn this camera (y)"), () => turn(one)),
     tool("full", "full", t("Full screen (f)"), () => fullScreen(one)),
@@ -171,11 +181,27 @@ async function turn(one) {
   if (why) tell("toast", { kind: "bad", text: `${nameOf(one.camera)}: ${why}` });
 }
 
+function mark(one) {
+  const atS = one.tile.shownAtS();
+  if (Number.isFinite(atS)) bookmark(one.camera, atS);
+  else tell("toast", { kind: "bad", text: t("There is no picture to be marked.") });
+}
+
+// The minutes before a report that has just come in are what matters; of an older one they are not kept any more.
+function lookBack(one) {
+  if (one.tile.toLive()) return;
+  const now = serverNow();
+  const incident = state.selection?.kind === "incident" ? state.incidents.get(state.selection.incident_id) : null;
+  const receivedS = incident ? Date.parse(incident.received_at) / 1000 : 0;
+  one.tile.lookBack(now - receivedS < NEW_S ? receivedS - BACK_S : now - BACK_S, now - BACK_S);
+}
+
 function arrange() {
-  dock().hidden = !open.length;
+  dock().hidden = !open.length && !clips;
+  dock().classList.toggle("has-clips", clips > 0);
   dock().classList.toggle("has-large", large !== null);
-  document.documentElement.classList.toggle("has-video", open.length > 0);
-  document.getElementById("video-count").textContent = String(open.length);
+  document.documentElement.classList.toggle("has-video", open.length > 0 || clips > 0);
+  document.getElementById("video-count").textContent = String(clips || open.length);
   dock().querySelector(".video-tiles").style.setProperty("--columns", String(open.length <= 8 ? 4 : open.length <= 10 ? 5 : 6));
   for (const one of open) one.tile.root.classList.toggle("large", one === large);
   tell("tiles", open.map((one) => one.camera));
@@ -211,6 +237,21 @@ export function turnKey() {
   const chosen = state.selection?.kind === "element" ? find(idOf(state.selection)) : null;
   const one = large ?? chosen ?? open[0];
   if (one) turn(one);
+}
+
+export function bookmarkKey() {
+  const one = large ?? open[0];
+  if (one) mark(one);
+}
+
+export function lookBackKey() {
+  const one = large ?? open[0];
+  if (one) lookBack(one);
+}
+
+// All that look back are live again; answers whether there was one.
+export function liveKey() {
+  return open.filter((one) => one.tile.toLive()).length > 0;
 }
 
 export function closeKey() {

@@ -5,6 +5,7 @@ import { serverNow, state } from "../state.js";
 import { clockText, dateTimeText, duration, t } from "../words.js";
 import { nameOf } from "./camera.js";
 import { Feed } from "./feed.js";
+import { Recorded } from "./recorded.js";
 import { stillOf } from "./stream.js";
 import { verdictOf } from "./verdict.js";
 
@@ -20,6 +21,7 @@ export class Tile {
     this.stillAt = Infinity; // performance.now() of the next one, where there is no stream
     this.stillAborter = null;
     this.level = "";
+    this.recorded = null; // while it looks back
     this.changed = changed;
     this.build(tools);
     this.feed = new Feed(this.videos[0], this.videos[1], () => this.draw());
@@ -28,6 +30,7 @@ export class Tile {
   build(tools) {
     this.root = node("figure", "video-tile empty");
     this.videos = [0, 1].map(() => Object.assign(document.createElement("video"), { muted: true, playsInline: true, autoplay: true, disablePictureInPicture: true, tabIndex: -1 }));
+    this.past = Object.assign(document.createElement("video"), { className: "past", muted: true, playsInline: true, disablePictureInPicture: true, tabIndex: -1 });
     this.image = Object.assign(document.createElement("img"), { alt: "", hidden: true });
     this.parts = { watermark: node("div", "watermark"), name: node("span", "name"), lag: node("span", "lag"), converted: node("span", "converted", t("converted")), stamp: node("span", "stamp"), head: node("b", ""), todo: node("span", "") };
     this.parts.converted.hidden = true;
@@ -39,18 +42,56 @@ export class Tile {
     caption.append(this.parts.name, this.parts.converted, this.parts.lag, this.parts.stamp);
     const toolbar = node("div", "tools");
     toolbar.append(...tools);
-    this.root.append(...this.videos, this.image, this.parts.watermark, verdict, caption, toolbar);
+    this.root.append(...this.videos, this.past, this.image, this.parts.watermark, verdict, caption, toolbar);
     this.root.addEventListener("contextmenu", (event) => event.preventDefault()); // no saving of pictures past the export, which is recorded
   }
 
   // Show this camera from now on; null: nothing.
   show(camera, quality = "sub") {
-    if (camera?.id !== this.camera?.id) this.dropStill();
+    if (camera?.id !== this.camera?.id) {
+      this.dropStill();
+      this.endLookBack();
+    }
     this.camera = camera;
     this.quality = quality;
     if (!camera) this.feed.stop();
-    else if (isSeen()) this.pull();
+    else if (isSeen() && !this.recorded) this.pull();
     this.draw();
+  }
+
+  // Show what the camera showed from a moment (Unix seconds) on, or from `orS` on where nothing of the first is kept.
+  async lookBack(atS, orS = atS) {
+    this.endLookBack();
+    this.feed.stop();
+    this.dropStill();
+    const recorded = (this.recorded = new Recorded(this.past, this.camera.id, { changed: () => this.draw(), caughtUp: () => this.toLive() }));
+    this.draw();
+    if (!(await recorded.from(atS)) && recorded === this.recorded && orS !== atS) {
+      recorded.text = "";
+      await recorded.from(orS);
+    }
+  }
+
+  // The present again; answers whether it was the past.
+  toLive() {
+    if (!this.endLookBack()) return false;
+    if (isSeen()) this.pull();
+    this.draw();
+    return true;
+  }
+
+  endLookBack() {
+    const { recorded } = this;
+    this.recorded = null;
+    recorded?.close();
+    return recorded !== null;
+  }
+
+  // When the picture on the screen was taken, Unix seconds; NaN where there is none.
+  shownAtS() {
+    if (this.recorded) return this.recorded.atS;
+    const { phase, ageS } = this.feed.status();
+    return phase === "live" ? serverNow() - ageS : NaN;
   }
 
   pull() {
@@ -61,7 +102,10 @@ export class Tile {
   // The page is hidden, or seen again: nothing is pulled meanwhile.
   seen(now) {
     if (!this.camera) return;
-    if (now) this.pull();
+    if (this.recorded) {
+      if (now) this.past.play().catch(() => {});
+      else this.past.pause();
+    } else if (now) this.pull();
     else {
       this.feed.stop();
       this.dropStill();
@@ -81,12 +125,49 @@ export class Tile {
   // A few times a second, to notice what does not come, and for what counts by itself.
   tick(nowMs = performance.now()) {
     if (!this.camera) return;
+    if (this.recorded) {
+      this.recorded.tick();
+      return this.draw(nowMs);
+    }
     this.feed.tick(nowMs);
     if (nowMs >= this.stillAt && !this.feed.live) this.fetchStill();
     this.draw(nowMs);
   }
 
   draw(nowMs = performance.now()) {
+    this.root.classList.toggle("recorded", this.recorded !== null);
+    this.past.classList.toggle("front", this.recorded?.isShown ?? false);
+    if (this.recorded) this.drawRecorded();
+    else this.drawPresent(nowMs);
+  }
+
+  // Never to be taken for live: another frame, a band that says so, and the instant of the picture instead of the present one.
+  drawRecorded() {
+    const { recorded, parts } = this;
+    const { atS, text } = recorded;
+    this.videos.forEach((video) => video.classList.remove("front"));
+    this.image.hidden = true;
+    toggleTo(this.root, ["empty", false], ["bad", text !== ""], ["waiting", !text && !recorded.isShown], ["still", false], ["has-picture", recorded.isShown]);
+    const when = Number.isFinite(atS) ? t("Recorded {time}, {age} ago", { time: clockText(atS), age: duration(serverNow() - atS) }) : t("Looking for what was recorded…");
+    put(parts.head, text ? t("Nothing recorded can be played") : when);
+    put(parts.todo, text === "?" ? "" : text);
+    put(parts.name, nameOf(this.camera));
+    parts.converted.hidden = true;
+    put(parts.lag, recorded.source === "arrival" ? t("time of arrival") : "");
+    const stamp = `${state.config.viewer} · ${dateTimeText(serverNow())}`;
+    put(parts.stamp, stamp);
+    put(parts.watermark, stamp);
+    this.root.dataset.camera = this.camera.id;
+    this.tellLevel(`recorded ${text ? "bad" : ""}`);
+  }
+
+  tellLevel(phase) {
+    if (phase === this.level) return;
+    this.level = phase;
+    this.changed(this);
+  }
+
+  drawPresent(nowMs) {
     const status = this.feed.status(nowMs);
     const shown = status.camera ?? this.camera;
     const { level, head, todo } = verdictOf(status);
@@ -107,11 +188,7 @@ export class Tile {
     put(this.parts.watermark, stamp);
     if (shown) this.root.dataset.camera = shown.id;
     else delete this.root.dataset.camera;
-    const phase = `${status.phase} ${level}`;
-    if (phase !== this.level) {
-      this.level = phase;
-      this.changed(this);
-    }
+    this.tellLevel(`${status.phase} ${level}`);
   }
 
   async fetchStill() {
@@ -140,6 +217,7 @@ export class Tile {
   remove() {
     this.camera = null;
     this.dropStill();
+    this.endLookBack();
     this.feed.stop();
     this.root.remove();
   }

@@ -1,0 +1,142 @@
+"""Looking back at a camera: from the ring, else from its recorder; for the session that asked; written down like any look."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatch.clock import ManualClock
+from dispatch.errors import NotFound, NotPermitted, RuleViolation
+from dispatch.model import Actor
+from operations.recorded_watch import GOOD_FOR, LONGEST_S, MOST_OF_SESSION, RecordedWatch
+from operations.video import Quality, Recording, Stream, StreamKind, VideoRefused
+from operations.video_watch import VideoWatch
+from storage.cameras import CameraSource
+from storage.video_ring import VideoRing
+from tests.operations.ring_world import clocks, fill
+from tests.operations.test_video_watch import DESK, NOW, OFFICER, Log, Sight
+
+BEGAN = NOW - timedelta(seconds=60)
+
+
+class Gateway:
+    """Without a recorder."""
+
+    async def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
+        yield stream_id
+
+
+class RecorderGateway(Gateway):
+    """With one (历史回放)."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, datetime, datetime]] = []
+        self.has: list[Recording] = []
+
+    async def recordings(self, camera: CameraSource, from_at: datetime, to_at: datetime) -> list[Recording]:
+        return self.has
+
+    async def playback(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
+        self.asked.append((camera.camera_id, at, to_at))
+        return Stream(
+            "s1", camera.camera_id, Quality.MAIN, StreamKind.WS_FMP4, f"/video/{camera.camera_id}", None, NOW + timedelta(seconds=30)
+        )
+
+
+class World:
+    def __init__(self, folder: Path, gateway: Any) -> None:
+        self.clock, self.log = ManualClock(NOW), Log()
+        known = {"gate": CameraSource("gate", "rtsp://10.0.0.9/x", "", "f", 0.0)}
+        self.video = VideoWatch(gateway, known.get, {"gate", "bare"}.__contains__, Sight(), self.log, self.clock)
+        self.folder = folder / "recorded"
+        self.watch = RecordedWatch(self.video, VideoRing(folder / "ring"), self.folder, Sight(), self.clock)
+        self.watch._clear()
+
+    async def open(
+        self, at: datetime = BEGAN, seconds: float = 10.0, session: str = "mine", actor: Actor = DESK, camera: str = "gate"
+    ) -> Any:
+        return await self.watch.open(actor, camera, at, at + timedelta(seconds=seconds), session, "desk")
+
+    async def file(self, url: str, session: str = "mine", actor: Actor = DESK, camera: str = "gate") -> Path:
+        return await self.watch.file(actor, camera, url.partition("?token=")[2], session)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    fill(tmp_path / "ring", "gate", BEGAN.timestamp(), 60)
+    return World(tmp_path, Gateway())
+
+
+async def test_what_the_ring_has_is_a_file_that_says_when_it_begins(world: World) -> None:
+    found = await world.open(BEGAN + timedelta(seconds=20.4))
+    assert (found.kind, found.time_source, found.start_at) == ("mp4", "camera", BEGAN + timedelta(seconds=20))
+    assert found.end_at == pytest.approx(BEGAN + timedelta(seconds=30.4), abs=timedelta(seconds=0.2))
+    assert clocks(await world.file(found.url))[0][1] == pytest.approx(found.start_at.timestamp(), abs=0.002)
+    assert [(look.actor, look.what, look.subject) for look in world.log.looks] == [("desk", "camera_recorded", "gate")]
+
+
+async def test_nobody_else_gets_it_and_nobody_for_ever(world: World) -> None:
+    url = (await world.open()).url
+    for other in ({"session": "another"}, {"camera": "bare"}):
+        with pytest.raises(VideoRefused, match="too old"):
+            await world.file(url, **other)  # type: ignore[arg-type]
+    with pytest.raises(NotPermitted):
+        await world.file(url, actor=OFFICER)
+    world.clock.advance(GOOD_FOR.total_seconds() + 1)
+    with pytest.raises(VideoRefused) as refused:
+        await world.file(url)
+    assert refused.value.reason == "expired"
+
+
+async def test_the_files_of_a_session_are_bounded_and_removed_when_their_time_is_over(world: World) -> None:
+    urls = [(await world.open(seconds=1.0)).url for _ in range(MOST_OF_SESSION + 1)]
+    assert len(list(world.folder.iterdir())) == MOST_OF_SESSION
+    with pytest.raises(VideoRefused):
+        await world.file(urls[0])
+    await world.file(urls[1])
+    world.clock.advance(GOOD_FOR.total_seconds() + 1)
+    with pytest.raises(VideoRefused):  # nothing of then is in the ring, but what is too old is gone
+        await world.open(world.clock.now() - timedelta(seconds=10))
+    assert list(world.folder.iterdir()) == []
+
+
+async def test_what_the_ring_has_not_comes_from_the_cameras_recorder(tmp_path: Path) -> None:
+    gateway = RecorderGateway()
+    world = World(tmp_path, gateway)
+    at = NOW - timedelta(hours=5)
+    with pytest.raises(VideoRefused, match="Neither this server nor the camera's recorder"):
+        await world.open(at)
+    begins = at + timedelta(seconds=4)
+    gateway.has = [Recording(begins, at + timedelta(hours=1))]
+    found = await world.open(at)
+    assert (found.kind, found.time_source, found.start_at) == ("ws-fmp4", "recorder", begins)
+    assert gateway.asked == [("gate", begins, at + timedelta(seconds=10))]
+    token = found.url.partition("?token=")[2]
+    assert [message async for message in world.video.watch(DESK, "gate", token, "mine")] == ["s1"]
+
+
+async def test_without_either_it_is_refused_by_name(tmp_path: Path) -> None:
+    world = World(tmp_path, Gateway())
+    for camera, reason in (("gate", "no-recorder"), ("bare", "no-address")):
+        with pytest.raises(VideoRefused) as refused:
+            await world.open(camera=camera)
+        assert refused.value.reason == reason
+    with pytest.raises(NotFound):
+        await world.open(camera="none")
+
+
+@pytest.mark.parametrize(("at", "seconds"), [(NOW + timedelta(seconds=1), 10.0), (BEGAN, 0.0), (BEGAN, LONGEST_S + 1)])
+async def test_only_a_bounded_span_of_the_past_is_played(world: World, at: datetime, seconds: float) -> None:
+    with pytest.raises(RuleViolation, match="can't be played"):
+        await world.open(at, seconds)
+    assert world.log.looks == []
+
+
+async def test_who_may_not_watch_a_camera_does_not_look_back_at_it(world: World) -> None:
+    with pytest.raises(NotPermitted):
+        await world.open(actor=OFFICER)
+    assert world.log.looks == []
