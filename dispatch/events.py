@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from dispatch.duty_circles import Tier
-from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
+from dispatch.model import Area, ArrivalFix, AssignmentStage, FindingKind, Grade, Stage, Step, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 
 SCHEMA_VERSION = 1
@@ -364,6 +364,39 @@ class NoteRead(IncidentEvent, frozen=True, tag="note_read"):
     org_code: str = ""
 
 
+class CommentAdded(IncidentEvent, frozen=True, tag="comment_added"):
+    """复盘: a remark of a reviewer, for reviewers; of a note it differs in that crews are not told."""
+
+    comment_id: str
+    text: str
+
+
+class FindingAdded(IncidentEvent, frozen=True, tag="finding_added"):
+    """复盘: what a reviewer has found out. `replaces`: the finding it takes the place of, which stays on record."""
+
+    finding_id: str
+    kind: FindingKind
+    text: str
+    revision: int
+    replaces: str = ""
+
+
+class AfterActionSigned(IncidentEvent, frozen=True, tag="after_action_signed"):
+    """复盘: the review's revision is closed; `at_version` is the incident as the signer saw it, `findings` those that hold."""
+
+    revision: int
+    name: str
+    at_version: int
+    findings: tuple[str, ...] = ()
+
+
+class AfterActionRevised(IncidentEvent, frozen=True, tag="after_action_revised"):
+    """复盘: a signed review is taken up again, as the next revision; `text` says why."""
+
+    revision: int
+    text: str
+
+
 class UploadAdded(IncidentEvent, frozen=True, tag="upload_added"):
     """A photo, video or file is completely stored; `sha256` is of its bytes. `mismatched`: it is not what it was announced as."""
 
@@ -639,6 +672,10 @@ AnyEvent = (
     | WarningLifted
     | NoteAdded
     | NoteRead
+    | CommentAdded
+    | FindingAdded
+    | AfterActionSigned
+    | AfterActionRevised
     | UploadAdded
     | UnitRegistered
     | UnitStatusSet

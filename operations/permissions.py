@@ -47,6 +47,7 @@ class Action(StrEnum):
     SEE_CALIBRATION = "see_calibration"  # promised times of the scope beside actual ones
     SEE_KPIS = "see_kpis"  # how long stages take, in figures of the scope
     EXPORT = "export"
+    SEE_AFTER_ACTION = "see_after_action"  # 复盘: the review of an incident, with what reviewers wrote
     # Incidents
     RECEIVE = "receive"
     CLASSIFY = "classify"
@@ -93,6 +94,10 @@ class Action(StrEnum):
     NOTE = "note"
     READ_NOTE = "read_note"
     ADD_UPLOAD = "add_upload"
+    COMMENT = "comment"  # as the next, in the review afterwards
+    ADD_FINDING = "add_finding"
+    SIGN_AFTER_ACTION = "sign_after_action"
+    REVISE_AFTER_ACTION = "revise_after_action"
     # Units, elements, screens
     REGISTER_UNIT = "register_unit"
     SET_UNIT_STATUS = "set_unit_status"
@@ -152,9 +157,18 @@ SENDING = frozenset(
 # Between organisations: up, across, and back.
 PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_HANDOVER})
 JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
+# Of the review afterwards 复盘.
+REVIEWING = frozenset({A.COMMENT, A.ADD_FINDING, A.SIGN_AFTER_ACTION, A.REVISE_AFTER_ACTION})
 # What the system does by itself, by the clock; nobody asks for it.
 SYSTEM_ONLY = frozenset({A.REPUSH, A.MISS_DEADLINE, A.TELL_DUTY})
-DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION, A.SEE_KPIS}
+DESK = (
+    READ
+    | CALL_TAKING
+    | CREW
+    | SENDING
+    | PASSING
+    | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_AFTER_ACTION}
+)
 # Whose word puts people on duty who were not.
 LEADING = frozenset({A.PLAN_SHIFT, A.CANCEL_SHIFT, A.MUSTER_RESERVES, A.END_MUSTER})
 
@@ -166,20 +180,24 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.COMMANDER: DESK
     | JUDGING
     | LEADING
+    | REVIEWING
     | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING, A.SET_DUTY_CIRCLE, A.WITHDRAW_DUTY_CIRCLE},
     Role.REVIEWER: READ
     | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW, A.SEE_DUTY_CIRCLES}
-    | {A.SEE_CALIBRATION, A.SEE_KPIS},
+    | {A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_AFTER_ACTION}
+    | REVIEWING,
     Role.SUPERVISOR: READ
     | JUDGING
+    | REVIEWING
     | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW}
-    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION, A.SEE_KPIS},
+    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_AFTER_ACTION},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT})
     | {A.REMOVE_ELEMENT, A.REGISTER_CAMERA},
-    # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
+    # Runs the system and may stand in at a desk, on record; complaints, callers and reviews are none of an administrator's business.
     Role.ADMIN: frozenset(Action)
     - {A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW, A.SEE_CALLER, A.USE_TERMINAL, A.PANIC, A.FEED_IN}
-    - SYSTEM_ONLY,
+    - SYSTEM_ONLY
+    - REVIEWING,
 }
 
 # Roles that enter stages for crews of their scope; an officer only ever speaks for its own unit.
@@ -194,6 +212,7 @@ IN_REPLAY = READ - {A.WATCH_CAMERA} | {
     A.SEE_COMPLAINTS_BELOW,
     A.SEE_WARNINGS,
     A.SEE_CALIBRATION,
+    A.SEE_AFTER_ACTION,
     A.SEE_DUTY_CIRCLES,
     A.LOOK,
     A.READ_BROADCAST,

@@ -16,7 +16,7 @@ from dispatch.picture import OperatingPicture
 from storage.journal import Answer, IncidentQuery
 
 # Raised when a stored picture can't be read as the present one any more; older snapshots are then passed over.
-SNAPSHOT_SCHEMA = 9
+SNAPSHOT_SCHEMA = 10
 
 _incidents = msgspec.json.Decoder(Incident)
 _answers = msgspec.json.Decoder(Answer)

@@ -369,6 +369,10 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "accept_handover": {},
     "refuse_handover": {"text": "x"},
     "read_note": {"note_id": "x"},
+    "comment": {"text": "x"},
+    "add_finding": {"kind": "good", "text": "x"},
+    "sign_after_action": {"name": "x"},
+    "revise_after_action": {"text": "x"},
 }
 
 
