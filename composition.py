@@ -45,6 +45,7 @@ from geodata.snapping import OffNetwork
 from geodata.streets import PROFILES
 from geodata.travel import TravelTimes
 from operations.accounts import Accounts
+from operations.after_action import AfterActions
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
@@ -368,6 +369,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
             targets,
             clock,
         ),
+        after_actions=AfterActions(),
         calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,

@@ -88,6 +88,10 @@ class PersonalData:
         """What a crew's phone sends is about to be watched live. Raises Unavailable."""
         await self._write(actor, "scene_video", recording_id)
 
+    async def report(self, actor: Actor, incident_id: str, what: str, channel: str = "") -> None:
+        """A report of an incident is about to leave, each one written down; `what`: report or report_table. Raises Unavailable."""
+        await write_down(self._log, look_of(actor, self._clock.now(), what, incident_id, channel), "The report is not made")
+
     async def _write(self, actor: Actor, what: str, subject: str, channel: str = "") -> None:
         now = self._clock.now()
         key = (actor.kind, actor.name, what, subject)

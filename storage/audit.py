@@ -38,7 +38,8 @@ class Look(msgspec.Struct, frozen=True):
     actor_kind: str  # user | token | system
     actor_role: str
     org_code: str
-    what: str  # caller | caller_masked | upload | scene_video | camera | camera_snapshot | session_ended | sessions_ended
+    # caller | caller_masked | upload | scene_video | camera | camera_snapshot | report | report_table | session_ended | sessions_ended
+    what: str
     subject: str  # id of the incident, the upload or the camera; the account, and what of it
     channel: str  # desk | api | terminal | command-line
 
