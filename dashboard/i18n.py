@@ -20,7 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from dispatch.errors import DispatchError
-from dispatch.model import AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
+from dispatch.model import AssignmentStage, FindingKind, Grade, Stage, Step, UnitKind, UnitStatus
 from operations.video import VideoRefused
 
 LOCALE = Path(__file__).with_name("locale")
@@ -56,6 +56,12 @@ ASSIGNMENT_STAGES = {
     AssignmentStage.RELEASED: pgettext("stage", "Released"),
     AssignmentStage.RECALLED: pgettext("stage", "Recalled"),
     AssignmentStage.REFUSED: pgettext("stage", "Refused"),
+}
+# What reviewers find out.
+FINDINGS = {
+    FindingKind.GOOD: pgettext("finding", "Done well"),
+    FindingKind.SHORTFALL: pgettext("finding", "Shortfall"),
+    FindingKind.MEASURE: pgettext("finding", "Measure"),
 }
 # What has a deadline.
 STEPS = {
@@ -267,6 +273,9 @@ class Words:
 
     def status(self, status: str) -> str:
         return self.entry(STATUSES[UnitStatus(status)])
+
+    def finding(self, kind: str) -> str:
+        return self.entry(FINDINGS[FindingKind(kind)])
 
     def step(self, step: str) -> str:
         return self.entry(STEPS[Step(step)])

@@ -136,6 +136,15 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ("GET", "/kpi/incidents", ""): Route(A.SEE_KPIS, f"/kpi/incidents?org={WEST}&figure=push&of=all", "desk of WEST", otherwise=403),
     ("GET", "/kpi.xlsx", ""): Route(A.SEE_KPIS, f"/kpi.xlsx?org={WEST}", "desk of WEST", otherwise=403),
     ("GET", "/calibration", ""): Route(A.SEE_CALIBRATION, f"/calibration?org={WEST}", "desk of WEST", otherwise=403),
+    **{
+        ("GET", f"/review/{{incident_id}}{file}", name): Route(takes, f"/review/{{{name}}}{file}", name, variant=name)
+        for file, takes in (("", A.SEE_AFTER_ACTION), ("/report.html", A.EXPORT), ("/data.xlsx", A.EXPORT))
+        for name in ("incident", "complaint")
+    },
+    # A form that is none is refused to everyone who sees the page.
+    ("POST", "/review/{incident_id}", ""): Route(
+        A.SEE_AFTER_ACTION, "/review/{incident}", "incident", frozenset({422}), body=b"do=nothing"
+    ),
     ("GET", "/circle/{circle_id}", ""): Route(A.SEE_DUTY_CIRCLES, "/circle/{circle}", "circle"),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
