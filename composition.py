@@ -8,9 +8,10 @@ import math
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
@@ -75,7 +76,7 @@ from operations.kpis import KpiService
 from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
-from operations.past import Pasts
+from operations.past import PastHandler, Pasts
 from operations.personal import PersonalData
 from operations.positions import PositionTable
 from operations.premises import Premises
@@ -87,7 +88,7 @@ from operations.scene_video import SceneVideo
 from operations.scene_whereabouts import Whereabouts, sending_crews
 from operations.screens import Screens
 from operations.services import Services
-from operations.sessions import Sessions
+from operations.sessions import COMMAND_LINE, Sessions
 from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
 from operations.traffic import Traffic
@@ -530,6 +531,23 @@ async def running_circles(settings: Settings, city_folder: Path) -> AsyncIterato
         elements = ElementStore(city, catalogue, clock, lambda: handler.picture, PositionTable(), readings)
         await elements.start()
         yield handler, CircleChecks(OrganisationTree(city.organisations()), elements, Ground(city.graph))
+
+
+async def make_report(settings: Settings, city_folder: Path, incident_id: str, language: str) -> str:
+    """The report of an incident, beside a node that may be running. Raises SettingsError where there is no journal, DispatchError."""
+    from dashboard.review_pages import report_of  # with all of the pages: other commands do not wait for it
+
+    if not settings.database and not (settings.data / "journal.sqlite").is_file():
+        raise SettingsError(f"there is no journal in {settings.data}; name the data folder with --data, or the journal with --database")
+    node = await asyncio.to_thread(compose, settings, open_city(city_folder), SystemClock())
+    history = node.services.history
+    try:
+        # Nothing is started: what is asked reads the journal as it is, and the picture is the fold of that.
+        handler = PastHandler(await history.picture_at(node.services.clock.now()))
+        services = replace(node.services, handler=cast(Handler, handler))
+        return await report_of(services, administrator(city_folder), incident_id, language, COMMAND_LINE)
+    finally:
+        await history.stop()
 
 
 def find_damage(settings: Settings) -> tuple[list[str], list[str]]:

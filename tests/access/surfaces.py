@@ -192,6 +192,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     **_things("GET", _ONE, A.SEE_PICTURE, ("incident", "complaint", "far")),
     **_things("GET", _ONE + "/timeline", A.SEE_HISTORY, ("incident", "complaint", "far"), "/timeline"),
     **_things("GET", _ONE + "/scene", A.SEE_SCENE, ("incident", "complaint"), "/scene"),
+    **_things("GET", _ONE + "/review", A.SEE_AFTER_ACTION, ("incident", "complaint"), "/review"),
     **_things("GET", _ONE + "/scene-video", A.SEE_EVIDENCE, ("incident", "complaint"), "/scene-video"),
     ("GET", "/video/scene/{recording_id}/playback", ""): Route(A.SEE_EVIDENCE, "/video/scene/{recording}/playback", "incident"),
     ("GET", "/api/v1/rings", ""): api(A.SEE_SCENE, f"/rings?{AT}&minutes=1"),

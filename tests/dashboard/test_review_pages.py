@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
@@ -17,6 +18,7 @@ from dispatch.events import UploadAdded
 from dispatch.model import Actor
 from dispatch.stage_line import Verdict
 from operations.reports import FeedSession, PositionReport
+from tests.contract.conftest import app
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees, problem_of
 from tests.dashboard.test_account import Person
 from tests.dashboard.test_account import edge as edge  # the same pages
@@ -186,6 +188,39 @@ def test_a_review_is_written_signed_and_taken_up_again_on_the_page(city: ApiCity
     assert "There is no form" in Parsed(send(422, do="delete")).text
     found = city.get(f"/incidents/{incident_id}", role="reviewer").json()["after_action"]
     assert (found["revision"], found["signed_by"], found["comments"], len(found["findings"])) == (2, "", 2, 1)
+
+
+def test_the_api_says_the_same(city: ApiCity, incident_id: str) -> None:
+    found = city.get(f"/incidents/{incident_id}/review", role="reviewer").json()
+    (push,) = found["pushes"]
+    assert (push["standing"], [(one["unit_id"], one["sent"]) for one in push["crews"]]) == (
+        "nearer",
+        [("review-near", False), ("review-far", True)],
+    )
+    assert {span["stage"]: span["verdict"] for span in found["spans"] if span["unit_id"]} == {
+        "acknowledge": "late",
+        "depart": "late",
+        "arrive": "done",
+        "feedback": "done",
+    }
+    assert found["similar"]["figures"]["incidents"] == 0
+    problem_of(city.get("/incidents/none/review", role="reviewer"), 404)
+
+
+def test_the_command_line_writes_the_same_report_beside_a_running_server(city: ApiCity, incident_id: str, tmp_path: Path) -> None:
+    folder, out = city.services.city.folder, tmp_path / "report.html"
+    given = ("--data", str(folder.parent / "data"), "--city", str(folder), "--language", "en")
+    done = app("export", "incident", incident_id, "--out", str(out), *given)
+    assert (done.code, done.err) == (0, "")
+    text = Parsed(out.read_text(encoding="utf-8")).text
+    assert f"NEAR{HOSTILE} could go and was nearer" in text
+    assert "command-line" in text
+    log = city.services.personal._log
+    assert [(look.actor, look.what, look.channel) for _, look in log.read()][-1] == ("command-line", "report", "command-line")  # type: ignore[attr-defined]
+    for wrong, said in ((("none",), "no incident none"), ((incident_id, "--data", str(tmp_path)), "there is no journal")):
+        done = app("export", "incident", *given, "--out", str(out), *wrong)
+        assert (done.code, done.out) == (2, "")
+        assert said in done.err
 
 
 def test_who_may_see_it_and_write_in_it(city: ApiCity, edge: Edge, incident_id: str) -> None:
