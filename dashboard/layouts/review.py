@@ -17,13 +17,15 @@ from dispatch.stage_line import StageSpan, Verdict
 from operations.counterfactual import Standing
 
 STYLES = '<link rel="stylesheet" href="/assets/review-parts.css"><link rel="stylesheet" href="/assets/review.css">'
+SCRIPT = '<script src="/assets/build/review.js"></script>'
 
 
 def review_page(view: ReviewFacts, theme: str, may: frozenset[str], may_export: bool, key: str, error: str = "") -> str:
     """The whole page."""
     words = view.words
     address = f"/review/{in_address(view.review.incident.incident_id)}"
-    body = f'{STYLES}<main class="review">{_tools(view, address, may_export)}{head(view)}{parts(view)}{forms(view, may, key, error)}</main>'
+    shown = f"{_tools(view, address, may_export)}{head(view)}{parts(view)}{forms(view, may, key, error)}"
+    body = f'{STYLES}<main class="review">{shown}</main>{SCRIPT}'
     # The language and theme switches hang their own choice on the address with `&`.
     return framed(words("After action"), title_of(view), body, words, theme, "statistics", f"{address}?")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from html import escape
 from typing import Any
 
 from dashboard.figures.range_bar import range_bar
+from dashboard.i18n import client_words
 from dashboard.layouts.kpi import stage_words
 from dashboard.layouts.plain_page import in_address
 from dashboard.layouts.review_facts import ReviewFacts, length, nothing, section
@@ -126,7 +128,47 @@ def files(view: ReviewFacts) -> str:
     note = words("SHA-256 is of the bytes that are kept, and stands in the journal since they came in.")
     heads = (words("File"), words("size"), words("taken"), words("came in"), words("from"), "SHA-256")
     rows = [_file(view, one, one.body, review.uploads.get(one.body.upload_id)) for one in added if isinstance(one.body, e.UploadAdded)]
-    return section(title, note, f'<div class="wide">{table(heads, rows)}</div>', "files")
+    return section(title, note, f'{in_step(view)}<div class="wide">{table(heads, rows)}</div>', "files")
+
+
+def in_step(view: ReviewFacts) -> str:
+    """Players of what was filmed, all on one clock (`client/src/review.js`); nothing where nothing of known time was."""
+    words, clips = view.words, list(_clips(view))
+    if not clips or not view.linked:
+        return ""
+    catalogue = client_words(words.language)
+    config = {
+        "lang": words.language,
+        "time_zone": view.facts.zone.key,
+        "words": {word: catalogue.get(word, word) for word in _PLAYER_WORDS},
+    }
+    data = escape(json.dumps({"clips": clips, "config": config}, ensure_ascii=False), quote=True)
+    play, time, speed = words("Play"), words("Time"), words("Speed")
+    speeds = "".join(f'<option value="{one}"{" selected" if one == 1 else ""}>{one:g}×</option>' for one in (0.5, 1, 2, 4, 8))
+    controls = (
+        f'<div class="controls"><button type="button" aria-label="{escape(play)}">▶</button>'
+        f'<input type="range" min="0" value="0" step="0.1" aria-label="{escape(time)}"><time></time>'
+        f'<select aria-label="{escape(speed)}">{speeds}</select></div>'
+    )
+    return f'<div id="in-step" data-in-step="{data}">{controls}<div class="tiles"></div></div>'
+
+
+# Of the players, in the browser.
+_PLAYER_WORDS = ("Recorded", "Begins in {time}", "Ended at {time}", "time of arrival", "This clip can't be played here.")
+
+
+def _clips(view: ReviewFacts) -> Iterator[dict[str, Any]]:
+    """What is known of each: its first picture's instant and its length; by their beginnings."""
+    filmed = [(one.scene.began_at, one.upload_id, one, one.scene) for one in (view.review.uploads or {}).values() if one.scene is not None]
+    for began_at, upload_id, one, scene in sorted(filmed, key=lambda clip: clip[:2]):
+        yield {
+            "id": upload_id,
+            "url": playback_address(upload_id),
+            "start_at": began_at.isoformat(),
+            "duration_s": round((scene.ended_at - began_at).total_seconds(), 3),
+            "label": view.crew(one.unit_id) if one.unit_id is not None else one.actor,
+            "time_source": "phone",
+        }
 
 
 def _file(view: ReviewFacts, one: Recorded, body: e.UploadAdded, kept: Manifest | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,10 +19,12 @@ from dispatch.events import UploadAdded
 from dispatch.model import Actor
 from dispatch.stage_line import Verdict
 from operations.reports import FeedSession, PositionReport
+from operations.scene_recording import Asked, Reception
 from tests.contract.conftest import app
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees, problem_of
 from tests.dashboard.test_account import Person
 from tests.dashboard.test_account import edge as edge  # the same pages
+from tests.operations.recorded import recorded as recorded_video
 
 HOSTILE = "<script>alert('x')</script>\"><img src=http://evil.test/x>"
 FEED = FeedSession("gps", Actor("gps", "feed", CITY, kind="token"))
@@ -54,6 +57,7 @@ def incident_id(city: ApiCity) -> str:
     form = {"checks": CHECKS, f"field {HOSTILE}": HOSTILE}
     city.handle(Feedback(incident_id=incident_id, unit_ids=(far,), text=f"done {HOSTILE}", form=form), crew)
     city.run(_uploaded(city, incident_id))
+    city.run(_filmed(city, incident_id, far))
     city.handle(Close(incident_id=incident_id, disposition="settled", text=HOSTILE))
     city.clock.advance(60)
     writer = city.services.tracks._writer  # type: ignore[attr-defined]
@@ -67,6 +71,16 @@ async def _uploaded(city: ApiCity, incident_id: str) -> None:
     desk = Actor("west-desk", "operator", WEST)
     begun = await evidence.begin(desk, incident_id, "a<b>.jpg", "image/jpeg", len(photo), None)
     await evidence.append(begun.upload_id, 0, photo)
+
+
+async def _filmed(city: ApiCity, incident_id: str, unit_id: str) -> None:
+    now = city.clock.now()
+    asked = Asked("6" * 32, incident_id, "video/webm", now, now)
+    crew = Actor("west-phone", "officer", WEST, unit_id=unit_id)
+    reception = await city.services.scene_video.begin(crew, city.services.handler.picture.units[unit_id], asked)
+    assert isinstance(reception, Reception)
+    await reception.take(0, int(now.timestamp() * 1000), recorded_video())
+    assert await reception.end(1) is not None
 
 
 def page(person: Person, incident_id: str, language: str = "en", status: int = 200) -> str:
@@ -106,8 +120,10 @@ def test_the_page_shows_every_part_of_what_is_on_record(city: ApiCity, reviewer:
     assert "✗ <b>identity</b>" in shown.text
     events = city.run(city.services.history.timeline(incident_id))
     assert all(one.hash in page(reviewer, incident_id) for one in events)
-    (photo,) = [one.body for one in events if isinstance(one.body, UploadAdded)]
+    photo, film = [one.body for one in events if isinstance(one.body, UploadAdded)]
     assert photo.sha256 in shown.text
+    (player,) = [json.loads(str(a["data-in-step"])) for a in shown.named("div") if "data-in-step" in a]
+    assert [(clip["id"], clip["label"]) for clip in player["clips"]] == [(film.upload_id, f"FAR{HOSTILE}")]
     assert "复盘" in page(reviewer, incident_id, "zh")
 
 
