@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
+from dispatch.after_action_events import AfterActionRevised, AfterActionSigned, CommentAdded, FindingAdded
 from dispatch.duty_circles import Tier
-from dispatch.model import Area, ArrivalFix, AssignmentStage, FindingKind, Grade, Stage, Step, UnitKind, UnitStatus
+from dispatch.event_bases import Event, IncidentEvent, OrganisationEvent, UnitEvent
+from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 
 SCHEMA_VERSION = 1
@@ -27,28 +29,6 @@ class Promise(msgspec.Struct, frozen=True):
     distance_m: float
     eta_p90_s: float | None = None  # nine ways in ten take no longer; None: not known how they spread
     turnout_s: float | None = None  # assumed from the push until the wheels turn, and in neither of the above
-
-
-class Event(msgspec.Struct, frozen=True, tag_field="event", gc=False):
-    """Base of all events."""
-
-
-class IncidentEvent(Event, frozen=True):
-    """An event in the life of one incident."""
-
-    incident_id: str
-
-
-class UnitEvent(Event, frozen=True):
-    """An event about one unit outside any incident."""
-
-    unit_id: str
-
-
-class OrganisationEvent(Event, frozen=True):
-    """An event about the duty of one organisation's crews."""
-
-    org_code: str
 
 
 class IncidentReceived(IncidentEvent, frozen=True, tag="incident_received"):
@@ -362,39 +342,6 @@ class NoteRead(IncidentEvent, frozen=True, tag="note_read"):
     note_id: str
     unit_id: str = ""
     org_code: str = ""
-
-
-class CommentAdded(IncidentEvent, frozen=True, tag="comment_added"):
-    """复盘: a remark of a reviewer, for reviewers; of a note it differs in that crews are not told."""
-
-    comment_id: str
-    text: str
-
-
-class FindingAdded(IncidentEvent, frozen=True, tag="finding_added"):
-    """复盘: what a reviewer has found out. `replaces`: the finding it takes the place of, which stays on record."""
-
-    finding_id: str
-    kind: FindingKind
-    text: str
-    revision: int
-    replaces: str = ""
-
-
-class AfterActionSigned(IncidentEvent, frozen=True, tag="after_action_signed"):
-    """复盘: the review's revision is closed; `at_version` is the incident as the signer saw it, `findings` those that hold."""
-
-    revision: int
-    name: str
-    at_version: int
-    findings: tuple[str, ...] = ()
-
-
-class AfterActionRevised(IncidentEvent, frozen=True, tag="after_action_revised"):
-    """复盘: a signed review is taken up again, as the next revision; `text` says why."""
-
-    revision: int
-    text: str
 
 
 class UploadAdded(IncidentEvent, frozen=True, tag="upload_added"):

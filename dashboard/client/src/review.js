@@ -2,7 +2,7 @@
 import { playInStep } from "./video/in_step.js";
 import { clockText, setWords } from "./words.js";
 
-const holder = document.getElementById("in-step");
+const holder = document.querySelector("#in-step");
 if (holder) start(holder, JSON.parse(holder.dataset.inStep));
 
 function start(root, { clips, config }) {
