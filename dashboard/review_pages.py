@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from dashboard.callbacks.context import facts_for
 from dashboard.edge import actor_of
-from dashboard.figures.track_map import map_box, track_map
+from dashboard.figures.track_map import MOST_STREETS, map_box, track_map
 from dashboard.forms import fields_of
 from dashboard.i18n import words_in
 from dashboard.kpi_workbook import MEDIA_TYPE
@@ -139,4 +139,4 @@ def _drawing(services: Services, review: Review, label: str) -> str:
     point = (incident.lon, incident.lat) if incident.lon is not None and incident.lat is not None else None
     ways, places = drawn(review)
     box = map_box(point, ways, places)
-    return "" if box is None else track_map(box, lines_within(services.city.graph, box), point, ways, places, label)
+    return "" if box is None else track_map(box, lines_within(services.city.graph, box, MOST_STREETS), point, ways, places, label)

@@ -48,7 +48,7 @@ def track_map(
 ) -> str:
     """The SVG; `label` says what it is, in words."""
     frame = Frame(box, WIDTH, HEIGHT)
-    parts = [_streets(streets[-MOST_STREETS:], frame)]
+    parts = [_streets(streets, frame)]
     for number, way in enumerate(ways):
         parts.append(f'<path class="way w{number % LOOKS}" d="{_thinned(way.points, frame)}"/>')
     if incident is not None:
