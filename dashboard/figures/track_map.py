@@ -16,6 +16,7 @@ from geodata.street_lines import StreetLine
 WIDTH, HEIGHT = 960.0, 560.0
 MARGIN = 0.1
 MOST_STREETS = 5_000  # larger classes first; a file that is handed on is not to weigh megabytes
+_BESIDE = 22.0  # of the drawing: marks that are nearer than this lie on each other
 LOOKS = 6  # ways that look different: colour and dashes together
 _CLASSES = {"motorway": "s1", "trunk": "s1", "primary": "s2", "secondary": "s2", "tertiary": "s3"}
 
@@ -54,13 +55,15 @@ def track_map(
     if incident is not None:
         x, y = frame.at(*incident)
         parts.append(f'<g class="incident"><circle cx="{x:.1f}" cy="{y:.1f}" r="11"/><circle cx="{x:.1f}" cy="{y:.1f}" r="4"/></g>')
+    starts = [frame.at(*way.points[0]) for way in ways]
     for one in places:
         x, y = frame.at(*one.place)
+        if any(abs(x - at_x) + abs(y - at_y) < _BESIDE for at_x, at_y in starts):
+            x += _BESIDE  # beside the mark that stands there already
         parts.append(
             f'<rect class="other" x="{x - 10:.1f}" y="{y - 10:.1f}" width="20" height="20" rx="4"/>{_mark(x, y, one.mark, "other")}'
         )
-    for number, way in enumerate(ways):
-        x, y = frame.at(*way.points[0])
+    for number, (way, (x, y)) in enumerate(zip(ways, starts, strict=True)):
         parts.append(f'<circle class="start w{number % LOOKS}" cx="{x:.1f}" cy="{y:.1f}" r="10"/>{_mark(x, y, way.mark, "start")}')
     parts.append(_scale(frame))
     inner = f'<svg width="{WIDTH:g}" height="{HEIGHT:g}" overflow="hidden">{"".join(parts)}</svg>'

@@ -126,7 +126,7 @@ def files(view: ReviewFacts) -> str:
     if not added:
         return section(title, "", nothing(words("No photo, video or file yet.")), "files")
     note = words("SHA-256 is of the bytes that are kept, and stands in the journal since they came in.")
-    heads = (words("File"), words("size"), words("taken"), words("came in"), words("from"), "SHA-256")
+    heads = (words("File"), words("size"), words("taken"), words("came in"), words("sent in by"), "SHA-256")
     rows = [_file(view, one, one.body, review.uploads.get(one.body.upload_id)) for one in added if isinstance(one.body, e.UploadAdded)]
     return section(title, note, f'{in_step(view)}<div class="wide">{table(heads, rows)}</div>', "files")
 

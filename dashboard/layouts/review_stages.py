@@ -7,6 +7,7 @@ from html import escape
 
 from dashboard.figures.range_bar import range_bar
 from dashboard.figures.stage_chart import Bar, Lane, bar_of, stage_chart
+from dashboard.i18n import Words
 from dashboard.layouts.calibration import reason_words
 from dashboard.layouts.kpi import stage_words
 from dashboard.layouts.review_facts import ReviewFacts, apart, length, nothing, section, verdict_words
@@ -29,7 +30,16 @@ def stages(view: ReviewFacts) -> str:
         "Bars: from the beginning of a stage to its end; triangles: when its target ran out; red: beyond it. Times are as said by crews "
         "and desks; “?”: something happened of which no time is on record; “⇄”: times out of order."
     )
-    return section(words("Stages against targets"), note, f'<div class="wide">{_chart(view)}</div>{_table(view)}', "stages")
+    return section(words("Stages against targets"), note, f'<div class="wide">{_chart(view)}</div>{_legend(words)}{_table(view)}', "stages")
+
+
+def _legend(words: Words) -> str:
+    """Which bar is which; the arrival's is the way alone."""
+    names = stage_words(words) | {"way": words("under way")}
+    keys = (
+        f'<li><i class="key bar {look}"></i> {escape(names[look])}</li>' for look in ("push", "acknowledge", "depart", "way", "feedback")
+    )
+    return f'<ul class="legend">{"".join(keys)}</ul>'
 
 
 def _chart(view: ReviewFacts) -> str:
