@@ -387,6 +387,23 @@ def _instant(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
+def export_incident(options: argparse.Namespace, settings: Settings) -> int:
+    """The report of an incident: one HTML file that needs nothing else."""
+    from composition import make_report
+    from dispatch.errors import DispatchError
+    from storage.evidence import write_atomically
+
+    if not options.out.parent.is_dir():
+        raise WrongUse(f"--out {options.out}: there is no folder {options.out.parent}; make it first")
+    try:
+        html = asyncio.run(make_report(settings, _city_folder(settings), options.incident, options.language))
+    except DispatchError as refused:
+        raise WrongUse(refused.detail) from None
+    write_atomically(options.out, html.encode())
+    print(f"{options.out}: {len(html.encode())} bytes")
+    return 0
+
+
 def bench(options: argparse.Namespace, settings: Settings) -> int:
     """A benchmark; its last line is one JSON object."""
     module = importlib.import_module(f"bench.{options.name}")
@@ -478,12 +495,19 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--end", metavar="ID", help="end this one; the first column names it")
     p.add_argument("--end-all", dest="end_all", action="store_true")
 
+    exports = commands.add_parser("export", help="reports of incidents, evidence packages").add_subparsers(required=True, metavar="WHAT")
+    p = _add(exports, "incident", export_incident)
+    _database_options(p)
+    p.add_argument("incident", metavar="ID")
+    p.add_argument("--out", type=Path, required=True, metavar="FILE.html", help="what is there already is replaced")
+    p.add_argument("--language", choices=("zh", "en"), default="zh")
+    p.add_argument("--city", type=Path)
+
     _database_options(_add(commands, "verify", verify))
     p = _add(commands.add_parser("report", help="written reports").add_subparsers(required=True, metavar="WHAT"), "daily", report_daily)
     _database_options(p)
     p.add_argument("--city", type=Path)
     p.add_argument("--date", type=_day, metavar="DAY", help="the morning it ends on; default: the newest")
-    exports = commands.add_parser("export", help="evidence packages").add_subparsers(required=True, metavar="WHAT")
     p = _add(exports, "journal", export_journal)
     _database_options(p)
     p.add_argument("--from", dest="from_", type=_instant, required=True, metavar="TIME", help="recorded at or after")

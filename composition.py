@@ -8,10 +8,11 @@ import math
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
@@ -48,6 +49,7 @@ from geodata.snapping import OffNetwork
 from geodata.streets import PROFILES
 from geodata.travel import TravelTimes
 from operations.accounts import Accounts
+from operations.after_action import AfterActions
 from operations.authority import Authority
 from operations.bus import Bus
 from operations.calibration import Calibrations
@@ -81,7 +83,7 @@ from operations.kpis import KpiService
 from operations.movement import RIDING, WALKING, Movement
 from operations.neighbours import neighbour_table
 from operations.oidc import Client, Provider
-from operations.past import Pasts
+from operations.past import PastHandler, Pasts
 from operations.past_speeds import PastSpeeds
 from operations.personal import PersonalData
 from operations.positions import PositionTable
@@ -96,7 +98,7 @@ from operations.scene_video import SceneVideo
 from operations.scene_whereabouts import Whereabouts, sending_crews
 from operations.screens import Screens
 from operations.services import Services
-from operations.sessions import Sessions
+from operations.sessions import COMMAND_LINE, Sessions
 from operations.stage_watch import StageWatch
 from operations.street_speeds import SIREN_GRADE, StreetSpeeds
 from operations.track_holds import TrackHolds
@@ -433,6 +435,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         further_calls=FurtherCalls(authority, personal, codes.family_of),
         kpis=kpis,
         daily_reports=daily_reports,
+        after_actions=AfterActions(),
         calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
         bus=bus,
@@ -640,6 +643,22 @@ def make_export(settings: Settings, from_: datetime, to: datetime, out: Path) ->
         return export_journal(engine, settings.data, from_, to, out, now)
     finally:
         engine.dispose()
+
+
+async def make_report(settings: Settings, city_folder: Path, incident_id: str, language: str) -> str:
+    """The report of an incident, beside a node that may be running. Raises SettingsError where there is no journal, DispatchError."""
+    from dashboard.review_pages import report_of  # with all of the pages: other commands do not wait for it
+
+    _require_journal(settings)
+    node = await asyncio.to_thread(compose, settings, open_city(city_folder), SystemClock())
+    history = node.services.history
+    try:
+        # Nothing is started: what is asked reads the journal as it is, and the picture is the fold of that.
+        handler = PastHandler(await history.picture_at(node.services.clock.now()))
+        services = replace(node.services, handler=cast(Handler, handler))
+        return await report_of(services, administrator(city_folder), incident_id, language, COMMAND_LINE)
+    finally:
+        await history.stop()
 
 
 def _require_journal(settings: Settings) -> None:

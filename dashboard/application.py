@@ -36,6 +36,7 @@ from dashboard.layouts.page import Desk, Page
 from dashboard.layouts.shell import shell
 from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, LoginPages, add_login
 from dashboard.oidc import add_oidc
+from dashboard.review_pages import add_review_pages
 from dashboard.second_factor import add_second_factor
 from dashboard.station import organisation_of
 from dashboard.style import add_style
@@ -53,7 +54,7 @@ log = structlog.get_logger()
 
 ASSETS = Path(__file__).with_name("assets")
 # Loaded by the head or by other pages, not by Dash at the end of the body.
-_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|statistics|circle|tracks)\.(js|css)"
+_NOT_BY_DASH = r"boot\.js|(login|admin|account|duty|statistics|circle|tracks|review|review-parts|report)\.(js|css)"
 
 _INDEX = """<!doctype html>
 <html>
@@ -80,6 +81,7 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
     add_calibration_page(server, services)
     add_kpi_page(server, services)
     add_tracks_page(server, services)
+    add_review_pages(server, services)
     add_circle_pages(server, services)
     add_tiles(server, services)
     add_style(server, services)

@@ -20,7 +20,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from dispatch.errors import DispatchError
-from dispatch.model import AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
+from dispatch.model import AssignmentStage, FindingKind, Grade, Stage, Step, UnitKind, UnitStatus
 from operations.video import VideoRefused
 
 LOCALE = Path(__file__).with_name("locale")
@@ -56,6 +56,12 @@ ASSIGNMENT_STAGES = {
     AssignmentStage.RELEASED: pgettext("stage", "Released"),
     AssignmentStage.RECALLED: pgettext("stage", "Recalled"),
     AssignmentStage.REFUSED: pgettext("stage", "Refused"),
+}
+# What reviewers find out.
+FINDINGS = {
+    FindingKind.GOOD: pgettext("finding", "Done well"),
+    FindingKind.SHORTFALL: pgettext("finding", "Shortfall"),
+    FindingKind.MEASURE: pgettext("finding", "Measure"),
 }
 # What has a deadline.
 STEPS = {
@@ -133,6 +139,7 @@ REFUSALS = {
     "muster-over": pgettext("refusal", "The muster is over"),
     "name-missing": pgettext("refusal", "A name is missing"),
     "never-responsible": pgettext("refusal", "Only a crew of police officers can be responsible"),
+    "no-finding": pgettext("refusal", "The review has no finding yet"),
     "no-feedback": pgettext("refusal", "There is no feedback yet"),
     "no-handover": pgettext("refusal", "The incident is offered to nobody"),
     "no-point": pgettext("refusal", "The place is not known yet"),
@@ -154,6 +161,8 @@ REFUSALS = {
     "nothing-to-change": pgettext("refusal", "Nothing would change"),
     "not-reviewed": pgettext("refusal", "What the crew did has to be reviewed first"),
     "outside-scope": pgettext("refusal", "Outside your scope"),
+    "review-not-signed": pgettext("refusal", "The review is not signed"),
+    "review-signed": pgettext("refusal", "The review is signed: take it up again first"),
     "role-not-permitted": pgettext("refusal", "This account may not do that"),
     "shift-over": pgettext("refusal", "The shift is over and on record"),
     "stage-not-correctable": pgettext("refusal", "This stage can't be corrected"),
@@ -165,6 +174,7 @@ REFUSALS = {
     "text-missing": pgettext("refusal", "A text is missing"),
     "too-many-circles": pgettext("refusal", "Too many duty circles hold already"),
     "too-many-broadcasts": pgettext("refusal", "Too many broadcasts are live"),
+    "too-many-remarks": pgettext("refusal", "It has too many remarks already"),
     "tracker-taken": pgettext("refusal", "The tracker belongs to another unit"),
     "too-many-warnings": pgettext("refusal", "Too many warnings hold already"),
     "unit-assigned": pgettext("refusal", "The unit is on an incident"),
@@ -176,6 +186,8 @@ REFUSALS = {
     "unknown-broadcast": pgettext("refusal", "No such broadcast, or you may not see it"),
     "unknown-circle": pgettext("refusal", "No such duty circle, or you may not see it"),
     "unknown-disposition": pgettext("refusal", "No such outcome in this city's table"),
+    "unknown-finding": pgettext("refusal", "No such finding"),
+    "unknown-finding-kind": pgettext("refusal", "A finding is of another kind"),
     "unknown-incident": pgettext("refusal", "No such incident, or you may not see it"),
     "unknown-muster": pgettext("refusal", "No such muster"),
     "unknown-note": pgettext("refusal", "No such note"),
@@ -270,6 +282,9 @@ class Words:
 
     def status(self, status: str) -> str:
         return self.entry(STATUSES[UnitStatus(status)])
+
+    def finding(self, kind: str) -> str:
+        return self.entry(FINDINGS[FindingKind(kind)])
 
     def step(self, step: str) -> str:
         return self.entry(STEPS[Step(step)])

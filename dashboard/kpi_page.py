@@ -114,13 +114,20 @@ class _Pages:
         kind = services.codes.type_by_id.get(incident.incident_type)
         received = incident.received_at.astimezone(self._zone)
         return (
-            f'<a href="/?incident={in_address(incident_id)}">{incident.number}</a>',
+            f'<a href="/?incident={in_address(incident_id)}">{incident.number}</a>{self._after_action(asked, incident_id, words)}',
             escape(words.pick(kind.zh, kind.en) if kind else incident.incident_type),
             escape(words.grade(int(incident.grade))),
             f"{received:%Y-%m-%d %H:%M:%S}",
             escape(self._organisation(incident.org_code, words)),
             escape(words.stage(incident.stage)),
         )
+
+    def _after_action(self, asked: _Asked, incident_id: str, words: Words) -> str:
+        """The way to its review, for who may read that."""
+        if not self._services.authority.can(asked.desk, Action.SEE_AFTER_ACTION):
+            return ""
+        label = words("After action")
+        return f' · <a href="/review/{in_address(incident_id)}">{escape(label)}</a>'
 
     async def _view(self, request: Request, asked: _Asked, words: Words) -> KpiView:
         services = self._services

@@ -328,6 +328,32 @@ class ReadNote(UnitCommand, kw_only=True, frozen=True, tag="read_note"):
     note_id: str
 
 
+class Comment(IncidentCommand, kw_only=True, frozen=True, tag="comment"):
+    """复盘: a remark for reviewers."""
+
+    text: str
+
+
+class AddFinding(IncidentCommand, kw_only=True, frozen=True, tag="add_finding"):
+    """复盘: what was found out afterwards."""
+
+    kind: str  # FindingKind
+    text: str
+    replaces: str = ""  # finding_id
+
+
+class SignAfterAction(IncidentCommand, kw_only=True, frozen=True, tag="sign_after_action"):
+    """复盘: close the review as it was shown: `expected_version` is needed."""
+
+    name: str
+
+
+class ReviseAfterAction(IncidentCommand, kw_only=True, frozen=True, tag="revise_after_action"):
+    """复盘: take a signed review up again."""
+
+    text: str
+
+
 class AddUpload(IncidentCommand, kw_only=True, frozen=True, tag="add_upload"):
     """Made by the evidence store when an upload is complete, never from outside."""
 
@@ -545,6 +571,10 @@ AnyIncidentCommand = (
     | LiftWarning
     | Note
     | ReadNote
+    | Comment
+    | AddFinding
+    | SignAfterAction
+    | ReviseAfterAction
 )
 # What concerns crews and their duty.
 AnyDutyCommand = SignOn | SignOff | TellDuty | PlanShift | CancelShift | MusterReserves | AnswerMuster | EndMuster | SignShiftHandover

@@ -15,7 +15,20 @@ from dispatch.commands import Command, IncidentCommand
 from dispatch.events import AnyEvent
 from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture, source_key
-from dispatch.rules import assignments, broadcasts, claims, corrections, duty, duty_circles, incidents, moments, notes, units, warnings
+from dispatch.rules import (
+    after_action,
+    assignments,
+    broadcasts,
+    claims,
+    corrections,
+    duty,
+    duty_circles,
+    incidents,
+    moments,
+    notes,
+    units,
+    warnings,
+)
 from dispatch.rules.case import Case
 from dispatch.rules.guards import (
     incident_known,
@@ -91,6 +104,10 @@ RULES: dict[type[Command], Rule] = {
     commands.LiftWarning: Rule((*ANY, text_given), warnings.lift_warning),
     commands.Note: Rule((*ANY, text_given), notes.note),
     commands.ReadNote: Rule(ANY, notes.read_note),
+    commands.Comment: Rule((*ANY, text_given), after_action.comment),
+    commands.AddFinding: Rule((*ANY, text_given), after_action.add_finding),
+    commands.SignAfterAction: Rule(ANY, after_action.sign_after_action),
+    commands.ReviseAfterAction: Rule((*ANY, text_given), after_action.revise_after_action),
     commands.AddUpload: Rule(ANY, incidents.add_upload),
     commands.BookmarkMoment: Rule(ANY, moments.bookmark),
     commands.MissClip: Rule(ANY, moments.miss_clip),

@@ -13,7 +13,9 @@ from typing import Any
 
 import msgspec
 
+from dispatch.after_action_events import AfterActionRevised, AfterActionSigned, CommentAdded, FindingAdded
 from dispatch.duty_circles import Tier
+from dispatch.event_bases import Event, IncidentEvent, OrganisationEvent, UnitEvent
 from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 
@@ -27,28 +29,6 @@ class Promise(msgspec.Struct, frozen=True):
     distance_m: float
     eta_p90_s: float | None = None  # nine ways in ten take no longer; None: not known how they spread
     turnout_s: float | None = None  # assumed from the push until the wheels turn, and in neither of the above
-
-
-class Event(msgspec.Struct, frozen=True, tag_field="event", gc=False):
-    """Base of all events."""
-
-
-class IncidentEvent(Event, frozen=True):
-    """An event in the life of one incident."""
-
-    incident_id: str
-
-
-class UnitEvent(Event, frozen=True):
-    """An event about one unit outside any incident."""
-
-    unit_id: str
-
-
-class OrganisationEvent(Event, frozen=True):
-    """An event about the duty of one organisation's crews."""
-
-    org_code: str
 
 
 class IncidentReceived(IncidentEvent, frozen=True, tag="incident_received"):
@@ -658,6 +638,10 @@ AnyEvent = (
     | WarningLifted
     | NoteAdded
     | NoteRead
+    | CommentAdded
+    | FindingAdded
+    | AfterActionSigned
+    | AfterActionRevised
     | UploadAdded
     | MomentBookmarked
     | ClipMissed

@@ -11,15 +11,19 @@ from dispatch.claims import claim_after
 from dispatch.codes import OFFICER_EMERGENCY, PANIC_SOURCE
 from dispatch.events import (
     Acknowledged,
+    AfterActionRevised,
+    AfterActionSigned,
     AlarmTaken,
     AnyEvent,
     Arrived,
     CallAdded,
     CalledBack,
     CheckedIn,
+    CommentAdded,
     DeadlineMissed,
     Departed,
     FeedbackGiven,
+    FindingAdded,
     HandoverAccepted,
     HandoverOffered,
     HandoverRefused,
@@ -50,6 +54,7 @@ from dispatch.events import (
     UnitReleased,
     UploadAdded,
 )
+from dispatch.evolve_after_action import AfterActionEvent, evolve_after_action
 from dispatch.model import Assignment, AssignmentStage, Incident, Miss, Note, Reading, Stage
 
 Changes = dict[str, Any]
@@ -446,6 +451,10 @@ def _note_read(incident: Incident, body: NoteRead, recorded: Recorded) -> Change
     }
 
 
+def _after_action(incident: Incident, body: AfterActionEvent, recorded: Recorded) -> Changes:
+    return {"after_action": evolve_after_action(incident.after_action, body, recorded)}
+
+
 def _upload(incident: Incident, body: UploadAdded, recorded: Recorded) -> Changes:
     return {"uploads": incident.uploads + 1}
 
@@ -488,4 +497,8 @@ _CHANGES: dict[type[AnyEvent], Callable[[Incident, Any, Recorded], Changes]] = {
     NoteAdded: _noted,
     NoteRead: _note_read,
     UploadAdded: _upload,
+    CommentAdded: _after_action,
+    FindingAdded: _after_action,
+    AfterActionSigned: _after_action,
+    AfterActionRevised: _after_action,
 }

@@ -200,6 +200,25 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     reads: tuple[Reading, ...] = ()
 
 
+class FindingKind(StrEnum):
+    """What a reviewer has found out about an incident afterwards."""
+
+    GOOD = "good"  # 做得好
+    SHORTFALL = "shortfall"  # 不足
+    MEASURE = "measure"  # 改进措施
+
+
+class AfterAction(msgspec.Struct, frozen=True, gc=False):
+    """复盘: how far the review of an incident afterwards has come. What was written stands in the journal."""
+
+    revision: int = 1  # one more each time a signed review is taken up again
+    comments: int = 0
+    findings: tuple[str, ...] = ()  # ids of all, in the order they were written; also of those that others took the place of
+    replaced: tuple[str, ...] = ()  # those
+    signed_by: str = ""  # account, as in the journal; empty: the present revision is not signed
+    signed_at: datetime | None = None
+
+
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """认领: somebody at a desk has taken the incident on for now. It says so to others and binds nobody."""
 
@@ -261,6 +280,7 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     repush_stopped: tuple[str, ...] = ()  # assignments whose missed acknowledgement shall send nobody else
     notes: tuple[Note, ...] = ()  # the newest `evolve_incident.KEPT_NOTES`; all of them are in the journal
     claim: Claim | None = None  # the newest, also one that has lapsed meanwhile: see `dispatch.claims`
+    after_action: AfterAction | None = None  # None: nobody has written anything about it afterwards
 
     @property
     def is_open(self) -> bool:

@@ -33,13 +33,17 @@ class WayOut(NamedTuple):
     lat: float
 
 
-def lines_within(graph: StreetGraph, box: tuple[float, float, float, float]) -> list[StreetLine]:
-    """Streets with an end inside west, south, east, north, each once, the smallest classes first: the larger are drawn over them."""
+def lines_within(graph: StreetGraph, box: tuple[float, float, float, float], most: int | None = None) -> list[StreetLine]:
+    """Streets with an end inside west, south, east, north, each once, the smallest classes first: the larger are drawn over them.
+
+    Of more than `most` the smallest classes are left out.
+    """
     west, south, east, north = box
     inside = (graph.node_lon >= west) & (graph.node_lon <= east) & (graph.node_lat >= south) & (graph.node_lat <= north)
     once = np.asarray(graph.twin) > np.arange(graph.edge_count)
     edges = np.flatnonzero((inside[graph.tail] | inside[graph.head]) & once)
     edges = edges[np.argsort(-np.asarray(graph.street_class)[edges].astype(np.int64), kind="stable")]
+    edges = edges if most is None else edges[-most:]
     projection = LocalProjection(graph.origin_lon, graph.origin_lat)
     return [
         StreetLine(STREET_CLASSES[int(graph.street_class[edge])], *projection.to_degrees(*graph.shape(int(edge))))

@@ -31,6 +31,7 @@ from dispatch.events import (
     UnitEvent,
     WarningLifted,
 )
+from dispatch.evolve_after_action import AfterActionEvent
 from dispatch.model import Actor, AssignmentStage, Incident, Note, Unit, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
@@ -196,6 +197,8 @@ class Authority:
 
     def incident_for(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> Incident:
         """The incident as the actor may see it: without assignments of plain-clothes units hidden from it, and their deadlines."""
+        if incident.after_action is not None and not self.can(actor, Action.SEE_AFTER_ACTION):
+            incident = msgspec.structs.replace(incident, after_action=None)
         if incident.help_for and self.hides_unit(actor, incident.help_for, picture):
             incident = msgspec.structs.replace(incident, help_for="")
         kept = tuple(a for a in incident.assignments if not self.hides_unit(actor, a.unit_id, picture))
@@ -231,6 +234,8 @@ class Authority:
         if isinstance(body, ElementWritten | ElementRemoved):
             return self.can(actor, Action.SEE_ELEMENTS)
         if isinstance(body, PlaceWarned | WarningLifted) and not self.can(actor, Action.SEE_WARNINGS):
+            return False
+        if isinstance(body, AfterActionEvent) and not self.can(actor, Action.SEE_AFTER_ACTION):
             return False
         if isinstance(body, DutyCircleEvent):
             return self._may_see_circle_event(actor, body)

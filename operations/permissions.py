@@ -49,6 +49,7 @@ class Action(StrEnum):
     SEE_TRACKS = "see_tracks"  # where crews of the scope have been: a path, who was near a place
     HOLD_TRACKS = "hold_tracks"  # keep tracks from being removed when their time is over
     EXPORT = "export"
+    SEE_AFTER_ACTION = "see_after_action"  # 复盘: the review of an incident, with what reviewers wrote
     # Incidents
     RECEIVE = "receive"
     CLASSIFY = "classify"
@@ -97,6 +98,10 @@ class Action(StrEnum):
     ADD_UPLOAD = "add_upload"
     BOOKMARK = "bookmark"  # mark a moment in a camera's picture, which makes a clip of the incident; needs watch_camera too
     MISS_CLIP = "miss_clip"  # of the clips' service alone
+    COMMENT = "comment"  # as the next, in the review afterwards
+    ADD_FINDING = "add_finding"
+    SIGN_AFTER_ACTION = "sign_after_action"
+    REVISE_AFTER_ACTION = "revise_after_action"
     # Units, elements, screens
     REGISTER_UNIT = "register_unit"
     SET_UNIT_STATUS = "set_unit_status"
@@ -156,9 +161,18 @@ SENDING = frozenset(
 # Between organisations: up, across, and back.
 PASSING = frozenset({A.ESCALATE, A.OFFER_HANDOVER, A.ACCEPT_HANDOVER, A.REFUSE_HANDOVER})
 JUDGING = frozenset({A.REVIEW, A.RETURN, A.REOPEN})
+# Of the review afterwards 复盘.
+REVIEWING = frozenset({A.COMMENT, A.ADD_FINDING, A.SIGN_AFTER_ACTION, A.REVISE_AFTER_ACTION})
 # What the system does by itself, by the clock; nobody asks for it.
 SYSTEM_ONLY = frozenset({A.REPUSH, A.MISS_DEADLINE, A.TELL_DUTY, A.MISS_CLIP})
-DESK = READ | CALL_TAKING | CREW | SENDING | PASSING | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_TRACKS}
+DESK = (
+    READ
+    | CALL_TAKING
+    | CREW
+    | SENDING
+    | PASSING
+    | {A.SEE_EVIDENCE, A.SIGN_SHIFT_HANDOVER, A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_TRACKS, A.SEE_AFTER_ACTION}
+)
 # Whose word puts people on duty who were not.
 LEADING = frozenset({A.PLAN_SHIFT, A.CANCEL_SHIFT, A.MUSTER_RESERVES, A.END_MUSTER})
 
@@ -170,21 +184,25 @@ GRANTS: dict[Role, frozenset[Action]] = {
     Role.COMMANDER: DESK
     | JUDGING
     | LEADING
+    | REVIEWING
     | {A.EXPORT, A.MANAGE_WEBHOOKS, A.WARN_PLACE, A.LIFT_WARNING, A.SET_DUTY_CIRCLE, A.WITHDRAW_DUTY_CIRCLE}
     | {A.HOLD_TRACKS},
     Role.REVIEWER: READ
     | {A.SEE_EVIDENCE, A.EXPORT, A.REVIEW, A.RETURN, A.NOTE, A.SEE_COMPLAINTS_BELOW, A.SEE_DUTY_CIRCLES, A.BOOKMARK}
-    | {A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_TRACKS, A.HOLD_TRACKS},
+    | {A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_AFTER_ACTION, A.SEE_TRACKS, A.HOLD_TRACKS}
+    | REVIEWING,
     Role.SUPERVISOR: READ
     | JUDGING
+    | REVIEWING
     | {A.SEE_EVIDENCE, A.EXPORT, A.NOTE, A.SEE_CALLER, A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW, A.BOOKMARK}
-    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_TRACKS, A.HOLD_TRACKS},
+    | {A.SEE_WARNINGS, A.SEE_DUTY_CIRCLES, A.SEE_CALIBRATION, A.SEE_KPIS, A.SEE_AFTER_ACTION, A.SEE_TRACKS, A.HOLD_TRACKS},
     Role.FEED: frozenset({A.FEED_IN, A.RECEIVE, A.REGISTER_UNIT, A.SET_UNIT_STATUS, A.WRITE_ELEMENT})
     | {A.REMOVE_ELEMENT, A.REGISTER_CAMERA},
-    # Runs the system and may stand in at a desk, on record; complaints and callers are none of an administrator's business.
+    # Runs the system and may stand in at a desk, on record; complaints, callers and reviews are none of an administrator's business.
     Role.ADMIN: frozenset(Action)
     - {A.SEE_COMPLAINTS, A.SEE_COMPLAINTS_BELOW, A.SEE_CALLER, A.USE_TERMINAL, A.PANIC, A.FEED_IN}
-    - SYSTEM_ONLY,
+    - SYSTEM_ONLY
+    - REVIEWING,
 }
 
 # Roles that enter stages for crews of their scope; an officer only ever speaks for its own unit.
@@ -200,6 +218,7 @@ IN_REPLAY = READ - {A.WATCH_CAMERA} | {
     A.SEE_WARNINGS,
     A.SEE_CALIBRATION,
     A.SEE_TRACKS,
+    A.SEE_AFTER_ACTION,
     A.SEE_DUTY_CIRCLES,
     A.LOOK,
     A.READ_BROADCAST,

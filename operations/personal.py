@@ -92,6 +92,10 @@ class PersonalData:
         """Where crews have been is about to be shown; `subject` says of whom, or of which place, and when. Raises Unavailable."""
         await self._write(actor, "track", subject, channel)
 
+    async def report(self, actor: Actor, incident_id: str, what: str, channel: str = "") -> None:
+        """A report of an incident is about to leave, each one written down; `what`: report or report_table. Raises Unavailable."""
+        await write_down(self._log, look_of(actor, self._clock.now(), what, incident_id, channel), "The report is not made")
+
     async def _write(self, actor: Actor, what: str, subject: str, channel: str = "") -> None:
         now = self._clock.now()
         key = (actor.kind, actor.name, what, subject)

@@ -25,7 +25,7 @@ from dispatch.organisations import OrganisationTree
 from dispatch.past import PastIncident
 from dispatch.picture import OperatingPicture
 from geodata.jurisdictions import Jurisdictions
-from geodata.nearest import Route, UnitPlacement
+from geodata.nearest import MAX_LIMIT_S, Route, UnitPlacement
 from geodata.searches import Direction
 from geodata.snapping import OffNetwork
 from geodata.streets import ProfileName
@@ -188,6 +188,15 @@ class SceneService:
         able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
         return next((str(row["unit_id"]) for row in able), None)
 
+    async def everyone_for(self, incident: Incident, actor: Actor, named: Collection[str] = ()) -> list[Json]:
+        """The soonest crews by road the actor may see, busy or not, and those named wherever they are, each with its reasons.
+
+        For an incident with a point; nobody beyond an hour. Raises OffNetwork.
+        """
+        assert incident.lon is not None
+        assert incident.lat is not None
+        return await asyncio.to_thread(self._everyone_for, self.moment(), incident.lon, incident.lat, actor, incident, frozenset(named))
+
     async def crews_near(self, lon: float, lat: float, actor: Actor, limit_s: float, box: Box) -> list[Present]:
         """Every crew the actor may see that is inside the box or can be at the point within the limit by road; also off every street."""
         return await asyncio.to_thread(self._crews_near, self.moment(), lon, lat, actor, limit_s, box)
@@ -248,6 +257,16 @@ class SceneService:
         order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
         columns = (eta_s, metres, late_s, delay_s)
         return [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in order if np.isfinite(eta_s[i])]
+
+    def _everyone_for(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident, named: Collection[str]) -> list[Json]:
+        placed, visible = self.place(moment), self.visible(moment, actor)
+        times = self._travel.etas_to(lon, lat, placed, MAX_LIMIT_S, visible, _with_siren(incident))
+        order = np.argsort(times.eta_s, kind="stable")
+        order = order[np.isfinite(times.eta_s[order])]
+        chosen = [int(i) for n, i in enumerate(order) if n < MAX_LISTED or moment.unit_ids[i] in named]
+        columns = (times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s)
+        sightings = [self._sighting(moment, i, *(float(column[i]) for column in columns)) for i in chosen]
+        return candidates.assess(sightings, self._question(moment, lon, lat, actor, incident))
 
     def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float, eta_p90_s: float, delay_s: float) -> Sighting:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)

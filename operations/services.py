@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from geodata.responsibility import Responsibility
     from geodata.travel import TravelTimes
     from operations.accounts import Accounts
+    from operations.after_action import AfterActions
     from operations.authority import Authority
     from operations.bus import Bus
     from operations.calibration import Calibrations
@@ -97,6 +98,7 @@ class Services:
     calibrations: Calibrations  # promised times beside actual ones
     kpis: KpiService  # how long stages take
     daily_reports: DailyReports  # 警情日报, written each morning
+    after_actions: AfterActions  # the review of an incident afterwards
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable

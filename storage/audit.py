@@ -39,7 +39,7 @@ class Look(msgspec.Struct, frozen=True):
     actor_role: str
     org_code: str
     # caller | caller_masked | upload | scene_video | track | camera | camera_snapshot | session_ended | sessions_ended |
-    # tracks_held | tracks_released | journal_exported
+    # tracks_held | tracks_released | journal_exported | report | report_table
     what: str
     subject: str  # id of the incident, the upload or the camera; the account, and what of it
     channel: str  # desk | api | terminal | command-line

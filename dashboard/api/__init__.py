@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Response
 
 from dashboard.api import (
+    after_action,
     broadcasts,
     calibration,
     camera_control,
@@ -56,6 +57,7 @@ def add_api(server: FastAPI, services: Services) -> None:
     """Mount every route of the API, its documentation and the metrics."""
     for topic in (
         incidents,
+        after_action,
         scene_video,
         picture,
         past,

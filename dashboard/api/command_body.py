@@ -63,6 +63,9 @@ class CommandBody(Body):
     at: Instant | None = Field(None, description="of a correction: when the stage was reached; left out: it is taken back")
     to_units: list[Id] | None = Field(None, max_length=50, description="crews on it that a note is for")
     note_id: Id | None = Field(None, description="the note that was read")
+    kind: Name | None = Field(None, description="of a finding: good, shortfall or measure")
+    replaces: Id | None = Field(None, description="finding_id of the finding it takes the place of")
+    name: Name | None = Field(None, description="of a signature: who signs")
     satisfied: bool | None = Field(None, description="what the caller said afterwards")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
+from dashboard.figures.paper_map import Box, Frame, box_around, scale_of, word
 from dispatch.duty_circles import DutyCircle
 from geodata.street_lines import StreetLine
 
@@ -21,54 +21,18 @@ _GREYS = {
 _SMALL = ("#cfcfcf", 1.2)
 # By tier: the wider the longer the dashes, as on the screen.
 _DASHES = ("2 3", "8 4", "14 5", "20 6", "28 7")
-_METRES_PER_DEGREE = 111_195.0
-_SCALES_M = (100, 200, 500, 1000, 2000, 5000)
-
-Box = tuple[float, float, float, float]  # west, south, east, north, degrees
-
-
-class Frame:
-    """From degrees to the drawing, north up, one scale in both directions."""
-
-    width, height = WIDTH, HEIGHT
-
-    def __init__(self, box: Box) -> None:
-        west, south, east, north = box
-        self._west, self._north = west, north
-        self._lon_m = _METRES_PER_DEGREE * math.cos(math.radians((south + north) / 2))
-        self.per_m = min(WIDTH / ((east - west) * self._lon_m), HEIGHT / ((north - south) * _METRES_PER_DEGREE))
-        self._left = (WIDTH - (east - west) * self._lon_m * self.per_m) / 2
-        self._top = (HEIGHT - (north - south) * _METRES_PER_DEGREE * self.per_m) / 2
-
-    def at(self, lon: float, lat: float) -> tuple[float, float]:
-        x = self._left + (lon - self._west) * self._lon_m * self.per_m
-        return x, self._top + (self._north - lat) * _METRES_PER_DEGREE * self.per_m
-
-    def path(self, points: Iterable[tuple[float, float]]) -> str:
-        return "M" + "L".join("{:.1f} {:.1f}".format(*self.at(lon, lat)) for lon, lat in points)
 
 
 def extent(circle: DutyCircle) -> Box:
     """What the drawing shows: all areas and gates, and a margin."""
     points = [point for tier in circle.tiers for polygon in tier.area for ring in polygon for point in ring]
     points += [(gate.lon, gate.lat) for tier in circle.tiers for gate in tier.gates] + [(circle.lon, circle.lat)]
-    return fitted(points, MARGIN, 0.002)
-
-
-def fitted(points: Sequence[tuple[float, float]], margin: float, least_deg: float) -> Box:
-    """The box around points (lon, lat) with a share of it as margin, widened to the drawing's sides."""
-    lons, lats = [point[0] for point in points], [point[1] for point in points]
-    lon, lat = (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
-    per_lon = math.cos(math.radians(lat))
-    wide, high = ((1 + 2 * margin) * max(max(values) - min(values), least_deg) for values in (lons, lats))
-    # The frame is filled: what is too narrow for its sides is widened.
-    wide, high = max(wide, high * WIDTH / HEIGHT / per_lon), max(high, wide * HEIGHT / WIDTH * per_lon)
-    return lon - wide / 2, lat - high / 2, lon + wide / 2, lat + high / 2
+    return box_around([(point[0], point[1]) for point in points], WIDTH, HEIGHT, MARGIN)
 
 
 def circle_map(circle: DutyCircle, streets: Sequence[StreetLine], gate_numbers: Sequence[tuple[int, float, float]], label: str) -> str:
     """The SVG. `gate_numbers`: number and place of each gate, as they stand in the tables of the sheet; `label`: what it is, in words."""
-    frame = Frame(extent(circle))
+    frame = Frame(extent(circle), WIDTH, HEIGHT)
     parts = [_street(street, frame) for street in streets]
     labels = []
     for number in range(len(circle.tiers) - 1, -1, -1):
@@ -78,11 +42,11 @@ def circle_map(circle: DutyCircle, streets: Sequence[StreetLine], gate_numbers: 
         look = f'fill="#000" fill-opacity="0.04" fill-rule="evenodd" stroke="#000" stroke-width="2" stroke-dasharray="{dash}"'
         parts.append(f'<path d="{outline}" {look}/>')
         highest = max((point for polygon in tier.area for ring in polygon for point in ring), key=lambda point: point[1])
-        labels.append(_word(*frame.at(*highest), f"{tier.minutes:g}′", -12))
+        labels.append(word(*frame.at(*highest), f"{tier.minutes:g}′", -12))
     for number, lon, lat in gate_numbers:
         x, y = frame.at(lon, lat)
         parts.append(f'<rect x="{x - 8:.1f}" y="{y - 8:.1f}" width="16" height="16" fill="#fff" stroke="#000" stroke-width="1.8"/>')
-        parts.append(_word(x, y, str(number), 4, bold=True))
+        parts.append(word(x, y, str(number), 4, bold=True))
     x, y = frame.at(circle.lon, circle.lat)
     parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="#000"/><circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="#fff"/>')
     parts += [*labels, _scale(frame)]
@@ -101,16 +65,8 @@ def _street(street: StreetLine, frame: Frame) -> str:
     return f'<path d="{line}" fill="none" stroke="{colour}" stroke-width="{width}" stroke-linecap="round"/>'
 
 
-def _word(x: float, y: float, text: str, down: float, bold: bool = False) -> str:
-    weight = ' font-weight="700"' if bold else ""
-    look = 'font-size="12" text-anchor="middle" paint-order="stroke" stroke="#fff" stroke-width="3" fill="#000"'
-    return f'<text x="{x:.1f}" y="{y + down:.1f}" {look}{weight}>{escape(text)}</text>'
-
-
 def _scale(frame: Frame) -> str:
     """A bar of round length, at most a quarter of the drawing."""
-    metres = max((one for one in _SCALES_M if one * frame.per_m <= WIDTH / 4), default=_SCALES_M[0])
-    length, y = metres * frame.per_m, HEIGHT - 14
-    said = f"{metres} m" if metres < 1000 else f"{metres // 1000} km"
+    (length, said), y = scale_of(frame), HEIGHT - 14
     bar = f'<path d="M14 {y - 5}V{y}H{14 + length:.1f}V{y - 5}" fill="none" stroke="#000" stroke-width="1.6"/>'
-    return bar + _word(14 + length / 2, y, said, -4)
+    return bar + word(14 + length / 2, y, said, -4)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-from dashboard.figures.circle_map import Box, Frame, fitted
+from dashboard.figures.paper_map import Box, Frame, box_around
 from geodata.passages import METRES_PER_DEGREE
 from geodata.street_lines import StreetLine
 
 Point = tuple[float, float]  # lon, lat
+WIDTH, HEIGHT = 720.0, 560.0  # of the drawing's own units
 LEAST_DEG = 0.004
 MARGIN = 0.06  # of the extent
 _WIDTHS = {"motorway": 4.0, "trunk": 3.5, "primary": 3.0, "secondary": 2.4, "tertiary": 1.8}
@@ -37,12 +38,12 @@ def extent(ways: Sequence[Way], circle: Circle | None) -> Box | None:
     if circle is not None:
         reach = 1.5 * circle.radius_m / METRES_PER_DEGREE
         points += [(circle.lon - reach, circle.lat - reach), (circle.lon + reach, circle.lat + reach)]
-    return fitted(points, MARGIN, LEAST_DEG) if points else None
+    return box_around(points, WIDTH, HEIGHT, MARGIN, LEAST_DEG) if points else None
 
 
 def track_map(box: Box, ways: Sequence[Way], circle: Circle | None, streets: Sequence[StreetLine], label: str) -> str:
     """The SVG."""
-    frame = Frame(box)
+    frame = Frame(box, WIDTH, HEIGHT)
     parts = [
         f'<path class="street" d="{frame.path(zip(street.lon.tolist(), street.lat.tolist(), strict=True))}" '
         f'stroke-width="{_WIDTHS.get(street.street_class, 1.0)}"/>'

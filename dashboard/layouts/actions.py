@@ -161,5 +161,9 @@ def command_label(command: str, facts: Facts) -> str:
         "lift_warning": words("Lift"),
         "note": words("Note"),
         "read_note": words("Read"),
+        "comment": words("Comment"),
+        "add_finding": words("Add finding"),
+        "sign_after_action": words("Sign"),
+        "revise_after_action": words("Take it up again"),
     }
     return labels[command]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from dash import html
 
@@ -56,6 +57,7 @@ def incident_head(incident: Incident, facts: Facts, caller: str = "") -> html.Di
                     else words("ended {time}", time=facts.clock(incident.stage_since))
                 ),
                 html.Span(words("source: {source}", source=incident.source)),
+                *_after_action(incident, facts),
             ],
             className="head-facts",
         ),
@@ -66,6 +68,13 @@ def incident_head(incident: Incident, facts: Facts, caller: str = "") -> html.Di
         lines.append(html.Div([icon("phone"), html.Span(caller)], className="head-place"))
     lines += [*_relations(incident, facts), stage_bar(incident, facts)]
     return html.Div(lines, className="head")
+
+
+def _after_action(incident: Incident, facts: Facts) -> list[html.A]:
+    """The way to its review afterwards; from a moment of the past there is none, which shows all that came after."""
+    if facts.is_past or not facts.may("see_after_action"):
+        return []
+    return [html.A(facts.words("After action"), href=f"/review/{quote(incident.incident_id, safe='')}", target="_blank")]
 
 
 def _relations(incident: Incident, facts: Facts) -> list[html.Div]:

@@ -128,6 +128,21 @@ def _of_the_crew(body: e.AnyEvent, unit: str, facts: Facts) -> str | None:
             return words("Claimed, taken over from {name}", name=body.taken_from) if body.taken_from else words("Claimed")
         case e.ClaimReleased():
             return words("Claim released")
+    return _afterwards(body, facts)
+
+
+def _afterwards(body: e.AnyEvent, facts: Facts) -> str | None:
+    """What reviewers wrote."""
+    words = facts.words
+    match body:
+        case e.CommentAdded():
+            return _with(words("Comment"), body.text)
+        case e.FindingAdded():
+            return _with(words.finding(body.kind), body.text)
+        case e.AfterActionSigned():
+            return words("Review signed by {name}, revision {n}", name=body.name, n=body.revision)
+        case e.AfterActionRevised():
+            return _with(words("Review taken up again, revision {n}", n=body.revision), body.text)
     return None
 
 

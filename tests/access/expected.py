@@ -75,6 +75,11 @@ def sees_circle(who: Who) -> bool:
     return grants(who, Action.SEE_DUTY_CIRCLES) and reaches(who) and not is_wall(who)
 
 
+def sees_after_action(who: Who) -> bool:
+    """What reviewers wrote about the incident."""
+    return grants(who, Action.SEE_AFTER_ACTION) and sees_incident(who)
+
+
 def sees_webhook(who: Who) -> bool:
     return grants(who, Action.MANAGE_WEBHOOKS) and reaches(who)
 
@@ -145,6 +150,7 @@ SECRETS: dict[str, tuple[str, Callable[[Who], bool]]] = {
     "whom a muster calls in": (w.MUSTER, sees_duty),
     "who leads a shift": (w.LEADER, sees_duty),
     "a duty circle": (w.CIRCLE, sees_circle),
+    "what a reviewer found out": (w.FINDING, sees_after_action),
     "another county's text": (w.FAR_TEXT, sees_far),
     "another county's caller": (w.FAR_NUMBER, knows_far_caller),
     "the bytes of a photo": (w.EVIDENCE, knows_evidence),

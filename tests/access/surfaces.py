@@ -143,6 +143,15 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     ),
     # Who may set one is told that this one needs a reason.
     ("POST", "/tracks/holds", ""): Route(A.HOLD_TRACKS, "/tracks/holds", good=frozenset({422}), body=b"reason="),
+    **{
+        ("GET", f"/review/{{incident_id}}{file}", name): Route(takes, f"/review/{{{name}}}{file}", name, variant=name)
+        for file, takes in (("", A.SEE_AFTER_ACTION), ("/report.html", A.EXPORT), ("/data.xlsx", A.EXPORT))
+        for name in ("incident", "complaint")
+    },
+    # A form that is none is refused to everyone who sees the page.
+    ("POST", "/review/{incident_id}", ""): Route(
+        A.SEE_AFTER_ACTION, "/review/{incident}", "incident", frozenset({422}), body=b"do=nothing"
+    ),
     ("GET", "/circle/{circle_id}", ""): Route(A.SEE_DUTY_CIRCLES, "/circle/{circle}", "circle"),
     ("GET", "/style.json", ""): Route(A.SEE_PICTURE, "/style.json?theme=dark"),
     ("GET", "/tiles/{z}/{x}/{y}.pbf", ""): Route(A.SEE_PICTURE, "/tiles/12/3431/1690.pbf", good=frozenset({200, 204})),
@@ -201,6 +210,7 @@ ROUTES: dict[tuple[str, str, str], Route] = {
     **_things("GET", _ONE, A.SEE_PICTURE, ("incident", "complaint", "far")),
     **_things("GET", _ONE + "/timeline", A.SEE_HISTORY, ("incident", "complaint", "far"), "/timeline"),
     **_things("GET", _ONE + "/scene", A.SEE_SCENE, ("incident", "complaint"), "/scene"),
+    **_things("GET", _ONE + "/review", A.SEE_AFTER_ACTION, ("incident", "complaint"), "/review"),
     **_things("GET", _ONE + "/scene-video", A.SEE_EVIDENCE, ("incident", "complaint"), "/scene-video"),
     **_things("GET", _ONE + "/clips", A.SEE_EVIDENCE, ("incident", "complaint"), "/clips"),
     # A moment of tomorrow is not marked (422): whoever may not mark one is told that before.
@@ -398,6 +408,10 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "accept_handover": {},
     "refuse_handover": {"text": "x"},
     "read_note": {"note_id": "x"},
+    "comment": {"text": "x"},
+    "add_finding": {"kind": "good", "text": "x"},
+    "sign_after_action": {"name": "x"},
+    "revise_after_action": {"text": "x"},
 }
 
 

@@ -26,6 +26,7 @@ from dashboard.login import DemoAccounts
 from dispatch.clock import ManualClock
 from dispatch.commands import (
     Acknowledge,
+    AddFinding,
     AnswerMuster,
     Caller,
     Command,
@@ -88,6 +89,7 @@ EVIDENCE = "evidence-of-the-west-gate"
 PHOTO_AT = "2026-04-30 11:21:09"  # as its camera wrote it
 MUSTER, LEADER = "reserves-to-the-west-gate", "chief-of-the-west-gate"
 CIRCLE = "circle-of-the-west-gate"
+FINDING = "a-nearer-crew-stood-at-the-west-gate"
 WEBHOOK_URL = "http://127.0.0.1:9/hook-of-the-west"
 
 
@@ -235,6 +237,7 @@ def _fill(world: AccessWorld) -> None:
     world.handle(Acknowledge(incident_id=known["incident"], unit_ids=("car-west",)))
     known["plain_assignment"] = assignment_id(world, PLAIN)
     known["assignment"] = assignment_id(world, "car-west")
+    world.handle(AddFinding(incident_id=known["incident"], kind="shortfall", text=FINDING))
     reserves = {"reserve-west": True, f"{PLAIN}-reserve": False}
     for unit_id, marked in reserves.items():
         world.unit(unit_id, WEST, (300, 300), marked=marked)

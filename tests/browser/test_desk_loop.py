@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from dispatch import deadlines
-from dispatch.commands import Acknowledge, Arrive, Cancel, MarkDelivered, Push, RegisterUnit, StopRepush
+from dispatch.commands import Acknowledge, Arrive, Cancel, Close, Depart, Feedback, MarkDelivered, Push, RegisterUnit, Review, StopRepush
 from dispatch.model import Actor, Incident, Stage, UnitKind
+from operations.scene_recording import Asked, Reception
 from tests.browser import desk_page
 from tests.browser.desk_server import PASSWORD, DeskServer, Visitor, desk_server
 from tests.browser.phone import shows_well
 from tests.cities import CITY, EAST, WEST
+from tests.operations.recorded import recorded
 
 OPERATOR = Actor("commander", "commander", CITY)  # whose desk is looked at
 
@@ -322,3 +325,57 @@ def test_a_wrongly_entered_stage_is_corrected_and_both_stay_in_sight(operator: V
     expect(timeline).to_contain_text("On scene taken back, was")
     expect(timeline.locator(".superseded .what")).to_have_text("电台0 arrived")
     expect(more).to_have_attribute("aria-expanded", "true")
+
+
+async def filmed(desk: DeskServer, incident_id: str) -> None:
+    """Four seconds from the crew's phone."""
+    services, now = desk.services, desk.services.clock.now()
+    asked = Asked("7" * 32, incident_id, "video/webm", now, now)
+    reception = await services.scene_video.begin(Actor("phone", "officer", WEST, unit_id="r0"), services.handler.picture.units["r0"], asked)
+    assert isinstance(reception, Reception)
+    await reception.take(0, int(now.timestamp() * 1000), recorded())
+    assert await reception.end(1) is not None
+
+
+def test_a_review_is_signed_and_its_report_opens_where_there_is_no_network(
+    operator: Visitor, desk: DeskServer, browser: Browser, tmp_path: Path
+) -> None:
+    incident_id = desk.incident(grade=3)
+    panel = show(operator, desk, incident_id)
+    desk.handle(Push(incident_id=incident_id, unit_ids=("r0",)))
+    for step in (Acknowledge, Depart, Arrive, Feedback):
+        desk.handle(step(incident_id=incident_id, unit_ids=("r0",), on_behalf_of="r0", channel="radio"))
+    desk.call(filmed(desk, incident_id))
+    desk.handle(Review(incident_id=incident_id))
+    desk.handle(Close(incident_id=incident_id))
+    with operator.context.expect_page() as opened:
+        panel.locator("a", has_text="After action").click()
+    page, errors = opened.value, []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    expect(page.locator("section.stages svg.stage-chart .lane-name").nth(1)).to_have_text("电台0")
+    expect(page.locator("svg.track-map")).to_be_visible()
+    page.click("#in-step button")
+    expect(page.locator("#in-step figure.has-picture .stamp")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
+    page.wait_for_function("document.querySelector('#in-step video').currentTime > 0.5")
+    page.locator("form", has=page.locator("select[name=kind]")).locator("textarea").fill("well done")
+    page.click("button:has-text('Add finding')")
+    page.fill("input[name=name]", "Wu Min")
+    page.click("button.primary")
+    expect(page.locator(".state.good")).to_contain_text("Signed by Wu Min")
+    with page.expect_download() as download:
+        page.click("a:has-text('Report (HTML)')")
+    file = tmp_path / "report.html"
+    download.value.save_as(file)
+    page.close()
+    assert errors == []
+    with_nothing = browser.new_context(offline=True)
+    paper = with_nothing.new_page()
+    asked: list[str] = []
+    paper.on("request", lambda request: asked.append(request.url))
+    paper.on("console", lambda message: errors.append(message.text))
+    paper.goto(file.as_uri())
+    expect(paper.locator("svg.track-map .incident")).to_be_visible()
+    expect(paper.locator(".findings")).to_contain_text("well done")
+    assert paper.evaluate("getComputedStyle(document.querySelector('.track-map .street')).stroke") != "none"
+    assert (asked, errors) == ([file.as_uri()], [])
+    with_nothing.close()

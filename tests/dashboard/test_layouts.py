@@ -30,7 +30,7 @@ from dashboard.layouts.timeline import _upload, uploads
 from dispatch import events
 from dispatch.decide import decide
 from dispatch.events import UploadAdded
-from dispatch.model import Actor, AssignmentStage, Grade, Incident, Stage, Step
+from dispatch.model import Actor, AssignmentStage, FindingKind, Grade, Incident, Stage, Step
 from operations.evidence import MEDIA_TYPES
 from storage.evidence import Manifest
 from tests.dashboard.api_world import COUNTY, EAST, ApiCity, degrees
@@ -318,7 +318,7 @@ def test_files_are_offered_to_nobody_who_may_not_open_them(city: ApiCity) -> Non
 def example(kind: type[Any]) -> Any:
     """An event of this kind with something in every field that it needs."""
     somethings = {str: "x", int: 1, float: 1.0, Grade: Grade.MAJOR, Stage: Stage.CANCELLED, Step: Step.ARRIVE, datetime: NOW}
-    somethings |= {AssignmentStage: AssignmentStage.ON_SCENE, datetime | None: NOW}
+    somethings |= {AssignmentStage: AssignmentStage.ON_SCENE, datetime | None: NOW, FindingKind: FindingKind.GOOD}
     hints = get_type_hints(kind)
     return kind(**{field.name: somethings[hints[field.name]] for field in msgspec.structs.fields(kind) if field.required})
 

@@ -49,6 +49,8 @@ def commands_of_everything(incident_id: str) -> list[c.Command]:
         "warning_id": "id3",
         "expires_at": START + timedelta(days=1),
         "stage": AssignmentStage.ACKNOWLEDGED,
+        "kind": "good",
+        "name": "x",
         "lon": 121.5,
         "lat": 29.8,
     }

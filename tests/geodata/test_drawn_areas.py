@@ -98,3 +98,4 @@ def test_streets_for_paper_come_once_and_the_largest_last(city: Any) -> None:
     assert lines[0].street_class == "residential"
     ends = [frozenset(((round(line.lon[0], 6), round(line.lat[0], 6)), (round(line.lon[-1], 6), round(line.lat[-1], 6)))) for line in lines]
     assert len(set(ends)) == len(ends) > 20
+    assert [line.street_class for line in lines_within(city.graph, (*degrees(150, 450), *degrees(450, 750)), most=2)] == ["primary"] * 2

@@ -1,0 +1,129 @@
+"""Of a review: findings, signatures, comments, and the forms to write them. HTML."""
+
+from __future__ import annotations
+
+from html import escape
+
+from dashboard.layouts.plain_page import in_address
+from dashboard.layouts.review_facts import ReviewFacts, nothing, section
+from dispatch.model import FindingKind
+from dispatch.rules.guards import MAX_TEXT
+from operations.after_action import Finding, Remark, Signature
+
+
+def findings(view: ReviewFacts) -> str:
+    """What was found out, revision by revision, who signed it, and what others remarked."""
+    words, review = view.words, view.review
+    shown = "".join(_finding(view, one) for one in review.findings)
+    body = f'<ol class="findings">{shown}</ol>' if shown else nothing(words("No finding has been written yet."))
+    body += "".join(_signature(view, one) for one in review.signatures)
+    body += "".join(_revision(view, one) for one in review.revisions)
+    body += _comments(view)
+    note = words("Nothing is overwritten: what another finding takes the place of stays on record.")
+    return section(words("Findings and signature"), note, body, "conclusions")
+
+
+def _finding(view: ReviewFacts, one: Finding) -> str:
+    words = view.words
+    gone = words("another took its place") if one.replaced_by else ""
+    told = " · ".join(filter(None, (one.by, view.whole(one.at), words("revision {n}", n=one.revision), gone)))
+    look = "replaced" if one.replaced_by else one.kind
+    said = f"<b>{escape(words.finding(one.kind))}</b> <span>{escape(one.text)}</span>"
+    return f'<li class="{look}"><p>{said}</p><p class="muted">{escape(told)}</p></li>'
+
+
+def _signature(view: ReviewFacts, one: Signature) -> str:
+    words = view.words
+    said = words(
+        "Revision {n} signed by {name} ({account}), {time}", n=one.revision, name=one.name, account=one.by, time=view.whole(one.at)
+    )
+    what = words("{n} findings, the incident as of version {v}", n=len(one.findings), v=one.at_version)
+    return f'<p class="signature"><b>✓ {escape(said)}</b> <span class="muted">{escape(what)} · <code>{escape(one.hash)}</code></span></p>'
+
+
+def _revision(view: ReviewFacts, one: Remark) -> str:
+    words = view.words
+    said = words("Revision {n} begun by {account}, {time}: {text}", n=one.revision, account=one.by, time=view.whole(one.at), text=one.text)
+    return f'<p class="revision">{escape(said)}</p>'
+
+
+def _comments(view: ReviewFacts) -> str:
+    words, comments = view.words, view.review.comments
+    if not comments:
+        return ""
+    shown = "".join(
+        f'<li><p>{escape(one.text)}</p><p class="muted">{escape(f"{one.by} · {view.whole(one.at)}")}</p></li>' for one in comments
+    )
+    title = words("Comments")
+    return f'<h3>{escape(title)}</h3><ol class="comments">{shown}</ol>'
+
+
+def standing_words(view: ReviewFacts) -> str:
+    """How far the review is, in one line."""
+    words, state = view.words, view.review.after_action
+    if state.signed_by and view.review.signatures:
+        last = view.review.signatures[-1]
+        return words("Signed by {name}, {time}", name=last.name, time=view.whole(last.at))
+    holding = len(view.review.holding)
+    if state.revision > 1:
+        return words("Taken up again: revision {n} is not signed", n=state.revision)
+    return words("Not signed; {n} findings", n=holding) if holding else words("Not reviewed yet")
+
+
+# Forms ----------------------------------------------------------------------------------------------------------------------
+
+
+def forms(view: ReviewFacts, may: frozenset[str], key: str, error: str) -> str:
+    """What the reader may add; `key` makes each form count once, `error` says why the last one was refused."""
+    words, review = view.words, view.review
+    said = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
+    signed = bool(review.after_action.signed_by)
+    parts = []
+    if "add_finding" in may and not signed:
+        parts.append(_finding_form(view, key))
+    if "comment" in may:
+        parts.append(_text_form(view, "comment", words("Comment"), words("For reviewers and desks; crews are not told."), key))
+    if "sign_after_action" in may and not signed and not review.incident.is_open and review.holding:
+        parts.append(_sign_form(view, key))
+    if "revise_after_action" in may and signed:
+        parts.append(_text_form(view, "revise_after_action", words("Take it up again"), words("Why it is taken up again"), key))
+    return f'{said}<div class="forms">{"".join(parts)}</div>' if parts or said else ""
+
+
+def _finding_form(view: ReviewFacts, key: str) -> str:
+    words = view.words
+    kinds = "".join(f'<option value="{kind}">{escape(words.finding(kind))}</option>' for kind in FindingKind)
+    holding = view.review.holding
+    instead = ""
+    if holding:
+        options = "".join(f'<option value="{escape(one.finding_id)}">{escape(one.text[:60])}</option>' for one in holding)
+        label = words("in the place of")
+        instead = f'<label>{escape(label)}<select name="replaces"><option value="">–</option>{options}</select></label>'
+    kind, what = words("Kind"), words("What was found")
+    fields = f'<label>{escape(kind)}<select name="kind">{kinds}</select></label>{instead}{_area(what)}'
+    return _form(view, "add_finding", words("Add finding"), fields, key)
+
+
+def _sign_form(view: ReviewFacts, key: str) -> str:
+    words = view.words
+    label = words("Name")
+    name = f'<label>{escape(label)}<input name="name" required maxlength="100" autocomplete="name"></label>'
+    hint = words("Signs {n} findings and the incident as shown; afterwards it takes a new revision to add any.", n=len(view.review.holding))
+    version = f'<input type="hidden" name="version" value="{view.review.incident.version}">'
+    return _form(view, "sign_after_action", words("Sign"), f'{name}{version}<p class="muted">{escape(hint)}</p>', key, "primary")
+
+
+def _text_form(view: ReviewFacts, do: str, label: str, hint: str, key: str) -> str:
+    return _form(view, do, label, _area(hint), key)
+
+
+def _area(hint: str) -> str:
+    said = escape(hint)
+    return f'<textarea name="text" required maxlength="{MAX_TEXT}" rows="3" aria-label="{said}" placeholder="{said}"></textarea>'
+
+
+def _form(view: ReviewFacts, do: str, label: str, fields: str, key: str, look: str = "") -> str:
+    address = f"/review/{in_address(view.review.incident.incident_id)}"
+    hidden = f'<input type="hidden" name="do" value="{do}"><input type="hidden" name="key" value="{escape(key)}-{do}">'
+    button = f'<button type="submit" class="{look}">{escape(label)}</button>'
+    return f'<form method="post" action="{escape(address)}">{hidden}{fields}{button}</form>'
