@@ -63,12 +63,11 @@ def seeded_within(
             j += 1
         for k in range(len(levels_s)):
             up, down = from_sides(street[i], label_s, per_s, levels_s[k])
-            begin[0], end[0] = 0.0, up
-            count = 1
+            count = put_in_order(begin, end, 0, 0.0, float(up))
             for m in range(i, j):
                 first, last = fraction[m] - levels_s[k] / down_time_s[m], fraction[m] + levels_s[k] / up_time_s[m]
-                count = put_in_order(begin, end, count, first, last)
-            count = put_in_order(begin, end, count, 1.0 - down, 1.0)
+                count = put_in_order(begin, end, count, float(first), float(last))
+            count = put_in_order(begin, end, count, 1.0 - float(down), 1.0)
             covered, reached = 0.0, 0.0
             for m in range(count):
                 first, last = max(begin[m], reached), min(end[m], 1.0)
@@ -164,7 +163,7 @@ class Reach:
         levels = np.array(levels_s, np.float32)
         share = np.empty((len(levels), len(self.streets.low)), np.float32)
         bounds = np.linspace(0, share.shape[1], PARTS + 1).astype(int).tolist()
-        side_by_side(lambda part: streets_within(self.label_s, self.per_s, levels, *bounds[part : part + 2], share), PARTS)
+        side_by_side(lambda part: streets_within(self.label_s, self.per_s, levels, bounds[part], bounds[part + 1], share), PARTS)
         order = np.argsort(self.street, kind="stable")
         street, row = self.street[order], self.row[order]
         up_s, down_s = self.time_s[row, 0, street], self.time_s[row, 1, street]

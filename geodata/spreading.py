@@ -52,14 +52,13 @@ FREE, REACHED, DEAD_END, RESTRICTED, OPENED, EACH_TURN = 0, 1, 2, 3, 4, 5
 # is. DEAD_END: nobody is of use but who comes from a forbidden turn, and turns round. EACH_TURN: more is forbidden than the way back.
 Table = NDArray[np.float32]
 IntTable = NDArray[np.int32]
-Tables, IntTables = Table, IntTable  # the same of each part, one more axis
 
 
 @njit(cache=True, nogil=True)
 def spread(  # noqa: C901 in one piece: handing arrays to helpers counts references in the innermost loop, which doubles the time
     number: Table, index: IntTable, node_number: Table, node_index: IntTable, label_s: Times, turn_ptr: Ints, turn: Ints,
     seed_edge: Ints, seed_key_s: Times, limit_s: float, bucket_s: float, bucket: Ints,
-    part: int, bounds: Ints, all_number: Tables, all_index: IntTables, beyond: Ints,
+    part: int, bounds: Ints, all_number: Table, all_index: IntTable, beyond: Ints,
 ) -> int:  # fmt: skip
     """Fill the junctions' records and `label_s` of the edges that are entered otherwise than by the first arrival.
 
@@ -155,7 +154,7 @@ def fold_copies(edges: Table, label_s: Times, copied: Ints, fresh_edges: Table) 
 
 @njit(cache=True, nogil=True)
 def collect(
-    part: int, bounds: Ints, edges: Tables, nodes: Tables, node_index: IntTables, label_s: Table, beyond: IntTable, beyond_counts: Ints,
+    part: int, bounds: Ints, edges: Table, nodes: Table, node_index: IntTable, label_s: Table, beyond: IntTable, beyond_counts: Ints,
     fresh_edges: Table, fresh_nodes: Table, tail: Ints, spot: Ints, out: Times,
 ) -> None:  # fmt: skip
     """Write to `out` when each way on from the part's junctions is entered, by whichever search, and make their records as before it."""
@@ -282,7 +281,7 @@ def _kind(profile: Profile, tail: Ints, head: Ints, twin: Ints, junctions: int) 
 
 
 class Scratch:
-    """Memory of one search at a time, kept as it is before a search: about 20 bytes an edge and 16 a junction for each part."""
+    """Memory of one search at a time, kept as it is before a search: about 20 bytes an edge, 16 a junction and 2 MB for each part."""
 
     def __init__(self, layout: TurnLayout) -> None:
         self.parts = parts = len(layout.bounds) - 1
