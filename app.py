@@ -37,6 +37,7 @@ BENCHES = (
     "match",
     "promises",
     "coverage",
+    "closures",
     "standby",
     "city",
     "growth",
