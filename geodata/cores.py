@@ -14,6 +14,11 @@ PARTS = 1 << (min(MOST_PARTS, len(os.sched_getaffinity(0)) if hasattr(os, "sched
 _workers = ThreadPoolExecutor(max(1, PARTS - 1), thread_name_prefix="part")  # its threads begin with the first work
 
 
+def parts_for(size: int, worth: int) -> int:
+    """In how many parts to do work on so many things; fewer than `worth` are not worth a second core."""
+    return PARTS if size >= worth else 1
+
+
 def side_by_side(work: Callable[[int], object], parts: int) -> None:
     """Call `work` with 0 … `parts` - 1, the first in this thread; returns when all are done. Raises what the first of them raised."""
     others = [_workers.submit(work, part) for part in range(1, parts)]

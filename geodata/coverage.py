@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geodata.cores import PARTS, side_by_side
+from geodata.cores import parts_for, side_by_side
 from geodata.nearest import Bools, UnitPlacement
 from geodata.searches import Floats, Ground, Ints, Times
 from geodata.spreading import TurnLayout, spread_from
@@ -22,6 +22,7 @@ from geodata.streets import PROFILES
 
 LIMIT_S = 300.0
 Table = NDArray[np.float32]
+MANY = 50_000  # directed edges; a smaller city is searched by one core
 AT_A_TIME = 2048  # streets whose shares are counted for all levels before the next ones: they stay in the processor's own memory
 NONE, ONE = np.float32(0.0), np.float32(1.0)
 
@@ -162,8 +163,9 @@ class Reach:
             raise ValueError(f"{max(levels_s):g} s were asked of a search that ended at {self.limit_s:g} s. Search further.")
         levels = np.array(levels_s, np.float32)
         share = np.empty((len(levels), len(self.streets.low)), np.float32)
-        bounds = np.linspace(0, share.shape[1], PARTS + 1).astype(int).tolist()
-        side_by_side(lambda part: streets_within(self.label_s, self.per_s, levels, bounds[part], bounds[part + 1], share), PARTS)
+        parts = parts_for(2 * share.shape[1], MANY)
+        bounds = np.linspace(0, share.shape[1], parts + 1).astype(int).tolist()
+        side_by_side(lambda part: streets_within(self.label_s, self.per_s, levels, bounds[part], bounds[part + 1], share), parts)
         order = np.argsort(self.street, kind="stable")
         street, row = self.street[order], self.row[order]
         up_s, down_s = self.time_s[row, 0, street], self.time_s[row, 1, street]
@@ -194,11 +196,12 @@ class Reach:
 
 
 class CoverageSearch:
-    """Searches one ground for coverage, cut in 1, 2 or 4 parts. Thread-safe; the memory of searches is kept and reused."""
+    """Searches one ground for coverage. Thread-safe; the memory of searches is kept and reused."""
 
-    def __init__(self, ground: Ground, parts: int = PARTS) -> None:
+    def __init__(self, ground: Ground, parts: int | None = None) -> None:
+        """`parts`: 1, 2 or 4 searches at the same time; as fits, where it is left out."""
         self.ground = ground
-        self.parts = parts
+        self.parts = parts or parts_for(len(ground.twin), MANY)
         self.streets = Streets.of(ground)
         self._layouts: dict[str, TurnLayout] = {}  # by profile, as they are asked for
         self._tables: dict[tuple[str, ...], tuple[Table, Table]] = {}  # `time_s` and `per_s` of a `Reach`, by the profiles in use

@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from geodata.city import CityError
-from geodata.cores import PARTS, side_by_side
+from geodata.cores import parts_for, side_by_side
 from geodata.mapped import map_array, save_arrays
 from geodata.projection import LocalProjection
 from geodata.searches import Floats, Ints, RoadPoint
@@ -27,7 +27,7 @@ from geodata.streets import PROFILES, ProfileName, StreetGraph
 CELL_M = 75.0
 # Farther from any street a point is off the network: the ring would start somewhere the incident is not.
 MAX_DISTANCE_M = 250.0
-# Fewer points than this are not worth a second core.
+# Fewer points than this are snapped by one core.
 MANY = 256
 # A connected part with less street than this is cut off (when another part has at least twice as much).
 ISLAND_M = 2_000.0
@@ -185,7 +185,7 @@ class Snapper:
         edge, fraction, distance = np.empty(points, np.int32), np.empty(points), np.empty(points)
         on_x, on_y = np.empty(points), np.empty(points)
         s = self._segments
-        parts = PARTS if points >= MANY else 1
+        parts = parts_for(points, MANY)
 
         def some(part: int) -> None:
             rows = slice(points * part // parts, points * (part + 1) // parts)

@@ -73,10 +73,12 @@ class Camera:
 
 def main() -> int:
     """Take them all, or those of the promises."""
+    days = Path(tempfile.mkdtemp(prefix="liandong-promises-"))
+    drive(days, ensure_demo_city(HERE.parents[1] / "var" / "city"), datetime.now(UTC))
     with sync_playwright() as playwright:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=GL)
-        promises(browser)
+        promises(browser, days)
         if sys.argv[1:] != ["promises"]:
             evening(browser)
         browser.close()
@@ -95,10 +97,8 @@ def evening(browser: Browser) -> None:
         shutil.rmtree(data)
 
 
-def promises(browser: Browser) -> None:
+def promises(browser: Browser, data: Path) -> None:
     """What came of two days' promises; on a server of its own, for the days are in its journal."""
-    data = Path(tempfile.mkdtemp(prefix="liandong-promises-"))
-    drive(data, ensure_demo_city(HERE.parents[1] / "var" / "city"), datetime.now(UTC))
     server = RunningServer(data, crews=40)
     server.start()
     try:
