@@ -38,6 +38,7 @@ BENCHES = (
     "match",
     "promises",
     "coverage",
+    "closures",
     "standby",
     "city",
     "growth",

@@ -7,6 +7,7 @@ networkx search nodes and know no turns.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from scipy.sparse.csgraph import dijkstra
 from bench import cities, harness
 from bench.linked import copied, middle_of
 from bench.nearest import Positions, moved
+from geodata.cores import PARTS
 from geodata.coverage import LIMIT_S, CoverageSearch, Reach
 from geodata.isochrones import StreetShapes
 from geodata.nearest import UnitPlacement
@@ -104,22 +106,31 @@ def against_scipy(search: CoverageSearch, placed: list[UnitPlacement]) -> tuple[
 
 
 def against_pandana(search: CoverageSearch, snapper: Snapper, graph: StreetGraph, name: str, fleet: Fleet) -> dict[str, list[float]]:
-    """Seconds from moved units to an answer: snapping, search and shares of ours; setting and asking for the nearest of theirs."""
+    """Seconds from moved units to an answer: snapping, search and shares of ours; setting and asking for the nearest of theirs.
+
+    And what all cores together spent on it, as `ours_cpu` and `pandana_cpu`.
+    """
     weights = np.column_stack([search.streets.length_m] * 2).astype(np.float32)
     cars = np.zeros(UNITS, np.bool_)
     turn = iter(np.repeat(np.arange(ROUNDS), 2))
+    cpu: dict[str, list[float]] = {"ours_cpu": [], "pandana_cpu": []}
     with harness.Peer(harness.ROOT / "bench" / "peer_roads.py") as peer:
         peer.ask("load_pandana", graph=str(cities.write_peer_graph(name, graph)))
 
         def theirs() -> float:
             lon, lat = fleet.rounds[int(next(turn))]
-            return float(peer.ask("coverage_pandana", lon=lon.tolist(), lat=lat.tolist(), limit_s=LIMIT_S)["seconds"])
+            answered = peer.ask("coverage_pandana", lon=lon.tolist(), lat=lat.tolist(), limit_s=LIMIT_S)
+            cpu["pandana_cpu"].append(float(answered["cpu_seconds"]))
+            return float(answered["seconds"])
 
         def ours() -> float:
             at = fleet.rounds[int(next(turn))]
-            return harness.timed(lambda: answer(search, snapper, weights, at, cars))
+            begin = time.process_time()
+            seconds = harness.timed(lambda: answer(search, snapper, weights, at, cars))
+            cpu["ours_cpu"].append(time.process_time() - begin)
+            return seconds
 
-        return harness.turn_about({"ours": ours, "pandana": theirs}, ROUNDS)
+        return harness.turn_about({"ours": ours, "pandana": theirs}, ROUNDS) | cpu
 
 
 def against_networkx(search: CoverageSearch, graph: StreetGraph, name: str, placed: list[UnitPlacement]) -> dict[str, list[float]]:
@@ -159,12 +170,13 @@ def run() -> dict[str, Any]:
     """Measure the growth, then the peers on eight copies."""
     rng = np.random.default_rng(SEED)
     one = middle_of(cities.demo().city.graph, COPY_EDGES)
-    figures: dict[str, float] = {"units": float(UNITS)}
+    figures: dict[str, float] = {"units": float(UNITS), "parts": float(PARTS)}
     samples: dict[str, Any] = {}
     notes = {
         "graph": f"the middle of the demo city, {one.car_edge_count} directed car edges, copied and linked; the size is invented",
         "p99_ms": "snapping of all units, every one moved, a fifth on foot; the searches; the shares of two weights in 1, 3, 5 minutes",
         "vs_pandana": "both from moved cars to an answer: snapping, search, shares of ours; set_pois and nearest_pois of theirs",
+        "parts": "threads that share one answer of ours; pandana's are as many as there are cores. _cpu: what all of them spent",
         "vs_scipy": "the search alone on the same turn graph; networkx the search alone over nodes",
     }
     ratios: dict[str, float | None] = {"vs_pandana": None, "vs_networkx": None, "vs_scipy": None}
@@ -194,6 +206,7 @@ def run() -> dict[str, Any]:
             try:
                 samples[name] = measure()
                 ratios[f"vs_{name}"] = harness.ratio(samples[name]["ours"], samples[name][name])
+                figures |= {f"{side}_ms_beside_{name}": 1e3 * harness.percentile(taken, 50) for side, taken in samples[name].items()}
             except harness.PeerError as error:
                 notes[f"vs_{name}"] = str(error)
     notes["samples"] = str(harness.keep_samples("coverage", samples).relative_to(harness.ROOT))

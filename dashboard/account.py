@@ -1,4 +1,4 @@
-"""`/account`: one's own account and sessions; for administrators those of their scope. Who may is decided by `operations.sessions`."""
+"""`/account`: one's own account and sessions; for administrators those of their scope. Who may: `operations.sessions`."""
 
 from __future__ import annotations
 

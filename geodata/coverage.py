@@ -6,7 +6,6 @@ same turns as every other search (`geodata.searches`). The search itself and wha
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,23 +14,30 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from geodata.cores import parts_for, side_by_side
 from geodata.nearest import Bools, UnitPlacement
 from geodata.searches import Floats, Ground, Ints, Times
-from geodata.spreading import Scratch, TurnLayout, spread_from
+from geodata.spreading import TurnLayout, spread_from
 from geodata.streets import PROFILES
 
 LIMIT_S = 300.0
 Table = NDArray[np.float32]
+MANY = 50_000  # directed edges; a smaller city is searched by one core
+AT_A_TIME = 2048  # streets whose shares are counted for all levels before the next ones: they stay in the processor's own memory
 NONE, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @njit(cache=True, nogil=True)
-def streets_within(label_s: Table, per_s: Table, levels_s: Times, out: Table) -> None:
-    """Share of each street that is reached within each level from its two sides. `label_s`, `per_s`: [profiles, 2, streets]."""
-    for k in range(len(levels_s)):
-        for s in range(out.shape[1]):
-            up, down = from_sides(s, label_s, per_s, levels_s[k])
-            out[k, s] = min(ONE, up + down)
+def streets_within(label_s: Table, per_s: Table, levels_s: Times, begin: int, end: int, out: Table) -> None:
+    """Share of each street from `begin` up to `end` that is reached within each level from its two sides.
+
+    `label_s`, `per_s`: [profiles, 2, streets].
+    """
+    for first in range(begin, end, AT_A_TIME):
+        for k in range(len(levels_s)):
+            for s in range(first, min(first + AT_A_TIME, end)):
+                up, down = from_sides(s, label_s, per_s, levels_s[k])
+                out[k, s] = min(ONE, up + down)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -50,27 +56,38 @@ def seeded_within(
     street: Ints, fraction: Floats, up_time_s: Times, down_time_s: Times, label_s: Table, per_s: Table, levels_s: Times, out: Table
 ) -> None:
     """The same for the streets with units on them, `street` ascending: the union of what each of them and the two sides reach."""
+    begin, end = np.empty(len(street) + 2), np.empty(len(street) + 2)
     i = 0
     while i < len(street):
         j = i
         while j < len(street) and street[j] == street[i]:
             j += 1
         for k in range(len(levels_s)):
-            begin, end = np.empty(j - i + 2), np.empty(j - i + 2)
             up, down = from_sides(street[i], label_s, per_s, levels_s[k])
-            begin[0], end[0] = 0.0, up
-            begin[1], end[1] = 1.0 - down, 1.0
+            count = put_in_order(begin, end, 0, 0.0, float(up))
             for m in range(i, j):
-                begin[2 + m - i] = fraction[m] - levels_s[k] / down_time_s[m]
-                end[2 + m - i] = fraction[m] + levels_s[k] / up_time_s[m]
+                first, last = fraction[m] - levels_s[k] / down_time_s[m], fraction[m] + levels_s[k] / up_time_s[m]
+                count = put_in_order(begin, end, count, float(first), float(last))
+            count = put_in_order(begin, end, count, 1.0 - float(down), 1.0)
             covered, reached = 0.0, 0.0
-            for m in np.argsort(begin):
+            for m in range(count):
                 first, last = max(begin[m], reached), min(end[m], 1.0)
                 if last > first:
                     covered += last - first
                     reached = last
             out[k, street[i]] = covered
         i = j
+
+
+@njit(cache=True, nogil=True)
+def put_in_order(begin: Floats, end: Floats, count: int, first: float, last: float) -> int:
+    """Put one more stretch among the `count` there are, in order of where they begin; returns how many there are then."""
+    place = count
+    while place > 0 and begin[place - 1] > first:
+        begin[place], end[place] = begin[place - 1], end[place - 1]
+        place -= 1
+    begin[place], end[place] = first, last
+    return count + 1
 
 
 @njit(cache=True, nogil=True)
@@ -146,7 +163,9 @@ class Reach:
             raise ValueError(f"{max(levels_s):g} s were asked of a search that ended at {self.limit_s:g} s. Search further.")
         levels = np.array(levels_s, np.float32)
         share = np.empty((len(levels), len(self.streets.low)), np.float32)
-        streets_within(self.label_s, self.per_s, levels, share)
+        parts = parts_for(2 * share.shape[1], MANY)
+        bounds = np.linspace(0, share.shape[1], parts + 1).astype(int).tolist()
+        side_by_side(lambda part: streets_within(self.label_s, self.per_s, levels, bounds[part], bounds[part + 1], share), parts)
         order = np.argsort(self.street, kind="stable")
         street, row = self.street[order], self.row[order]
         up_s, down_s = self.time_s[row, 0, street], self.time_s[row, 1, street]
@@ -177,46 +196,49 @@ class Reach:
 
 
 class CoverageSearch:
-    """Searches one ground for coverage. Thread-safe; the scratch memory is kept and reused."""
+    """Searches one ground for coverage. Thread-safe; the memory of searches is kept and reused."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, parts: int | None = None) -> None:
+        """`parts`: 1, 2 or 4 searches at the same time; as fits, where it is left out."""
         self.ground = ground
+        self.parts = parts or parts_for(len(ground.twin), MANY)
         self.streets = Streets.of(ground)
         self._layouts: dict[str, TurnLayout] = {}  # by profile, as they are asked for
-        # deque.pop and .append are atomic: a pool without a lock.
-        self._pool: deque[Scratch] = deque()
+        self._tables: dict[tuple[str, ...], tuple[Table, Table]] = {}  # `time_s` and `per_s` of a `Reach`, by the profiles in use
 
     def reach(self, units: UnitPlacement, among: Bools | None = None, limit_s: float = LIMIT_S) -> Reach:
         """Where the units (of those in the mask `among`; those off the network never count) can be within `limit_s` seconds."""
         counted = np.flatnonzero(units.edge >= 0 if among is None else among & (units.edge >= 0))
         edge, fraction = units.edge[counted], units.fraction[counted]
         used, row = np.unique(units.profile[counted].astype(np.int32), return_inverse=True)
-        layouts = [self._layout(PROFILES[profile]) for profile in used.tolist()]
-        shape = (len(layouts), 2, len(self.streets.low))
-        label_s = np.empty(shape, np.float32)
-        for r, layout in enumerate(layouts):
-            time_s = self.ground.profiles[PROFILES[used[r]]].time_s
-            self._label(layout, time_s, edge[row == r], fraction[row == r], limit_s, label_s[r])
-        all_s, per_s = (np.array([getattr(layout, name) for layout in layouts], np.float32).reshape(shape) for name in ("time_s", "per_s"))
+        profiles = tuple(PROFILES[profile] for profile in used.tolist())
+        label_s = np.empty((len(profiles), 2, len(self.streets.low)), np.float32)
+        for r, profile in enumerate(profiles):
+            self._label(profile, edge[row == r], fraction[row == r], limit_s, label_s[r])
         street, along = self.streets.places(edge, fraction)
-        return Reach(self.streets, limit_s, label_s, all_s, per_s, street, along, row.astype(np.int32))
+        return Reach(self.streets, limit_s, label_s, *self._street_times(profiles), street, along, row.astype(np.int32))
+
+    def _street_times(self, profiles: tuple[str, ...]) -> tuple[Table, Table]:
+        tables = self._tables.get(profiles)
+        if tables is None:
+            shape = (len(profiles), 2, len(self.streets.low))
+            layouts = [self._layout(profile) for profile in profiles]
+            time_s, per_s = (np.array([getattr(layout, name) for layout in layouts], np.float32) for name in ("time_s", "per_s"))
+            tables = self._tables[profiles] = time_s.reshape(shape), per_s.reshape(shape)
+        return tables
 
     def _layout(self, profile: str) -> TurnLayout:
         layout = self._layouts.get(profile)
         if layout is None:
             sides = np.stack([self.streets.low, self.streets.high])
-            layout = self._layouts[profile] = TurnLayout.of(self.ground, profile, sides)
+            layout = self._layouts[profile] = TurnLayout.of(self.ground, profile, sides, self.parts)
         return layout
 
-    def _label(self, layout: TurnLayout, time_s: Times, edge: Ints, fraction: Floats, limit_s: float, label_s: Table) -> None:
-        """Fill `label_s` with the seconds until a unit of the layout's profile enters each street from either side."""
+    def _label(self, profile: str, edge: Ints, fraction: Floats, limit_s: float, label_s: Table) -> None:
+        """Fill `label_s` with the seconds until a unit of the profile enters each street from either side."""
+        time_s = self.ground.profiles[profile].time_s
         both = np.concatenate([edge, self.ground.twin[edge]])
         usable = np.isfinite(time_s[both])
         rest = np.concatenate([1.0 - fraction, fraction])
         key_s = (rest[usable] * time_s[both][usable]).astype(np.float32)
-        try:
-            scratch = self._pool.pop()
-        except IndexError:
-            scratch = Scratch()
-        spread_from(layout, scratch, both[usable], key_s, limit_s, label_s)
-        self._pool.append(scratch)
+        spread_from(self._layout(profile), both[usable], key_s, limit_s, label_s)

@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from geodata.city import CityError
+from geodata.cores import parts_for, side_by_side
 from geodata.mapped import map_array, save_arrays
 from geodata.projection import LocalProjection
 from geodata.searches import Floats, Ints, RoadPoint
@@ -26,6 +27,8 @@ from geodata.streets import PROFILES, ProfileName, StreetGraph
 CELL_M = 75.0
 # Farther from any street a point is off the network: the ring would start somewhere the incident is not.
 MAX_DISTANCE_M = 250.0
+# Fewer points than this are snapped by one core.
+MANY = 256
 # A connected part with less street than this is cut off (when another part has at least twice as much).
 ISLAND_M = 2_000.0
 
@@ -182,11 +185,17 @@ class Snapper:
         edge, fraction, distance = np.empty(points, np.int32), np.empty(points), np.empty(points)
         on_x, on_y = np.empty(points), np.empty(points)
         s = self._segments
-        nearest_segments(
-            x, y, s.ptr, s.ends, s.shares, s.edge, s.flags, _FLAG[profile], _CONNECTED[profile],
-            s.west, s.south, s.columns, s.rows, s.cell_m, float(max_distance_m),
-            edge, fraction, distance, on_x, on_y,
-        )  # fmt: skip
+        parts = parts_for(points, MANY)
+
+        def some(part: int) -> None:
+            rows = slice(points * part // parts, points * (part + 1) // parts)
+            nearest_segments(
+                x[rows], y[rows], s.ptr, s.ends, s.shares, s.edge, s.flags, _FLAG[profile], _CONNECTED[profile],
+                s.west, s.south, s.columns, s.rows, s.cell_m, float(max_distance_m),
+                edge[rows], fraction[rows], distance[rows], on_x[rows], on_y[rows],
+            )  # fmt: skip
+
+        side_by_side(some, parts)
         return Snapped(edge, fraction, distance), on_x, on_y
 
 

@@ -9,17 +9,32 @@ Where more is forbidden than the way back (`_kind`) each turn is looked at.
 
 Edges leave a row of buckets in order of time, the smallest of a bucket first, so that every time is final when it is written and each edge
 is queued once. The buckets are so narrow that most hold one edge. Times are exact to the rounding of 32-bit floats (30 µs at five minutes).
+
+A city is cut into as many parts as there are cores to search them at the same time. Each part's search begins with the units on ways that
+leave its junctions and has records of its own for the whole city; a street is entered when the first of the searches enters it. At a
+junction of another part a search gives up where that part's own has it REACHED at the same moment or earlier, else each would go all over
+the city. It reads the other's records while they are written, and may:
+
+* FIRST is inf until it is written, once; a junction that is REACHED stays so. What is not seen yet costs a search work, never its answer.
+* Who has made a junction REACHED has not given up there but goes on by every way other than back. Two never give up for one another.
+* Take the earliest way to a place, and a junction on it where its search gives up for another's arrival. From there the other goes on the
+  same way no later, unless that way leads back along the street the other came by. This street is then reached over its whole length, and
+  the junction at its far end is REACHED by the other too (were it RESTRICTED, so would be the one here), from where the same is true of
+  what is left of the way: at last from the unit the other began with. So somebody follows what is left no later, or gives up for one who
+  does further on, where still less of it is left.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from geodata.searches import Ground, Ints, Times
+from geodata.cores import side_by_side
+from geodata.searches import Floats, Ground, Ints, Times
 from geodata.streets import Profile
 
 # Fastest of 1/64 to 1/1024 s with 250,000 edges within five minutes.
@@ -43,15 +58,18 @@ IntTable = NDArray[np.int32]
 def spread(  # noqa: C901 in one piece: handing arrays to helpers counts references in the innermost loop, which doubles the time
     number: Table, index: IntTable, node_number: Table, node_index: IntTable, label_s: Times, turn_ptr: Ints, turn: Ints,
     seed_edge: Ints, seed_key_s: Times, limit_s: float, bucket_s: float, bucket: Ints,
-) -> None:  # fmt: skip
+    part: int, bounds: Ints, all_number: Table, all_index: IntTable, beyond: Ints,
+) -> int:  # fmt: skip
     """Fill the junctions' records and `label_s` of the edges that are entered otherwise than by the first arrival.
 
-    All start as in the layout: KEY the edge's seconds (inf: closed), FOLLOWING `UNTOUCHED`, FIRST and `label_s` inf.
-    `seed_key_s`: seconds until a unit on the seed's edge leaves it at the head, ascending.
+    All start as in the layout: KEY the edge's seconds (inf: closed), FOLLOWING `UNTOUCHED`, FIRST and `label_s` inf; `bucket` is -1 before
+    and after. `seed_key_s`: seconds until a unit on the seed's edge leaves it at the head, ascending. `all_number`, `all_index`: the
+    junctions' records of every part's search. Writes to `beyond` the other parts' junctions whose own records or whose ways' it has
+    changed, some of them more than once, and returns how many.
     """
+    low, high, beyond_count = bounds[part], bounds[part + 1], 0
     per_s = 1.0 / bucket_s
     buckets = int(limit_s * per_s) + 1
-    bucket[:buckets] = -1
     limit = np.float32(limit_s)
     for i in range(len(seed_edge)):
         e, key = seed_edge[i], seed_key_s[i]
@@ -80,6 +98,14 @@ def spread(  # noqa: C901 in one piece: handing arrays to helpers counts referen
             # Which edges are entered now.
             now, node, back = number[e, KEY], index[e, HEAD], index[e, TWIN]
             state = node_index[node, STATE]
+            if node < low or node >= high:
+                owner = 0
+                while node >= bounds[owner + 1]:
+                    owner += 1
+                if all_index[owner, node, STATE] == REACHED and all_number[owner, node, FIRST] <= now:
+                    continue
+                beyond[beyond_count] = node
+                beyond_count += 1
             is_restricted = node_index[index[back, HEAD], STATE] >= RESTRICTED
             if state == FREE:
                 node_number[node, FIRST] = now
@@ -113,21 +139,53 @@ def spread(  # noqa: C901 in one piece: handing arrays to helpers counts referen
                         k = int(key * per_s)
                         index[n, FOLLOWING] = bucket[k]
                         bucket[k] = n
+    return beyond_count
 
 
 @njit(cache=True, nogil=True)
-def write_labels(
-    node_number: Table, node_index: IntTable, label_s: Times, own: IntTable, begins: IntTable, time_s: Table, out: Table
-) -> None:
-    """Write when each street is entered from either side; `own` and `begins`: [2, streets] the edge that begins there and its junction."""
-    for side in range(2):
-        for s in range(out.shape[1]):
-            n, node = own[side, s], begins[side, s]
-            # Both are read and one is chosen: which it is is unforeseeable.
-            first_s, later_s = node_number[node, FIRST], label_s[n]
-            is_later = (node_index[node, BACK] == n) | (node_index[node, STATE] == EACH_TURN)
-            entered_s = later_s if is_later else first_s
-            out[side, s] = entered_s if time_s[side, s] != np.inf else np.float32(np.inf)
+def fold_copies(edges: Table, label_s: Times, copied: Ints, fresh_edges: Table) -> None:
+    """An edge is entered as soon as one of its states is. The copies are as before the search then."""
+    first = len(edges) - len(copied)
+    for i in range(len(copied)):
+        label_s[copied[i]] = min(label_s[copied[i]], label_s[first + i])
+        label_s[first + i] = np.inf
+        edges[first + i] = fresh_edges[first + i]
+
+
+@njit(cache=True, nogil=True)
+def collect(
+    part: int, bounds: Ints, edges: Table, nodes: Table, node_index: IntTable, label_s: Table, beyond: IntTable, beyond_counts: Ints,
+    fresh_edges: Table, fresh_nodes: Table, tail: Ints, spot: Ints, out: Times,
+) -> None:  # fmt: skip
+    """Write to `out` when each way on from the part's junctions is entered, by whichever search, and make their records as before it."""
+    low, high = bounds[part], bounds[part + 1]
+    collect_from(low, high, edges[part], nodes[part], node_index[part], label_s[part], fresh_edges, fresh_nodes, tail, spot, out)
+    for p in range(len(nodes)):
+        for i in range(beyond_counts[p]):
+            node = beyond[p, i]
+            if low <= node < high:
+                collect_from(node, node + 1, edges[p], nodes[p], node_index[p], label_s[p], fresh_edges, fresh_nodes, tail, spot, out)
+
+
+@njit(cache=True, nogil=True)
+def collect_from(
+    low: int, high: int, edges: Table, nodes: Table, node_index: IntTable, label_s: Times,
+    fresh_edges: Table, fresh_nodes: Table, tail: Ints, spot: Ints, out: Times,
+) -> None:  # fmt: skip
+    """Lower `out` to when the ways on from junctions are entered in one search; the records are as before it then."""
+    for n in range(node_index[low, WAYS], node_index[high, WAYS]):
+        node = tail[n]
+        # Both are read and one is chosen: which it is is unforeseeable.
+        first_s, later_s = nodes[node, FIRST], label_s[n]
+        is_later = (node_index[node, BACK] == n) | (node_index[node, STATE] == EACH_TURN)
+        if spot[n] >= 0:
+            out[spot[n]] = min(out[spot[n]], later_s if is_later else first_s)
+        label_s[n] = np.inf
+        for column in range(4):
+            edges[n, column] = fresh_edges[n, column]
+    for node in range(low, high):
+        for column in range(4):
+            nodes[node, column] = fresh_nodes[node, column]
 
 
 @dataclass(frozen=True)
@@ -135,8 +193,10 @@ class TurnLayout:
     """The turns of one profile laid out for the search. Edges are numbered by the junction they leave."""
 
     own: Ints  # [states] number here of each state of the profile (`geodata.streets.Profile`): edges first, then copies
-    sides: IntTable  # [2, streets] numbers here of each street's two edges
-    begins: IntTable  # [2, streets] the junctions these leave
+    tail: Ints  # [edges] the junction each leaves
+    spot: Ints  # [edges] where each is among the streets' sides, [2 · streets]; -1 where it is closed
+    bounds: Ints  # [parts + 1] the first junction of each part, and how many there are
+    edge_bounds: Ints  # [parts + 1] the first edge that leaves a junction of each part
     time_s: Table  # [2, streets] seconds for them; inf where closed
     per_s: Table  # [2, streets] share of them that is done in a second; 0 where closed
     edges: Table  # [states, 4] records before a search
@@ -144,14 +204,20 @@ class TurnLayout:
     turn_ptr: Ints  # [states + 1]
     turn: Ints  # [turns]
     copied: Ints  # [copies] numbers here of the edges that have copies; the copies are the last states, in this order
+    # Memory of searches that are over. deque.pop and .append are atomic: a pool without a lock.
+    pool: deque[Scratch] = field(default_factory=deque)
 
     @classmethod
-    def of(cls, ground: Ground, pace: str, sides: IntTable) -> TurnLayout:
-        """`sides`: [2, streets] the graph's two edges of each street. Some 50 ms for 250,000 edges."""
+    def of(cls, ground: Ground, pace: str, sides: IntTable, parts: int) -> TurnLayout:
+        """`sides`: [2, streets] the graph's two edges of each street; `parts`: 1, 2 or 4. Some 50 ms for 250,000 edges."""
         profile = ground.profiles[pace]
         of_state = profile.state_edge
         size, junctions, edge_count = len(of_state), len(ground.graph.node_x), len(profile.time_s)
-        tail, head = (np.asarray(a)[of_state] for a in (ground.graph.tail, ground.graph.head))
+        part = part_of(ground.graph.node_x, ground.graph.node_y, parts)
+        junction = np.empty(junctions, np.int32)
+        junction[np.argsort(part, kind="stable")] = np.arange(junctions, dtype=np.int32)
+        bounds = np.searchsorted(np.sort(part), np.arange(parts + 1)).astype(np.int32)
+        tail, head = (junction[np.asarray(a)[of_state]] for a in (ground.graph.tail, ground.graph.head))
         twin = ground.twin[of_state]
         # Copies lie behind all edges: they are no ways that somebody without their history could take.
         number_of = np.concatenate([np.argsort(tail[:edge_count], kind="stable"), np.arange(edge_count, size)]).astype(np.int32)
@@ -172,7 +238,22 @@ class TurnLayout:
         time_s = profile.time_s[sides]
         per_s = (1.0 / time_s.astype(np.float64)).astype(np.float32)
         turn, copied = own[profile.next_edge[place]], own[profile.copy_of]
-        return cls(own, own[sides], tail[sides], time_s, per_s, edges, nodes, turn_ptr, turn, copied)
+        spot = np.full(edge_count, -1, np.int32)
+        is_open = np.isfinite(time_s)
+        spot[own[sides][is_open]] = np.flatnonzero(is_open)
+        leaves, edge_bounds = tail[number_of[:edge_count]], node_index[bounds, WAYS].copy()
+        return cls(own, leaves, spot, bounds, edge_bounds, time_s, per_s, edges, nodes, turn_ptr, turn, copied)
+
+
+def part_of(x: Floats, y: Floats, parts: int) -> Ints:
+    """[junctions] the part each is in: halved across the longer side, and the halves again, until there are `parts` (a power of two)."""
+    part = np.zeros(len(x), np.int32)
+    if parts > 1 and len(x):
+        axis = x if np.ptp(x) >= np.ptp(y) else y
+        beyond = axis > np.median(axis)
+        for half, first in ((~beyond, 0), (beyond, parts // 2)):
+            part[half] = first + part_of(x[half], y[half], parts // 2)
+    return part
 
 
 def _kind(profile: Profile, tail: Ints, head: Ints, twin: Ints, junctions: int) -> Ints:
@@ -199,38 +280,49 @@ def _kind(profile: Profile, tail: Ints, head: Ints, twin: Ints, junctions: int) 
     return kind
 
 
-@dataclass
 class Scratch:
-    """Memory of one search at a time: about 20 bytes an edge, 16 a junction."""
+    """Memory of one search at a time, kept as it is before a search: about 20 bytes an edge, 16 a junction and 2 MB for each part."""
 
-    edges: Table = field(default_factory=lambda: np.empty((0, 4), np.float32))
-    nodes: Table = field(default_factory=lambda: np.empty((0, 4), np.float32))
-    label_s: Times = field(default_factory=lambda: np.empty(0, np.float32))
-    bucket: Ints = field(default_factory=lambda: np.empty(MAX_BUCKETS + 1, np.int32))
-
-    def fresh(self, layout: TurnLayout) -> None:
-        """As before any search."""
-        if len(self.edges) != len(layout.edges):
-            self.edges, self.nodes = np.empty_like(layout.edges), np.empty_like(layout.nodes)
-            self.label_s = np.empty(len(layout.edges), np.float32)
-        np.copyto(self.edges, layout.edges)
-        np.copyto(self.nodes, layout.nodes)
-        self.label_s.fill(np.inf)
+    def __init__(self, layout: TurnLayout) -> None:
+        self.parts = parts = len(layout.bounds) - 1
+        self.edges, self.nodes = (np.tile(a, (parts, 1, 1)) for a in (layout.edges, layout.nodes))
+        self.label_s = np.full((parts, len(layout.edges)), np.inf, np.float32)
+        self.bucket = np.full((parts, MAX_BUCKETS + 1), -1, np.int32)
+        self.beyond = np.empty((parts, len(layout.edges)), np.int32)
+        self.beyond_counts = np.zeros(parts, np.int32)
 
 
-def spread_from(layout: TurnLayout, scratch: Scratch, seed_edge: Ints, seed_key_s: Times, limit_s: float, out: Table) -> None:
+def spread_from(layout: TurnLayout, seed_edge: Ints, seed_key_s: Times, limit_s: float, out: Table) -> None:
     """Fill `out` [2, streets] with the seconds until each street is first entered from either side; inf beyond `limit_s`.
 
     It is inf as well where it is entered only after the whole of it has been reached from the other side.
     A seed is a unit on an edge and the seconds until it leaves that edge at its head.
     """
     order = np.argsort(seed_key_s, kind="stable")
-    scratch.fresh(layout)
+    seed, key_s = layout.own[seed_edge[order]], seed_key_s[order]
+    of_part = np.searchsorted(layout.edge_bounds, seed, side="right") - 1
+    try:
+        scratch = layout.pool.pop()
+    except IndexError:
+        scratch = Scratch(layout)
     edges, nodes, bucket_s = scratch.edges, scratch.nodes, max(BUCKET_S, limit_s / MAX_BUCKETS)
-    spread(
-        edges, edges.view(np.int32), nodes, nodes.view(np.int32), scratch.label_s, layout.turn_ptr, layout.turn,
-        layout.own[seed_edge[order]], seed_key_s[order], float(limit_s), bucket_s, scratch.bucket,
-    )  # fmt: skip
-    # An edge is entered as soon as one of its states is.
-    np.minimum.at(scratch.label_s, layout.copied, scratch.label_s[len(layout.edges) - len(layout.copied) :])
-    write_labels(nodes, nodes.view(np.int32), scratch.label_s, layout.sides, layout.begins, layout.time_s, out)
+    index, node_index = edges.view(np.int32), nodes.view(np.int32)
+    out.fill(np.inf)
+
+    def search(part: int) -> None:
+        scratch.beyond_counts[part] = spread(
+            edges[part], index[part], nodes[part], node_index[part], scratch.label_s[part], layout.turn_ptr, layout.turn,
+            seed[of_part == part], key_s[of_part == part], float(limit_s), bucket_s, scratch.bucket[part],
+            part, layout.bounds, nodes, node_index, scratch.beyond[part],
+        )  # fmt: skip
+        fold_copies(edges[part], scratch.label_s[part], layout.copied, layout.edges)
+
+    def write(part: int) -> None:
+        collect(
+            part, layout.bounds, edges, nodes, node_index, scratch.label_s, scratch.beyond, scratch.beyond_counts,
+            layout.edges, layout.nodes, layout.tail, layout.spot, out.reshape(-1),
+        )  # fmt: skip
+
+    side_by_side(search, scratch.parts)
+    side_by_side(write, scratch.parts)
+    layout.pool.append(scratch)

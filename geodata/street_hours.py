@@ -24,7 +24,7 @@ _SIREN_FEELS = 0.5  # so much of what delays others
 
 
 def usual_of_part() -> NDArray[np.float64]:
-    """[classes, parts of the day, manners of driving] usual seconds over seconds as built; manners as in `geodata.learned.MANNERS`."""
+    """[classes, parts of the day, manners of driving] usual seconds over seconds as built; manners: `geodata.learned.MANNERS`."""
     change = (_MAIN_RATIO - 1.0) * np.where(_MAIN, 1.0, _OTHERS_FEEL)[:, np.newaxis]
     with_siren = change * np.where(change > 0.0, _SIREN_FEELS, 1.0)
     return 1.0 + np.stack([change, change, with_siren], axis=-1)

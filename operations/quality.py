@@ -1,7 +1,7 @@
 """The checks every position passes before it is believed: a visible list of small steps over whole batches.
 
 Each check of CHECKS answers which fixes of a batch it refuses; its name is the reason, counted per feed and told to the
-sender. What one check refuses, the next ones do not see. A wrong datum can't be seen in a single fix: see `operations.datum_watch`.
+sender. What one check refuses, the next ones do not see. A wrong datum can't be seen in one fix: `operations.datum_watch`.
 """
 
 from __future__ import annotations

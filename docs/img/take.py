@@ -1,25 +1,32 @@
-"""Takes every picture of this folder from a running demo: `make screenshots`. Five minutes; needs Chromium."""
+"""Takes every picture of this folder from a running demo: `make screenshots`. Some minutes; needs Chromium.
+
+`python docs/img/take.py promises` takes only those of the calibration page.
+"""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from dispatch.clock import SystemClock  # noqa: E402
+from docs.img.driven_days import drive  # noqa: E402
 from feeds.video.farm import TestCamera  # noqa: E402
+from geodata.demo_city import ensure_demo_city  # noqa: E402
 from tests.feeds.video.farm_thread import FarmThread, running_farm  # noqa: E402
 from tests.feeds.video.onvif_camera import OnvifCamera, served  # noqa: E402
 from tests.servers import DEMO_PASSWORD, RunningServer  # noqa: E402
 
 DESK, WALL, PHONE = (1920, 1080), (3840, 2160), (390, 844)
+TALL = (1920, 1500)  # a plain page that is read downwards
 A4 = (703, 1032)  # inside its margins, at 96 pixels an inch
 PLAIN = ("/admin", "/duty", "/circle", "/calibration")  # pages without a map
 SETTLE_MS = 20_000  # software rendering on two cores; a real machine needs two
@@ -71,20 +78,43 @@ class Camera:
 
 
 def main() -> int:
-    """Take them all."""
+    """Take them all, or those of the promises."""
+    days = Path(tempfile.mkdtemp(prefix="liandong-promises-"))
+    drive(days, ensure_demo_city(HERE.parents[1] / "var" / "city"), datetime.now(UTC))
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=chromium, args=GL)
+        promises(browser, days)
+        if sys.argv[1:] != ["promises"]:
+            evening(browser)
+        browser.close()
+    return 0
+
+
+def evening(browser: Browser) -> None:
+    """The demo as it runs."""
     data = Path(tempfile.mkdtemp(prefix="liandong-pictures-"))
     server = RunningServer(data, crews=700, incidents_per_day=1500)
     server.start()
     try:
-        with sync_playwright() as playwright:
-            chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=chromium, args=GL)
-            take(Camera(server, browser), server)
-            browser.close()
+        take(Camera(server, browser), server)
     finally:
         server.stop()
         shutil.rmtree(data)
-    return 0
+
+
+def promises(browser: Browser, data: Path) -> None:
+    """What came of two days' promises; on a server of its own, for the days are in its journal."""
+    server = RunningServer(data, crews=40)
+    server.start()
+    try:
+        camera = Camera(server, browser)
+        for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
+            page = camera.page(f"/calibration%3Ftheme%3D{scheme}", "commander", TALL, language, scheme)
+            camera.keep(page, f"calibration-{word}")
+    finally:
+        server.stop()
+        shutil.rmtree(data)
 
 
 def take(camera: Camera, server: RunningServer) -> None:

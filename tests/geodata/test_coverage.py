@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra
 
+from geodata import coverage, spreading
+from geodata.cores import side_by_side
 from geodata.coverage import CoverageSearch, Reach
 from geodata.graph_build import build_graph
 from geodata.nearest import UnitPlacement
@@ -49,9 +52,9 @@ def reference_s(ground: Ground, units: UnitPlacement, edges: np.ndarray, fractio
     return best
 
 
-def check_against_single_searches(ground: Ground, rng: np.random.Generator, count: int, limit_s: float) -> None:
+def check_against_single_searches(ground: Ground, rng: np.random.Generator, count: int, limit_s: float, parts: int = 1) -> None:
     units = some_units(rng, ground, count)
-    reach = CoverageSearch(ground).reach(units, limit_s=limit_s)
+    reach = CoverageSearch(ground, parts).reach(units, limit_s=limit_s)
     edges, fractions = rng.integers(len(ground.twin), size=200).astype(np.int32), rng.random(200)
     expected, found = reference_s(ground, units, edges, fractions, limit_s), reach.seconds_at(edges, fractions)
     # Within rounding of the limit either answer is right.
@@ -80,6 +83,87 @@ def test_so_it_is_with_restrictions_over_ways_and_closed_streets(seed: int, coun
     check_against_single_searches(ground.with_times(built_times(ground.graph), effects), rng, count, limit_s)
 
 
+# Which of the parts' searches sees which arrivals of the others is up to chance. The extremes are one after the other.
+ORDERS: dict[str, Callable[[Callable[[int], object], int], object]] = {
+    "together": side_by_side,
+    "first to last": lambda work, parts: [work(part) for part in range(parts)],
+    "last to first": lambda work, parts: [work(part) for part in reversed(range(parts))],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@given(seed=SEEDS, count=st.integers(2, 12), limit_s=st.floats(20, 300))
+@settings(max_examples=50, deadline=None)
+def test_so_it_is_with_the_city_cut_in_parts(order: str, seed: int, count: int, limit_s: float) -> None:
+    parts = 2 + 2 * (seed // 2 % 2)
+    rng = np.random.default_rng(seed)
+    ground = Ground(graph_of(random_source(rng))[0] if seed % 2 else random_grid(rng))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spreading, "side_by_side", ORDERS[order])
+        check_against_single_searches(ground, rng, count, limit_s, parts)
+
+
+def test_a_search_gives_up_where_another_part_has_been_before() -> None:
+    """Two units at the ends of a long road: the second search, after the first, goes no further than the first arrival of the first."""
+    nodes = [(500.0 * i, 0.0) for i in range(20)]
+    ground = Ground(street_graph(nodes, [Street(i, i + 1) for i in range(19)]))
+    search = CoverageSearch(ground, 2)
+    units = on_edges(np.array([0, 36]), np.array([0.5, 0.5]), np.zeros(2))
+    beyond: list[list[int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spreading, "side_by_side", ORDERS["first to last"])
+        collect = spreading.collect
+        patch.setattr(spreading, "collect", lambda *given: (beyond.append(given[7].tolist()), collect(*given)))
+        search.reach(units, limit_s=2000.0)
+    # The first finds nobody at the second's nine junctions before the dead end; the second comes to the first's after it has been there.
+    assert beyond[0] == [9, 0]
+
+
+def test_it_goes_on_where_the_other_may_not_turn() -> None:
+    """One may not turn into the side street from where it comes; another comes to the same junction later, by way of where the first is."""
+    #    side
+    #     |
+    # 4 - 0 - 1 - - - - 2 - 3 - 5 - 6, cut between 1 and 2
+    nodes = [(0.0, 0.0), (200.0, 0.0), (1000.0, 0.0), (1200.0, 0.0), (-400.0, 0.0), (1400.0, 0.0), (1600.0, 0.0), (0.0, 200.0)]
+    streets = [Street(4, 0), Street(0, 1), Street(1, 2), Street(2, 3), Street(3, 5), Street(5, 6), Street(0, 7)]
+    ground = Ground(street_graph(nodes, streets, forbidden=[(0, 12)]))
+    units = on_edges(np.array([0, 6]), np.array([0.9, 0.0]), np.zeros(2))
+    side = np.array([12], np.int32), np.array([1.0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spreading, "side_by_side", ORDERS["first to last"])
+        reach = CoverageSearch(ground, 2).reach(units)
+    assert reach.seconds_at(*side)[0] == pytest.approx(120.0, abs=1e-3)
+
+
+@given(seed=SEEDS, count=st.integers(1, 6))
+@settings(max_examples=30, deadline=None)
+def test_a_search_leaves_its_memory_as_it_found_it(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    ground = Ground(graph_of(random_source(rng))[0])
+    search = CoverageSearch(ground, 2)
+    search.reach(some_units(rng, ground, count))
+    for layout in search._layouts.values():
+        used, new = layout.pool.pop(), spreading.Scratch(layout)
+        for name in ("edges", "nodes", "label_s", "bucket"):
+            assert getattr(used, name).tobytes() == getattr(new, name).tobytes(), name
+
+
+@pytest.mark.parametrize(("parts", "sizes"), [(1, [9]), (2, [6, 3]), (4, [3, 3, 2, 1])])
+def test_a_city_is_halved_across_its_longer_side(parts: int, sizes: list[int]) -> None:
+    x, y = np.meshgrid(np.arange(3) * 10.0, np.arange(3) * 5.0)
+    part = spreading.part_of(x.ravel(), y.ravel(), parts)
+    assert np.bincount(part, minlength=parts).tolist() == sizes
+    assert (np.sort(x.ravel()[part >= parts / 2]) >= 10.0).all()
+
+
+def test_work_side_by_side_is_done_once_each_and_its_errors_are_heard() -> None:
+    done: list[int] = []
+    side_by_side(done.append, 4)
+    assert sorted(done) == [0, 1, 2, 3]
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(lambda part: 1 // (part - 2), 4)
+
+
 @given(seed=SEEDS, count=st.integers(1, 10))
 @settings(max_examples=40, deadline=None)
 def test_share_of_a_street_is_the_share_of_its_places(seed: int, count: int) -> None:
@@ -87,7 +171,9 @@ def test_share_of_a_street_is_the_share_of_its_places(seed: int, count: int) -> 
     ground = Ground(random_grid(rng))
     reach = CoverageSearch(ground).reach(some_units(rng, ground, count))
     levels = (20.0, 60.0, 180.0)
-    share = reach.within(levels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coverage, "MANY", 0 if seed % 2 else coverage.MANY)  # cut in parts or not
+        share = reach.within(levels)
     per_street = 400
     low = np.repeat(reach.streets.low, per_street)
     seconds = reach.seconds_at(low, np.tile((np.arange(per_street) + 0.5) / per_street, len(reach.streets.low)))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata.projection import LocalProjection
-from geodata.snapping import OffNetwork, Segments, Snapper
+from geodata.snapping import MANY, OffNetwork, Segments, Snapper
 from geodata.streets import StreetGraph
 from tests.geodata.networks import ORIGIN, Street, random_grid, street_graph
 
@@ -109,3 +109,14 @@ def test_a_city_without_streets_for_the_profile() -> None:
     snapper = Snapper(street_graph([(0, 0), (1000, 0)], [Street(0, 1, foot=False)]))
     with pytest.raises(OffNetwork, match="there is no such street in this city"):
         snapper.snap(*lonlat(500, 0), profile="foot")
+
+
+def test_many_points_at_once_lie_where_each_lies_alone() -> None:
+    """Many are cut in parts for several cores."""
+    rng = np.random.default_rng(7)
+    snapper = Snapper(random_grid(rng, side=5))
+    lon, lat = PROJECTION.to_degrees(*rng.uniform(-300, 1200, (2, MANY + 1)))
+    together = snapper.snap_all(lon, lat)
+    alone = [snapper.snap_all(lon[i], lat[i]) for i in range(len(lon))]
+    for name in ("edge", "fraction", "distance_m"):
+        assert getattr(together, name).tolist() == [getattr(one, name)[0] for one in alone], name
