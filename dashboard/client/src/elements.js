@@ -2,6 +2,8 @@
 import { basemap } from "./basemap.js";
 import { GAPS } from "./gaps.js";
 import { asOf, on, serverNow, state, tell } from "./state.js";
+import { CAMERA } from "./video/camera.js";
+import { MARKS_FROM_ZOOM } from "./video/camera_marks.js";
 
 const OWN_LAYERS = new Set(["patrol_car", "foot_patrol", "armed_patrol", "incident", "duty_circle", GAPS]);
 const DRAWN_APART = new Set(["scene_video"]); // video/scene.js: told by the server, and moving with the crews
@@ -20,6 +22,7 @@ export function startElements() {
   on("camera", soon);
   on("switches", soon);
   on("counts", soon);
+  on("health", () => areCamerasMarked() && soon());
   on("hello", forgetPast);
   on("replay-mode", () => loaded.clear());
   soon();
@@ -31,6 +34,9 @@ function forgetPast() {
   for (const have of loaded.values()) have.key = "";
   soon();
 }
+
+// Cameras stand still, how they do does not. From far no mark is drawn, and there would be thousands to fetch again.
+const areCamerasMarked = () => state.on.has(CAMERA) && !state.replay && basemap.map.getZoom() >= MARKS_FROM_ZOOM;
 
 function soon() {
   clearTimeout(pending);
@@ -53,7 +59,7 @@ async function fetchMissing() {
   await Promise.all(
     wanted.map(async (id) => {
       const have = loaded.get(id);
-      const ages = state.counts[id]?.state === "live";
+      const ages = state.counts[id]?.state === "live" || (id === CAMERA && areCamerasMarked());
       if (have && have.key === bbox && (!ages || now - have.at < (state.replay ? REFETCH_PAST_MS : REFETCH_MS))) return;
       const answer = await fetch(asOf(`/api/v1/elements/${id}?bbox=${bbox}`)).catch(() => null);
       if (!answer || !answer.ok) return; // the next move of the map asks again; the panel shows the feed's state
