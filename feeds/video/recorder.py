@@ -59,8 +59,7 @@ class Recorders:
             "recorded_mb": round(self.written_bytes / 1e6, 1),
             "recording_skipped": self.skipped,
             "recording_disk_failures": self.disk_failures,
-            "recording_disk_trouble": self.disk_trouble,
-        }
+        } | ({"recording_disk_trouble": self.disk_trouble} if self.disk_trouble else {})
 
     async def _keep(self, wanted: Wanted) -> None:
         """Until it is cancelled."""

@@ -12,8 +12,11 @@ import pytest
 import structlog
 
 from composition import find_damage
+from dashboard.api import create_server
+from dashboard.edge import Edge
 from dashboard.i18n import words_in
 from dashboard.layouts.admin import admin_page
+from dashboard.video import add_video
 from dispatch.model import Actor
 from operations.camera_health import CameraHealth
 from operations.ptz_driver import Looking
@@ -24,6 +27,7 @@ from storage.camera_health import CameraHealthStore
 from storage.database import open_database
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, api_city, degrees, fields_of, problem_of
 from tests.operations.ptz_double import RecordingDriver
+from tests.operations.ring_world import fill
 
 SECRET = "planted-55"  # in userinfo and query of every address
 LON, LAT = degrees(420, 600)
@@ -354,3 +358,56 @@ def _every_answer(city: ApiCity) -> Iterator[tuple[str, str]]:
                     yield f"{method} {path}", _ask(city, method.upper(), url, body)
     for path in ("/changes?since=0&limit=1000", f"/scene?lon={LON}&lat={LAT}", "/cameras?limit=1000", "/places?q=西门", "/picture"):
         yield path, _ask(city, "GET", path)
+
+
+def test_a_marked_moment_becomes_a_clip_that_is_listed_and_fetched(city: ApiCity, folder: Path) -> None:
+    city.put("/cameras/ring", {"lon": LON, "lat": LAT, "properties": {"name": "西门录像"}}, "admin")
+    now = city.clock.now()
+    fill(folder / "data" / "ring", "ring", now.timestamp() - 30, 40)
+    incident_id = city.incident()["incident_id"]
+    body = {"camera_id": "ring", "before_s": 10, "after_s": 5}
+    marked = city.post(f"/incidents/{incident_id}/clips", body, headers={"Idempotency-Key": "m1"})
+    assert marked.status_code == 202, marked.text
+    assert city.post(f"/incidents/{incident_id}/clips", body, headers={"Idempotency-Key": "m1"}).json() == marked.json()
+    (waiting,) = city.get(f"/incidents/{incident_id}/clips").json()["clips"]
+    assert (waiting["state"], waiting["camera_id"], waiting["clip_id"]) == ("waiting", "ring", marked.json()["clip_id"])
+    city.clock.advance(9)
+    city.run(city.services.clips.tick())
+    found = city.get(f"/incidents/{incident_id}/clips").json()
+    (clip,), (playable,) = found["clips"], found["in_step"]
+    assert (clip["state"], clip["camera_name"], clip["time_source"], clip["gaps_s"]) == ("stored", "西门录像", "camera", [])
+    assert clip["start_at"] == (now - timedelta(seconds=10)).isoformat().replace("+00:00", "Z")
+    assert playable == {"id": clip["clip_id"], "url": clip["file"], "label": "西门录像", "time_source": "camera"} | {
+        "start_at": clip["start_at"],
+        "duration_s": 15.1,
+    }
+    for role, status in (("viewer", 403), ("officer", 403), ("feed", 403)):
+        assert city.post(f"/incidents/{incident_id}/clips", body, role).status_code == status
+    for field, value in (("before_s", 601), ("after_s", -1), ("at", "yesterday")):
+        assert fields_of(problem_of(city.post(f"/incidents/{incident_id}/clips", body | {field: value}), 422)) == {field}
+    assert problem_of(city.post(f"/incidents/{incident_id}/clips", {"camera_id": "none"}), 404)["type"].endswith("unknown-camera")
+
+
+def test_the_past_of_a_camera_is_a_file_with_ranges_for_the_session_that_asked(city: ApiCity, folder: Path) -> None:
+    city.put("/cameras/past", {"lon": LON, "lat": LAT}, "admin")
+    now = city.clock.now()
+    fill(folder / "data" / "ring", "past", now.timestamp() - 30, 20)
+    asked = city.post("/cameras/past/recorded", {"at": (now - timedelta(seconds=20)).isoformat(), "seconds": 5})
+    assert asked.status_code == 201, asked.text
+    found = asked.json()
+    assert (found["kind"], found["time_source"]) == ("mp4", "camera")
+    server = create_server()
+    add_video(server, city.services)
+    edge, api = Edge(server, city.services.accounts, city.clock, server.routes), city.edge
+    city.edge = edge
+    try:
+        url = f"http://city.test{found['url']}"
+        part = city.get(url, headers={"Range": "bytes=4-7"})
+        assert (part.status_code, part.content, part.headers["content-type"]) == (206, b"ftyp", "video/mp4")
+        assert problem_of(city.get(url, "commander"), 410)["message_zh"]  # another session
+        assert city.get(url, "officer").status_code == 403
+    finally:
+        city.edge = api
+    refused = problem_of(city.post("/cameras/past/recorded", {"at": (now - timedelta(hours=1)).isoformat()}), 503)
+    assert refused["type"].endswith("no-address")
+    assert problem_of(city.post("/cameras/past/recorded", {"at": (now + timedelta(hours=1)).isoformat()}), 422)["type"].endswith("span")

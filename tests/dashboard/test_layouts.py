@@ -19,6 +19,7 @@ from dashboard.callbacks.selection import panel_of
 from dashboard.i18n import words_in as words
 from dashboard.layouts.actions import actions, offered_commands
 from dashboard.layouts.admin import admin_page
+from dashboard.layouts.clip import beside_clip
 from dashboard.layouts.incident import assignments, incident_head
 from dashboard.layouts.login import login_page
 from dashboard.layouts.page import Page
@@ -32,7 +33,7 @@ from dispatch.decide import decide
 from dispatch.events import UploadAdded
 from dispatch.model import Actor, AssignmentStage, FindingKind, Grade, Incident, Stage, Step
 from operations.evidence import MEDIA_TYPES
-from storage.evidence import Manifest
+from storage.evidence import ClipFacts, Manifest
 from tests.dashboard.api_world import COUNTY, EAST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
 from tests.operations.access_world import incident as an_incident
@@ -302,6 +303,24 @@ def test_a_photo_says_its_place_while_the_incident_has_none_and_nothing_where_it
     assert beside_photo(kept, an_incident("i", COUNTY), facts) == []
     (line,) = beside_photo(msgspec.structs.replace(kept, photo_lon=121.5, photo_lat=29.8), an_incident("i", COUNTY), facts)
     assert words_in(line) == "Its camera says:  121.50000, 29.80000"
+
+
+def test_a_clip_says_its_camera_its_times_whose_clock_and_what_is_missing(city: ApiCity) -> None:
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    times = {"moment_at": NOW, "from_at": NOW - timedelta(seconds=60), "to_at": NOW + timedelta(seconds=30), "cut_at": NOW}
+    clip = ClipFacts(
+        "gate", "西门", start_at=NOW - timedelta(seconds=61), end_at=NOW + timedelta(seconds=30), time_source="camera", gaps_s=(), **times
+    )
+    kept = Manifest("a" * 32, "i", "x.mp4", "video/mp4", 9, "li", "operator", COUNTY, None, NOW, sha256="b" * 64, clip=clip)
+    first, marked, file = (words_in(line) for line in beside_clip(kept, facts))
+    start, end = facts.clock(clip.start_at), facts.clock(clip.end_at)
+    assert first == f"西门 · {start}–{end} · 1:31 · time of the camera"
+    assert (marked, file) == (f"{facts.clock(NOW)} marked by li", f"The file as it was cut  · SHA-256 {'b' * 64}")
+    torn = msgspec.structs.replace(kept, clip=msgspec.structs.replace(clip, time_source="arrival", gaps_s=(4.0, 8.0)))
+    lines = [words_in(line) for line in beside_clip(torn, facts)]
+    assert lines[0].endswith("time of arrival")
+    assert "Not whole: 12 s without a picture." in lines
+    assert beside_clip(msgspec.structs.replace(kept, clip=None), facts) == []
 
 
 def test_files_are_offered_to_nobody_who_may_not_open_them(city: ApiCity) -> None:
