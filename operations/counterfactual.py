@@ -48,7 +48,7 @@ class PushMoment(msgspec.Struct, frozen=True):
     recorded_at: datetime
     revision: int  # of its first event
     unit_ids: tuple[str, ...]
-    reason: str  # as in the event: empty, reinforce, reassign, repush
+    reason: str  # as in the event: push, reinforce, reassign, repush
 
 
 class Meanwhile(msgspec.Struct, frozen=True):

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from dispatch.commands import Acknowledge, Arrive, Depart, Push, ReceiveIncident, RegisterUnit
+from dispatch.commands import Acknowledge, Arrive, Depart, Push, ReceiveIncident, RegisterUnit, Reinforce
 from dispatch.model import Actor, Assignment, AssignmentStage, Grade, UnitKind
 from geodata.city import City
 from operations.after_action import Review
 from operations.counterfactual import NOTABLE_S, PushMoment, Standing, pushes, weigh
 from tests.cities import CITY, EAST, WEST, build_test_city, degrees
 from tests.dashboard.past_world import CITY_DESK, OPERATOR, PastWorld, past_world, register
+from tests.dispatch.driver import Node
 
 T0 = datetime(2026, 5, 1, 8, tzinfo=UTC)
 PUSH = PushMoment(T0, T0, 7, ("far",), "")
@@ -81,6 +82,15 @@ def test_crews_of_one_push_are_held_against_the_one_with_the_longest_way() -> No
     both = PushMoment(T0, T0, 7, ("far", "mid"), "reinforce")
     look = weigh(both, [row("mid", 100.0), row("near", 120.0), row("far", 240.0)], sent(None))
     assert {one.unit_id: one.instead_of for one in look.crews} == {"mid": "", "near": "far", "far": ""}
+
+
+def test_commands_that_sent_several_are_one_push() -> None:
+    node = Node()
+    incident_id = node.pushed("w1", "w2")
+    node.unit("e1")
+    node.pass_time(5)
+    node.give(Reinforce(incident_id=incident_id, unit_ids=("e1",)))
+    assert [(one.unit_ids, one.reason) for one in pushes(node.journal)] == [(("w1", "w2"), "push"), (("e1",), "reinforce")]
 
 
 # From what was recorded ---------------------------------------------------------------------------------------------------
@@ -175,13 +185,3 @@ async def test_a_reader_is_told_of_no_crew_it_may_not_see(world: PastWorld) -> N
     await world.written()
     seen = {actor.name: [one.unit_id for one in (await review(world, first, actor)).looks[0].crews] for actor in (CITY_DESK, OPERATOR)}
     assert seen == {"city": ["plain", "w2"], "operator": ["w2"]}
-
-
-async def test_commands_that_sent_several_are_one_push(world: PastWorld) -> None:
-    await register(world)
-    first = await receive(world, 400)
-    await world.do(Push(incident_id=first, unit_ids=("w1", "w2")))
-    world.clock.advance(5)
-    await world.do(Push(incident_id=first, unit_ids=("e1",)))
-    found = pushes(await world.services.history.timeline(first))
-    assert [one.unit_ids for one in found] == [("w1", "w2"), ("e1",)]
