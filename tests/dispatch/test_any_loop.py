@@ -21,6 +21,7 @@ from dispatch.commands import Command
 from dispatch.deadlines import OnMiss, load_targets
 from dispatch.errors import DispatchError
 from dispatch.evolve import fold
+from dispatch.evolve_after_action import AfterActionEvent
 from dispatch.model import Actor, Area, Assignment, AssignmentStage, Grade, Incident, Miss, Stage, Step, UnitStatus
 from dispatch.picture import OperatingPicture
 from tests.dispatch.driver import CHAINS, CITY, DESK, START, STATION, WATCH, Node, Watch, crew
@@ -481,8 +482,8 @@ def test_such_histories_take_every_path() -> None:
             if isinstance(recorded.body, e.UnitPushed):
                 reasons[recorded.body.reason] += 1
     never = {kind for kind in get_args(e.AnyEvent) if kind not in bodies}
-    # `test_any_duty`, `test_broadcasts` and `test_duty_circles` take those paths.
-    elsewhere = {kind for kind in never if issubclass(kind, e.OrganisationEvent | e.BroadcastEvent | e.DutyCircleEvent)}
+    # `test_any_duty`, `test_broadcasts`, `test_duty_circles` and `test_after_action` take those paths.
+    elsewhere = {kind for kind in never if issubclass(kind, e.OrganisationEvent | e.BroadcastEvent | e.DutyCircleEvent | AfterActionEvent)}
     assert never - elsewhere == {
         e.UploadAdded,
         e.MomentBookmarked,
