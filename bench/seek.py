@@ -3,7 +3,7 @@ jump of the time bar in Chromium, from the seek to the complete picture."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,8 @@ def run(seconds: int = track_day.DAY_S, browser: bool = True) -> dict[str, Any]:
             notes["postgres"] = "no PostgreSQL binaries that start here; pip install pgserver"
         else:
             harness.say(f"seek: {day.fixes:,} fixes into PostgreSQL")
-            sides["postgres"] = Postgres(day, stack.enter_context(postgres_server(binaries)))
+            postgres = stack.enter_context(closing(Postgres(day, stack.enter_context(postgres_server(binaries)))))
+            sides["postgres"] = postgres
         states: dict[str, list[float]] = {name: [] for name in sides}
         days: dict[str, list[float]] = {name: [] for name in sides}
         for round_ in range(ROUNDS):

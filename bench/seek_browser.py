@@ -61,7 +61,7 @@ def browser_seeks() -> list[float]:
         page.fill("input[name=name]", ACCOUNT)
         page.fill("input[name=password]", PASSWORD)
         page.click("button[type=submit]")
-        page.wait_for_function("window.liandong?.replay && liandong.fleet.count > 0 && liandong.state.incidents.size > 0", timeout=30_000)
+        _wait(page, "window.liandong?.replay && liandong.fleet.count > 0 && liandong.state.incidents.size > 0")
         taken = _seeks(page, begun)
         browser.close()
     return taken
@@ -86,6 +86,15 @@ def _seeks(page: Page, begun: float) -> list[float]:
         taken.append(float(took))
         page.wait_for_timeout(400)
     return taken[2:]  # the first one opens the replay's own socket
+
+
+def _wait(page: Page, condition: str) -> None:
+    """Until it holds. Playwright's own waiting evaluates text, which the pages' content security policy forbids."""
+    ends = time.monotonic() + 30.0
+    while not page.evaluate(f"Boolean({condition})"):
+        if time.monotonic() > ends:
+            raise harness.PeerError(f"the desk did not come up: {condition}")
+        page.wait_for_timeout(200)
 
 
 def _iso(unix_s: float) -> str:

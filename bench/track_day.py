@@ -164,23 +164,15 @@ def _fill_sqlite(day: TrackDay) -> None:
     beside.rename(day.sqlite)
 
 
-def evict(folder: Path) -> int:
-    """Drop a folder's files from the page cache, as far as a process can; how many bytes of them are still in memory."""
-    left = 0
+def evict(folder: Path) -> None:
+    """Drop a folder's files from the page cache, as far as a process can."""
     for path in folder.rglob("*"):
         if path.is_file():
-            left += _evict(path)
-    return left
-
-
-def _evict(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fdatasync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(descriptor)
-    return resident_bytes(path)
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
 
 
 def resident_bytes(path: Path) -> int:
@@ -194,4 +186,4 @@ def resident_bytes(path: Path) -> int:
         vector = (ctypes.c_ubyte * (-(-size // mmap.PAGESIZE)))()
         libc.mincore(ctypes.c_void_p(ctypes.addressof(held)), ctypes.c_size_t(size), vector)
         del held
-    return sum(byte & 1 for byte in vector) * mmap.PAGESIZE
+    return int((np.frombuffer(vector, np.uint8) & 1).sum()) * mmap.PAGESIZE

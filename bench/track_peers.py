@@ -113,6 +113,10 @@ class Postgres:
         self._connection.execute("CREATE INDEX by_unit ON fixes (unit, received_ds)")
         self._connection.execute("VACUUM ANALYZE fixes")
 
+    def close(self) -> None:
+        """A server waits for its connections before it ends."""
+        self._connection.close()
+
     def forget(self) -> None:
         evict(self._folder / "data" / "base")
 
