@@ -47,6 +47,9 @@ BENCHES = (
     "loop",
     "storm",
     "video",
+    "tracks",
+    "seek",
+    "kpis",
 )
 READER_GONE = 128 + signal.SIGPIPE  # as of any program that ends by it
 

@@ -1,14 +1,14 @@
 """The two forms of a track slice on disk, and what both decode to. Pure: bytes in, arrays out. `docs/feeds.md` has the layout.
 
 Open slice: 8 bytes magic, then records of length, CRC-32 and payload; a torn last record is recognised and left out.
-Closed slice: fixes by unit, the first one absolute, then steps, each column apart as byte planes in zstd.
+Closed slice: fixes by unit in blocks (`storage.track_blocks`); those of earlier versions in columns (`storage.track_columns`).
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,10 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from storage import track_columns
+from storage.track_blocks import HEAD, MAGIC, Header, decode, pack_blocks
+
 OPEN_MAGIC = b"LDTKOPN1"
-CLOSED_MAGIC = b"LDTKCLS1"
 UNKNOWN = 255  # heading or speed that nobody reported
 FASTEST_KMH = 254
 
@@ -40,10 +42,7 @@ FIX = np.dtype(
 BYTE_COLUMNS = ("heading", "speed", "status", "flags")
 
 _RECORD = struct.Struct("<II")  # length of the payload, its CRC-32
-_HEAD = struct.Struct("<8sII")  # magic, length of the header, its CRC-32
 _UNITS, _FIXES = b"U", b"F"  # first byte of a payload
-# Below 10 the files grow by a few per cent, above 12 packing takes several times as long.
-_LEVEL = 10
 
 
 class DamagedSlice(Exception):
@@ -92,68 +91,74 @@ def read_open(content: bytes, start_s: int) -> tuple[Slice, int]:
 
 def pack(piece: Slice) -> bytes:
     """The closed form."""
-    fixes = piece.fixes
-    is_first = np.concatenate(([True], np.diff(fixes["unit"].astype(np.int64)) != 0)) if len(fixes) else np.zeros(0, bool)
-    blocks = {
-        "units": msgspec.msgpack.encode(piece.unit_ids),
-        "counts": _planes(np.bincount(fixes["unit"], minlength=len(piece.unit_ids))),
-    }
-    for name in ("position_ms", "lon", "lat"):
-        blocks[f"first_{name}"] = _planes(fixes[name][is_first])
-        blocks[name] = _planes(_zigzag(np.where(is_first, 0, _steps(fixes[name]))))
-    blocks["lag_ds"] = _planes(_zigzag(fixes["received_ds"] - fixes["position_ms"] // 100))
-    for name in BYTE_COLUMNS:
-        blocks[name] = np.diff(fixes[name], prepend=np.uint8(0)).tobytes()  # modulo 256
-    compressor = zstandard.ZstdCompressor(level=_LEVEL)
-    packed = {name: compressor.compress(block) for name, block in blocks.items()}
-    columns = [(name, len(block), zlib.crc32(block)) for name, block in packed.items()]
-    header = msgspec.msgpack.encode({"start_s": piece.start_s, "fixes": len(fixes), "columns": columns})
-    return b"".join((_HEAD.pack(CLOSED_MAGIC, len(header), zlib.crc32(header)), header, *packed.values()))
+    return pack_blocks(piece.start_s, piece.unit_ids, piece.fixes)
 
 
 def unpack(content: bytes) -> Slice:
-    """What `pack` wrote. Raises DamagedSlice."""
-    start_s, count, blocks = _blocks(content)
-    try:
-        unit_ids = msgspec.msgpack.decode(blocks["units"], type=list[str])
-        counts = _numbers(blocks["counts"])
-        fixes = np.empty(count, FIX)
-        fixes["unit"] = np.repeat(np.arange(len(unit_ids)), counts)
-        starts = np.cumsum(counts) - counts
-        for name in ("position_ms", "lon", "lat"):
-            steps = _unzigzag(_numbers(blocks[name]))
-            present = counts > 0
-            sums = np.cumsum(steps)
-            # Steps sum up within a unit: take away what the units before it summed to, which is the sum up to its first fix.
-            base = _numbers(blocks[f"first_{name}"]) - sums[starts[present]]
-            fixes[name] = sums + np.repeat(base, counts[present])
-        fixes["received_ds"] = _unzigzag(_numbers(blocks["lag_ds"])) + fixes["position_ms"] // 100
-        for name in BYTE_COLUMNS:
-            fixes[name] = np.cumsum(np.frombuffer(blocks[name], np.uint8), dtype=np.uint8)
-    except (KeyError, ValueError, IndexError, msgspec.MsgspecError) as error:
-        raise DamagedSlice(f"columns do not fit each other: {error}") from None
-    return Slice(start_s, unit_ids, fixes)
+    """What `pack` wrote, also by earlier versions. Raises DamagedSlice."""
+    if content.startswith(track_columns.MAGIC):
+        return Slice(*_reading(track_columns.unpack, content, FIX))
+    header, place = read_header(content)
+    unit_ids, place = _unit_ids(content, place, header)
+    blocks, decompressor = [], zstandard.ZstdDecompressor()
+    for number, (length, crc) in enumerate(header.blocks):
+        blocks.append(_uncompressed(content[place : place + length], crc, f"block {number}", decompressor))
+        place += length
+    fixes, _ = _reading(decode, blocks, None, FIX)
+    if len(fixes) != header.fixes:
+        raise DamagedSlice(f"columns do not fit each other: {len(fixes)} fixes, {header.fixes} were written")
+    return Slice(header.start_s, unit_ids, fixes)
 
 
-def _blocks(content: bytes) -> tuple[int, int, dict[str, bytes]]:
-    """Start, number of fixes and the decompressed columns. Raises DamagedSlice."""
+def read_header(content: bytes) -> tuple[Header, int]:
+    """The header, and where it ends. Raises DamagedSlice."""
     try:
-        magic, length, crc = _HEAD.unpack_from(content)
-        header_bytes = content[_HEAD.size : _HEAD.size + length]
-        if magic != CLOSED_MAGIC or zlib.crc32(header_bytes) != crc:
+        magic, length, crc = HEAD.unpack_from(content)
+        header = content[HEAD.size : HEAD.size + length]
+        if magic != MAGIC or zlib.crc32(header) != crc:
             raise DamagedSlice("header is damaged or of another format")
-        header = msgspec.msgpack.decode(header_bytes)
-        place = _HEAD.size + length
-        blocks = {}
-        for name, size, column_crc in header["columns"]:
-            block = content[place : place + size]
-            if zlib.crc32(block) != column_crc:
-                raise DamagedSlice(f"column {name} is damaged")
-            blocks[name] = zstandard.ZstdDecompressor().decompress(block)
-            place += size
-        return header["start_s"], header["fixes"], blocks
-    except (struct.error, KeyError, TypeError, ValueError, msgspec.MsgspecError, zstandard.ZstdError) as error:
+        return msgspec.msgpack.decode(header, type=Header), HEAD.size + length
+    except (struct.error, msgspec.MsgspecError) as error:
         raise DamagedSlice(f"can't be read: {error}") from None
+
+
+def unit_ids_of(packed: bytes, crc: int) -> list[str]:
+    """The list of unit ids as it stands behind the header. Raises DamagedSlice."""
+    try:
+        return msgspec.msgpack.decode(_uncompressed(packed, crc, "units"), type=list[str])
+    except msgspec.MsgspecError as error:
+        raise DamagedSlice(f"can't be read: {error}") from None
+
+
+def _unit_ids(content: bytes, place: int, header: Header) -> tuple[list[str], int]:
+    length, crc = header.units
+    return unit_ids_of(content[place : place + length], crc), place + length
+
+
+def _uncompressed(packed: bytes, crc: int, name: str, decompressor: zstandard.ZstdDecompressor | None = None) -> bytes:
+    if zlib.crc32(packed) != crc:
+        raise DamagedSlice(f"{name} is damaged")
+    try:
+        return (decompressor or zstandard.ZstdDecompressor()).decompress(packed)
+    except zstandard.ZstdError as error:
+        raise DamagedSlice(f"{name} can't be read: {error}") from None
+
+
+def read_block(packed: bytes, crc: int, decompressor: zstandard.ZstdDecompressor) -> bytes:
+    """A block, uncompressed. Raises DamagedSlice."""
+    return _uncompressed(packed, crc, "a block", decompressor)
+
+
+def fixes_of(blocks: Sequence[bytes], places: Sequence[int]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """One unit's fixes out of many blocks, given its place in each; and how many each gave. Raises DamagedSlice."""
+    return _reading(decode, blocks, places, FIX)
+
+
+def _reading(read: Callable[..., Any], *given: Any) -> Any:
+    try:
+        return read(*given)
+    except (struct.error, KeyError, TypeError, ValueError, IndexError, msgspec.MsgspecError, zstandard.ZstdError) as error:
+        raise DamagedSlice(f"columns do not fit each other: {error}") from None
 
 
 def _record(payload: bytes) -> bytes:
@@ -178,34 +183,3 @@ def _take(payload: bytes, unit_ids: list[str], parts: list[NDArray[Any]]) -> boo
         return False
     parts.append(np.frombuffer(payload, FIX, offset=1))
     return True
-
-
-def _steps(values: NDArray[Any]) -> NDArray[np.int64]:
-    steps = values.astype(np.int64)
-    steps[1:] -= values[:-1]
-    return steps
-
-
-def _zigzag(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Small numbers of either sign as small unsigned ones: high bytes of both become 0."""
-    return (values << 1) ^ (values >> 63)
-
-
-def _unzigzag(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    return (values >> 1) ^ -(values & 1)
-
-
-def _planes(values: NDArray[Any]) -> bytes:
-    """First bytes of all numbers, then second bytes …: like bytes stand together and compress. As many as the largest needs."""
-    numbers = np.ascontiguousarray(values, dtype="<i8")
-    widest = int(numbers.max(initial=0)) if int(numbers.min(initial=0)) >= 0 else -1
-    width = 8 if widest < 0 else max(1, (widest.bit_length() + 7) // 8)
-    return bytes([width]) + np.ascontiguousarray(numbers.view(np.uint8).reshape(-1, 8)[:, :width].T).tobytes()
-
-
-def _numbers(block: bytes) -> NDArray[np.int64]:
-    width = block[0]
-    planes = np.frombuffer(block, np.uint8, offset=1).reshape(width, -1)
-    numbers = np.zeros((planes.shape[1], 8), np.uint8)
-    numbers[:, :width] = planes.T
-    return numbers.view("<i8").reshape(-1)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.track_files import FIX, UNKNOWN, DamagedSlice, Slice, read_open, unpack
+from storage.track_paths import UnitReader
 from storage.track_verify import TrackReport, verify
 from storage.track_writer import SLICE_S, newest_by_unit, slice_files, slice_files_of, slice_name
 
@@ -209,11 +210,17 @@ class TrackReader:
 
     def unit_path(self, unit_id: str, from_at: float, to_at: float, heard_until: float | None = None) -> TrackState:
         """One unit's fixes measured in [from_at, to_at), in the order of `position_at`; late ones heard until `heard_until` too."""
-        parts = []
-        for _, of_unit in self._heard_between(from_at, to_at if heard_until is None else heard_until, unit_id):
-            milliseconds = of_unit["position_ms"]
-            parts.append(of_unit[(milliseconds >= from_at * 1e3) & (milliseconds < to_at * 1e3)])
-        fixes = np.concatenate(parts) if parts else np.zeros(0, FIX)
+        reader = UnitReader(unit_id)
+        for start_s in self._starts(from_at, to_at if heard_until is None else heard_until):
+            try:
+                reader.take(start_s, f"{self.folder}/{slice_name(start_s)}.track")
+            except FileNotFoundError:  # still open, or there is none
+                indexed = self._slice(start_s)
+                if indexed is not None:
+                    reader.take_whole(start_s, indexed.piece.unit_ids, indexed.piece.fixes)
+        fixes = reader.fixes()
+        milliseconds = fixes["position_ms"]
+        fixes = fixes[(milliseconds >= from_at * 1e3) & (milliseconds < to_at * 1e3)]
         fixes = fixes[np.argsort(fixes["position_ms"], kind="stable")]
         fixes["unit"] = 0
         return _state(Slice(0, [unit_id], fixes), fixes)
@@ -232,19 +239,20 @@ class TrackReader:
         """Read everything and say what is damaged or missing."""
         return verify(self.folder)
 
-    def _heard_between(self, from_at: float, to_at: float, unit_id: str | None = None) -> Iterator[tuple[Slice, NDArray[Any]]]:
+    def _heard_between(self, from_at: float, to_at: float) -> Iterator[tuple[Slice, NDArray[Any]]]:
         """Slices that may hold what was heard between, without what each carries over from the one before."""
-        for start_s, path in slice_files(self.folder):
-            if start_s + SLICE_S < from_at or start_s > to_at:
-                continue
-            piece = self._read(start_s, path).piece
-            fixes = piece.fixes
-            if unit_id is not None:
-                if unit_id not in piece.unit_ids:
-                    continue
-                number = piece.unit_ids.index(unit_id)
-                fixes = fixes[np.searchsorted(fixes["unit"], number) : np.searchsorted(fixes["unit"], number + 1)]
-            yield piece, fixes[fixes["received_ds"] >= start_s * 10]
+        for start_s in self._starts(from_at, to_at):
+            indexed = self._slice(start_s)
+            if indexed is not None:
+                fixes = indexed.piece.fixes
+                yield indexed.piece, fixes[fixes["received_ds"] >= start_s * 10]
+
+    def _starts(self, from_at: float, to_at: float) -> range:
+        """When slices that may hold what was heard between begin, Unix s."""
+        first = self.first_at()
+        if first is None:
+            return range(0)
+        return range(max(first, int(from_at) // SLICE_S * SLICE_S - SLICE_S), int(to_at) + 1, SLICE_S)
 
     def _slice_before(self, at: float) -> _Indexed | None:
         """The slice of the instant, or the newest one before it within the look-back."""
@@ -291,7 +299,7 @@ def _state(piece: Slice, fixes: NDArray[Any]) -> TrackState:
     speed = fixes["speed"].astype(np.float32) / np.float32(3.6)
     speed[fixes["speed"] == UNKNOWN] = np.nan
     return TrackState(
-        unit_ids=[piece.unit_ids[number] for number in fixes["unit"]],
+        unit_ids=piece.unit_ids * len(fixes) if len(piece.unit_ids) == 1 else [piece.unit_ids[number] for number in fixes["unit"].tolist()],
         lon=fixes["lon"] / 1e6,
         lat=fixes["lat"] / 1e6,
         heading_deg=heading,

@@ -16,6 +16,7 @@ from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, 
 from dispatch.arrivals import disagreement_of
 from dispatch.deadlines import deadlines
 from dispatch.model import Assignment, AssignmentStage, Incident, Stage
+from operations.permissions import Action
 
 _BAR = (Stage.RECEIVED, Stage.PUSHED, Stage.ACKNOWLEDGED, Stage.EN_ROUTE, Stage.ON_SCENE, Stage.FEEDBACK, Stage.REVIEWED, Stage.CLOSED)
 
@@ -44,7 +45,11 @@ def incident_head(incident: Incident, facts: Facts, caller: str = "") -> html.Di
             className="head-line",
         ),
         html.Div(
-            [icon("pin"), html.Span(place or words("not located yet"), className="" if incident.lon is not None else "unlocated")],
+            [
+                icon("pin"),
+                html.Span(place or words("not located yet"), className="" if incident.lon is not None else "unlocated"),
+                *_who_was_near(incident, facts),
+            ],
             className="head-place",
         ),
         html.Div(
@@ -75,6 +80,14 @@ def _after_action(incident: Incident, facts: Facts) -> list[html.A]:
     if facts.is_past or not facts.may("see_after_action"):
         return []
     return [html.A(facts.words("After action"), href=f"/review/{quote(incident.incident_id, safe='')}", target="_blank")]
+
+
+def _who_was_near(incident: Incident, facts: Facts) -> list[html.A]:
+    """The way to the tracks of its place and time, for those who may see tracks."""
+    if incident.lon is None or not facts.may(Action.SEE_TRACKS):
+        return []
+    title = facts.words("Tracks: who was near, and when")
+    return [html.A(icon("tracks"), href=f"/tracks?incident={incident.incident_id}", target="_blank", title=title, className="near-tracks")]
 
 
 def _relations(incident: Incident, facts: Facts) -> list[html.Div]:

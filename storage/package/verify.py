@@ -36,24 +36,35 @@ def lines_of(name: str, previous: str, last: str, count: int) -> Iterator[Any]:
         wrong.append(f"{name}: ends after line {number} with {before!r}; it should after line {count} with {last}")
 
 
-with open(os.path.join(HERE, "SHA256SUMS"), encoding="utf-8") as file:
-    sums = {name: digest for digest, name in (line.rstrip("\n").split("  ", 1) for line in file)}
-found = {os.path.relpath(os.path.join(at, name), HERE).replace(os.sep, "/") for at, _, names in os.walk(HERE) for name in names}
-wrong += [f"{name}: missing" for name in sorted(sums.keys() - found)]
-wrong += [f"{name}: not in SHA256SUMS" for name in sorted(found - sums.keys() - {"SHA256SUMS"})]
-wrong += [f"{name}: changed" for name in sorted(sums.keys() & found) if sha256_of(name) != sums[name]]
-with open(os.path.join(HERE, "manifest.json"), encoding="utf-8") as file:
-    manifest = json.load(file)
-for part in (manifest["journal"], manifest["ledger"]):
-    for line in lines_of(part["file"], part["previous_hash"], part["last_hash"], part["lines"]):
-        said = line.get("body", line)  # an event of the journal, or a line of the ledger of tracks
-        name = f"evidence/{said.get('upload_id')}/file" if said.get("event") == "upload_added" else f"tracks/{said.get('slice')}.track"
-        if name in found and said.get("kind") != "removed" and sha256_of(name) != said["sha256"]:
-            wrong.append(f"{name}: not what {part['file']} says it was")
-for one in wrong:
-    sys.stdout.write(f"WRONG {one}\n")
-sys.stdout.write(f"last hash of the journal: {manifest['journal']['last_hash']}\nSHA-256 of SHA256SUMS: {sha256_of('SHA256SUMS')}\n")
-sys.stdout.write(
-    f"{len(wrong)} things are wrong.\n" if wrong else "Sound. Compare both numbers with what was written down at the export.\n"
-)
-sys.exit(1 if wrong else 0)
+def check_files() -> set[str]:
+    """Every file against SHA256SUMS; the names of those that are there."""
+    with open(os.path.join(HERE, "SHA256SUMS"), encoding="utf-8") as file:
+        sums = {name: digest for digest, name in (line.rstrip("\n").split("  ", 1) for line in file)}
+    found = {os.path.relpath(os.path.join(at, name), HERE).replace(os.sep, "/") for at, _, names in os.walk(HERE) for name in names}
+    wrong.extend(f"{name}: missing" for name in sorted(sums.keys() - found))
+    wrong.extend(f"{name}: not in SHA256SUMS" for name in sorted(found - sums.keys() - {"SHA256SUMS"}))
+    wrong.extend(f"{name}: changed" for name in sorted(sums.keys() & found) if sha256_of(name) != sums[name])
+    return found
+
+
+def main() -> int:
+    found = check_files()
+    with open(os.path.join(HERE, "manifest.json"), encoding="utf-8") as file:
+        manifest = json.load(file)
+    for part in (manifest["journal"], manifest["ledger"]):
+        for line in lines_of(part["file"], part["previous_hash"], part["last_hash"], part["lines"]):
+            said = line.get("body", line)  # an event of the journal, or a line of the ledger of tracks
+            name = f"evidence/{said.get('upload_id')}/file" if said.get("event") == "upload_added" else f"tracks/{said.get('slice')}.track"
+            if name in found and said.get("kind") != "removed" and sha256_of(name) != said["sha256"]:
+                wrong.append(f"{name}: not what {part['file']} says it was")
+    for one in wrong:
+        sys.stdout.write(f"WRONG {one}\n")
+    sys.stdout.write(f"last hash of the journal: {manifest['journal']['last_hash']}\nSHA-256 of SHA256SUMS: {sha256_of('SHA256SUMS')}\n")
+    sys.stdout.write(
+        f"{len(wrong)} things are wrong.\n" if wrong else "Sound. Compare both numbers with what was written down at the export.\n"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from dashboard.callbacks.context import facts_for
 from dashboard.edge import Edge
+from dashboard.layouts.incident import incident_head
 from storage.audit import AuditLog
 from storage.database import open_database
 from tests.dashboard.api_world import COUNTY, EAST, WEST, ApiCity, degrees, problem_of
+from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, parts_of
 from tests.dashboard.test_account import Person
 from tests.dashboard.test_account import edge as edge  # the same pages
 
@@ -165,3 +168,11 @@ def test_a_refused_hold_says_why_on_the_page(reviewer: Person) -> None:
         page = reviewer.ask("POST", "/tracks/holds?lang=en", data=form)
         assert page.status_code == 422
         assert said in page.text
+
+
+def test_the_panel_leads_to_the_tracks_of_an_incident_for_who_may_see_them(city: ApiCity) -> None:
+    incident_id = city.incident()["incident_id"]
+    incident = city.services.handler.picture.incidents[incident_id]
+    for actor, leads in ((COMMANDER, [f"/tracks?incident={incident_id}"]), (VIEWER, [])):
+        head = incident_head(incident, facts_for(city.services, actor, PAGE))
+        assert [link.href for link in parts_of(head, "A")] == leads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from storage import track_writer
 from storage.track_files import FIX, DamagedSlice, Slice, pack, read_open, record_of_fixes, record_of_units, unpack
+from storage.track_paths import UnitReader
 from storage.track_reader import TrackReader
 from storage.track_writer import SLICE_S, TrackWriter, slice_name
 from storage.tracks import TrackStore
@@ -251,7 +253,7 @@ def test_verify_names_damage_and_strangers(tmp_path, open_writer):
     report = TrackReader(tmp_path).verify()
     assert report.slices == 3
     assert report.damage == [
-        f"{closed[1]}: column flags is damaged",
+        f"{closed[1]}: block 0 is damaged",
         f"{tmp_path / 'notes.txt'}: no track slice; move it away",
     ]
 
@@ -264,20 +266,9 @@ def test_a_damaged_slice_is_refused_at_every_length():
             unpack(content[:length])
 
 
-FIXES = st.lists(
-    st.tuples(
-        st.integers(0, 3),  # unit
-        st.integers(-(2**40), 2**40),  # position_ms
-        st.integers(-(2**40), 2**40),  # received_ds
-        st.integers(-180_000_000, 180_000_000),
-        st.integers(-90_000_000, 90_000_000),
-        st.integers(0, 255),
-        st.integers(0, 255),
-        st.integers(0, 255),
-        st.integers(0, 255),
-    ),
-    max_size=40,
-)
+# position_ms, received_ds, lon, lat, heading, speed, status, flags
+RANGES = [(-(2**40), 2**40)] * 2 + [(-180_000_000, 180_000_000), (-90_000_000, 90_000_000)] + [(0, 255)] * 4
+FIXES = st.lists(st.tuples(st.integers(0, 3), *(st.integers(low, high) for low, high in RANGES)), max_size=40)
 
 
 @settings(deadline=None, max_examples=150)
@@ -357,3 +348,56 @@ def test_a_status_that_was_noted_with_the_last_fix_was_not_heard(tmp_path, open_
     assert reader.first_at() == START
     path = reader.paths({"b"}, START, START + 61)["b"]
     assert path.position_at.tolist() == [START + 1, START + 61]
+
+
+# A slice as the first form of closed slices had it: whole columns.
+IN_COLUMNS = (
+    "TERUS0NMUzHiAAAASSVXyYOnc3RhcnRfc85o53hkpWZpeGVzBadjb2x1bW5znZOldW5pdHMQzi+P/r+TpmNvdW50cw3OwReKt5OxZmlyc3RfcG"
+    "9zaXRpb25fbXMWzq2ux8STq3Bvc2l0aW9uX21zFM7vI9OQk6lmaXJzdF9sb24azn9sGBiTo2xvbg/O4SWWnZOpZmlyc3RfbGF0Es4eeo3sk6Ns"
+    "YXQPzta5sLyTpmxhZ19kcw/OCou8n5OnaGVhZGluZw7OPQHnApOlc3BlZWQOzn6O392TpnN0YXR1cw7Ob9Lj8pOlZmxhZ3MOzrUn5aootS/9IA"
+    "c5AACToWGhYqFjKLUv/SAEIQAAAQMAAii1L/0gDWkAAAZ76MDDLCzIyJmZAQEotS/9IAtZAAACAHDFAHAAFwgAFyi1L/0gEYkAAAjc+7X/Pv8H"
+    "/wD/AP8A/wD/KLUv/SAGMQAAAQDIYwAYKLUv/SAJSQAABOwD1gDHAAEAKLUv/SAGMQAAAQDHZAAJKLUv/SAGMQAAAQgCGgQCKLUv/SAFKQAALQ"
+    "HRAQEotS/9IAUpAAAe4SDhAii1L/0gBSkAAAEB//8DKLUv/SAFKQAAAAH/AIA="
+)
+WRITTEN = [
+    (0, 1760000000123, 17600000005, 121550300, 29873900, 45, 30, 1, 0),
+    (0, 1760000003123, 17600000032, 121550400, 29873800, 46, 255, 2, 1),
+    (0, 1760000002000, 17600000033, 121550350, 29873850, 255, 31, 1, 0),
+    (2, 1760000001000, 17600000012, -5, 3, 0, 0, 0, 0),
+    (2, 1760000004000, 17600000041, 7, -2, 1, 2, 3, 128),
+]
+
+
+def test_slices_of_the_first_form_are_read_whole_and_by_unit(tmp_path):
+    start_s = 1_760_000_100 // SLICE_S * SLICE_S
+    content = base64.b64decode(IN_COLUMNS)
+    piece = unpack(content)
+    assert (piece.start_s, piece.unit_ids, piece.fixes.tolist()) == (start_s, ["a", "b", "c"], WRITTEN)
+    path = tmp_path / f"{slice_name(start_s)}.track"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    reader = UnitReader("c")
+    reader.take(start_s, path)
+    assert [row[1:] for row in reader.fixes().tolist()] == [row[1:] for row in WRITTEN if row[0] == 2 and row[2] >= start_s * 10]
+    for length in range(len(content)):
+        with pytest.raises(DamagedSlice):
+            unpack(content[:length])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 39), *(st.integers(low, high) for low, high in RANGES)), max_size=120), st.integers(1, 40))
+def test_each_units_own_block_gives_what_the_whole_slice_does(tmp_path_factory, rows, units):
+    """Blocks of sixteen, some of them empty, the last one short; two slices with different units."""
+    path = tmp_path_factory.mktemp("blocks") / "one.track"
+    fixes = np.array(sorted((row for row in rows if row[0] < units), key=lambda row: row[0]), FIX)
+    ids = [f"u{number}" for number in range(units)]
+    path.write_bytes(pack(Slice(0, ids, fixes)))
+    other = path.with_name("two.track")
+    other.write_bytes(pack(Slice(0, list(reversed(ids)), fixes)))
+    assert (unpack(path.read_bytes()).fixes == fixes).all()
+    for number in {0, units // 2, units - 1}:
+        reader = UnitReader(ids[number])
+        reader.take(-(2**40), path)
+        reader.take(-(2**40), other)
+        wanted = [row[1:] for n in (number, units - 1 - number) for row in fixes[fixes["unit"] == n].tolist()]
+        assert [row[1:] for row in reader.fixes().tolist()] == wanted
