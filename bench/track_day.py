@@ -85,7 +85,7 @@ def prepare(seconds: int = DAY_S) -> TrackDay:
 
 def _drive(day: TrackDay) -> None:
     """The demo's crews on patrol, places by its own movement, with a tracker's noise; written by the server's own writer."""
-    city = open_city(ensure_demo_city(Path("var/city")))
+    city = open_city(ensure_demo_city(harness.ROOT / "var" / "city"))
     town = Town(city, load_codes(city.folder / "codes.toml"), crews=UNITS, calls_per_day=0, seed=7, now_s=BEGAN_S)
     ids, random = list(town.crews), np.random.default_rng(7)
     phase = np.sort(random.uniform(0.0, EVERY_S, len(ids)))  # trackers report each at its own moment

@@ -196,6 +196,11 @@ class TrackReader:
                 return start_s
         return None
 
+    def forget(self) -> None:
+        """Drop what is kept in memory: files have been removed."""
+        with self._lock:
+            self._kept.clear()
+
     def latest(self) -> Slice | None:
         """The newest slice that can be read, for a start; `verify` names damaged ones."""
         for start_s, path in reversed(list(slice_files(self.folder))):

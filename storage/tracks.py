@@ -32,7 +32,9 @@ class TrackStore(TrackReader):
 
     def remove_before(self, before_s: float, held: Sequence[Held], at: datetime, why: str) -> Removal:
         """Remove closed slices that end by `before_s` (Unix s) and that nothing holds; on record first. Blocks on the disk."""
-        return remove_before(self.folder, self._writer.ledger, before_s, held, at, why, file_sha256)
+        removal = remove_before(self.folder, self._writer.ledger, before_s, held, at, why, file_sha256)
+        self.forget()
+        return removal
 
     async def start(self) -> None:
         """Go on from what an earlier run wrote, and write from now on each second."""

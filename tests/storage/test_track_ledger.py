@@ -164,3 +164,11 @@ def test_a_damaged_slice_is_kept_while_a_hold_with_a_place_covers_its_time(tmp_p
     track(tmp_path, 1).write_bytes(b"nothing")
     remove(tmp_path, CLOSED, Held(START, START + CLOSED * SLICE_S, (120.0, 29.9, 200.0)))
     assert [track(tmp_path, step).exists() for step in range(CLOSED)] == [False, True, False, False]
+
+
+def test_what_was_removed_is_not_answered_from_memory(tmp_path):
+    written(tmp_path)
+    store = TrackStore(tmp_path)
+    assert len(store.state_at(START + 20.0)) == 1
+    store.remove_before(START + SLICE_S, [], AT, "older than 30 days")
+    assert len(store.state_at(START + 20.0)) == 0
