@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from dispatch.clock import SystemClock  # noqa: E402
 from docs.img.driven_days import drive  # noqa: E402
 from feeds.video.farm import TestCamera  # noqa: E402
 from geodata.demo_city import ensure_demo_city  # noqa: E402
+from storage.cameras import CameraSource, CameraStore  # noqa: E402
+from storage.database import open_database  # noqa: E402
 from tests.feeds.video.farm_thread import FarmThread, running_farm  # noqa: E402
 from tests.feeds.video.onvif_camera import OnvifCamera, served  # noqa: E402
 from tests.servers import DEMO_PASSWORD, RunningServer  # noqa: E402
@@ -155,6 +158,7 @@ def take(camera: Camera, server: RunningServer) -> None:
     circle_id = operator.get("/api/v1/duty-circles").json()["features"][0]["id"]
     circles(camera, circle_id, "zh-CN", "zh", "dark")
     circles(camera, circle_id, "en", "en", "light")
+    turned(camera, operator, server.client("admin"))
     pictures(camera, operator, server)
     alarm(camera, operator)
     camera.keep(camera.page("/admin", "admin", DESK), "health-zh")
@@ -209,8 +213,8 @@ def pictures(camera: Camera, operator: Any, server: RunningServer) -> None:
     call = {"incident_type": "theft", "grade": 3, "text": "商铺被盗，店主在场", "address": "鼓楼步行街", **SCENE}
     incident_id = operator.post("/api/v1/incidents", json=call).json()["incident_id"]
     streets = [TestCamera(f"street-{k}", live=False) for k in range(6)]
-    with running_farm(*streets) as farm, served(DOME) as control:
-        ids = give_pictures(operator, server, farm, [street.name for street in streets], control)
+    with running_farm(*streets) as farm:
+        ids = give_pictures(operator, server, farm, [street.name for street in streets])
         for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
             selected = f"/%3Fincident%3D{incident_id}%26theme%3D{scheme}"
             desk = camera.page(selected, "operator", DESK, language, scheme)
@@ -218,47 +222,55 @@ def pictures(camera: Camera, operator: Any, server: RunningServer) -> None:
             desk.keyboard.press("v")
             desk.wait_for_timeout(5_000)
             camera.keep(desk, f"desk-video-large-{word}")
-            turned(camera, selected, ids[0], operator, language, word, scheme)
             wall = f"/wall%3Fscreen%3Dvideo%26tiles%3D9%26dwell%3D600%26theme%3D{scheme}%26group%3Dlist%3A{','.join(ids)}"
             camera.keep(camera.page(wall, "viewer", WALL, language, scheme), f"wall-video-{word}")
 
 
-def turned(camera: Camera, selected: str, camera_id: str, operator: Any, language: str, word: str, scheme: str) -> None:
-    """Where cameras look, on the map; the pad of one that turns."""
-    desk = camera.page(f"{selected}%26on%3Dstreet_camera,incident,patrol_car", "operator", DESK, language, scheme)
-    desk.evaluate(f"void liandong.basemap.map.jumpTo({{center: [{SCENE['lon']}, {SCENE['lat'] - 0.0006}], zoom: 16.3}})")
-    one = next(f for f in operator.get("/api/v1/elements/street_camera").json()["features"] if f["properties"]["element_id"] == camera_id)
-    lon, lat = one["geometry"]["coordinates"]
-    chosen = {"kind": "element", "element": "street_camera", "id": one["id"], "lon": lon, "lat": lat, "properties": one["properties"]}
-    desk.evaluate("(chosen) => liandong.select(chosen)", chosen)
-    desk.wait_for_timeout(6_000)
-    camera.keep(desk, f"desk-cones-{word}", close=False)
-    desk.keyboard.press("y")
-    desk.wait_for_timeout(5_000)
-    camera.keep(desk, f"desk-turning-{word}")
+def turned(camera: Camera, operator: Any, administrator: Any) -> None:
+    """Where cameras look and how they do, on the map; the pad of one that turns."""
+    call = {"incident_type": "theft", "grade": 3, "text": "电动车被盗", "address": "鼓楼步行街", **SCENE}
+    incident_id = operator.post("/api/v1/incidents", json=call).json()["incident_id"]
+    camera_id = nearest_cameras(operator)[0]
+    dead = {"lon": SCENE["lon"] + 0.0008, "lat": SCENE["lat"] + 0.0006, "url": "rtsp://127.0.0.1:1/dead"}
+    administrator.put("/api/v1/cameras/cam-dead", json=dead | {"properties": {"name": "步行街东口"}}).raise_for_status()
+    operator.get("/api/v1/cameras/cam-dead/snapshot")
+    known = operator.get(f"/api/v1/cameras/{camera_id}").json()
+    with served(DOME) as control:
+        dome = {"lon": known["lon"], "lat": known["lat"], "properties": known["properties"] | {"range_m": 90}, "control_url": control}
+        administrator.put(f"/api/v1/cameras/{camera_id}", json=dome).raise_for_status()
+        for language, word, scheme in (("zh-CN", "zh", "dark"), ("en", "en", "light")):
+            selected = f"/%3Fincident%3D{incident_id}%26theme%3D{scheme}%26on%3Dstreet_camera,incident,patrol_car"
+            desk = camera.page(selected, "operator", DESK, language, scheme)
+            desk.evaluate(f"void liandong.basemap.map.jumpTo({{center: [{SCENE['lon']}, {SCENE['lat'] - 0.0006}], zoom: 16.3}})")
+            features = operator.get("/api/v1/elements/street_camera").json()["features"]
+            properties = next(one["properties"] for one in features if one["properties"]["element_id"] == camera_id)
+            chosen = {"kind": "element", "element": "street_camera", "id": f"street_camera/{camera_id}", "properties": properties}
+            desk.evaluate("(chosen) => liandong.select(chosen)", chosen | {"lon": known["lon"], "lat": known["lat"]})
+            desk.wait_for_timeout(6_000)
+            camera.keep(desk, f"desk-cones-{word}", close=False)
+            desk.keyboard.press("y")
+            desk.wait_for_timeout(5_000)
+            camera.keep(desk, f"desk-turning-{word}")
+    administrator.delete("/api/v1/cameras/cam-dead").raise_for_status()
 
 
-def give_pictures(operator: Any, server: RunningServer, farm: FarmThread, streets: list[str], control: str) -> list[str]:
-    """Addresses for the cameras about the scene, as a register would hold them; their ids, nearest first. The first can be turned.
-
-    Through the register of the running server: it keeps in memory which addresses there are.
-    """
+def nearest_cameras(operator: Any) -> list[str]:
+    """Ids of the cameras about the scene, nearest first."""
     cameras = operator.get("/api/v1/elements/street_camera").json()["features"]
 
     def apart(camera: Any) -> float:
         lon, lat = camera["geometry"]["coordinates"]
         return float((lon - SCENE["lon"]) ** 2 + (lat - SCENE["lat"]) ** 2)
 
-    ids = [one["properties"]["element_id"] for one in sorted(cameras, key=apart)[:18]]
+    return [one["properties"]["element_id"] for one in sorted(cameras, key=apart)]
+
+
+def give_pictures(operator: Any, server: RunningServer, farm: FarmThread, streets: list[str]) -> list[str]:
+    """Addresses for the cameras about the scene, as a register would hold them; their ids, nearest first."""
+    ids = nearest_cameras(operator)[:18]
     named = [(camera_id, streets[k % len(streets)]) for k, camera_id in enumerate(ids)]
-    at = {one["properties"]["element_id"]: one["geometry"]["coordinates"] for one in cameras}
-    administrator = server.client("admin")
-    for camera_id, name in named:
-        known = operator.get(f"/api/v1/cameras/{camera_id}").json()["properties"]
-        addresses = {"url": farm.url(name, "main"), "substream_url": farm.url(name)}
-        addresses |= {"control_url": control} if camera_id == ids[0] else {}
-        place = {"lon": at[camera_id][0], "lat": at[camera_id][1], "properties": known | {"range_m": 90}}
-        administrator.put(f"/api/v1/cameras/{camera_id}", json=place | addresses).raise_for_status()
+    sources = [CameraSource(camera_id, farm.url(name, "main"), farm.url(name), "demo", time.time()) for camera_id, name in named]
+    CameraStore(open_database(f"sqlite:///{server.data / 'journal.sqlite'}")).write(sources)
     return ids
 
 
