@@ -37,7 +37,7 @@ from geodata.cores import side_by_side
 from geodata.searches import Floats, Ground, Ints, Times
 from geodata.streets import Profile
 
-# Fastest of 1/64 to 1/1024 s with 250,000 edges within five minutes.
+# Fastest of 1/64 to 1/1024 s with 250,000 edges within five minutes. Two parts have half the edges each, and buckets twice as wide.
 BUCKET_S = 1.0 / 1024.0
 # Long searches share this many buckets.
 MAX_BUCKETS = 1 << 19
@@ -52,6 +52,7 @@ FREE, REACHED, DEAD_END, RESTRICTED, OPENED, EACH_TURN = 0, 1, 2, 3, 4, 5
 # is. DEAD_END: nobody is of use but who comes from a forbidden turn, and turns round. EACH_TURN: more is forbidden than the way back.
 Table = NDArray[np.float32]
 IntTable = NDArray[np.int32]
+Kinds = NDArray[np.int8]
 
 
 @njit(cache=True, nogil=True)
@@ -143,49 +144,49 @@ def spread(  # noqa: C901 in one piece: handing arrays to helpers counts referen
 
 
 @njit(cache=True, nogil=True)
-def fold_copies(edges: Table, label_s: Times, copied: Ints, fresh_edges: Table) -> None:
+def fold_copies(number: Table, index: IntTable, label_s: Times, copied: Ints, edge_s: Times) -> None:
     """An edge is entered as soon as one of its states is. The copies are as before the search then."""
-    first = len(edges) - len(copied)
+    first = len(number) - len(copied)
     for i in range(len(copied)):
         label_s[copied[i]] = min(label_s[copied[i]], label_s[first + i])
         label_s[first + i] = np.inf
-        edges[first + i] = fresh_edges[first + i]
+        number[first + i, KEY], index[first + i, FOLLOWING] = edge_s[first + i], UNTOUCHED
 
 
 @njit(cache=True, nogil=True)
 def collect(
-    part: int, bounds: Ints, edges: Table, nodes: Table, node_index: IntTable, label_s: Table, beyond: IntTable, beyond_counts: Ints,
-    fresh_edges: Table, fresh_nodes: Table, tail: Ints, spot: Ints, out: Times,
+    part: int, bounds: Ints, number: Table, index: IntTable, node_number: Table, node_index: IntTable, label_s: Table,
+    beyond: IntTable, beyond_counts: Ints, edge_s: Times, kind: Kinds, tail: Ints, spot: Ints, out: Times,
 ) -> None:  # fmt: skip
     """Write to `out` when each way on from the part's junctions is entered, by whichever search, and make their records as before it."""
     low, high = bounds[part], bounds[part + 1]
-    collect_from(low, high, edges[part], nodes[part], node_index[part], label_s[part], fresh_edges, fresh_nodes, tail, spot, out)
-    for p in range(len(nodes)):
+    for p in range(len(number)):
+        records = number[p], index[p], node_number[p], node_index[p], label_s[p]
+        if p == part:
+            collect_from(low, high, *records, edge_s, kind, tail, spot, out)
         for i in range(beyond_counts[p]):
             node = beyond[p, i]
             if low <= node < high:
-                collect_from(node, node + 1, edges[p], nodes[p], node_index[p], label_s[p], fresh_edges, fresh_nodes, tail, spot, out)
+                collect_from(node, node + 1, *records, edge_s, kind, tail, spot, out)
 
 
 @njit(cache=True, nogil=True)
 def collect_from(
-    low: int, high: int, edges: Table, nodes: Table, node_index: IntTable, label_s: Times,
-    fresh_edges: Table, fresh_nodes: Table, tail: Ints, spot: Ints, out: Times,
+    low: int, high: int, number: Table, index: IntTable, node_number: Table, node_index: IntTable, label_s: Times,
+    edge_s: Times, kind: Kinds, tail: Ints, spot: Ints, out: Times,
 ) -> None:  # fmt: skip
     """Lower `out` to when the ways on from junctions are entered in one search; the records are as before it then."""
     for n in range(node_index[low, WAYS], node_index[high, WAYS]):
         node = tail[n]
         # Both are read and one is chosen: which it is is unforeseeable.
-        first_s, later_s = nodes[node, FIRST], label_s[n]
+        first_s, later_s = node_number[node, FIRST], label_s[n]
         is_later = (node_index[node, BACK] == n) | (node_index[node, STATE] == EACH_TURN)
         if spot[n] >= 0:
             out[spot[n]] = min(out[spot[n]], later_s if is_later else first_s)
         label_s[n] = np.inf
-        for column in range(4):
-            edges[n, column] = fresh_edges[n, column]
+        number[n, KEY], index[n, FOLLOWING] = edge_s[n], UNTOUCHED
     for node in range(low, high):
-        for column in range(4):
-            nodes[node, column] = fresh_nodes[node, column]
+        node_number[node, FIRST], node_index[node, BACK], node_index[node, STATE] = np.inf, -1, kind[node]
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,8 @@ class TurnLayout:
     per_s: Table  # [2, streets] share of them that is done in a second; 0 where closed
     edges: Table  # [states, 4] records before a search
     nodes: Table  # [junctions + 1, 4] the same; the last only ends the ways of the one before
+    edge_s: Times  # [states] KEY of `edges`, by itself: less to read after each search
+    kind: Kinds  # [junctions] STATE of `nodes`
     turn_ptr: Ints  # [states + 1]
     turn: Ints  # [turns]
     copied: Ints  # [copies] numbers here of the edges that have copies; the copies are the last states, in this order
@@ -225,12 +228,13 @@ class TurnLayout:
         own[number_of] = np.arange(size, dtype=np.int32)
         edges = np.empty((size, 4), np.float32)
         index = edges.view(np.int32)
-        edges[:, KEY] = ground.state_s[pace][number_of]
+        edge_s = edges[:, KEY] = ground.state_s[pace][number_of]
         index[:, HEAD], index[:, FOLLOWING], index[:, TWIN] = head[number_of], UNTOUCHED, own[twin[number_of]]
         nodes = np.full((junctions + 1, 4), np.inf, np.float32)
         node_index = nodes.view(np.int32)
         node_index[:, BACK] = -1
-        node_index[:-1, STATE] = _kind(profile, tail, head, twin, junctions)
+        kind = _kind(profile, tail, head, twin, junctions)
+        node_index[:-1, STATE] = kind
         node_index[:, WAYS] = np.searchsorted(tail[number_of[:edge_count]], np.arange(junctions + 1))
         counts = np.diff(profile.next_ptr)[number_of]
         turn_ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
@@ -242,7 +246,9 @@ class TurnLayout:
         is_open = np.isfinite(time_s)
         spot[own[sides][is_open]] = np.flatnonzero(is_open)
         leaves, edge_bounds = tail[number_of[:edge_count]], node_index[bounds, WAYS].copy()
-        return cls(own, leaves, spot, bounds, edge_bounds, time_s, per_s, edges, nodes, turn_ptr, turn, copied)
+        return cls(
+            own, leaves, spot, bounds, edge_bounds, time_s, per_s, edges, nodes, edge_s, kind.astype(np.int8), turn_ptr, turn, copied
+        )
 
 
 def part_of(x: Floats, y: Floats, parts: int) -> Ints:
@@ -305,7 +311,7 @@ def spread_from(layout: TurnLayout, seed_edge: Ints, seed_key_s: Times, limit_s:
         scratch = layout.pool.pop()
     except IndexError:
         scratch = Scratch(layout)
-    edges, nodes, bucket_s = scratch.edges, scratch.nodes, max(BUCKET_S, limit_s / MAX_BUCKETS)
+    edges, nodes, bucket_s = scratch.edges, scratch.nodes, max(BUCKET_S * scratch.parts, limit_s / MAX_BUCKETS)
     index, node_index = edges.view(np.int32), nodes.view(np.int32)
     out.fill(np.inf)
 
@@ -315,12 +321,12 @@ def spread_from(layout: TurnLayout, seed_edge: Ints, seed_key_s: Times, limit_s:
             seed[of_part == part], key_s[of_part == part], float(limit_s), bucket_s, scratch.bucket[part],
             part, layout.bounds, nodes, node_index, scratch.beyond[part],
         )  # fmt: skip
-        fold_copies(edges[part], scratch.label_s[part], layout.copied, layout.edges)
+        fold_copies(edges[part], index[part], scratch.label_s[part], layout.copied, layout.edge_s)
 
     def write(part: int) -> None:
         collect(
-            part, layout.bounds, edges, nodes, node_index, scratch.label_s, scratch.beyond, scratch.beyond_counts,
-            layout.edges, layout.nodes, layout.tail, layout.spot, out.reshape(-1),
+            part, layout.bounds, edges, index, nodes, node_index, scratch.label_s, scratch.beyond, scratch.beyond_counts,
+            layout.edge_s, layout.kind, layout.tail, layout.spot, out.reshape(-1),
         )  # fmt: skip
 
     side_by_side(search, scratch.parts)

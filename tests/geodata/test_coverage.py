@@ -113,7 +113,7 @@ def test_a_search_gives_up_where_another_part_has_been_before() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spreading, "side_by_side", ORDERS["first to last"])
         collect = spreading.collect
-        patch.setattr(spreading, "collect", lambda *given: (beyond.append(given[7].tolist()), collect(*given)))
+        patch.setattr(spreading, "collect", lambda *given: (beyond.append(given[8].tolist()), collect(*given)))
         search.reach(units, limit_s=2000.0)
     # The first finds nobody at the second's nine junctions before the dead end; the second comes to the first's after it has been there.
     assert beyond[0] == [9, 0]
