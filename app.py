@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _wrong_uses() -> tuple[type[Exception], ...]:
     """What deeper layers say of a city, database or file they can't work with; looked up once there is such an error, not at each start."""
-    from geodata.city import CityError
+    from geodata.cities.city import CityError
     from operations.imports import ImportRefused
     from storage.database import DatabaseUnusable
     from storage.journal import JournalBusy
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _city_folder(settings: Settings) -> Path:
-    from geodata.demo_city import ensure_demo_city
+    from geodata.building.demo_city import ensure_demo_city
 
     if settings.city is not None:
         return settings.city
@@ -215,7 +215,7 @@ async def _write_roster(settings: Settings, file: Path) -> tuple[Any, int]:
 
     from composition import administrator, running_handler
     from dispatch.organisations import OrganisationTree
-    from geodata.city import open_city
+    from geodata.cities.city import open_city
     from operations.roster_import import read_roster, write_roster
 
     folder = _city_folder(settings)

@@ -20,9 +20,9 @@ _READING = 0.35
 
 def city_build(options: argparse.Namespace, settings: Settings) -> int:
     """A city folder from an OpenStreetMap extract; exit code 1 when interrupted."""
-    from geodata.build import build_city
-    from geodata.city import CityError
-    from geodata.osm import read_osm
+    from geodata.building.build import build_city
+    from geodata.cities.city import CityError
+    from geodata.openstreetmap.osm import read_osm
     from geodata.progress import within
 
     try:
@@ -59,7 +59,7 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 def city_info(options: argparse.Namespace, settings: Settings) -> int:
     """What a city folder holds, as one JSON object."""
-    from geodata.city_info import city_info as describe
+    from geodata.cities.city_info import city_info as describe
 
     print(json.dumps(describe(options.dir, now=SystemClock().now()), ensure_ascii=False, indent=2, default=str))
     return 0
@@ -67,8 +67,8 @@ def city_info(options: argparse.Namespace, settings: Settings) -> int:
 
 def city_diff(options: argparse.Namespace, settings: Settings) -> int:
     """What differs between two city folders; exit code 1 when anything does."""
-    from geodata.city_diff import diff_cities
-    from geodata.city_diff_text import lines
+    from geodata.cities.city_diff import diff_cities
+    from geodata.cities.city_diff_text import lines
 
     diff = diff_cities(options.a, options.b)
     if options.json:

@@ -35,19 +35,19 @@ from feeds.video.mediamtx import MediaMtx
 from feeds.video.onvif import OnvifDriver
 from feeds.video.wvp import Wvp
 from feeds.video.zlmediakit import ZlMediaKit
-from geodata.areas import Areas
-from geodata.basemap import BaseMap
-from geodata.beats import Beats
-from geodata.city import City, open_city
-from geodata.closures import StreetFinder
-from geodata.jurisdictions import Jurisdictions
-from geodata.learned import graph_identity
-from geodata.matching import Matcher
-from geodata.places import load_places
-from geodata.responsibility import Responsibility
-from geodata.snapping import OffNetwork
-from geodata.streets import PROFILES
-from geodata.travel import TravelTimes
+from geodata.building.basemap import BaseMap
+from geodata.cities.city import City, open_city
+from geodata.cities.places import load_places
+from geodata.districts.beats import Beats
+from geodata.districts.jurisdictions import Jurisdictions
+from geodata.districts.responsibility import Responsibility
+from geodata.routing.travel import TravelTimes
+from geodata.streets.areas import Areas
+from geodata.streets.closures import StreetFinder
+from geodata.streets.graph import PROFILES
+from geodata.streets.learned import graph_identity
+from geodata.streets.snapping import OffNetwork
+from geodata.tracks.matching import Matcher
 from operations.accounts import Accounts
 from operations.after_action import AfterActions
 from operations.authority import Authority

@@ -34,7 +34,7 @@ from feeds.jt808.server import TerminalListener, listen
 from feeds.native import NativeSession
 from feeds.native import serve as serve_native
 from feeds.simulator import FEED_NAME, OPERATOR_NAME
-from geodata.city import open_city
+from geodata.cities.city import open_city
 from operations.accounts import AccountError, Accounts
 from operations.demo_circles import prepare_demo_circles
 from operations.reports import FeedSession

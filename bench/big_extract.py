@@ -15,7 +15,7 @@ import numpy as np
 import osmium
 from osmium.osm.mutable import Node, Relation, Way
 
-from geodata.street_rules import street_rule
+from geodata.building.street_rules import street_rule
 
 # Streets from each copy to the next one east and the next one north.
 LINKS_A_SIDE = 6

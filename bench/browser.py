@@ -18,7 +18,7 @@ from bench.browser_pages import Desk, Leaflet, Page, PlotlyPage, leaflet_server,
 from bench.gateway import Gateway
 from bench.processes import Server
 from composition import open_accounts
-from geodata.city import open_city
+from geodata.cities.city import open_city
 from settings import Settings
 
 PEERS = ("dash", "dash-leaflet")

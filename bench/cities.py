@@ -11,13 +11,13 @@ import osmium
 from osmium.osm import mutable
 
 from bench import harness
-from geodata.build import build_city
-from geodata.city import City, CityError, open_city
+from geodata.building.build import build_city
+from geodata.building.demo_city import ensure_demo_city
+from geodata.building.source import CitySource
+from geodata.cities.city import City, CityError, open_city
 from geodata.demo import demo_source
-from geodata.demo_city import ensure_demo_city
-from geodata.osm import read_osm
-from geodata.source import CitySource
-from geodata.streets import StreetGraph
+from geodata.openstreetmap.osm import read_osm
+from geodata.streets.graph import StreetGraph
 
 # A real country, rural; lies beside the repository and is not part of it.
 LIECHTENSTEIN = harness.ROOT.parent / "shared" / "data" / "osm" / "liechtenstein-latest.osm.pbf"

@@ -20,11 +20,11 @@ from bench import big_extract, cities, harness
 from bench.nearest import positions
 from bench.processes import Server, rss_mb
 from bench.rings import Incident, answer, incidents, search
-from geodata.build import build_city
-from geodata.city import open_city
-from geodata.osm import read_osm
-from geodata.searches import Ground
-from geodata.travel import TravelTimes
+from geodata.building.build import build_city
+from geodata.cities.city import open_city
+from geodata.openstreetmap.osm import read_osm
+from geodata.routing.searches import Ground
+from geodata.routing.travel import TravelTimes
 
 COPIES = {"30k": 2, "250k": 16, "1m": 64}
 PORT = 8097

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from bench import cities, harness
-from geodata.searches import Floats, Ground, RoadPoint
-from geodata.street_times import StreetEffects, StreetTimes, built_times
-from geodata.streets import StreetGraph
+from geodata.routing.searches import Floats, Ground, RoadPoint
+from geodata.streets.graph import StreetGraph
+from geodata.streets.street_times import StreetEffects, StreetTimes, built_times
 
 CLOSURES = 200
 PLACES = 50  # on each closed street

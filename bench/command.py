@@ -24,8 +24,8 @@ from bench.fleet import Fleet, street_near
 from bench.http import Http
 from bench.processes import Server, cpu_s
 from bench.websocket import TEXT, WebSocket, open_websocket
-from geodata.city import open_city
-from geodata.streets import StreetGraph
+from geodata.cities.city import open_city
+from geodata.streets.graph import StreetGraph
 from tests.postgres import postgres_server, working_folder
 
 PORT = 18355

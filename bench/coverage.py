@@ -18,13 +18,13 @@ from scipy.sparse.csgraph import dijkstra
 from bench import cities, harness
 from bench.linked import copied, middle_of
 from bench.nearest import Positions, moved
-from geodata.cores import PARTS
-from geodata.coverage import LIMIT_S, CoverageSearch, Reach
-from geodata.isochrones import StreetShapes
-from geodata.nearest import UnitPlacement
-from geodata.searches import Ground
-from geodata.snapping import Snapper
-from geodata.streets import StreetGraph
+from geodata.routing.cores import PARTS
+from geodata.routing.coverage import LIMIT_S, CoverageSearch, Reach
+from geodata.routing.isochrones import StreetShapes
+from geodata.routing.nearest import UnitPlacement
+from geodata.routing.searches import Ground
+from geodata.streets.graph import StreetGraph
+from geodata.streets.snapping import Snapper
 
 PEERS = ("scipy", "networkx", "pandana")
 UNITS = 700

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from feeds.simulator.legs import Seconds
 from geodata.projection import LocalProjection
-from geodata.streets import StreetGraph
+from geodata.streets.graph import StreetGraph
 
 Floats = NDArray[np.float64]
 

@@ -15,12 +15,12 @@ import numpy as np
 from bench import cities, harness
 from bench.cities import BenchCity
 from bench.rings import Incident, accuracy, incidents
+from geodata.building.source import CitySource
 from geodata.demo import demo_source
-from geodata.osm import read_osm
-from geodata.searches import Ground
-from geodata.source import CitySource
-from geodata.streets import STREET_CLASSES
-from geodata.travel import TravelTimes
+from geodata.openstreetmap.osm import read_osm
+from geodata.routing.searches import Ground
+from geodata.routing.travel import TravelTimes
+from geodata.streets.graph import STREET_CLASSES
 from tests.geodata.planted import plant_over_ways
 from tests.geodata.reference import Reference, car_reference
 from tests.geodata.sources import graph_of

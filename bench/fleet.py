@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from geodata.city import City
-from geodata.streets import StreetGraph
+from geodata.cities.city import City
+from geodata.streets.graph import StreetGraph
 
 GROUP = 50  # units of one message
 SWING = 60  # fixes until a unit turns round

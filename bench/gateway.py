@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.processes import Server
 from bench.websocket import WebSocket, open_websocket
-from geodata.city import City
+from geodata.cities.city import City
 
 GROUP = 50  # units of one message
 CONNECTIONS = 4  # the server takes 20,000 reports a second of one

@@ -19,12 +19,12 @@ from bench.match import followed
 from bench.nearest import moved, positions
 from bench.rings import answer as rings_answer
 from bench.rings import incidents, search
-from geodata.coverage import CoverageSearch
-from geodata.crossings import busy_crossings
-from geodata.searches import Ground
-from geodata.standby import Task, advise
-from geodata.streets import StreetGraph
-from geodata.travel import TravelTimes
+from geodata.routing.coverage import CoverageSearch
+from geodata.routing.searches import Ground
+from geodata.routing.standby import Task, advise
+from geodata.routing.travel import TravelTimes
+from geodata.streets.crossings import busy_crossings
+from geodata.streets.graph import StreetGraph
 
 QUESTIONS = 200
 COVERAGES = 40

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
-from geodata.restrictions import NO_RULES, TurnRules
-from geodata.streets import StreetGraph
-from geodata.turns import build_profile
+from geodata.streets.graph import StreetGraph
+from geodata.streets.restrictions import NO_RULES, TurnRules
+from geodata.streets.turns import build_profile
 
 LINKS = 12  # streets between two neighbouring copies
 LINK_M, LINK_MPS = 300.0, {"car": 12.0, "foot": 1.4, "ebike": 5.0}

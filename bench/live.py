@@ -22,7 +22,7 @@ from bench.cot import CotPeer
 from bench.fleet import GROUP, Fleet, Receipts
 from bench.processes import Server, cpu_s, rss_mb
 from bench.websocket import BINARY, TEXT, WebSocket, open_websocket
-from geodata.city import open_city
+from geodata.cities.city import open_city
 
 PEERS = ("taky",)
 PORT = 18352

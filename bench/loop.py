@@ -24,8 +24,8 @@ from bench.loop_polling import Polling
 from bench.loop_sides import CITY_DESKS, EVENTS, STEPS, Call, Ours, Side, desk_scopes
 from bench.processes import Server, cpu_s, rss_mb
 from dispatch.organisations import OrganisationTree
-from geodata.city import City, open_city
-from geodata.jurisdictions import Jurisdictions
+from geodata.cities.city import City, open_city
+from geodata.districts.jurisdictions import Jurisdictions
 
 PORT, PEER_PORT, KILL_PORT = 18357, 18358, 18359
 TERMINALS, DESKS = 700, 60

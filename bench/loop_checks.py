@@ -22,7 +22,7 @@ from dispatch.events import DeadlineMissed, IncidentReceived, Recorded
 from dispatch.evolve_incident import evolve_incident
 from dispatch.model import OPEN_STAGES, Actor, Incident
 from dispatch.organisations import OrganisationTree
-from geodata.city import open_city
+from geodata.cities.city import open_city
 from operations.audience import Audience
 from operations.push import Pushes
 from settings import Settings

@@ -25,8 +25,8 @@ from bench.loop_clients import Desk, Terminal, Told, connect_all
 from bench.loop_sides import STEPS, desk_scopes
 from bench.processes import Server
 from dispatch.organisations import OrganisationTree
-from geodata.city import City, open_city
-from geodata.demo_city import ensure_demo_city
+from geodata.building.demo_city import ensure_demo_city
+from geodata.cities.city import City, open_city
 
 LANES = 24  # incidents in progress at a time
 PAUSE_SHARE, PAUSE_S = 0.15, (0.5, 2.5)  # of the steps; long enough for some deadlines to pass

@@ -16,9 +16,9 @@ from bench import cities, harness
 from bench.cities import BenchCity
 from bench.drives import Drive, Fixes, drive, fixes
 from feeds.simulator.truth import TrueSpeeds
-from geodata.matching import Matcher, Traversals
-from geodata.snapping import Snapper
-from geodata.streets import StreetGraph
+from geodata.streets.graph import StreetGraph
+from geodata.streets.snapping import Snapper
+from geodata.tracks.matching import Matcher, Traversals
 
 CARS = 700
 DRIVEN_S = 600.0

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from bench import cities, harness
 from bench.cities import BenchCity
 from bench.rings import Incident, incidents
-from geodata.isochrones import StreetShapes
-from geodata.nearest import straight_m
-from geodata.streets import StreetGraph
-from geodata.travel import TravelTimes
+from geodata.routing.isochrones import StreetShapes
+from geodata.routing.nearest import straight_m
+from geodata.routing.travel import TravelTimes
+from geodata.streets.graph import StreetGraph
 
 PEERS = ("pyvalhalla-weekly",)
 K = 10

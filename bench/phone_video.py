@@ -207,7 +207,7 @@ def _ask(server: Server, method: str, path: str, body: dict[str, Any] | None = N
 
 
 def _city(server: Server) -> str:
-    from geodata.city import open_city
+    from geodata.cities.city import open_city
 
     return open_city(server.city).code
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench import harness
-from geodata.demo_city import ensure_demo_city
+from geodata.building.demo_city import ensure_demo_city
 from serving import allow_many_connections
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")

@@ -22,12 +22,12 @@ from feeds.simulator.crews import BEAT_RADIUS_M, CrewPlan, plan_crews
 from feeds.simulator.incidents import HOUR_WEIGHTS, Happenings
 from feeds.simulator.legs import PATROL_SLOWNESS, Wanderer
 from feeds.simulator.truth import LEAST_URGENT_WITH_SIREN, TRIP_SPREAD, TrueSpeeds
-from geodata.city import City
-from geodata.learned import ON_WAY, PATROL, SIREN, LearnedSpeeds
-from geodata.nearest import NoRoute, straight_m
-from geodata.snapping import OffNetwork
-from geodata.street_hours import PART_NAMES, PART_OF_HOUR, PARTS
-from geodata.travel import TravelTimes
+from geodata.cities.city import City
+from geodata.routing.nearest import NoRoute, straight_m
+from geodata.routing.travel import TravelTimes
+from geodata.streets.learned import ON_WAY, PATROL, SIREN, LearnedSpeeds
+from geodata.streets.snapping import OffNetwork
+from geodata.streets.street_hours import PART_NAMES, PART_OF_HOUR, PARTS
 from operations.candidates import CREWS_BY_GRADE
 
 CREWS, CALLS_PER_DAY = 700, 1000

@@ -20,11 +20,11 @@ from scipy.sparse.csgraph import dijkstra
 
 from bench import cities, harness
 from bench.cities import BenchCity
-from geodata.isochrones import StreetShapes
 from geodata.projection import LocalProjection
-from geodata.searches import Ground, RoadPoint
-from geodata.streets import StreetGraph
-from geodata.travel import TravelTimes
+from geodata.routing.isochrones import StreetShapes
+from geodata.routing.searches import Ground, RoadPoint
+from geodata.routing.travel import TravelTimes
+from geodata.streets.graph import StreetGraph
 
 PEERS = ("scipy", "networkx", "pandana", "pyvalhalla-weekly")
 MINUTES = (1, 3, 5)

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 from bench import harness
 from bench.browser_pages import GL
 from bench.processes import Child
-from geodata.demo_city import ensure_demo_city
+from geodata.building.demo_city import ensure_demo_city
 
 PORT = 18371
 RECORD_S = 100.0  # of the demo, before the first seek

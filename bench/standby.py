@@ -12,11 +12,11 @@ import numpy as np
 
 from bench import cities, harness
 from bench.nearest import positions
-from geodata.crossings import busy_crossings
-from geodata.pursuit import Flight
-from geodata.searches import Floats, RoadPoint
-from geodata.standby import Advice, Task, advise
-from geodata.travel import TravelTimes
+from geodata.routing.pursuit import Flight
+from geodata.routing.searches import Floats, RoadPoint
+from geodata.routing.standby import Advice, Task, advise
+from geodata.routing.travel import TravelTimes
+from geodata.streets.crossings import busy_crossings
 
 ROUNDS = 5
 MOVES = 20

@@ -16,7 +16,7 @@ from bench.fleet import Fleet
 from bench.http import Http
 from bench.processes import Server, cpu_s
 from bench.websocket import TEXT, WebSocket, open_websocket
-from geodata.city import open_city
+from geodata.cities.city import open_city
 
 PORT = 18356
 TERMINALS = 1_000

@@ -23,8 +23,8 @@ from bench import harness
 from dispatch.codes import load_codes
 from feeds.simulator.behaviour import Crew
 from feeds.simulator.town import Town
-from geodata.city import open_city
-from geodata.demo_city import ensure_demo_city
+from geodata.building.demo_city import ensure_demo_city
+from geodata.cities.city import open_city
 from storage.track_files import FIX
 from storage.track_reader import TrackReader
 from storage.track_writer import SLICE_S, TrackWriter

@@ -43,7 +43,7 @@ from dashboard.style import add_style
 from dashboard.theme import THEMES, css_variables
 from dashboard.tiles import add_tiles
 from dashboard.tracks_page import add_tracks_page
-from geodata.jurisdictions import Bounds, area_bounds
+from geodata.districts.jurisdictions import Bounds, area_bounds
 from operations.authority import within
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dashboard.i18n import words_in
 from dashboard.layouts.circle_sheet import CircleSheet, circle_page, numbered_gates
 from dashboard.login import THEME_COOKIE, language_of
 from dispatch.duty_circles import DutyCircle
-from geodata.street_lines import lines_within
+from geodata.streets.street_lines import lines_within
 from operations.authority import Action
 from operations.circle_checks import CAMERA
 

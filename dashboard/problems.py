@@ -12,8 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from dispatch.errors import Conflict, DispatchError, NotFound, NotPermitted, RuleViolation, Unavailable
-from geodata.nearest import NoRoute
-from geodata.snapping import OffNetwork
+from geodata.routing.nearest import NoRoute
+from geodata.streets.snapping import OffNetwork
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:liandong:problem:"  # names the rule; stable, for programs

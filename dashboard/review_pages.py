@@ -28,7 +28,7 @@ from dashboard.review_workbook import review_workbook
 from dispatch.commands import AddFinding, Comment, IncidentCommand, ReviseAfterAction, SignAfterAction
 from dispatch.errors import DispatchError, RuleViolation
 from dispatch.model import Actor
-from geodata.street_lines import lines_within
+from geodata.streets.street_lines import lines_within
 from operations.after_action import Review
 from operations.authority import Action
 from operations.permissions import REVIEWING

@@ -21,8 +21,8 @@ from dashboard.login import THEME_COOKIE, language_of
 from dashboard.theme import THEMES
 from dispatch.errors import DispatchError, NotPermitted
 from dispatch.model import Actor
-from geodata.passages import JOINED_S
-from geodata.street_lines import lines_within
+from geodata.streets.street_lines import lines_within
+from geodata.tracks.passages import JOINED_S
 from operations.authority import Action
 from operations.track_holds import NewHold
 from operations.track_questions import LONGEST_NEAR, Near, Path, PathPoint, UnitTrack

@@ -12,7 +12,7 @@ from dispatch.clock import Clock
 from dispatch.errors import NotFound, NotPermitted
 from dispatch.model import Actor
 from dispatch.organisations import OrganisationTree
-from geodata.jurisdictions import Jurisdictions
+from geodata.districts.jurisdictions import Jurisdictions
 from operations.authority import Action, Authority
 from operations.duty_circles import DutyCircles
 from operations.elements import Thing

@@ -11,7 +11,7 @@ from dispatch.commands import SetDutyCircle
 from dispatch.duty_circles import Force, Tier
 from dispatch.organisations import OrganisationTree
 from dispatch.rules.duty_circles import Fault, circle_faults
-from geodata.drawn_areas import fault
+from geodata.districts.drawn_areas import fault
 from operations.elements import Thing
 
 CAMERA, KEY_PLACE = "street_camera", "key_place"

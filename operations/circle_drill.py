@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from dispatch.duty_circles import KEPT_CREW, DutyCircle, Force, Gate, Tier
 from dispatch.model import UnitStatus
 from dispatch.rules.guards import DEPLOYABLE
-from geodata.drawn_areas import holds
+from geodata.districts.drawn_areas import holds
 from operations.candidates import OLD_FIX_S, Sighting
 from operations.duty_circles import Reach, fits
 from operations.positions import distance_m

@@ -13,7 +13,7 @@ from dispatch.commands import SetDutyCircle
 from dispatch.duty_circles import Force, Gate, Tier
 from dispatch.errors import DispatchError
 from dispatch.model import Actor
-from geodata.drawn_areas import polygons_of
+from geodata.districts.drawn_areas import polygons_of
 from operations.circle_checks import CircleChecks, UnsoundCircle
 from operations.imports import ImportRefused
 

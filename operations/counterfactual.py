@@ -15,7 +15,7 @@ import msgspec
 
 from dispatch.events import Recorded, UnitPushed
 from dispatch.model import Actor, Assignment, Incident
-from geodata.snapping import OffNetwork
+from geodata.streets.snapping import OffNetwork
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from dispatch.clock import Clock
 from dispatch.model import Actor, UnitStatus
 from dispatch.picture import OperatingPicture
-from geodata.city import City
-from geodata.coverage import Reach, Streets
-from geodata.gaps import GapRaster
-from geodata.jurisdictions import Jurisdictions
-from geodata.nearest import UnitPlacement
-from geodata.travel import TravelTimes
+from geodata.cities.city import City
+from geodata.districts.jurisdictions import Jurisdictions
+from geodata.routing.coverage import Reach, Streets
+from geodata.routing.gaps import GapRaster
+from geodata.routing.nearest import UnitPlacement
+from geodata.routing.travel import TravelTimes
 from operations.authority import Authority
 from operations.candidates import OLD_FIX_S, TURNOUT_S
 from operations.expected import Expectation, Expects

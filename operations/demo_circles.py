@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from dispatch.commands import SetDutyCircle
 from dispatch.duty_circles import Force, Gate, Polygon, Tier
 from dispatch.model import Actor, UnitKind
-from geodata.drawn_areas import shape_of
-from geodata.snapping import OffNetwork
-from geodata.street_lines import ways_out
+from geodata.districts.drawn_areas import shape_of
+from geodata.streets.snapping import OffNetwork
+from geodata.streets.street_lines import ways_out
 from operations.circle_checks import CAMERA, KEY_PLACE
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from dispatch.clock import Clock
 from dispatch.duty_circles import DutyCircle
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
-from geodata.drawn_areas import Polygon, drawable, shape_of
+from geodata.districts.drawn_areas import Polygon, drawable, shape_of
 from geodata.projection import LocalProjection
-from geodata.travel import RingsAnswer
+from geodata.routing.travel import RingsAnswer
 from operations.authority import Authority
 from operations.circle_checks import CircleChecks
 from operations.circle_drill import GATE_REACH_M, compare

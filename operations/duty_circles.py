@@ -15,7 +15,7 @@ from dispatch.errors import NotFound
 from dispatch.model import Actor, Unit
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
-from geodata.drawn_areas import shape_of
+from geodata.districts.drawn_areas import shape_of
 from operations.authority import Action, Authority
 from operations.event_view import without_hidden_crews
 

@@ -22,7 +22,7 @@ from dispatch.catalogue import Catalogue, ElementKind
 from dispatch.clock import Clock
 from dispatch.model import Element
 from dispatch.picture import OperatingPicture
-from geodata.city import City
+from geodata.cities.city import City
 from operations.positions import UNIT_KINDS, PositionTable, distance_m
 from storage.readings import Reading, ReadingStore
 

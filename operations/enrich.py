@@ -50,7 +50,7 @@ class HasCode(Protocol):
 
 
 class Responsibility(Protocol):
-    """Who is responsible for a type of incident at a point; `geodata.responsibility.Responsibility`."""
+    """Who is responsible for a type of incident at a point; `geodata.districts.responsibility.Responsibility`."""
 
     def of(self, incident_type: str, lon: float, lat: float) -> HasCode: ...
 
@@ -58,13 +58,13 @@ class Responsibility(Protocol):
 
 
 class Areas(Protocol):
-    """How built-up a place is; `geodata.areas.Areas`."""
+    """How built-up a place is; `geodata.streets.areas.Areas`."""
 
     def of(self, lon: float, lat: float) -> str: ...
 
 
 class RoadTimes(Protocol):
-    """Road times from many points to one; the adapter of `geodata.travel` is made where the system is composed."""
+    """Road times from many points to one; the adapter of `geodata.routing.travel` is made where the system is composed."""
 
     def promises(
         self, lon: float, lat: float, lons: Sequence[float], lats: Sequence[float], kinds: Sequence[UnitKind], grade: Grade

@@ -18,9 +18,9 @@ import structlog
 from numpy.typing import NDArray
 
 from dispatch.clock import Clock
-from geodata.city import City
-from geodata.coverage import Streets
-from geodata.demand import SPREAD_M, DemandField, Hotspot
+from geodata.cities.city import City
+from geodata.routing.coverage import Streets
+from geodata.routing.demand import SPREAD_M, DemandField, Hotspot
 from operations.elements import ElementStore, Thing
 from operations.history import History
 from storage.journal import MAX_PAGE

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
-from geodata.streets import StreetGraph
+from geodata.streets.graph import StreetGraph
 
 CELL_M = 500.0
 # A chase leaves the last street of the map by a few kilometres; open sea and other provinces are farther.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.model import UnitKind
-from geodata.streets import PROFILES, ProfileName
+from geodata.streets.graph import PROFILES, ProfileName
 from operations.positions import UNIT_KINDS
 
 Movement = Mapping[UnitKind, ProfileName]

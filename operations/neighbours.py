@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import shape
 
-from geodata.city import City
+from geodata.cities.city import City
 
 # Five minutes at 30 km/h, the pace of a patrol car in a city.
 NEAR_M = 2_500.0

@@ -19,7 +19,7 @@ import numpy as np
 from dispatch.clock import ManualClock
 from dispatch.errors import RuleViolation
 from dispatch.picture import OperatingPicture
-from geodata.travel import TravelTimes
+from geodata.routing.travel import TravelTimes
 from operations.bus import Bus
 from operations.elements import READ_BACK_S
 from operations.expected import NotKept

@@ -7,10 +7,10 @@ from collections import OrderedDict
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from geodata.learned import LearnedSpeeds
-from geodata.street_hours import PART_OF_HOUR
-from geodata.street_times import StreetTimes
-from geodata.streets import StreetGraph
+from geodata.streets.graph import StreetGraph
+from geodata.streets.learned import LearnedSpeeds
+from geodata.streets.street_hours import PART_OF_HOUR
+from geodata.streets.street_times import StreetTimes
 from storage.speeds import SpeedHistory
 
 KEPT = 4  # of the last ones asked for

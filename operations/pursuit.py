@@ -18,12 +18,12 @@ from dispatch.clock import Clock
 from dispatch.duty import standing, status_at
 from dispatch.errors import RuleViolation
 from dispatch.model import Actor, Incident, Unit, UnitStatus
-from geodata.nearest import UnitPlacement
-from geodata.pursuit import FRONT_S, LEADS_S, Escape, EscapeStreets, Flight, Line, TooLongAgo, assign
-from geodata.searches import Floats, Ints
-from geodata.snapping import OffNetwork
-from geodata.streets import ProfileName
-from geodata.travel import TravelTimes
+from geodata.routing.nearest import UnitPlacement
+from geodata.routing.pursuit import FRONT_S, LEADS_S, Escape, EscapeStreets, Flight, Line, TooLongAgo, assign
+from geodata.routing.searches import Floats, Ints
+from geodata.routing.travel import TravelTimes
+from geodata.streets.graph import ProfileName
+from geodata.streets.snapping import OffNetwork
 from operations.authority import Authority
 from operations.candidates import OLD_FIX_S, TURNOUT_S
 from operations.elements import ElementStore, Thing

@@ -24,12 +24,12 @@ from dispatch.model import Actor, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from dispatch.past import PastIncident
 from dispatch.picture import OperatingPicture
-from geodata.jurisdictions import Jurisdictions
-from geodata.nearest import MAX_LIMIT_S, Route, UnitPlacement
-from geodata.searches import Direction
-from geodata.snapping import OffNetwork
-from geodata.streets import ProfileName
-from geodata.travel import RingsAnswer, TravelTimes
+from geodata.districts.jurisdictions import Jurisdictions
+from geodata.routing.nearest import MAX_LIMIT_S, Route, UnitPlacement
+from geodata.routing.searches import Direction
+from geodata.routing.travel import RingsAnswer, TravelTimes
+from geodata.streets.graph import ProfileName
+from geodata.streets.snapping import OffNetwork
 from operations import candidates
 from operations.authority import Authority
 from operations.candidates import Question, Sighting, loads

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from dispatch.deadlines import Targets
     from dispatch.model import Incident
     from dispatch.organisations import OrganisationTree
-    from geodata.basemap import BaseMap
-    from geodata.beats import Beats
-    from geodata.city import City
-    from geodata.places import PlaceIndex
-    from geodata.responsibility import Responsibility
-    from geodata.travel import TravelTimes
+    from geodata.building.basemap import BaseMap
+    from geodata.cities.city import City
+    from geodata.cities.places import PlaceIndex
+    from geodata.districts.beats import Beats
+    from geodata.districts.responsibility import Responsibility
+    from geodata.routing.travel import TravelTimes
     from operations.accounts import Accounts
     from operations.after_action import AfterActions
     from operations.authority import Authority

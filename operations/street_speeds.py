@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from dispatch.clock import Clock
 from dispatch.model import Grade, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
-from geodata.learned import ON_WAY, PATROL, SIREN, LearnedSpeeds
-from geodata.matching import Matcher, Traversals
-from geodata.street_hours import PART_OF_HOUR
-from geodata.travel import TravelTimes
+from geodata.routing.travel import TravelTimes
+from geodata.streets.learned import ON_WAY, PATROL, SIREN, LearnedSpeeds
+from geodata.streets.street_hours import PART_OF_HOUR
+from geodata.tracks.matching import Matcher, Traversals
 from operations.positions import KIND_INDEX, STATUS_INDEX, PositionTable
 from storage.speeds import DamagedSpeeds, SpeedFile, SpeedHistory
 

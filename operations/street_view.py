@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from geodata.streets import STREET_CLASSES
-from geodata.travel import TravelTimes
+from geodata.routing.travel import TravelTimes
+from geodata.streets.graph import STREET_CLASSES
 from operations.street_speeds import StreetSpeeds
 from operations.traffic import Traffic
 

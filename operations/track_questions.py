@@ -15,7 +15,7 @@ from dispatch.clock import Clock
 from dispatch.errors import NotFound, RuleViolation, Unavailable
 from dispatch.model import Actor, Unit
 from dispatch.picture import OperatingPicture
-from geodata.passages import JOINED_S, METRES_PER_DEGREE, REACH_M, Passage, Silence, metres_off, passages, silences
+from geodata.tracks.passages import JOINED_S, METRES_PER_DEGREE, REACH_M, Passage, Silence, metres_off, passages, silences
 from operations.authority import Action, Authority
 from operations.personal import PersonalData
 from storage.track_files import DamagedSlice

@@ -17,10 +17,10 @@ import structlog
 
 from dispatch.clock import Clock
 from dispatch.errors import RuleViolation
-from geodata.closures import StreetFinder
-from geodata.searches import Ints
-from geodata.street_times import StreetEffects
-from geodata.travel import TravelTimes
+from geodata.routing.searches import Ints
+from geodata.routing.travel import TravelTimes
+from geodata.streets.closures import StreetFinder
+from geodata.streets.street_times import StreetEffects
 from operations.elements import ElementStore, Thing
 
 log = structlog.get_logger()

@@ -16,14 +16,14 @@ import numpy as np
 from dispatch.errors import NotFound
 from dispatch.model import Actor
 from dispatch.organisations import OrganisationTree
-from geodata.city import City
-from geodata.crossings import busy_crossings
-from geodata.nearest import UnitPlacement
-from geodata.searches import Floats, Ground, RoadPoint
-from geodata.snapping import OffNetwork
-from geodata.standby import Task, advise
-from geodata.streets import PROFILES
-from geodata.travel import TravelTimes
+from geodata.cities.city import City
+from geodata.routing.nearest import UnitPlacement
+from geodata.routing.searches import Floats, Ground, RoadPoint
+from geodata.routing.standby import Task, advise
+from geodata.routing.travel import TravelTimes
+from geodata.streets.crossings import busy_crossings
+from geodata.streets.graph import PROFILES
+from geodata.streets.snapping import OffNetwork
 from operations.authority import Authority
 from operations.coverage import Area, Counted, Coverage, Moment
 from operations.elements import ElementStore

@@ -19,7 +19,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from geodata.learned import SpeedState
+from geodata.streets.learned import SpeedState
 
 MAGIC = b"LDSPEED1"
 _HEAD = struct.Struct("<8sII")

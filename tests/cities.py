@@ -8,10 +8,10 @@ from pathlib import Path
 
 from shapely.geometry import box
 
-from geodata.build import build_city
-from geodata.city import City, open_city
+from geodata.building.build import build_city
+from geodata.building.source import SourceElement, SourceOrganisation
+from geodata.cities.city import City, open_city
 from geodata.projection import LocalProjection
-from geodata.source import SourceElement, SourceOrganisation
 from tests.geodata.sources import ORIGIN, city_source, way
 
 SIDE = 12

@@ -17,8 +17,8 @@ from dashboard.problems import FieldError, InvalidFields
 from dispatch.commands import SetDutyCircle, WithdrawDutyCircle
 from dispatch.duty_circles import MAX_CAMERAS, MAX_COUNT, MAX_FORCES, MAX_GATES, MAX_POLYGONS, MAX_TIERS, Force, Gate, Tier
 from dispatch.model import UnitKind
-from geodata.drawn_areas import polygons_of
-from geodata.travel import BadRings
+from geodata.districts.drawn_areas import polygons_of
+from geodata.routing.travel import BadRings
 from operations.authority import Action
 from operations.circle_checks import UnsoundCircle
 

@@ -16,9 +16,9 @@ from dashboard.edge import actor_of
 from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.model import UnitKind, UnitStatus
-from geodata.places import MAX_QUERY_LENGTH
-from geodata.streets import ProfileName
-from geodata.travel import MAX_RINGS, QUANTILES, BadRings, checked_minutes
+from geodata.cities.places import MAX_QUERY_LENGTH
+from geodata.routing.travel import MAX_RINGS, QUANTILES, BadRings, checked_minutes
+from geodata.streets.graph import ProfileName
 from operations.authority import Action
 from operations.candidates import TURNOUT_S
 from operations.coverage import GAP_MINUTES

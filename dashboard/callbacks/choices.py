@@ -10,7 +10,7 @@ from dashboard.callbacks.selection import responsible_for
 from dashboard.layouts.facts import Facts
 from dispatch.duplicates import metres_between
 from dispatch.model import Actor, Incident, UnitStatus
-from geodata.snapping import OffNetwork
+from geodata.streets.snapping import OffNetwork
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -24,7 +24,7 @@ from dispatch.claims import live_claim
 from dispatch.commands import AnyIncidentCommand, ReceiveIncident
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Grade, Incident, Unit, UnitStatus
-from geodata.travel import OffNetwork
+from geodata.routing.travel import OffNetwork
 from operations.camera_groups import CAMERA
 from operations.command_line import GRAMMAR, MAX_LINE, Choice, Kind, Read, Trouble, Vocabulary, complete, incident_named, read
 

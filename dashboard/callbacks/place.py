@@ -15,7 +15,7 @@ from dashboard.layouts.place import point_label
 from operations.authority import Action
 
 if TYPE_CHECKING:
-    from geodata.places import Place
+    from geodata.cities.places import Place
     from operations.services import Services
 
 _MOST_PLACES = 12

@@ -32,7 +32,7 @@ from operations.authority import CAMERA, Action
 from operations.rosters import duty_view
 
 if TYPE_CHECKING:
-    from geodata.responsibility import Answer
+    from geodata.districts.responsibility import Answer
     from operations.services import Services
 
 Panel = tuple[Any, Any, dict[str, Any]]  # children above the scene, below it, and what is shown

@@ -7,7 +7,7 @@ from html import escape
 
 from dashboard.figures.paper_map import Box, Frame, box_around, scale_of, word
 from dispatch.duty_circles import DutyCircle
-from geodata.street_lines import StreetLine
+from geodata.streets.street_lines import StreetLine
 
 WIDTH, HEIGHT = 720.0, 560.0  # of the drawing's own units
 MARGIN = 0.06  # of the extent, around the widest area

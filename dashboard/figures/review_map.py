@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from dashboard.figures.paper_map import Box, Frame, box_around, scale_of
-from geodata.street_lines import StreetLine
+from geodata.streets.street_lines import StreetLine
 
 WIDTH, HEIGHT = 960.0, 560.0
 MARGIN = 0.1

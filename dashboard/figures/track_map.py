@@ -7,8 +7,8 @@ from html import escape
 from typing import NamedTuple
 
 from dashboard.figures.paper_map import Box, Frame, box_around
-from geodata.passages import METRES_PER_DEGREE
-from geodata.street_lines import StreetLine
+from geodata.streets.street_lines import StreetLine
+from geodata.tracks.passages import METRES_PER_DEGREE
 
 Point = tuple[float, float]  # lon, lat
 WIDTH, HEIGHT = 720.0, 560.0  # of the drawing's own units

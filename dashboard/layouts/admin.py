@@ -12,7 +12,7 @@ from dashboard.i18n import Words
 from dashboard.layouts.health_words import COUNTERS, FIGURES, PARTS, REASONS, said
 from dashboard.theme import THEMES, css_variables
 from dispatch.catalogue import Catalogue
-from geodata.city import City
+from geodata.cities.city import City
 from operations.camera_register import Camera
 
 _RENEW_S = 5

@@ -9,7 +9,7 @@ from dash import dcc, html
 from dashboard import ids
 from dashboard.layouts.coverage import gap_legend
 from dashboard.layouts.page import Page
-from geodata.city import City
+from geodata.cities.city import City
 
 
 def city_map_panel(city: City, page: Page, figure: dict[str, Any]) -> html.Main:

@@ -8,7 +8,7 @@ from dashboard.layouts.actions import command_label
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import icon, press_button
 from dispatch.model import Incident
-from geodata.responsibility import Answer, Kind
+from geodata.districts.responsibility import Answer, Kind
 
 
 def belongs_elsewhere(incident: Incident, responsible: Answer | None, facts: Facts) -> list[html.Div]:

@@ -14,7 +14,7 @@ from dashboard.layouts.duty_circles import circles_button
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
 from dispatch.model import Grade, UnitStatus
-from geodata.city import City
+from geodata.cities.city import City
 from operations.permissions import Action, is_granted
 
 # The statuses an operator counts by; the others are in each unit's card.

@@ -19,8 +19,8 @@ from composition import compose
 from dispatch import commands as c
 from dispatch.clock import ManualClock
 from dispatch.model import Actor, Grade
-from geodata.city import City, open_city
-from geodata.learned import LearnedSpeeds
+from geodata.cities.city import City, open_city
+from geodata.streets.learned import LearnedSpeeds
 from operations.services import Services
 from settings import Settings
 

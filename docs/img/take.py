@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 from dispatch.clock import SystemClock  # noqa: E402
 from docs.img.driven_days import drive  # noqa: E402
 from feeds.video.farm import TestCamera  # noqa: E402
-from geodata.demo_city import ensure_demo_city  # noqa: E402
+from geodata.building.demo_city import ensure_demo_city  # noqa: E402
 from storage.cameras import CameraSource, CameraStore  # noqa: E402
 from storage.database import open_database  # noqa: E402
 from tests.feeds.video.farm_thread import FarmThread, running_farm  # noqa: E402

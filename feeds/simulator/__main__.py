@@ -23,7 +23,7 @@ from feeds.simulator.crews import hand_driven_crew
 from feeds.simulator.links import Desk, FeedLink, Socket
 from feeds.simulator.operators import Order
 from feeds.simulator.town import Town
-from geodata.city import open_city
+from geodata.cities.city import open_city
 
 STEP_S = 0.5
 PLAN_EVERY_S = 1800.0

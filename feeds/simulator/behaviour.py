@@ -14,7 +14,7 @@ from dispatch.model import UnitKind
 from feeds.simulator.crews import BEAT_RADIUS_M, CrewPlan
 from feeds.simulator.legs import Leg, Place, Seconds, Wanderer, standing
 from feeds.simulator.truth import LEAST_URGENT_WITH_SIREN, TRIP_SPREAD, TrueSpeeds
-from geodata.streets import Profile
+from geodata.streets.graph import Profile
 
 # What people do with a push, per grade 1 … 4: seconds until it is opened, acknowledged after that, and under way after that.
 SEEN_S = {1: (1.5, 5), 2: (2, 8), 3: (3, 20), 4: (5, 45)}

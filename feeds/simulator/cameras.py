@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from geodata.city import City
+from geodata.cities.city import City
 from operations.positions import distance_m
 
 log = structlog.get_logger()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dispatch.model import UnitKind
-from geodata.city import City
+from geodata.cities.city import City
 
 # Shares of a city's crews by kind; cars, foot patrols, armed patrols.
 KIND_SHARES = {UnitKind.PATROL_CAR: 0.58, UnitKind.FOOT_PATROL: 0.32, UnitKind.ARMED_PATROL: 0.10}

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from dispatch.codes import Codes, IncidentType
-from geodata.city import City
+from geodata.cities.city import City
 
 # Share of a day's calls by local hour; ours, with the night low and evening peak that city call statistics show.
 HOUR_WEIGHTS = np.array(

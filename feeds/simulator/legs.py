@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
-from geodata.streets import Profile, StreetGraph
+from geodata.streets.graph import Profile, StreetGraph
 
 Floats = NDArray[np.float64]
 # Seconds that a whole edge takes when it is entered at an instant (Unix s).

@@ -22,10 +22,10 @@ from feeds.simulator.shifts import ShiftPlan, plan_shifts
 from feeds.simulator.traffic import RoadEvents
 from feeds.simulator.truth import TrueSpeeds
 from feeds.simulator.weather import Weather
-from geodata.city import City
-from geodata.nearest import NoRoute
-from geodata.snapping import OffNetwork
-from geodata.travel import TravelTimes
+from geodata.cities.city import City
+from geodata.routing.nearest import NoRoute
+from geodata.routing.travel import TravelTimes
+from geodata.streets.snapping import OffNetwork
 from operations.movement import WALKING
 
 # Calls that come in during the first seconds, so that a newcomer sees a city at work.

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geodata.city import City
-from geodata.closures import StreetFinder
-from geodata.snapping import Segments, Snapper
-from geodata.street_times import StreetEffects
-from geodata.streets import STREET_CLASSES
+from geodata.cities.city import City
+from geodata.streets.closures import StreetFinder
+from geodata.streets.graph import STREET_CLASSES
+from geodata.streets.snapping import Segments, Snapper
+from geodata.streets.street_times import StreetEffects
 
 # Events at a time; each place in the list is taken again some minutes after its event has ended.
 EVENTS = 8

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from geodata.street_times import StreetEffects
-from geodata.streets import STREET_CLASSES, Profile, StreetGraph
+from geodata.streets.graph import STREET_CLASSES, Profile, StreetGraph
+from geodata.streets.street_times import StreetEffects
 
 # Usual pace of a class, as a share of what the city's table says; and what nobody exceeds there, siren or not (km/h).
 _CLASS = {

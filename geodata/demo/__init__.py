@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from geodata.building.source import CitySource, SourceElement
 from geodata.demo import community, elements
 from geodata.demo.blocks import fill_faces
 from geodata.demo.buildings import make_buildings
@@ -26,7 +27,6 @@ from geodata.demo.network import make_network
 from geodata.demo.responsibility import make_responsibility
 from geodata.demo.skeleton import make_skeleton
 from geodata.demo.stations import CITY_CODE, make_organisations
-from geodata.source import CitySource, SourceElement
 
 DEMO_SEED = 20161201
 

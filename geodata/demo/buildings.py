@@ -6,9 +6,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geodata.building.source import MapFeature
 from geodata.demo.blocks import Blocks
 from geodata.demo.ground import Ground, to_degrees
-from geodata.source import MapFeature
 
 CENTRE_M = 5_200.0  # buildings are drawn up to here from 三江口
 SETBACK_M = 11.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from shapely.geometry import Point
 
+from geodata.building.source import SourceElement
 from geodata.demo.elements import Site, Surroundings, at_seats, in_towns, numbered
 from geodata.demo.ground import Town, to_metres
-from geodata.source import SourceElement
 
 GATES = 150
 WEATHER_STATIONS = 12

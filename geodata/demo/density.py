@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 
+from geodata.building.source import Homes
 from geodata.demo.ground import PROJECTION, Ground, read_features, to_metres
-from geodata.source import Homes
 
 CELL_M = 100.0
 PLAIN_BLOCK_M2 = 2_800_000.0

@@ -12,9 +12,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Point
 
+from geodata.building.source import SourceElement, SourceOrganisation
 from geodata.demo.ground import Ground, Town, to_degrees
 from geodata.demo.kerbs import Beats, Crossing, Kerbs, compass, heading_deg
-from geodata.source import SourceElement, SourceOrganisation
 
 CAMERAS = 2_000
 DUTY_POSTS = 200

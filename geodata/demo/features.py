@@ -7,10 +7,10 @@ import shapely
 from shapely.geometry import LineString, Point
 from shapely.geometry.base import BaseGeometry
 
+from geodata.building.source import MapFeature
 from geodata.demo.ground import Ground, smooth, to_degrees, to_metres
-from geodata.source import MapFeature
 
-# Base map place ranks (`geodata.basemap`): the city and its districts from afar, towns nearer, quarters last.
+# Base map place ranks (`geodata.building.basemap`): the city and its districts from afar, towns nearer, quarters last.
 CITY_RANK, DISTRICT_RANK, TOWN_RANK, QUARTER_RANK = 9, 8, 6, 5
 
 

@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Point
 
+from geodata.building.source import SourceRestriction, SourceWay
 from geodata.demo.blocks import Blocks, Cut
 from geodata.demo.density import URBAN_BLOCK_M2, Density
 from geodata.demo.expressways import Expressways, bridge_tags
@@ -17,7 +18,6 @@ from geodata.demo.faces import Net
 from geodata.demo.ground import Ground, to_metres
 from geodata.demo.names import StreetNames
 from geodata.demo.skeleton import street_tags
-from geodata.source import SourceRestriction, SourceWay
 
 # Streets for people on foot: lon, lat, radius in metres, name.
 PEDESTRIAN_ZONES = (

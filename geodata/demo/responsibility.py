@@ -6,11 +6,11 @@ import numpy as np
 import shapely
 from shapely.geometry import LineString
 
+from geodata.building.source import SourceOrganisation
 from geodata.demo.ground import to_degrees
 from geodata.demo.skeleton import Street
 from geodata.demo.stations import CITY_CODE, TRAFFIC_DIGITS
-from geodata.responsibility import Kind, Ring, Rule
-from geodata.source import SourceOrganisation
+from geodata.districts.responsibility import Kind, Ring, Rule
 
 # Of the built-in code table (`dispatch/codes.toml`).
 TRAFFIC_TYPES = ("traffic_accident", "traffic_injury", "drunk_driving")

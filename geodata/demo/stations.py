@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shapely.geometry import Point
 
+from geodata.building.source import SourceOrganisation
 from geodata.demo.ground import District, Ground, Town, to_degrees
-from geodata.osm_organisations import nearest_cells
-from geodata.source import SourceOrganisation
+from geodata.openstreetmap.osm_organisations import nearest_cells
 
 CITY_CODE = "330200000000"
 TRAFFIC_DIGITS = "910000"

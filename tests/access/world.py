@@ -42,7 +42,7 @@ from dispatch.commands import (
 from dispatch.duty_circles import Force, Gate, Tier
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
-from geodata.source import SourceOrganisation
+from geodata.building.source import SourceOrganisation
 from operations.authority import ENROLLING
 from operations.oidc import Client, Provider
 from operations.permissions import Role

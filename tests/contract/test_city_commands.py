@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from osmium.osm.mutable import Way
 
-from geodata import build
+from geodata.building import build
 from tests.contract.conftest import app
 from tests.geodata.test_osm import STREET, write_pbf
 

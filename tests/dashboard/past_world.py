@@ -18,7 +18,7 @@ from dashboard.live_hub import LiveClient, LiveHub
 from dispatch.clock import ManualClock
 from dispatch.commands import Acknowledge, Arrive, Caller, Depart, Feedback, Locate, Note, Push, ReceiveIncident, RegisterUnit
 from dispatch.model import Actor, Grade, UnitKind
-from geodata.city import City
+from geodata.cities.city import City
 from operations.reports import FeedSession, PositionReport
 from operations.services import Services
 from settings import Settings

@@ -36,7 +36,7 @@ from dispatch.commands import (
     TakeAlarm,
 )
 from dispatch.model import Actor, Grade, UnitStatus
-from geodata.places import Place
+from geodata.cities.places import Place
 from operations.authority import as_wall
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in

@@ -22,8 +22,8 @@ from dashboard.i18n import clock_text
 from dashboard.live import MOST_REPLAYS_OF_ACCOUNT
 from dispatch.commands import Caller, Cancel, Classify, Locate, Note, Push, ReceiveIncident, RegisterUnit
 from dispatch.model import Actor, Grade, UnitKind
-from geodata.city import City
-from geodata.street_times import StreetEffects
+from geodata.cities.city import City
+from geodata.streets.street_times import StreetEffects
 from operations.scene_recording import Asked, Reception
 from operations.services import Services
 from operations.video import CameraState

@@ -13,7 +13,7 @@ from dashboard.layouts.responsibility import belongs_elsewhere
 from dispatch.commands import ReceiveIncident
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor, Grade, Incident
-from geodata.responsibility import Answer, Kind
+from geodata.districts.responsibility import Answer, Kind
 from tests.dashboard.api_world import CITY, COUNTY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, words_in
 

@@ -14,7 +14,7 @@ from dashboard.figures.range_bar import range_bar
 from dashboard.figures.review_map import DrawnPlace, DrawnWay, map_box, review_map
 from dashboard.figures.stage_chart import LEFT, RIGHT, WIDTH, Bar, Lane, stage_chart
 from dispatch.stage_line import Verdict
-from geodata.street_lines import StreetLine
+from geodata.streets.street_lines import StreetLine
 
 T0 = datetime(2026, 5, 1, 8, tzinfo=UTC)
 ACROSS = WIDTH - LEFT - RIGHT

@@ -14,8 +14,8 @@ from feeds.simulator.crews import hand_driven_crew, plan_crews
 from feeds.simulator.legs import Wanderer, standing
 from feeds.simulator.operators import HESITATION_S, Operators
 from feeds.simulator.town import Said, Town
-from geodata.city import City
-from geodata.travel import TravelTimes
+from geodata.cities.city import City
+from geodata.routing.travel import TravelTimes
 from tests.cities import WEST, build_test_city, degrees
 
 START_S = 1_767_225_600.0  # 2026-01-01 08:00 in Ningbo

@@ -11,7 +11,7 @@ import pytest
 
 from feeds.simulator.crews import CrewPlan, hand_driven_crew, plan_crews
 from feeds.simulator.shifts import AHEAD, ShiftPlan, plan_shifts
-from geodata.city import City
+from geodata.cities.city import City
 from tests.cities import build_test_city
 from tests.feeds.test_simulator import START_S, town, view
 

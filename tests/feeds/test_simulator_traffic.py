@@ -7,7 +7,7 @@ import pytest
 
 from feeds.simulator.legs import Wanderer
 from feeds.simulator.traffic import EVENTS, RoadEvents
-from geodata.city import City
+from geodata.cities.city import City
 from operations.traffic import TrafficEvent
 from tests.cities import build_test_city
 

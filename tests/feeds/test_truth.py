@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from dispatch.codes import load_codes
 from feeds.simulator.town import Town
 from feeds.simulator.truth import FASTEST_FOOT_MPS, TrueSpeeds
-from geodata.street_times import StreetEffects
-from geodata.streets import STREET_CLASSES, StreetGraph
+from geodata.streets.graph import STREET_CLASSES, StreetGraph
+from geodata.streets.street_times import StreetEffects
 from tests.cities import build_test_city
 from tests.feeds.test_simulator import START_S, view
 from tests.test_architecture import PACKAGES

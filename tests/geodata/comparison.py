@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geodata.isochrones import edge_metres
-from geodata.searches import Ground, RoadPoint
+from geodata.routing.isochrones import edge_metres
+from geodata.routing.searches import Ground, RoadPoint
 from tests.geodata.reference import At, Reference
 
 

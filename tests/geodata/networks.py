@@ -13,10 +13,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from geodata.projection import LocalProjection
-from geodata.restrictions import NO_RULES, TurnRules
-from geodata.searches import Ground, RoadPoint
-from geodata.streets import Profile, StreetGraph
-from geodata.turns import build_profile
+from geodata.routing.searches import Ground, RoadPoint
+from geodata.streets.graph import Profile, StreetGraph
+from geodata.streets.restrictions import NO_RULES, TurnRules
+from geodata.streets.turns import build_profile
 
 ORIGIN = (121.55, 29.87)
 FOOT_MPS, EBIKE_MPS = 1.4, 4.0
@@ -136,7 +136,7 @@ def random_grid(rng: np.random.Generator, side: int = 6, spacing_m: float = 200.
 
 
 def turn_matrix(profile: Profile, towards: bool) -> csr_array:
-    """The same turns as scipy sees them: entry (e, n) is the time of e, so that a distance is a label of `geodata.searches`."""
+    """The same turns as scipy sees them: entry (e, n) is the time of e, so that a distance is a label of `geodata.routing.searches`."""
     ptr, adjacent = (profile.previous_ptr, profile.previous_edge) if towards else (profile.next_ptr, profile.next_edge)
     weight = np.repeat(profile.time_s[profile.state_edge].astype(np.float64), np.diff(ptr))
     return csr_array((weight, np.asarray(adjacent), np.asarray(ptr)), shape=(len(profile.state_edge),) * 2)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from geodata.source import CitySource, SourceRestriction
-from geodata.streets import StreetGraph
+from geodata.building.source import CitySource, SourceRestriction
+from geodata.streets.graph import StreetGraph
 
 KINDS = ("no_u_turn", "no_left_turn", "only_straight_on")
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from geodata.barriers import Barriers
-from geodata.source import CitySource
-from geodata.streets import Profile, StreetGraph
+from geodata.building.barriers import Barriers
+from geodata.building.source import CitySource
+from geodata.streets.graph import Profile, StreetGraph
 
 Driven = tuple[int, ...]
 At = list[tuple[int, float]]  # the directions through a point, with the fraction of each at which it lies

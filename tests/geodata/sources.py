@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from geodata.graph_build import build_graph
+from geodata.building.graph_build import build_graph
+from geodata.building.source import CitySource, SourceRestriction, SourceWay
+from geodata.building.street_layout import lay_out_streets
 from geodata.projection import LocalProjection
-from geodata.source import CitySource, SourceRestriction, SourceWay
-from geodata.street_layout import lay_out_streets
-from geodata.streets import StreetGraph
+from geodata.streets.graph import StreetGraph
 
 ORIGIN = (121.55, 29.87)
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from shapely.geometry import LineString, Point, box
 
-from geodata.basemap import BaseMap, write_base_map
-from geodata.city import CityError
+from geodata.building.basemap import BaseMap, write_base_map
+from geodata.building.source import CitySource, MapFeature
+from geodata.building.street_layout import lay_out_streets
+from geodata.cities.city import CityError
 from geodata.projection import LocalProjection
-from geodata.source import CitySource, MapFeature
-from geodata.street_layout import lay_out_streets
 from tests.geodata.sources import ORIGIN, city_source, way
 from tests.geodata.tile_reader import read_tile
 

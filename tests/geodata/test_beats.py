@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from geodata.beats import STREET_REACH_M, Beat, Beats, load_beats
-from geodata.city import CityError
+from geodata.cities.city import CityError
+from geodata.districts.beats import STREET_REACH_M, Beat, Beats, load_beats
 from geodata.projection import LocalProjection
 
 WEST, EAST = "330203010000", "330205010000"

@@ -10,9 +10,9 @@ import pytest
 from osmium.osm.mutable import Node, Relation, Way
 
 from bench.big_extract import GAP_DEG, LINKS_A_SIDE, write_copies
-from geodata.build import build_city
-from geodata.city import open_city
-from geodata.osm import read_osm
+from geodata.building.build import build_city
+from geodata.cities.city import open_city
+from geodata.openstreetmap.osm import read_osm
 from tests.geodata.test_osm import write_pbf
 
 COPIES = 4

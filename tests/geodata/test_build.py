@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
-from geodata.build import build_city
-from geodata.city import CityError, open_city
-from geodata.city_info import city_info
-from geodata.osm import read_osm
-from geodata.places import load_places
-from geodata.responsibility import FILE_NAME, Kind, Rule, load_rules
-from geodata.source import CitySource, SourceElement, SourceOrganisation
-from geodata.streets import Profile
+from geodata.building.build import build_city
+from geodata.building.source import CitySource, SourceElement, SourceOrganisation
+from geodata.cities.city import CityError, open_city
+from geodata.cities.city_info import city_info
+from geodata.cities.places import load_places
+from geodata.districts.responsibility import FILE_NAME, Kind, Rule, load_rules
+from geodata.openstreetmap.osm import read_osm
+from geodata.streets.graph import Profile
 from tests.geodata.sources import ban, city_source, graph_of, way
 
 BUILT_AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

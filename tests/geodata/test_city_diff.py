@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box
 
-from geodata.build import build_city
-from geodata.city import CityError
-from geodata.city_diff import Change, CityDiff, Part, diff_cities
-from geodata.city_diff_text import SHOWN, lines
-from geodata.source import CitySource, SourceElement, SourceOrganisation
+from geodata.building.build import build_city
+from geodata.building.source import CitySource, SourceElement, SourceOrganisation
+from geodata.cities.city import CityError
+from geodata.cities.city_diff import Change, CityDiff, Part, diff_cities
+from geodata.cities.city_diff_text import SHOWN, lines
 from tests.geodata.sources import ban, city_source, way
 
 # A cross of four streets over node 2.

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geodata.closures import StreetFinder
 from geodata.projection import LocalProjection
-from geodata.snapping import Snapper
-from geodata.streets import StreetGraph
+from geodata.streets.closures import StreetFinder
+from geodata.streets.graph import StreetGraph
+from geodata.streets.snapping import Snapper
 from tests.geodata.networks import ORIGIN, Street, street_graph
 
 PROJECTION = LocalProjection(*ORIGIN)

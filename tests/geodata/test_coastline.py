@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from shapely.geometry import LineString, box
 
-from geodata.coastline import sea_polygons
+from geodata.openstreetmap.coastline import sea_polygons
 
 AREA = box(0, 0, 1, 1)
 ISLAND = [(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6), (0.4, 0.4)]

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
-from geodata.contours import _CASES, Outline, outline, polygons, trace
 from geodata.projection import LocalProjection
+from geodata.routing.contours import _CASES, Outline, outline, polygons, trace
 from tests.geodata.networks import ORIGIN
 
 PROJECTION = LocalProjection(*ORIGIN)

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra
 
-from geodata import coverage, spreading
-from geodata.cores import side_by_side
-from geodata.coverage import CoverageSearch, Reach
-from geodata.graph_build import build_graph
-from geodata.nearest import UnitPlacement
-from geodata.osm import read_osm
-from geodata.searches import Ground, RoadPoint
-from geodata.street_layout import lay_out_streets
-from geodata.street_times import StreetEffects, built_times
-from geodata.streets import PROFILES
+from geodata.building.graph_build import build_graph
+from geodata.building.street_layout import lay_out_streets
+from geodata.openstreetmap.osm import read_osm
+from geodata.routing import coverage, spreading
+from geodata.routing.cores import side_by_side
+from geodata.routing.coverage import CoverageSearch, Reach
+from geodata.routing.nearest import UnitPlacement
+from geodata.routing.searches import Ground, RoadPoint
+from geodata.streets.graph import PROFILES
+from geodata.streets.street_times import StreetEffects, built_times
 from tests.geodata.networks import Street, random_grid, street_graph, turn_matrix, with_source
 from tests.geodata.sources import graph_of, random_source
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from geodata.crossings import CELL_M, busy_crossings
-from geodata.streets import STREET_CLASSES, StreetGraph
+from geodata.streets.crossings import CELL_M, busy_crossings
+from geodata.streets.graph import STREET_CLASSES, StreetGraph
 from tests.geodata.networks import Street, street_graph
 
 SIDE, BLOCK_M = 6, 500.0

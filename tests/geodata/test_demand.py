@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import shapely
 
-from geodata.coverage import Streets
-from geodata.demand import DemandField
+from geodata.building.residents import homes_of_buildings, residents_of_streets
+from geodata.building.source import Homes, MapFeature
 from geodata.projection import LocalProjection
-from geodata.residents import homes_of_buildings, residents_of_streets
-from geodata.searches import Ground
-from geodata.source import Homes, MapFeature
+from geodata.routing.coverage import Streets
+from geodata.routing.demand import DemandField
+from geodata.routing.searches import Ground
 from tests.geodata.networks import ORIGIN, Street, street_graph
 
 # Three parallel streets 1 km apart, joined at their ends.

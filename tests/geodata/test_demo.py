@@ -23,14 +23,14 @@ from shapely.geometry import Point
 import geodata.demo
 from dispatch.catalogue import load_catalogue
 from dispatch.codes import load_codes
-from geodata.build import _write_organisations, _write_responsibility
+from geodata.building.build import _write_organisations, _write_responsibility
+from geodata.building.source import CitySource, SourceWay
 from geodata.demo import _version_of, demo_source, demo_version
 from geodata.demo.ground import DATA, PROJECTION, Ground, read_features, read_ground, to_metres
-from geodata.jurisdictions import Jurisdictions
-from geodata.responsibility import FILE_NAME, Answer, Kind, Responsibility, load_rules
-from geodata.searches import Ground as SearchGround
-from geodata.searches import RoadPoint
-from geodata.source import CitySource, SourceWay
+from geodata.districts.jurisdictions import Jurisdictions
+from geodata.districts.responsibility import FILE_NAME, Answer, Kind, Responsibility, load_rules
+from geodata.routing.searches import Ground as SearchGround
+from geodata.routing.searches import RoadPoint
 from tests.geodata.comparison import check
 from tests.geodata.planted import plant_over_ways
 from tests.geodata.reference import car_reference

@@ -11,10 +11,10 @@ import shapely
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from geodata.drawn_areas import MOST_CORNERS, Polygon, drawable, fault, holds, shape_of
+from geodata.districts.drawn_areas import MOST_CORNERS, Polygon, drawable, fault, holds, shape_of
 from geodata.projection import LocalProjection
-from geodata.street_lines import lines_within, ways_out
-from geodata.travel import TravelTimes
+from geodata.routing.travel import TravelTimes
+from geodata.streets.street_lines import lines_within, ways_out
 from tests.cities import build_test_city, degrees
 
 ORIGIN = (121.55, 29.87)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.osm import read_osm
-from geodata.searches import Ground, RoadPoint
+from geodata.openstreetmap.osm import read_osm
+from geodata.routing.searches import Ground, RoadPoint
 from tests.geodata.comparison import check
 from tests.geodata.planted import plant_over_ways
 from tests.geodata.reference import car_reference

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import shapely
 
-from geodata.coverage import CoverageSearch, Reach
-from geodata.gaps import GapRaster
 from geodata.projection import LocalProjection
-from geodata.searches import Ground
-from geodata.streets import StreetGraph
+from geodata.routing.coverage import CoverageSearch, Reach
+from geodata.routing.gaps import GapRaster
+from geodata.routing.searches import Ground
+from geodata.streets.graph import StreetGraph
 from tests.geodata.networks import ORIGIN, Street, street_graph
 from tests.geodata.test_coverage import on_edges
 

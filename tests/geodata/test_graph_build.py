@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.barriers import GATE_DELAY_S
-from geodata.city import CityError
-from geodata.graph_build import MIN_LENGTH_M, morton_code
-from geodata.streets import Profile, StreetGraph
+from geodata.building.barriers import GATE_DELAY_S
+from geodata.building.graph_build import MIN_LENGTH_M, morton_code
+from geodata.cities.city import CityError
+from geodata.streets.graph import Profile, StreetGraph
 from tests.geodata.sources import ban, build, edge, following, way
 
 # A crossing at 0 with arms to the west 1, east 2, south 3, north 4.

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.isochrones import StreetPieces, StreetShapes, edge_metres
-from geodata.searches import Ground, RoadPoint
+from geodata.routing.isochrones import StreetPieces, StreetShapes, edge_metres
+from geodata.routing.searches import Ground, RoadPoint
 from tests.geodata.networks import Street, random_grid, street_graph
 
 LEVELS = (40.0, 90.0, 160.0)

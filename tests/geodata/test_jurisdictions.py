@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from shapely.geometry import box, mapping
 
-from geodata.city import CityError
-from geodata.jurisdictions import Jurisdictions
+from geodata.cities.city import CityError
+from geodata.districts.jurisdictions import Jurisdictions
 from geodata.projection import LocalProjection
 
 CITY, COUNTY = "330200000000", "330203000000"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.learned import HALF_LIFE_S, ON_WAY, PATROL, SIREN, LearnedSpeeds, graph_identity
-from geodata.street_hours import PART_OF_HOUR, PARTS, usual_of_part
-from geodata.street_times import TOGETHER, Pace
-from geodata.streets import STREET_CLASSES, StreetGraph
-from geodata.travel import TravelTimes
+from geodata.routing.travel import TravelTimes
+from geodata.streets.graph import STREET_CLASSES, StreetGraph
+from geodata.streets.learned import HALF_LIFE_S, ON_WAY, PATROL, SIREN, LearnedSpeeds, graph_identity
+from geodata.streets.street_hours import PART_OF_HOUR, PARTS, usual_of_part
+from geodata.streets.street_times import TOGETHER, Pace
 from tests.geodata.networks import Street, random_grid, street_graph
 
 GRAPH = random_grid(np.random.default_rng(3), side=12)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geodata.city import CityError, open_city
-from geodata.isochrones import StreetShapes, write_pieces
+from geodata.cities.city import CityError, open_city
 from geodata.mapped import map_array, save_arrays
-from geodata.searches import Ground, owned, settle
-from geodata.snapping import Segments, nearest_segments
-from geodata.streets import Profile, StreetGraph, load_graph, save_graph
-from geodata.travel import TravelTimes
+from geodata.routing.isochrones import StreetShapes, write_pieces
+from geodata.routing.searches import Ground, owned, settle
+from geodata.routing.travel import TravelTimes
+from geodata.streets.graph import Profile, StreetGraph, load_graph, save_graph
+from geodata.streets.snapping import Segments, nearest_segments
 from tests.cities import build_test_city
 from tests.geodata.networks import ORIGIN, random_grid
 

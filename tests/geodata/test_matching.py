@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bench.drives import Drive, Fixes, drive, fixes
 from feeds.simulator.legs import Seconds
-from geodata.matching import Matcher, Traversals
 from geodata.projection import LocalProjection
-from geodata.snapping import Snapper
-from geodata.streets import StreetGraph
+from geodata.streets.graph import StreetGraph
+from geodata.streets.snapping import Snapper
+from geodata.tracks.matching import Matcher, Traversals
 from tests.geodata.networks import ORIGIN, Street, random_grid, street_graph
 
 PROJECTION = LocalProjection(*ORIGIN)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.isochrones import StreetShapes
-from geodata.nearest import NoRoute, Target, UnitPlacement, nearest_units, route, unit_times
 from geodata.projection import LocalProjection
-from geodata.searches import Ground
-from geodata.snapping import Snapper
-from geodata.streets import PROFILES, StreetGraph
+from geodata.routing.isochrones import StreetShapes
+from geodata.routing.nearest import NoRoute, Target, UnitPlacement, nearest_units, route, unit_times
+from geodata.routing.searches import Ground
+from geodata.streets.graph import PROFILES, StreetGraph
+from geodata.streets.snapping import Snapper
 from tests.geodata.networks import FOOT_MPS, ORIGIN, Street, labels_by_scipy, random_grid, street_graph
 
 PROJECTION = LocalProjection(*ORIGIN)

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from osmium.osm.mutable import Node, Relation, Way
 
-from geodata.city import CityError
-from geodata.osm import read_osm
-from geodata.osm_tags import INTERESTING_KEYS, LINE_KEYS, POINT_KEYS, elements_of, line_layer, place_rank, poi_kind
-from geodata.source import CitySource
-from geodata.time_zones import guess_time_zone
+from geodata.building.source import CitySource
+from geodata.cities.city import CityError
+from geodata.openstreetmap.osm import read_osm
+from geodata.openstreetmap.osm_tags import INTERESTING_KEYS, LINE_KEYS, POINT_KEYS, elements_of, line_layer, place_rank, poi_kind
+from geodata.openstreetmap.time_zones import guess_time_zone
 
 # A square of 0.01 degrees with a street, a lake and things of a city; ids are arbitrary.
 CORNERS = {1: (121.50, 29.80), 2: (121.51, 29.80), 3: (121.51, 29.81), 4: (121.50, 29.81)}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.passages import FASTEST_MPS, JOINED_S, metres_off, passages, silences
+from geodata.tracks.passages import FASTEST_MPS, JOINED_S, metres_off, passages, silences
 
 
 def track(*rows: tuple[float, float, float]):

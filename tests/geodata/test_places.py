@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
-from geodata.city import CityError
-from geodata.graph_build import build_graph
-from geodata.place_text import fold, search_forms
-from geodata.places import MAX_QUERY_LENGTH, PlaceIndex, load_places, save_places
-from geodata.places_build import build_places
+from geodata.building.graph_build import build_graph
+from geodata.building.places_build import build_places
+from geodata.building.source import CitySource, MapFeature, SourceElement, SourceOrganisation
+from geodata.building.street_layout import lay_out_streets
+from geodata.cities.city import CityError
+from geodata.cities.place_text import fold, search_forms
+from geodata.cities.places import MAX_QUERY_LENGTH, PlaceIndex, load_places, save_places
 from geodata.projection import LocalProjection
-from geodata.source import CitySource, MapFeature, SourceElement, SourceOrganisation
-from geodata.street_layout import lay_out_streets
 from tests.geodata.sources import ORIGIN, city_source, way
 
 

@@ -11,10 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from geodata.projection import LocalProjection
-from geodata.pursuit import LEADS_S, MAX_ELAPSED_S, MOST_EXITS, EscapeStreets, Flight, TooLongAgo, assign, without_signs
-from geodata.snapping import OffNetwork
-from geodata.streets import StreetGraph
-from geodata.travel import TravelTimes
+from geodata.routing.pursuit import LEADS_S, MAX_ELAPSED_S, MOST_EXITS, EscapeStreets, Flight, TooLongAgo, assign, without_signs
+from geodata.routing.travel import TravelTimes
+from geodata.streets.graph import StreetGraph
+from geodata.streets.snapping import OffNetwork
 from tests.geodata.networks import ORIGIN, Street, random_grid, street_graph
 
 PROJECTION = LocalProjection(*ORIGIN)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from shapely.geometry import box, mapping
 
 from dispatch.codes import load_codes
-from geodata.city import CityError
-from geodata.jurisdictions import Jurisdictions
+from geodata.cities.city import CityError
+from geodata.districts.jurisdictions import Jurisdictions
+from geodata.districts.responsibility import BUILT_IN, FILE_NAME, Answer, Kind, Responsibility, Rule, load_rules
 from geodata.projection import LocalProjection
-from geodata.responsibility import BUILT_IN, FILE_NAME, Answer, Kind, Responsibility, Rule, load_rules
 from tests import cities
 from tests.cities import build_test_city, degrees
 

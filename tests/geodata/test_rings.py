@@ -8,10 +8,10 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.isochrones import StreetPieces, StreetShapes
 from geodata.projection import LocalProjection
-from geodata.rings import areas, fill_for
-from geodata.searches import Ground, RoadPoint
+from geodata.routing.isochrones import StreetPieces, StreetShapes
+from geodata.routing.rings import areas, fill_for
+from geodata.routing.searches import Ground, RoadPoint
 from tests.geodata.networks import ORIGIN, Street, random_grid, street_graph
 
 LEVELS = (60.0, 180.0, 300.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.searches import Ground, RoadPoint
+from geodata.routing.searches import Ground, RoadPoint
 from tests.geodata.networks import Street, labels_by_scipy, random_grid, street_graph
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata.projection import LocalProjection
-from geodata.snapping import MANY, OffNetwork, Segments, Snapper
-from geodata.streets import StreetGraph
+from geodata.streets.graph import StreetGraph
+from geodata.streets.snapping import MANY, OffNetwork, Segments, Snapper
 from tests.geodata.networks import ORIGIN, Street, random_grid, street_graph
 
 PROJECTION = LocalProjection(*ORIGIN)

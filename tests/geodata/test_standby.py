@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.searches import Ground, RoadPoint
-from geodata.standby import Advice, Task, advise
-from geodata.streets import StreetGraph
+from geodata.routing.searches import Ground, RoadPoint
+from geodata.routing.standby import Advice, Task, advise
+from geodata.streets.graph import StreetGraph
 from tests.geodata.networks import Street, random_grid, street_graph
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from geodata.street_rules import DEFAULT_KPH, NO_ACCESS_SHARE, SPEED_SHARE, parse_maxspeed, street_rule
-from geodata.streets import STREET_CLASSES
+from geodata.building.street_rules import DEFAULT_KPH, NO_ACCESS_SHARE, SPEED_SHARE, parse_maxspeed, street_rule
+from geodata.streets.graph import STREET_CLASSES
 
 
 @pytest.mark.parametrize(

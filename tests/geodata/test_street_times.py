@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.nearest import NoRoute
 from geodata.projection import LocalProjection
-from geodata.searches import Ground, RoadPoint
-from geodata.street_times import StreetEffects, StreetTimes, built_times
-from geodata.streets import StreetGraph
-from geodata.travel import BadRings, TravelTimes
+from geodata.routing.nearest import NoRoute
+from geodata.routing.searches import Ground, RoadPoint
+from geodata.routing.travel import BadRings, TravelTimes
+from geodata.streets.graph import StreetGraph
+from geodata.streets.street_times import StreetEffects, StreetTimes, built_times
 from tests.geodata.networks import ORIGIN, Street, labels_by_scipy, random_grid, street_graph
 
 PROJECTION = LocalProjection(*ORIGIN)

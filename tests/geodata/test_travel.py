@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import shapely
 
-from geodata.build import build_city
-from geodata.city import open_city
-from geodata.osm import read_osm
+from geodata.building.build import build_city
+from geodata.cities.city import open_city
+from geodata.openstreetmap.osm import read_osm
 from geodata.projection import LocalProjection
-from geodata.searches import Ground
-from geodata.snapping import OffNetwork
-from geodata.travel import BadRings, TravelTimes
+from geodata.routing.searches import Ground
+from geodata.routing.travel import BadRings, TravelTimes
+from geodata.streets.snapping import OffNetwork
 from tests.geodata.networks import ORIGIN, Street, labels_by_scipy, random_grid, street_graph
 
 GRID = random_grid(np.random.default_rng(3), side=9)

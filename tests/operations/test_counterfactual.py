@@ -11,7 +11,7 @@ import pytest
 
 from dispatch.commands import Acknowledge, Arrive, Depart, Push, ReceiveIncident, RegisterUnit, Reinforce
 from dispatch.model import Actor, Assignment, AssignmentStage, Grade, UnitKind
-from geodata.city import City
+from geodata.cities.city import City
 from operations.after_action import Review
 from operations.counterfactual import NOTABLE_S, PushMoment, Standing, pushes, weigh
 from tests.cities import CITY, EAST, WEST, build_test_city, degrees

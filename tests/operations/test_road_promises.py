@@ -10,8 +10,8 @@ import pytest
 from composition import RoadPromises
 from dispatch.events import Promise
 from dispatch.model import Grade, UnitKind
-from geodata.street_times import built_times
-from geodata.travel import TravelTimes
+from geodata.routing.travel import TravelTimes
+from geodata.streets.street_times import built_times
 from operations.candidates import TURNOUT_S
 from operations.movement import WALKING
 from tests.cities import build_test_city, degrees

@@ -13,10 +13,10 @@ import pytest
 from bench.drives import drive, fixes
 from dispatch.clock import ManualClock
 from dispatch.model import UnitKind, UnitStatus
-from geodata.learned import ON_WAY, graph_identity
-from geodata.matching import Matcher
-from geodata.street_hours import PART_OF_HOUR, usual_of_part
-from geodata.travel import TravelTimes
+from geodata.routing.travel import TravelTimes
+from geodata.streets.learned import ON_WAY, graph_identity
+from geodata.streets.street_hours import PART_OF_HOUR, usual_of_part
+from geodata.tracks.matching import Matcher
 from operations import street_speeds
 from operations.past_speeds import PastSpeeds
 from operations.positions import PositionTable

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geodata.learned import ON_WAY, LearnedSpeeds
+from geodata.streets.learned import ON_WAY, LearnedSpeeds
 from storage.speeds import DamagedSpeeds, SpeedFile, SpeedHistory, verify
 from tests.geodata.networks import random_grid
 

@@ -1,0 +1,1 @@
+"""From what a source knows to a city folder."""

@@ -1,0 +1,1 @@
+"""A city folder: opened, described, compared; its places by name."""

@@ -1,0 +1,1 @@
+"""Whose area a place is in: organisations, beats, areas drawn by hand."""

@@ -1,0 +1,1 @@
+"""Map matching: which streets a car has driven."""
