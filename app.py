@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _wrong_uses() -> tuple[type[Exception], ...]:
     """What deeper layers say of a city, database or file they can't work with; looked up once there is such an error, not at each start."""
     from geodata.cities.city import CityError
-    from operations.imports import ImportRefused
+    from operations.incidents.imports import ImportRefused
     from storage.database import DatabaseUnusable
     from storage.journal import JournalBusy
     from storage.journal_export import ExportRefused
@@ -112,7 +112,7 @@ def _city_folder(settings: Settings) -> Path:
 
 def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
     """Historical incidents from a CSV file; exit code 1 when rows were rejected."""
-    from operations.imports import read_incidents, read_mapping
+    from operations.incidents.imports import read_incidents, read_mapping
     from storage.database import open_database
     from storage.past import PastIncidents
 
@@ -131,8 +131,8 @@ def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
 def import_elements(options: argparse.Namespace, settings: Settings) -> int:
     """A list of one catalogue element from CSV or GeoJSON; exit code 1 when rows were rejected."""
     from dispatch.catalogue import load_catalogue
-    from operations.authority import CAMERA
-    from operations.element_import import read_elements, require_importable
+    from operations.access.authority import CAMERA
+    from operations.situation.element_import import read_elements, require_importable
 
     require_importable(load_catalogue(_city_folder(settings) / "catalogue.toml"), options.element)
     if options.element == CAMERA:
@@ -160,7 +160,7 @@ def import_cameras(options: argparse.Namespace, settings: Settings) -> int:
 
 async def _write_cameras(settings: Settings, file: Path) -> tuple[Any, int, list[str]]:
     from composition import administrator, running_cameras
-    from operations.camera_import import read_cameras, write_cameras
+    from operations.cameras.camera_import import read_cameras, write_cameras
 
     folder = _city_folder(settings)
     async with running_cameras(settings, folder) as (handler, organisations, store):
@@ -171,7 +171,7 @@ async def _write_cameras(settings: Settings, file: Path) -> tuple[Any, int, list
 
 async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int, list[str]]:
     from composition import administrator, running_handler
-    from operations.element_import import write_elements
+    from operations.situation.element_import import write_elements
 
     folder = _city_folder(settings)
     async with running_handler(settings, folder) as handler:
@@ -180,7 +180,7 @@ async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int,
 
 def import_circles(options: argparse.Namespace, settings: Settings) -> int:
     """Duty circles from GeoJSON; exit code 1 when some were rejected."""
-    from operations.circle_import import read_circles
+    from operations.duty.circle_import import read_circles
 
     found = read_circles(options.file)
     written, refused = asyncio.run(_write_circles(settings, found))
@@ -194,7 +194,7 @@ def import_circles(options: argparse.Namespace, settings: Settings) -> int:
 
 async def _write_circles(settings: Settings, found: Any) -> tuple[int, list[str]]:
     from composition import administrator, running_circles
-    from operations.circle_import import write_circles
+    from operations.duty.circle_import import write_circles
 
     folder = _city_folder(settings)
     async with running_circles(settings, folder) as (handler, checks):
@@ -216,7 +216,7 @@ async def _write_roster(settings: Settings, file: Path) -> tuple[Any, int]:
     from composition import administrator, running_handler
     from dispatch.organisations import OrganisationTree
     from geodata.cities.city import open_city
-    from operations.roster_import import read_roster, write_roster
+    from operations.duty.roster_import import read_roster, write_roster
 
     folder = _city_folder(settings)
     city = open_city(folder)
@@ -230,7 +230,7 @@ async def _write_roster(settings: Settings, file: Path) -> tuple[Any, int]:
 
 def token_add(options: argparse.Namespace, settings: Settings) -> int:
     """An API token, printed once."""
-    from operations.accounts import AccountError
+    from operations.access.accounts import AccountError
 
     try:
         token = _accounts(settings).add_token(options.role, options.scope, options.datum, options.name)
@@ -242,7 +242,7 @@ def token_add(options: argparse.Namespace, settings: Settings) -> int:
 
 def user_add(options: argparse.Namespace, settings: Settings) -> int:
     """An account; the password is asked for, or read from standard input when that is no terminal."""
-    from operations.accounts import AccountError
+    from operations.access.accounts import AccountError
 
     password = getpass.getpass(f"Password for {options.name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     try:
@@ -256,7 +256,7 @@ def user_sessions(options: argparse.Namespace, settings: Settings) -> int:
     """Where an account is signed in; ends one of its sessions, or all."""
     from composition import administrator, open_sessions
     from dispatch.errors import DispatchError
-    from operations.sessions import COMMAND_LINE
+    from operations.access.sessions import COMMAND_LINE
 
     folder = _city_folder(settings)
     # Whoever has this machine's files needs no scope: accounts of organisations that have ended are reached too.
@@ -282,7 +282,7 @@ def user_reset_totp(options: argparse.Namespace, settings: Settings) -> int:
     """Take the second factor of an account away, because its phone is lost; ends its sessions."""
     from composition import administrator, open_enrolment
     from dispatch.errors import DispatchError
-    from operations.sessions import COMMAND_LINE
+    from operations.access.sessions import COMMAND_LINE
 
     folder = _city_folder(settings)
     actor = msgspec.structs.replace(administrator(folder), kind="system")
@@ -297,7 +297,7 @@ def user_certificate(options: argparse.Namespace, settings: Settings) -> int:
     """Give a client certificate to an account, take all of them away, or show them."""
     from composition import administrator, open_certificates
     from dispatch.errors import DispatchError
-    from operations.sessions import COMMAND_LINE
+    from operations.access.sessions import COMMAND_LINE
 
     folder = _city_folder(settings)
     certificates, actor = open_certificates(settings, folder), msgspec.structs.replace(administrator(folder), kind="system")

@@ -48,69 +48,69 @@ from geodata.streets.graph import PROFILES
 from geodata.streets.learned import graph_identity
 from geodata.streets.snapping import OffNetwork
 from geodata.tracks.matching import Matcher
-from operations.accounts import Accounts
-from operations.after_action import AfterActions
-from operations.authority import Authority
-from operations.bus import Bus
-from operations.calibration import Calibrations
-from operations.camera_direction import CameraDirections
-from operations.camera_groups import CameraGroups
-from operations.camera_health import CameraHealth
-from operations.camera_register import CameraRegister
-from operations.candidates import TURNOUT_S
-from operations.certificates import Certificates
-from operations.circle_checks import CircleChecks
-from operations.clips import Clips
-from operations.coverage import Coverage
-from operations.daily_report import AT as REPORT_AT
-from operations.daily_report import DailyReport, DailyReports
-from operations.deadline_watch import DeadlineWatch
-from operations.drills import Drills
-from operations.duty_circles import DutyCircles
-from operations.duty_watch import DutyWatch
-from operations.elements import ElementStore
-from operations.enrich import Enricher, Unenriched
-from operations.enrolment import Enrolment
-from operations.evidence import Evidence
-from operations.expected import ExpectedIncidents
-from operations.further_calls import FurtherCalls
-from operations.ground import Ground
-from operations.handle import Handler
+from operations.access.accounts import Accounts
+from operations.access.authority import Authority
+from operations.access.certificates import Certificates
+from operations.access.enrolment import Enrolment
+from operations.access.oidc import Client, Provider
+from operations.access.personal import PersonalData
+from operations.access.sessions import COMMAND_LINE, Sessions
+from operations.cameras.camera_direction import CameraDirections
+from operations.cameras.camera_groups import CameraGroups
+from operations.cameras.camera_health import CameraHealth
+from operations.cameras.camera_register import CameraRegister
+from operations.cameras.ptz import Ptz
+from operations.cameras.recorded_watch import RecordedWatch
+from operations.cameras.video import Quality, VideoGateway
+from operations.cameras.video_watch import VideoWatch
+from operations.duty.circle_checks import CircleChecks
+from operations.duty.drills import Drills
+from operations.duty.duty_circles import DutyCircles
+from operations.duty.duty_watch import DutyWatch
+from operations.footage.clips import Clips
+from operations.footage.evidence import Evidence
+from operations.footage.recording import Recording
+from operations.footage.scene_playback import Playback
+from operations.footage.scene_video import SceneVideo
+from operations.footage.scene_whereabouts import Whereabouts, sending_crews
 from operations.health import Health
-from operations.history import History
-from operations.intake import Intake
-from operations.kpis import KpiService
-from operations.movement import RIDING, WALKING, Movement
-from operations.neighbours import neighbour_table
-from operations.oidc import Client, Provider
-from operations.past import PastHandler, Pasts
-from operations.past_speeds import PastSpeeds
-from operations.personal import PersonalData
-from operations.positions import PositionTable
-from operations.premises import Premises
-from operations.ptz import Ptz
-from operations.pursuit import PursuitService
-from operations.recorded_watch import RecordedWatch
-from operations.recording import Recording
-from operations.scene import SceneService
-from operations.scene_playback import Playback
-from operations.scene_video import SceneVideo
-from operations.scene_whereabouts import Whereabouts, sending_crews
-from operations.screens import Screens
+from operations.incidents.bus import Bus
+from operations.incidents.deadline_watch import DeadlineWatch
+from operations.incidents.enrich import Enricher, Unenriched
+from operations.incidents.further_calls import FurtherCalls
+from operations.incidents.handle import Handler
+from operations.incidents.premises import Premises
+from operations.outgoing.screens import Screens
+from operations.outgoing.webhook_request import LOOPBACK
+from operations.outgoing.webhooks import Webhooks
+from operations.records.after_action import AfterActions
+from operations.records.calibration import Calibrations
+from operations.records.daily_report import AT as REPORT_AT
+from operations.records.daily_report import DailyReport, DailyReports
+from operations.records.expected import ExpectedIncidents
+from operations.records.history import History
+from operations.records.kpis import KpiService
+from operations.records.past import PastHandler, Pasts
+from operations.records.past_speeds import PastSpeeds
 from operations.services import Services
-from operations.sessions import COMMAND_LINE, Sessions
-from operations.stage_watch import StageWatch
-from operations.street_speeds import SIREN_GRADE, StreetSpeeds
-from operations.track_holds import TrackHolds
-from operations.track_questions import TrackQuestions
-from operations.track_retention import TrackRetention
-from operations.traffic import Traffic
-from operations.trails import Trails
-from operations.video import Quality, VideoGateway
-from operations.video_watch import VideoWatch
-from operations.webhook_request import LOOPBACK
-from operations.webhooks import Webhooks
-from operations.what_if import WhatIf
+from operations.situation.candidates import TURNOUT_S
+from operations.situation.coverage import Coverage
+from operations.situation.elements import ElementStore
+from operations.situation.neighbours import neighbour_table
+from operations.situation.pursuit import PursuitService
+from operations.situation.scene import SceneService
+from operations.situation.street_speeds import SIREN_GRADE, StreetSpeeds
+from operations.situation.traffic import Traffic
+from operations.situation.what_if import WhatIf
+from operations.tracking.ground import Ground
+from operations.tracking.intake import Intake
+from operations.tracking.movement import RIDING, WALKING, Movement
+from operations.tracking.positions import PositionTable
+from operations.tracking.stage_watch import StageWatch
+from operations.tracking.track_holds import TrackHolds
+from operations.tracking.track_questions import TrackQuestions
+from operations.tracking.track_retention import TrackRetention
+from operations.tracking.trails import Trails
 from settings import Settings, SettingsError
 from storage import verify as journal_check
 from storage.accounts import AccountStore
@@ -135,7 +135,7 @@ from storage.webhooks import WebhookStore
 
 
 class RoadPromises:
-    """Promised times at a push, from the street graph (`operations.enrich.RoadTimes`)."""
+    """Promised times at a push, from the street graph (`operations.incidents.enrich.RoadTimes`)."""
 
     def __init__(self, travel: TravelTimes, movement: Movement) -> None:
         self._travel = travel

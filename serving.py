@@ -35,10 +35,10 @@ from feeds.native import NativeSession
 from feeds.native import serve as serve_native
 from feeds.simulator import FEED_NAME, OPERATOR_NAME
 from geodata.cities.city import open_city
-from operations.accounts import AccountError, Accounts
-from operations.demo_circles import prepare_demo_circles
-from operations.reports import FeedSession
+from operations.access.accounts import AccountError, Accounts
+from operations.duty.demo_circles import prepare_demo_circles
 from operations.services import Services
+from operations.tracking.reports import FeedSession
 from settings import Settings, SettingsError
 from storage.secret import kept_secret
 

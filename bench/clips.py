@@ -20,8 +20,8 @@ from bench.processes import cpu_s
 from bench.video import farm
 from dispatch.clock import SystemClock
 from feeds.video.gateway import EmbeddedGateway
-from operations.ring_cut import plan, write
-from operations.video import Quality
+from operations.cameras.video import Quality
+from operations.footage.ring_cut import plan, write
 from storage.cameras import CameraSource
 from storage.evidence import EvidenceFiles, Manifest
 from storage.video_ring import Held, VideoRing

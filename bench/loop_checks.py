@@ -23,8 +23,8 @@ from dispatch.evolve_incident import evolve_incident
 from dispatch.model import OPEN_STAGES, Actor, Incident
 from dispatch.organisations import OrganisationTree
 from geodata.cities.city import open_city
-from operations.audience import Audience
-from operations.push import Pushes
+from operations.access.audience import Audience
+from operations.outgoing.push import Pushes
 from settings import Settings
 from storage.database import open_database
 from storage.journal import pages

@@ -28,7 +28,7 @@ from geodata.routing.travel import TravelTimes
 from geodata.streets.learned import ON_WAY, PATROL, SIREN, LearnedSpeeds
 from geodata.streets.snapping import OffNetwork
 from geodata.streets.street_hours import PART_NAMES, PART_OF_HOUR, PARTS
-from operations.candidates import CREWS_BY_GRADE
+from operations.situation.candidates import CREWS_BY_GRADE
 
 CREWS, CALLS_PER_DAY = 700, 1000
 HOURS = (0, 1, 2, 4, 8, 16, 24)  # of experience after which promises are checked

@@ -1,4 +1,4 @@
-"""`/account`: one's own account and sessions; for administrators those of their scope. Who may: `operations.sessions`."""
+"""`/account`: one's own account and sessions; for administrators those of their scope. Who may: `operations.access.sessions`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dashboard.layouts.account import AccountView, account_page
 from dashboard.login import THEME_COOKIE, language_of
 from dispatch.errors import NotFound
 from dispatch.model import Actor
-from operations.accounts import SESSION_COOKIE
-from operations.authority import ENROLLING, Action, Role
+from operations.access.accounts import SESSION_COOKIE
+from operations.access.authority import ENROLLING, Action, Role
 
 if TYPE_CHECKING:
     from operations.services import Services

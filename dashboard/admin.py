@@ -12,8 +12,8 @@ from dashboard.edge import actor_of
 from dashboard.i18n import words_in
 from dashboard.layouts.admin import admin_page
 from dashboard.login import THEME_COOKIE, language_of
-from operations.authority import Action
-from operations.camera_health import MOST_LISTED
+from operations.access.authority import Action
+from operations.cameras.camera_health import MOST_LISTED
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -44,7 +44,7 @@ from dashboard.theme import THEMES, css_variables
 from dashboard.tiles import add_tiles
 from dashboard.tracks_page import add_tracks_page
 from geodata.districts.jurisdictions import Bounds, area_bounds
-from operations.authority import within
+from operations.access.authority import within
 
 if TYPE_CHECKING:
     from dispatch.model import Actor

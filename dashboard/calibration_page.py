@@ -16,8 +16,8 @@ from dashboard.login import THEME_COOKIE, language_of
 from dashboard.periods import beginning_of, days_asked
 from dashboard.theme import THEMES
 from dispatch.promises import ArrivalBy
-from operations.authority import Action
-from operations.calibration import MAX_DAYS
+from operations.access.authority import Action
+from operations.records.calibration import MAX_DAYS
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -1,6 +1,6 @@
 """`/login/certificate`: in with the certificate of the connection, or with the one that a trusted proxy has checked and passes on.
 
-Whose it is is decided by `operations.certificates`.
+Whose it is is decided by `operations.access.certificates`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from dashboard.forms import fields_of
 from dashboard.i18n import words_in
 from dashboard.login import LoginPages, enter_with, language_of, too_many, wants_wall
 from dashboard.server import client_certificate
-from operations.attempts import TooManyAttempts
-from operations.certificates import HOW, CertificateRefused
-from operations.second_factor import CodeNeeded
+from operations.access.attempts import TooManyAttempts
+from operations.access.certificates import HOW, CertificateRefused
+from operations.access.second_factor import CodeNeeded
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -15,8 +15,8 @@ from dashboard.layouts.circle_sheet import CircleSheet, circle_page, numbered_ga
 from dashboard.login import THEME_COOKIE, language_of
 from dispatch.duty_circles import DutyCircle
 from geodata.streets.street_lines import lines_within
-from operations.authority import Action
-from operations.circle_checks import CAMERA
+from operations.access.authority import Action
+from operations.duty.circle_checks import CAMERA
 
 if TYPE_CHECKING:
     from operations.services import Services

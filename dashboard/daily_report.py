@@ -17,7 +17,7 @@ from dashboard.i18n import Words
 from dashboard.layouts.kpi import kind_words, stage_words
 from dispatch.kpis import GroupFigures, StageFigures
 from dispatch.model import Incident
-from operations.daily_report import Count, DailyReport
+from operations.records.daily_report import Count, DailyReport
 
 SUFFIXES = (".html", ".xlsx")
 Row = Sequence[str | int | float | None]

@@ -27,8 +27,8 @@ from dispatch.model import Actor, Incident, Unit
 from dispatch.picture import OperatingPicture
 from dispatch.rules.duty import find_shift
 from dispatch.shifts import Shift
-from operations import rosters, shift_handover
-from operations.authority import Action
+from operations.access.authority import Action
+from operations.duty import rosters, shift_handover
 
 if TYPE_CHECKING:
     from operations.services import Services

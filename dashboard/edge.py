@@ -2,7 +2,7 @@
 
 Pure ASGI, so that it also stands before Dash's own routes and its callback socket. It knows who asks (`actor_of`), refuses
 what comes from a foreign page, is too large or too frequent, answers unknown paths before Dash's catch-all would
-return a page for them, and sets the security headers. What an actor may do is decided by `operations.authority`.
+return a page for them, and sets the security headers. What an actor may do is decided by `operations.access.authority`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from dashboard.rate_limit import RateLimit
 from dispatch.clock import Clock
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor
-from operations.accounts import SESSION_COOKIE, Accounts, sha256_of
-from operations.authority import ENROLLING, as_replay
+from operations.access.accounts import SESSION_COOKIE, Accounts, sha256_of
+from operations.access.authority import ENROLLING, as_replay
 
 FOREIGN_ORIGIN = NOT_PERMITTED = 4403  # WebSocket close code
 BODY_LIMIT = 1024 * 1024  # bytes; uploads have a limit of their own

@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 
 from dispatch.errors import DispatchError
 from dispatch.model import AssignmentStage, FindingKind, Grade, Stage, Step, UnitKind, UnitStatus
-from operations.video import VideoRefused
+from operations.cameras.video import VideoRefused
 
 LOCALE = Path(__file__).with_name("locale")
 LANGUAGES = ("zh", "en")
@@ -207,7 +207,7 @@ REFUSALS = {
     "version-conflict": pgettext("refusal", "The incident has changed meanwhile"),
 }
 
-# Why a camera shows nothing, and what to do (`operations.video.REASONS`).
+# Why a camera shows nothing, and what to do (`operations.cameras.video.REASONS`).
 VIDEO_REFUSALS = {
     "no-address": pgettext("video", "No stream is registered for this camera. Ask an administrator to enter its address."),
     "bad-address": pgettext("video", "The camera's address is not one of rtsp:// or rtsps://. Ask an administrator to correct it."),

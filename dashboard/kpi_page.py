@@ -24,8 +24,8 @@ from dashboard.theme import THEMES
 from dispatch.kpi_facts import OWN
 from dispatch.kpis import STAGES
 from dispatch.model import Actor, Grade
-from operations.authority import Action
-from operations.kpis import WITH_ROOM, GroupBy, KpiQuery
+from operations.access.authority import Action
+from operations.records.kpis import WITH_ROOM, GroupBy, KpiQuery
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -12,7 +12,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from dashboard.i18n import Words
 from dashboard.layouts.kpi import group_words, stage_words
-from operations.kpis import Kpis
+from operations.records.kpis import Kpis
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _COLUMNS = (

@@ -21,8 +21,8 @@ from dashboard.replay_session import FASTEST, SLOWEST, ReplaySession
 from dashboard.server import TEXT, Outlet, bye, websocket_message
 from dispatch.errors import NotFound, NotPermitted
 from dispatch.model import Actor
-from operations.authority import Action, as_replay
-from operations.screens import SCREENS
+from operations.access.authority import Action, as_replay
+from operations.outgoing.screens import SCREENS
 from storage.journal import JournalError
 from storage.speeds import DamagedSpeeds
 from storage.track_files import DamagedSlice

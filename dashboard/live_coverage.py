@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from operations.audience import Audience, Rights
-from operations.authority import Action
-from operations.coverage import Area
+from operations.access.audience import Audience, Rights
+from operations.access.authority import Action
+from operations.situation.coverage import Area
 
 if TYPE_CHECKING:
-    from operations.coverage import Moment
     from operations.services import Services
+    from operations.situation.coverage import Moment
 
 EVERY_S = 1.0
 # Even when nothing has moved: positions get old, and what is expected changes with the hour.

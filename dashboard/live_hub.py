@@ -22,19 +22,19 @@ from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
 from dashboard.ticker import Ticker
 from dispatch.events import Recorded
 from dispatch.model import Actor
-from operations.audience import Audience, Rights
-from operations.authority import Action, as_wall
-from operations.broadcasts import ToldBroadcasts
-from operations.frames import Changed, FrameKind, Sent, encode, heartbeat, select
-from operations.presence import Look, Looker, ToldLookers, lookers_by_incident
-from operations.scene_video_told import ToldSceneVideo, scene_rows
-from operations.screens import View
+from operations.access.audience import Audience, Rights
+from operations.access.authority import Action, as_wall
+from operations.footage.scene_video_told import ToldSceneVideo, scene_rows
+from operations.incidents.presence import Look, Looker, ToldLookers, lookers_by_incident
+from operations.outgoing.broadcasts import ToldBroadcasts
+from operations.outgoing.screens import View
+from operations.tracking.frames import Changed, FrameKind, Sent, encode, heartbeat, select
 
 if TYPE_CHECKING:
-    from operations.bus import Subscription
-    from operations.positions import PositionTable
-    from operations.ptz import TakenOver
+    from operations.cameras.ptz import TakenOver
+    from operations.incidents.bus import Subscription
     from operations.services import Services
+    from operations.tracking.positions import PositionTable
 
 HEARTBEAT_S = 0.85  # at least one frame a second, a tick's jitter included
 FULL_EVERY_S = 10.0  # ages of units that are heard but stand still

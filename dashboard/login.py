@@ -1,4 +1,4 @@
-"""`/login` and `/logout`: the way in and out. Who may come in is decided by `operations.accounts`."""
+"""`/login` and `/logout`: the way in and out. Who may come in is decided by `operations.access.accounts`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dashboard.edge import clear_session, client_address, safe_next, set_session
 from dashboard.forms import fields_of
 from dashboard.i18n import Words, words_in
 from dashboard.layouts.login import code_page, login_page
-from operations.accounts import SESSION_COOKIE
-from operations.attempts import TooManyAttempts
-from operations.second_factor import CodeNeeded
+from operations.access.accounts import SESSION_COOKIE
+from operations.access.attempts import TooManyAttempts
+from operations.access.second_factor import CodeNeeded
 
 if TYPE_CHECKING:
     from operations.services import Services

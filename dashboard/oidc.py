@@ -1,6 +1,6 @@
 """`/login/oidc`: to the identity provider and back.
 
-What an answer proves is decided by `operations.oidc`, who may come in by `operations.accounts`.
+What an answer proves is decided by `operations.access.oidc`, who may come in by `operations.access.accounts`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from fastapi.responses import RedirectResponse
 from dashboard.edge import client_address, safe_next
 from dashboard.i18n import words_in
 from dashboard.login import LoginPages, enter_with, language_of, too_many, wants_wall
-from operations.attempts import TooManyAttempts
-from operations.oidc import AWAY_S, LoginRefused, Provider, ProviderUnavailable
-from operations.second_factor import CodeNeeded
+from operations.access.attempts import TooManyAttempts
+from operations.access.oidc import AWAY_S, LoginRefused, Provider, ProviderUnavailable
+from operations.access.second_factor import CodeNeeded
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dashboard.problems import InvalidFields
 from dispatch.errors import Unavailable
 from dispatch.model import Actor
-from operations.authority import Action
+from operations.access.authority import Action
 from storage.journal import JournalError
 from storage.speeds import DamagedSpeeds
 from storage.track_files import DamagedSlice

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dashboard.edge import actor_of
 from dashboard.station import refused
 from dispatch.errors import NotPermitted
-from operations.authority import Action
+from operations.access.authority import Action
 
 if TYPE_CHECKING:
     from operations.services import Services

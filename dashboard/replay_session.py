@@ -18,8 +18,8 @@ from dashboard.open_sockets import Recheck
 from dashboard.server import TEXT, Outlet, websocket_message
 from dispatch.events import Recorded
 from dispatch.model import Actor
-from operations.event_steps import EventSteps
-from operations.replay import Replay
+from operations.records.event_steps import EventSteps
+from operations.records.replay import Replay
 from storage.journal import JournalError
 from storage.speeds import DamagedSpeeds
 from storage.track_files import DamagedSlice

@@ -29,9 +29,9 @@ from dispatch.commands import AddFinding, Comment, IncidentCommand, ReviseAfterA
 from dispatch.errors import DispatchError, RuleViolation
 from dispatch.model import Actor
 from geodata.streets.street_lines import lines_within
-from operations.after_action import Review
-from operations.authority import Action
-from operations.permissions import REVIEWING
+from operations.access.authority import Action
+from operations.access.permissions import REVIEWING
+from operations.records.after_action import Review
 
 if TYPE_CHECKING:
     from operations.services import Services

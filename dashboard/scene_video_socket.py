@@ -19,10 +19,10 @@ from dashboard.open_sockets import UNAUTHENTICATED
 from dashboard.server import TEXT, Outlet, bye, websocket_message
 from dispatch.errors import Conflict, DispatchError, NotFound, Unavailable
 from dispatch.model import Actor, Unit
-from operations.permissions import Action
-from operations.reports import Instant
-from operations.scene_recording import Asked, Reception
-from operations.scene_video import SceneVideo
+from operations.access.permissions import Action
+from operations.footage.scene_recording import Asked, Reception
+from operations.footage.scene_video import SceneVideo
+from operations.tracking.reports import Instant
 from storage.evidence import Manifest
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from dashboard.problems import problem
 from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
 from dispatch.errors import DispatchError, NotFound
 from dispatch.model import Actor
-from operations.authority import Action
-from operations.scene_recording import UnderWay
+from operations.access.authority import Action
+from operations.footage.scene_recording import UnderWay
 from storage.evidence import Manifest
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def add_scene_watch(server: FastAPI, services: Services) -> None:
 
 
 class Viewer:
-    """One connection that watches: `operations.scene_stream.Watcher`."""
+    """One connection that watches: `operations.footage.scene_stream.Watcher`."""
 
     def __init__(self, outlet: Outlet) -> None:
         self.outlet = outlet

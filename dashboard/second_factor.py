@@ -14,8 +14,8 @@ from dashboard.i18n import words_in
 from dashboard.layouts.account import recovery_page
 from dashboard.login import THEME_COOKIE, LoginPages, enter_with, language_of, too_many
 from dispatch.errors import NotFound
-from operations.accounts import WaitedTooLong
-from operations.attempts import TooManyAttempts
+from operations.access.accounts import WaitedTooLong
+from operations.access.attempts import TooManyAttempts
 
 if TYPE_CHECKING:
     from operations.services import Services

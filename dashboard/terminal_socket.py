@@ -21,10 +21,10 @@ from dashboard.server import TEXT, Outlet, bye, websocket_message
 from dispatch import commands as c
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Unit
-from operations.authority import Action
-from operations.panic import Held, call_for_help
-from operations.push import Pushes
-from operations.reports import FeedSession, Instant, PositionReport
+from operations.access.authority import Action
+from operations.incidents.panic import Held, call_for_help
+from operations.outgoing.push import Pushes
+from operations.tracking.reports import FeedSession, Instant, PositionReport
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -23,9 +23,9 @@ from dispatch.errors import DispatchError, NotPermitted
 from dispatch.model import Actor
 from geodata.streets.street_lines import lines_within
 from geodata.tracks.passages import JOINED_S
-from operations.authority import Action
-from operations.track_holds import NewHold
-from operations.track_questions import LONGEST_NEAR, Near, Path, PathPoint, UnitTrack
+from operations.access.authority import Action
+from operations.tracking.track_holds import NewHold
+from operations.tracking.track_questions import LONGEST_NEAR, Near, Path, PathPoint, UnitTrack
 
 if TYPE_CHECKING:
     from operations.services import Services

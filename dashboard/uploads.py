@@ -24,8 +24,8 @@ from dashboard.problems import problem, refusal
 from dispatch.commands import AddUpload
 from dispatch.errors import DispatchError, NotFound, RuleViolation
 from dispatch.model import Actor, Incident
-from operations.evidence import Evidence
-from operations.permissions import Action
+from operations.access.permissions import Action
+from operations.footage.evidence import Evidence
 from storage.evidence import EvidenceError, Manifest
 
 if TYPE_CHECKING:

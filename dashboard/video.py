@@ -16,8 +16,8 @@ from dashboard.open_sockets import UNAUTHENTICATED
 from dashboard.problems import problem
 from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
 from dispatch.errors import NotPermitted
-from operations.authority import Action
-from operations.video import VideoRefused
+from operations.access.authority import Action
+from operations.cameras.video import VideoRefused
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -1,7 +1,7 @@
 """What someone asks for: imperative, frozen. `decide` answers each with events or a refusal.
 
 The names are those of the API (`POST /incidents/{id}/commands`, field `command`). Values that cost a search (responsible
-organisation, promised times) are filled in by `operations.enrich` before `decide` sees the command.
+organisation, promised times) are filled in by `operations.incidents.enrich` before `decide` sees the command.
 """
 
 from __future__ import annotations
@@ -378,7 +378,7 @@ class BookmarkMoment(IncidentCommand, kw_only=True, frozen=True, tag="bookmark")
 
 
 class MissClip(IncidentCommand, kw_only=True, frozen=True, tag="miss_clip"):
-    """Made by the clips' service. `reason` is one of `operations.clips.MISSED`."""
+    """Made by the clips' service. `reason` is one of `operations.footage.clips.MISSED`."""
 
     moment_id: str
     reason: str

@@ -388,7 +388,7 @@ class Actor(msgspec.Struct, frozen=True):
     """Who acts. `org_code` is the scope; `unit_id` is set for an officer's terminal."""
 
     name: str  # account or token name, as written into the journal
-    role: str  # see operations.authority.ROLES
+    role: str  # see operations.access.authority.ROLES
     org_code: str
     unit_id: str | None = None
     kind: str = "user"  # user | token | system

@@ -1,6 +1,6 @@
 """The operating picture: everything true after event number `revision`. Immutable, swapped whole by `evolve`.
 
-Positions are not here: they are newest-wins arrays (`operations.positions`).
+Positions are not here: they are newest-wins arrays (`operations.tracking.positions`).
 """
 
 from __future__ import annotations

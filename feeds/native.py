@@ -15,8 +15,8 @@ import msgspec
 
 from dispatch.clock import Clock
 from feeds.base import TokenBucket
-from operations.intake import Intake, Refusals
-from operations.reports import AnyReport, CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
+from operations.tracking.intake import Intake, Refusals
+from operations.tracking.reports import AnyReport, CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
 
 # Bounds of one message, so that no message holds the event loop for long.
 MAX_BYTES = 1024 * 1024

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from operations.deadline_watch import loop_view
+from operations.incidents.deadline_watch import loop_view
 
 if TYPE_CHECKING:
     from dispatch.catalogue import Catalogue
@@ -22,55 +22,55 @@ if TYPE_CHECKING:
     from geodata.districts.beats import Beats
     from geodata.districts.responsibility import Responsibility
     from geodata.routing.travel import TravelTimes
-    from operations.accounts import Accounts
-    from operations.after_action import AfterActions
-    from operations.authority import Authority
-    from operations.bus import Bus
-    from operations.calibration import Calibrations
-    from operations.camera_direction import CameraDirections
-    from operations.camera_groups import CameraGroups
-    from operations.camera_register import CameraRegister
-    from operations.certificates import Certificates
-    from operations.clips import Clips
-    from operations.coverage import Coverage
-    from operations.daily_report import DailyReports
-    from operations.deadline_watch import DeadlineWatch
-    from operations.drills import Drills
-    from operations.duty_circles import DutyCircles
-    from operations.duty_watch import DutyWatch
-    from operations.elements import ElementStore
-    from operations.enrolment import Enrolment
-    from operations.evidence import Evidence
-    from operations.expected import ExpectedIncidents
-    from operations.further_calls import FurtherCalls
-    from operations.handle import Handler
+    from operations.access.accounts import Accounts
+    from operations.access.authority import Authority
+    from operations.access.certificates import Certificates
+    from operations.access.enrolment import Enrolment
+    from operations.access.oidc import Provider
+    from operations.access.personal import PersonalData
+    from operations.access.sessions import Sessions
+    from operations.cameras.camera_direction import CameraDirections
+    from operations.cameras.camera_groups import CameraGroups
+    from operations.cameras.camera_register import CameraRegister
+    from operations.cameras.ptz import Ptz
+    from operations.cameras.recorded_watch import RecordedWatch
+    from operations.cameras.video_watch import VideoWatch
+    from operations.duty.drills import Drills
+    from operations.duty.duty_circles import DutyCircles
+    from operations.duty.duty_watch import DutyWatch
+    from operations.footage.clips import Clips
+    from operations.footage.evidence import Evidence
+    from operations.footage.recording import Recording
+    from operations.footage.scene_playback import Playback
+    from operations.footage.scene_video import SceneVideo
     from operations.health import Health
-    from operations.history import History
-    from operations.intake import Intake
-    from operations.kpis import KpiService
-    from operations.oidc import Provider
-    from operations.past import Pasts
-    from operations.personal import PersonalData
-    from operations.positions import PositionTable
-    from operations.premises import Premises
-    from operations.ptz import Ptz
-    from operations.pursuit import PursuitService
-    from operations.recorded_watch import RecordedWatch
-    from operations.recording import Recording
-    from operations.scene import SceneService
-    from operations.scene_playback import Playback
-    from operations.scene_video import SceneVideo
-    from operations.screens import Screens
-    from operations.sessions import Sessions
-    from operations.stage_watch import StageWatch
-    from operations.street_speeds import StreetSpeeds
-    from operations.track_holds import TrackHolds
-    from operations.track_questions import TrackQuestions
-    from operations.track_retention import TrackRetention
-    from operations.traffic import Traffic
-    from operations.video_watch import VideoWatch
-    from operations.webhooks import Webhooks
-    from operations.what_if import WhatIf
+    from operations.incidents.bus import Bus
+    from operations.incidents.deadline_watch import DeadlineWatch
+    from operations.incidents.further_calls import FurtherCalls
+    from operations.incidents.handle import Handler
+    from operations.incidents.premises import Premises
+    from operations.outgoing.screens import Screens
+    from operations.outgoing.webhooks import Webhooks
+    from operations.records.after_action import AfterActions
+    from operations.records.calibration import Calibrations
+    from operations.records.daily_report import DailyReports
+    from operations.records.expected import ExpectedIncidents
+    from operations.records.history import History
+    from operations.records.kpis import KpiService
+    from operations.records.past import Pasts
+    from operations.situation.coverage import Coverage
+    from operations.situation.elements import ElementStore
+    from operations.situation.pursuit import PursuitService
+    from operations.situation.scene import SceneService
+    from operations.situation.street_speeds import StreetSpeeds
+    from operations.situation.traffic import Traffic
+    from operations.situation.what_if import WhatIf
+    from operations.tracking.intake import Intake
+    from operations.tracking.positions import PositionTable
+    from operations.tracking.stage_watch import StageWatch
+    from operations.tracking.track_holds import TrackHolds
+    from operations.tracking.track_questions import TrackQuestions
+    from operations.tracking.track_retention import TrackRetention
     from storage.track_reader import TrackReader
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from dashboard.api.describe import answers
 from dashboard.api.shapes import answer_in_thread
 from dashboard.edge import actor_of
-from operations.after_action import Review
+from operations.records.after_action import Review
 
 if TYPE_CHECKING:
     from operations.services import Services

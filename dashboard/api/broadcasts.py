@@ -15,8 +15,8 @@ from dispatch.commands import MarkBroadcastDelivered, ReadBroadcast, RecallBroad
 from dispatch.errors import NotFound
 from dispatch.events import BroadcastSent
 from dispatch.model import Actor
-from operations.authority import Action
-from operations.broadcasts import Json, desk_view, visible_broadcasts
+from operations.access.authority import Action
+from operations.outgoing.broadcasts import Json, desk_view, visible_broadcasts
 
 if TYPE_CHECKING:
     from operations.services import Services

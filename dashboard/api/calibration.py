@@ -13,8 +13,8 @@ from dashboard.api.shapes import MAX_ID, Instant, answer_in_thread, known_org
 from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from dispatch.promises import ArrivalBy
-from operations.authority import Action
-from operations.calibration import MAX_DAYS
+from operations.access.authority import Action
+from operations.records.calibration import MAX_DAYS
 
 if TYPE_CHECKING:
     from operations.services import Services

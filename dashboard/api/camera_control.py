@@ -14,9 +14,9 @@ from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from dispatch.errors import NotFound
 from dispatch.model import Actor
-from operations.authority import Action
-from operations.ptz import LONGEST_PRESET, Hold
-from operations.ptz_driver import Velocity
+from operations.access.authority import Action
+from operations.cameras.ptz import LONGEST_PRESET, Hold
+from operations.cameras.ptz_driver import Velocity
 
 if TYPE_CHECKING:
     from operations.services import Services

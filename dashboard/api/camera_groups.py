@@ -10,7 +10,7 @@ from dashboard.api.describe import answers
 from dashboard.api.shapes import answer_in_thread
 from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
-from operations.camera_groups import camera_views
+from operations.cameras.camera_groups import camera_views
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -25,9 +25,9 @@ from dashboard.api.shapes import (
 from dashboard.edge import actor_of, datum_of
 from dashboard.problems import InvalidFields
 from geodata.datum import to_wgs84
-from operations.authority import Action
-from operations.camera_fields import LONGEST_URL, BadCamera
-from operations.camera_register import MOST_OF_A_PAGE, Camera
+from operations.access.authority import Action
+from operations.cameras.camera_fields import LONGEST_URL, BadCamera
+from operations.cameras.camera_register import MOST_OF_A_PAGE, Camera
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -14,10 +14,10 @@ from dashboard.api.shapes import Body, Id, IdempotencyKey, Instant, answer
 from dashboard.api.video import refusal
 from dashboard.edge import actor_of, session_of
 from dispatch.moments import AFTER_S, BEFORE_S, MOST_AFTER_S, MOST_BEFORE_S
-from operations.authority import Action
-from operations.clip_list import clips_of
-from operations.recorded_watch import LONGEST_S
-from operations.video import VideoRefused
+from operations.access.authority import Action
+from operations.cameras.recorded_watch import LONGEST_S
+from operations.cameras.video import VideoRefused
+from operations.footage.clip_list import clips_of
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -19,8 +19,8 @@ from dispatch.duty_circles import MAX_CAMERAS, MAX_COUNT, MAX_FORCES, MAX_GATES,
 from dispatch.model import UnitKind
 from geodata.districts.drawn_areas import polygons_of
 from geodata.routing.travel import BadRings
-from operations.authority import Action
-from operations.circle_checks import UnsoundCircle
+from operations.access.authority import Action
+from operations.duty.circle_checks import UnsoundCircle
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -18,10 +18,10 @@ from dispatch.commands import WriteElement
 from dispatch.errors import NotFound
 from dispatch.model import Actor
 from geodata.datum import to_wgs84
-from operations.authority import CAMERA, Action
-from operations.elements import MAX_FEATURES, PRIVATE_PROPERTIES
-from operations.scene_video_told import scene_rows, visible_rows
-from operations.traffic import require_traffic
+from operations.access.authority import CAMERA, Action
+from operations.footage.scene_video_told import scene_rows, visible_rows
+from operations.situation.elements import MAX_FEATURES, PRIVATE_PROPERTIES
+from operations.situation.traffic import require_traffic
 from storage.readings import Reading
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from dispatch.model import UnitKind, UnitStatus
 from geodata.cities.places import MAX_QUERY_LENGTH
 from geodata.routing.travel import MAX_RINGS, QUANTILES, BadRings, checked_minutes
 from geodata.streets.graph import ProfileName
-from operations.authority import Action
-from operations.candidates import TURNOUT_S
-from operations.coverage import GAP_MINUTES
-from operations.street_view import street_at
+from operations.access.authority import Action
+from operations.situation.candidates import TURNOUT_S
+from operations.situation.coverage import GAP_MINUTES
+from operations.situation.street_view import street_at
 
 if TYPE_CHECKING:
     from operations.services import Services

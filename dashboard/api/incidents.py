@@ -18,10 +18,10 @@ from dispatch.errors import NotFound
 from dispatch.evolve import fold
 from dispatch.model import OPEN_STAGES, Actor, Incident, Stage
 from dispatch.picture import OperatingPicture
-from operations.authority import Action
+from operations.access.authority import Action
 
 if TYPE_CHECKING:
-    from operations.handle import Outcome
+    from operations.incidents.handle import Outcome
     from operations.services import Services
 
 MAX_LIMIT = 500

@@ -12,7 +12,7 @@ from dashboard.api.describe import answers
 from dashboard.api.shapes import MAX_ID, MAX_NAME, Instant, answer_in_thread, known_org
 from dashboard.edge import actor_of
 from dispatch.model import Actor
-from operations.kpis import GroupBy, KpiQuery
+from operations.records.kpis import GroupBy, KpiQuery
 
 if TYPE_CHECKING:
     from operations.services import Services

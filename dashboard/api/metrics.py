@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from dashboard.edge import actor_of
-from operations.authority import Action
+from operations.access.authority import Action
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -14,7 +14,7 @@ from dashboard.edge import actor_of
 from dispatch.commands import AnswerMuster, Command, EndMuster, MusterReserves, SignOff, SignOn
 from dispatch.model import Actor
 from dispatch.rules.duty import MAX_CREWS
-from operations import rosters
+from operations.duty import rosters
 
 if TYPE_CHECKING:
     from operations.services import Services

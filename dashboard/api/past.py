@@ -13,7 +13,7 @@ from dashboard.api.describe import answers
 from dashboard.api.shapes import Instant, answer
 from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
-from operations.authority import Action
+from operations.access.authority import Action
 from storage.journal import CountQuery
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
-from operations.authority import Action
+from operations.access.authority import Action
 
 if TYPE_CHECKING:
     from operations.services import Services

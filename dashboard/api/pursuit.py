@@ -10,8 +10,8 @@ from dashboard.api.describe import answers
 from dashboard.api.incidents import find_incident
 from dashboard.api.shapes import Instant, LatQuery, LonQuery, answer_in_thread
 from dashboard.edge import actor_of
-from operations.authority import Action
-from operations.pursuit import Seen
+from operations.access.authority import Action
+from operations.situation.pursuit import Seen
 
 if TYPE_CHECKING:
     from operations.services import Services

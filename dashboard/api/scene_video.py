@@ -12,8 +12,8 @@ from dashboard.api.shapes import answer
 from dashboard.edge import actor_of
 from dispatch.events import UploadAdded
 from dispatch.model import Actor, Incident
-from operations.authority import Action
-from operations.scene_video_told import row_of
+from operations.access.authority import Action
+from operations.footage.scene_video_told import row_of
 from storage.evidence import Manifest
 
 if TYPE_CHECKING:

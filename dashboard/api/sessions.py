@@ -1,4 +1,4 @@
-"""Log-ins of people: which there are, and their end. Whose may be asked about: `operations.sessions`."""
+"""Log-ins of people: which there are, and their end. Whose may be asked about: `operations.access.sessions`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api.describe import answers, problem_answer
 from dashboard.api.shapes import Id, answer
 from dashboard.edge import actor_of
-from operations.accounts import SESSION_COOKIE
-from operations.sessions import Listed
+from operations.access.accounts import SESSION_COOKIE
+from operations.access.sessions import Listed
 
 if TYPE_CHECKING:
     from operations.services import Services

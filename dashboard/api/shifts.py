@@ -16,7 +16,7 @@ from dispatch.model import Actor, Unit
 from dispatch.picture import OperatingPicture
 from dispatch.rules.duty import MAX_CREWS, find_shift
 from dispatch.shifts import Rostered, Shift
-from operations import rosters
+from operations.duty import rosters
 
 if TYPE_CHECKING:
     from operations.services import Services

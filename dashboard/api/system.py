@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from dashboard.api.describe import answers
 from dashboard.api.shapes import answer
 from dashboard.edge import actor_of
-from operations.authority import GRANTS, Action, Role
+from operations.access.authority import GRANTS, Action, Role
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, FiniteFloat
 from dashboard.api.describe import answers
 from dashboard.api.shapes import MAX_ID, Body, IdempotencyKey, Instant, Latitude, Longitude, answer
 from dashboard.edge import actor_of
-from operations.track_holds import LEAST_RADIUS_M, LONGEST_REASON, MOST_RADIUS_M, NewHold
+from operations.tracking.track_holds import LEAST_RADIUS_M, LONGEST_REASON, MOST_RADIUS_M, NewHold
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from dashboard.api.describe import answers
 from dashboard.api.shapes import Instant, LatQuery, LonQuery, answer, answer_in_thread, require_point
 from dashboard.edge import actor_of
-from operations.track_questions import LEAST_RADIUS_M, LONGEST_NEAR, LONGEST_PATH, MOST_RADIUS_M
+from operations.tracking.track_questions import LEAST_RADIUS_M, LONGEST_NEAR, LONGEST_PATH, MOST_RADIUS_M
 
 if TYPE_CHECKING:
     from operations.services import Services

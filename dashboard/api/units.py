@@ -13,7 +13,7 @@ from dashboard.edge import actor_of
 from dispatch.commands import RegisterUnit, SetUnitStatus
 from dispatch.errors import NotFound
 from dispatch.model import Actor, UnitStatus
-from operations.authority import Action
+from operations.access.authority import Action
 
 if TYPE_CHECKING:
     from operations.services import Services

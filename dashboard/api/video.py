@@ -14,7 +14,7 @@ from dashboard.edge import actor_of, session_of
 from dashboard.i18n import video_refusal
 from dashboard.problems import problem
 from dashboard.rate_limit import RateLimit
-from operations.video import Quality, VideoRefused
+from operations.cameras.video import Quality, VideoRefused
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -13,8 +13,8 @@ import numpy as np
 from dispatch.events import Recorded
 from dispatch.model import Actor, Incident, Unit
 from dispatch.picture import OperatingPicture
-from operations import event_view as events
-from operations.authority import Action
+from operations.access.authority import Action
+from operations.records import event_view as events
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -39,7 +39,7 @@ async def with_caller(services: Services, actor: Actor, incident: Incident, pict
 
 
 def event_view(services: Services, actor: Actor, recorded: Recorded, picture: OperatingPicture) -> Json:
-    """A journal event the actor may see (`operations.event_view`)."""
+    """A journal event the actor may see (`operations.records.event_view`)."""
     return events.event_view(services.authority, actor, recorded, picture)
 
 

@@ -14,8 +14,8 @@ from dashboard.api.shapes import Body, Id, IdempotencyKey, answer
 from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from dispatch.events import AnyEvent
-from operations.webhook_request import LONGEST_URL, BadSecret, BadUrl, key_of
-from operations.webhook_worker import EVERYTHING, Worker
+from operations.outgoing.webhook_request import LONGEST_URL, BadSecret, BadUrl, key_of
+from operations.outgoing.webhook_worker import EVERYTHING, Worker
 from storage.webhooks import KEPT_DELIVERIES, Delivery
 
 if TYPE_CHECKING:

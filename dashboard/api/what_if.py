@@ -11,8 +11,8 @@ from dashboard.api.describe import answers
 from dashboard.api.shapes import Body, Id, Latitude, Longitude, answer_in_thread
 from dashboard.edge import actor_of
 from dispatch.model import Actor
-from operations.authority import Action
-from operations.what_if import Supposition
+from operations.access.authority import Action
+from operations.situation.what_if import Supposition
 
 if TYPE_CHECKING:
     from operations.services import Services

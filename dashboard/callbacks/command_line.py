@@ -25,8 +25,8 @@ from dispatch.commands import AnyIncidentCommand, ReceiveIncident
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Grade, Incident, Unit, UnitStatus
 from geodata.routing.travel import OffNetwork
-from operations.camera_groups import CAMERA
-from operations.command_line import GRAMMAR, MAX_LINE, Choice, Kind, Read, Trouble, Vocabulary, complete, incident_named, read
+from operations.cameras.camera_groups import CAMERA
+from operations.incidents.command_line import GRAMMAR, MAX_LINE, Choice, Kind, Read, Trouble, Vocabulary, complete, incident_named, read
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -13,8 +13,8 @@ from dashboard.i18n import Words, words_in
 from dashboard.layouts.facts import Facts, LastFix
 from dashboard.past import services_at
 from dispatch.model import Actor
-from operations.authority import as_wall, within
-from operations.past import PastHandler
+from operations.access.authority import as_wall, within
+from operations.records.past import PastHandler
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -16,7 +16,7 @@ from dispatch.errors import DispatchError, NotPermitted
 from dispatch.model import Actor, Grade
 
 if TYPE_CHECKING:
-    from operations.handle import Outcome
+    from operations.incidents.handle import Outcome
     from operations.services import Services
 
 

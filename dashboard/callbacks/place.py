@@ -12,7 +12,7 @@ from dashboard.callbacks.context import actor_of_callback, words_of
 from dashboard.i18n import Words
 from dashboard.ids import PlacePicker
 from dashboard.layouts.place import point_label
-from operations.authority import Action
+from operations.access.authority import Action
 
 if TYPE_CHECKING:
     from geodata.cities.places import Place

@@ -14,7 +14,7 @@ from dashboard.layouts.scene import scene_panel, tile_of
 from dashboard.layouts.unlocated import unlocated_panel
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Incident, Unit, UnitStatus
-from operations.authority import Action
+from operations.access.authority import Action
 
 if TYPE_CHECKING:
     from operations.services import Services

@@ -28,8 +28,8 @@ from dashboard.layouts.unit import unit_card
 from dispatch.errors import NotFound, Unavailable
 from dispatch.events import Recorded, UploadAdded
 from dispatch.model import Actor, Incident
-from operations.authority import CAMERA, Action
-from operations.rosters import duty_view
+from operations.access.authority import CAMERA, Action
+from operations.duty.rosters import duty_view
 
 if TYPE_CHECKING:
     from geodata.districts.responsibility import Answer

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboard.i18n import Words
-from operations.calibration import Bias, Bucket
+from operations.records.calibration import Bias, Bucket
 
 Figure = dict[str, Any]
 FONT = '"Inter Variable", "Noto Sans SC Variable", "Noto Sans CJK SC", sans-serif'

@@ -12,8 +12,8 @@ import segno
 
 from dashboard.i18n import Words
 from dashboard.theme import THEMES, css_variables
-from operations.enrolment import Begun, State
-from operations.sessions import Listed
+from operations.access.enrolment import Begun, State
+from operations.access.sessions import Listed
 from storage.accounts import Session
 
 # What a browser calls itself, by the first piece that is found in it: the later ones also stand in the names of the earlier.

@@ -13,7 +13,7 @@ from dashboard.layouts.health_words import COUNTERS, FIGURES, PARTS, REASONS, sa
 from dashboard.theme import THEMES, css_variables
 from dispatch.catalogue import Catalogue
 from geodata.cities.city import City
-from operations.camera_register import Camera
+from operations.cameras.camera_register import Camera
 
 _RENEW_S = 5
 _STATE_CLASS = {

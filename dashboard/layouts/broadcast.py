@@ -12,7 +12,7 @@ from dashboard.layouts.parts import field, icon
 from dashboard.layouts.place import dropdown_words
 from dispatch.broadcasts import MAX_TEXT
 from dispatch.organisations import OrganisationTree
-from operations.permissions import Action, is_granted
+from operations.access.permissions import Action, is_granted
 
 CREWS, DESKS = "crews", "desks"
 HOUR_S = 3600

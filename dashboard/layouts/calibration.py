@@ -14,7 +14,7 @@ from dashboard.layouts.plain_page import framed, in_address
 from dashboard.layouts.statistics import PLOTLY, cards, chart, percent, period_links, select, table
 from dispatch.organisations import Organisation
 from dispatch.promises import ArrivalBy, Unmatched
-from operations.calibration import Bias, Bucket, Calibration
+from operations.records.calibration import Bias, Bucket, Calibration
 
 
 class CalibrationView(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ from dash import html
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import icon
 from dashboard.layouts.selected import element_name, plain_rows
-from operations.camera_health import CameraHealthState
-from operations.camera_register import Camera
+from operations.cameras.camera_health import CameraHealthState
+from operations.cameras.camera_register import Camera
 
 # Said in words of their own, below.
 _SAID = frozenset({"heading_deg", "fov_deg", "range_m", "mast_height_m", "org_code", "ptz"})

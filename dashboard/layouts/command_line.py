@@ -9,7 +9,7 @@ from dash import html
 from dashboard import ids
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.page import Page
-from operations.command_line import Kind, Offer, Slot, Trouble, Verb, written
+from operations.incidents.command_line import Kind, Offer, Slot, Trouble, Verb, written
 
 
 def command_line(page: Page) -> html.Div:

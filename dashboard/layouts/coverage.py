@@ -8,8 +8,8 @@ from dash import html
 
 from dashboard import ids
 from dashboard.layouts.page import Page
-from operations.coverage import GAP_MINUTES
-from operations.scene import MINUTES
+from operations.situation.coverage import GAP_MINUTES
+from operations.situation.scene import MINUTES
 
 # What is weighed, by the field of the answer.
 _WEIGHED = ("incident_share", "resident_share", "street_share")

@@ -17,7 +17,7 @@ from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import age_of, countdown, icon, press_button
 from dispatch.deadlines import Deadline, alarms, deadlines, others_to_send, supervised
 from dispatch.model import Assignment, AssignmentStage, Incident, Miss, Step
-from operations.positions import distance_m
+from operations.tracking.positions import distance_m
 
 # A push is on a terminal within a second or two; after this long it has to be said by radio. As `client/src/clocks.js`.
 UNDELIVERED_AFTER = timedelta(seconds=5)

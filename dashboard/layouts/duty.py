@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 class DutyView(msgspec.Struct, frozen=True):
-    """What the page shows. `roster` is `operations.rosters.roster_view`."""
+    """What the page shows. `roster` is `operations.duty.rosters.roster_view`."""
 
     roster: Json
     organisations: Sequence[Organisation]
@@ -196,7 +196,7 @@ def _crew(row: Json, view: DutyView, words: Words) -> str:
 
 
 def duty_words(duty: Json, words: Words, clock: Any) -> str:
-    """A crew's duty in words: `duty` as `operations.rosters.duty_view`, `clock` says an instant."""
+    """A crew's duty in words: `duty` as `operations.duty.rosters.duty_view`, `clock` says an instant."""
     since = clock(duty["since"]) if duty["since"] else ""
     if duty["overtime"]:
         return words("overtime since {time}", time=since) if since else words("overtime")

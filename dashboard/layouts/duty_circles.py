@@ -10,7 +10,7 @@ from dashboard import ids
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import icon, section
-from operations.permissions import Action, is_granted
+from operations.access.permissions import Action, is_granted
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from dispatch.codes import Codes
 from dispatch.deadlines import Targets
 from dispatch.model import Incident, Unit
 from dispatch.organisations import OrganisationTree
-from operations.stage_signs import Suggestion
+from operations.tracking.stage_signs import Suggestion
 
 
 class LastFix(NamedTuple):

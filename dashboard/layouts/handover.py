@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 class SheetView(msgspec.Struct, frozen=True):
-    """What the sheet shows. `content` is `operations.shift_handover.sheet`."""
+    """What the sheet shows. `content` is `operations.duty.shift_handover.sheet`."""
 
     shift: Shift
     organisation: str

@@ -16,7 +16,7 @@ from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, 
 from dispatch.arrivals import disagreement_of
 from dispatch.deadlines import deadlines
 from dispatch.model import Assignment, AssignmentStage, Incident, Stage
-from operations.permissions import Action
+from operations.access.permissions import Action
 
 _BAR = (Stage.RECEIVED, Stage.PUSHED, Stage.ACKNOWLEDGED, Stage.EN_ROUTE, Stage.ON_SCENE, Stage.FEEDBACK, Stage.REVIEWED, Stage.CLOSED)
 

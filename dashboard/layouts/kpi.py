@@ -14,7 +14,7 @@ from dashboard.layouts.plain_page import framed, in_address
 from dashboard.layouts.statistics import PLOTLY, cards, chart, percent, period_links, select, table
 from dispatch.kpis import STAGES, Change, GroupFigures, StageFigures
 from dispatch.organisations import Organisation
-from operations.kpis import KINDS, Comparison, GroupBy, Kpis
+from operations.records.kpis import KINDS, Comparison, GroupBy, Kpis
 
 MOST_SHOWN = 60  # groups in a figure; the table has all
 

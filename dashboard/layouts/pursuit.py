@@ -11,7 +11,7 @@ from dashboard.i18n import Words
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import icon
 from geodata.routing.pursuit import LEADS_S
-from operations.pursuit import FACTORS
+from operations.situation.pursuit import FACTORS
 
 FACTOR_CHOICES = (1.0, 1.25, 1.5, 2.0, 2.5)
 

@@ -14,7 +14,7 @@ from dashboard.layouts.review_stages import promises, stages
 from dashboard.layouts.statistics import cards
 from dispatch.promises import Way
 from dispatch.stage_line import StageSpan, Verdict
-from operations.counterfactual import Standing
+from operations.records.counterfactual import Standing
 
 STYLES = '<link rel="stylesheet" href="/assets/review-parts.css"><link rel="stylesheet" href="/assets/review.css">'
 SCRIPT = '<script src="/assets/build/review.js"></script>'

@@ -9,7 +9,7 @@ from html import escape
 from dashboard.i18n import Words
 from dashboard.layouts.facts import Facts
 from dispatch.stage_line import Verdict
-from operations.after_action import Review
+from operations.records.after_action import Review
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dashboard.layouts.plain_page import in_address
 from dashboard.layouts.review_facts import ReviewFacts, nothing, section
 from dispatch.model import FindingKind
 from dispatch.rules.guards import MAX_TEXT
-from operations.after_action import Finding, Remark, Signature
+from operations.records.after_action import Finding, Remark, Signature
 
 
 def findings(view: ReviewFacts) -> str:

@@ -9,8 +9,8 @@ from dashboard.figures.review_map import LOOKS, DrawnPlace, DrawnWay
 from dashboard.layouts.review_facts import ReviewFacts, apart, length, nothing, section
 from dashboard.layouts.scene import reasons_text
 from dashboard.layouts.statistics import table
-from operations.after_action import Review
-from operations.counterfactual import NOTABLE_S, CrewThen, Meanwhile, PushLook, Standing
+from operations.records.after_action import Review
+from operations.records.counterfactual import NOTABLE_S, CrewThen, Meanwhile, PushLook, Standing
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

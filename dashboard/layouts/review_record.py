@@ -20,7 +20,7 @@ from dispatch import events as e
 from dispatch.events import Recorded
 from dispatch.kpis import StageFigures
 from dispatch.stage_line import Verdict
-from operations.deadline_watch import NAME as DEADLINE_WATCH
+from operations.incidents.deadline_watch import NAME as DEADLINE_WATCH
 from storage.evidence import Manifest
 
 FEW = 10  # similar incidents below which their figures say little

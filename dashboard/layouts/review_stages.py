@@ -15,7 +15,7 @@ from dashboard.layouts.statistics import table
 from dispatch.model import Assignment
 from dispatch.promises import Unmet, Way
 from dispatch.stage_line import StageSpan, Verdict
-from operations.after_action import Promised
+from operations.records.after_action import Promised
 
 _LATE = (Verdict.LATE, Verdict.LATE_UNREACHED)
 _WRONG = (Verdict.MISSING, Verdict.OUT_OF_ORDER)

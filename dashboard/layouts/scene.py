@@ -14,7 +14,7 @@ from dashboard.layouts.parts import empty, grade_sign, icon, kind_sign, press_bu
 from dashboard.layouts.pursuit import pursue_button
 from dashboard.layouts.selected import element_name
 from dispatch.model import Incident
-from operations.authority import Action
+from operations.access.authority import Action
 
 _SHOWN_IN_RING = 8
 _SHOWN_BEYOND = 4

@@ -33,7 +33,7 @@ from dashboard.layouts.wall import wall
 from dashboard.layouts.wall_kpi import wall_kpi
 from dashboard.layouts.what_if import what_if, what_if_banner
 from dashboard.theme import client_marks
-from operations.permissions import Action, is_granted
+from operations.access.permissions import Action, is_granted
 
 if TYPE_CHECKING:
     from operations.services import Services

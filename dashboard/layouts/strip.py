@@ -15,7 +15,7 @@ from dashboard.layouts.page import Page
 from dashboard.layouts.parts import grade_sign, icon
 from dispatch.model import Grade, UnitStatus
 from geodata.cities.city import City
-from operations.permissions import Action, is_granted
+from operations.access.permissions import Action, is_granted
 
 # The statuses an operator counts by; the others are in each unit's card.
 _COUNTED = (UnitStatus.AVAILABLE, UnitStatus.EN_ROUTE, UnitStatus.ON_SCENE)

@@ -14,7 +14,7 @@ from dashboard.layouts.parts import empty, section
 from dashboard.layouts.said import crews_of, said, size_text, superseded
 from dashboard.layouts.scene_recording import playback_address
 from dispatch import events as e
-from operations.deadline_watch import NAME as DEADLINE_WATCH
+from operations.incidents.deadline_watch import NAME as DEADLINE_WATCH
 
 # An entry made this much later than it happened is marked as entered later.
 _LATE_S = 30.0

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from dashboard.i18n import Words
 from dashboard.layouts.plain_page import form
 from dashboard.layouts.statistics import table
-from operations.track_holds import LONGEST_REASON
+from operations.tracking.track_holds import LONGEST_REASON
 from storage.track_holds import Hold
 
 

@@ -12,7 +12,17 @@ import msgspec
 from dashboard.i18n import Words
 from dashboard.layouts.plain_page import framed, in_address
 from dashboard.layouts.statistics import cards, table
-from operations.track_questions import LEAST_RADIUS_M, LONGEST_NEAR, LONGEST_PATH, MOST_RADIUS_M, Near, NearUnit, Path, Quiet, UnitTrack
+from operations.tracking.track_questions import (
+    LEAST_RADIUS_M,
+    LONGEST_NEAR,
+    LONGEST_PATH,
+    MOST_RADIUS_M,
+    Near,
+    NearUnit,
+    Path,
+    Quiet,
+    UnitTrack,
+)
 
 STYLE = '<link rel="stylesheet" href="/assets/tracks.css">'
 SHOWN_SILENCES = 50

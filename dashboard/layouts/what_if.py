@@ -7,8 +7,8 @@ from dash import html
 from dashboard import ids
 from dashboard.layouts.page import Page
 from dashboard.layouts.parts import icon
-from operations.coverage import GAP_MINUTES
-from operations.scene import MINUTES
+from operations.situation.coverage import GAP_MINUTES
+from operations.situation.scene import MINUTES
 
 
 def what_if_banner(page: Page) -> html.Div:

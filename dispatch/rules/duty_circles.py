@@ -1,5 +1,5 @@
 """Rules of duty circles: sizes and order. That an area does not cross itself, lies in the city, and that what it names exists is
-checked before (`operations.circle_checks`)."""
+checked before (`operations.duty.circle_checks`)."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ from dispatch.organisations import CODE_LENGTH, OrganisationTree
 from dispatch.picture import OperatingPicture
 from feeds.gb28181.messages import ALARM_METHODS, Alarm, Channel, MobilePosition
 from feeds.gb28181.sip import BadMessage
-from operations.fixes import Refusals
 from operations.health import FeedHealth
-from operations.intake import Commands
-from operations.reports import CameraReport, FeedSession, IncidentReport, PositionReport
+from operations.tracking.fixes import Refusals
+from operations.tracking.intake import Commands
+from operations.tracking.reports import CameraReport, FeedSession, IncidentReport, PositionReport
 
 CAMERA = "street_camera"
 SCHEME = "gb28181"

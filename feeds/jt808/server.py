@@ -13,8 +13,8 @@ from dispatch.clock import Clock
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
 from feeds.jt808.session import EndOfConnection, FindUnit, TerminalSession, masked
-from operations.intake import Commands, Intake
-from operations.reports import FeedSession
+from operations.tracking.intake import Commands, Intake
+from operations.tracking.reports import FeedSession
 
 log = structlog.get_logger(__name__)
 

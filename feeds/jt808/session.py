@@ -17,9 +17,9 @@ from feeds.base import TokenBucket
 from feeds.jt808 import messages
 from feeds.jt808.framing import BadFrame, Deframer, frame
 from feeds.jt808.messages import Fix, Message
-from operations.fixes import Refusals
 from operations.health import FeedHealth
-from operations.reports import FeedSession, PositionReport
+from operations.tracking.fixes import Refusals
+from operations.tracking.reports import FeedSession, PositionReport
 
 # A batch of an hour at one fix in 3 s, put together from parts; what a terminal has begun and not ended is forgotten after a minute.
 MAX_PARTS = 64

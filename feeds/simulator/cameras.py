@@ -14,7 +14,7 @@ import numpy as np
 import structlog
 
 from geodata.cities.city import City
-from operations.positions import distance_m
+from operations.tracking.positions import distance_m
 
 log = structlog.get_logger()
 ROOT = Path(__file__).resolve().parents[2]

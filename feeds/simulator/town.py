@@ -26,7 +26,7 @@ from geodata.cities.city import City
 from geodata.routing.nearest import NoRoute
 from geodata.routing.travel import TravelTimes
 from geodata.streets.snapping import OffNetwork
-from operations.movement import WALKING
+from operations.tracking.movement import WALKING
 
 # Calls that come in during the first seconds, so that a newcomer sees a city at work.
 FIRST_CALLS_S = (2.0, 6.0, 12.0, 20.0, 31.0, 45.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from feeds.video.hub import Hub
 from feeds.video.pull import PullFailed
-from operations.video import Quality
+from operations.cameras.video import Quality
 
 # What a stream counts: 64 small ones, or 32 large ones, are half of what a quiet core was seen to carry.
 WEIGHT = {Quality.SUB: 1, Quality.MAIN: 2}

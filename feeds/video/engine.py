@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from operations.video import CameraState, Quality, Recording, Snapshot, Stream, VideoGateway, VideoRefused
+from operations.cameras.video import CameraState, Quality, Recording, Snapshot, Stream, VideoGateway, VideoRefused
 from storage.cameras import CameraSource
 
 # An engine that starts a camera waits for its first packets; GB/T 28181 devices take some seconds to be invited.
@@ -47,7 +47,7 @@ class Recorder(Protocol):
 
 
 class EngineGateway:
-    """`operations.video.VideoGateway` over an engine; `Playback` too where its recorder can."""
+    """`operations.cameras.video.VideoGateway` over an engine; `Playback` too where its recorder can."""
 
     def __init__(self, engine: Engine, own: VideoGateway, recorder: Recorder | None = None) -> None:
         """`own` is the built-in gateway, which takes from the engine what it would take from cameras."""

@@ -21,7 +21,7 @@ from feeds.video.hub import Timing
 from feeds.video.looks import FROZEN_AFTER_S
 from feeds.video.processes import VideoProcess
 from feeds.video.worker import Setup
-from operations.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoRefused
+from operations.cameras.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoRefused
 from storage.cameras import CameraSource
 
 OPEN_FOR_S = 30.0  # a stream that nobody has begun to watch by then is forgotten
@@ -49,7 +49,7 @@ def addresses(camera: CameraSource, quality: Quality) -> tuple[str, ...]:
 
 
 class EmbeddedGateway:
-    """`operations.video.VideoGateway` without any other program."""
+    """`operations.cameras.video.VideoGateway` without any other program."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from feeds.video.engine import ControlInterface, address, path_name
-from operations.video import Quality, VideoRefused
+from operations.cameras.video import Quality, VideoRefused
 from storage.cameras import CameraSource
 
 CLOSE_AFTER = "15s"  # as long as our own processes go on after the last viewer

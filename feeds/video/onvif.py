@@ -18,7 +18,7 @@ import msgspec
 from dispatch.clock import Clock
 from feeds.video.safe_xml import first, local, text
 from feeds.video.soap import TIMEOUT_S, Device, call
-from operations.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
+from operations.cameras.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
 from storage.cameras import CameraSource
 
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
@@ -74,7 +74,7 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class OnvifDriver:
-    """`operations.ptz_driver.PtzDriver` for ONVIF devices."""
+    """`operations.cameras.ptz_driver.PtzDriver` for ONVIF devices."""
 
     def __init__(self, clock: Clock, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._clock = clock

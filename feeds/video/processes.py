@@ -17,7 +17,7 @@ import structlog
 
 from feeds.video.channel import Frames, control
 from feeds.video.worker import Setup
-from operations.video import CameraState, VideoRefused
+from operations.cameras.video import CameraState, VideoRefused
 
 log = structlog.get_logger()
 ROOT = Path(__file__).resolve().parents[2]

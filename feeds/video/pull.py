@@ -39,7 +39,7 @@ _DELAYS_KEPT = 900  # about a minute of pictures
 
 
 class PullFailed(Exception):
-    """A camera can't be pulled. `reason` is one of `operations.video.REASONS`; the message holds no address."""
+    """A camera can't be pulled. `reason` is one of `operations.cameras.video.REASONS`; the message holds no address."""
 
     def __init__(self, reason: str, words: str, is_final: bool = False) -> None:
         super().__init__(words)

@@ -15,8 +15,8 @@ import httpx
 import msgspec
 
 from feeds.video.safe_xml import MOST_BYTES, BadXml, first, local, parse, text
-from operations.camera_health import without_addresses
-from operations.ptz_driver import PtzFailed
+from operations.cameras.camera_health import without_addresses
+from operations.cameras.ptz_driver import PtzFailed
 
 TIMEOUT_S = 4.0  # of one request, from the name's look-up to the end of the answer
 _ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"

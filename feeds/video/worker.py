@@ -28,7 +28,7 @@ from feeds.video.fmp4 import Fragment, Init
 from feeds.video.hub import Hub, Item, Timing, Told
 from feeds.video.pull import PullFailed, check_address
 from feeds.video.recorder import Recorders
-from operations.video import CameraState, Quality
+from operations.cameras.video import CameraState, Quality
 
 REPORT_EVERY_S = 1.0
 SNAPSHOT_WITHIN_S = 12.0

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from feeds.video.engine import ControlInterface
-from operations.video import Recording, VideoRefused
+from operations.cameras.video import Recording, VideoRefused
 from storage.cameras import CameraSource
 
 SCHEME = "gb28181"

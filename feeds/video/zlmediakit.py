@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from feeds.video.engine import ControlInterface, address, path_name
 from feeds.video.wvp import SCHEME, Wvp
-from operations.video import Quality, VideoRefused
+from operations.cameras.video import Quality, VideoRefused
 from storage.cameras import CameraSource
 
 VHOST, APP = "__defaultVhost__", "liandong"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dashboard.api.command_body import COMMANDS
-from operations.permissions import GRANTS, Action, Role
+from operations.access.permissions import GRANTS, Action, Role
 from tests.access import world as w
 from tests.access.world import PLACES, REACHING, Who
 

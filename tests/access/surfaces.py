@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from operations.permissions import Action as A
+from operations.access.permissions import Action as A
 from tests.access.expected import EVERYBODY, NOBODY, PUBLIC
 from tests.access.world import NUMBER, TEXT, metadata
 from tests.cities import WEST, degrees

@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI, WebSocket
 from starlette.staticfiles import StaticFiles
 
 from dashboard.readers import is_a_pages
-from operations.permissions import Role
+from operations.access.permissions import Role
 from tests.access import expected as ex
 from tests.access import surfaces as s
 from tests.access import walk as w

@@ -19,9 +19,9 @@ from dashboard.edge import ENROLMENT_PATHS, SECURITY_HEADERS
 from dashboard.live import Request as LiveMessage
 from dashboard.scene_video_socket import Begin, End
 from dashboard.terminal_socket import AnyMessage
-from operations.authority import ENROLLING
-from operations.permissions import Action, Role
-from operations.reports import AnyReport
+from operations.access.authority import ENROLLING
+from operations.access.permissions import Action, Role
+from operations.tracking.reports import AnyReport
 from tests.access import expected as ex
 from tests.access import surfaces as s
 from tests.access.asgi import Answer, Talk, ask

@@ -43,12 +43,12 @@ from dispatch.duty_circles import Force, Gate, Tier
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 from geodata.building.source import SourceOrganisation
-from operations.authority import ENROLLING
-from operations.oidc import Client, Provider
-from operations.permissions import Role
-from operations.reports import CameraReport, FeedSession
-from operations.scene_recording import Asked, Reception
+from operations.access.authority import ENROLLING
+from operations.access.oidc import Client, Provider
+from operations.access.permissions import Role
+from operations.footage.scene_recording import Asked, Reception
 from operations.services import Services
+from operations.tracking.reports import CameraReport, FeedSession
 from serving import mount_native_feed
 from settings import Settings
 from tests.access.asgi import started

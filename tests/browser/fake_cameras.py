@@ -16,7 +16,7 @@ import av
 import numpy as np
 
 from feeds.video import screen_clock
-from operations.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoRefused
+from operations.cameras.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoRefused
 from storage.cameras import CameraSource
 
 WIDTH, HEIGHT, FPS = 320, 180, 12
@@ -132,7 +132,7 @@ class FakeCameras:
         for loop, queue in tuple(self._watching.get(camera_id, ())):
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
-    # As `operations.video.VideoGateway`
+    # As `operations.cameras.video.VideoGateway`
 
     async def open(self, camera: CameraSource, quality: Quality) -> Stream:
         camera_id = camera.camera_id

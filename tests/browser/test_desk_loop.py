@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, expect
 from dispatch import deadlines
 from dispatch.commands import Acknowledge, Arrive, Cancel, Close, Depart, Feedback, MarkDelivered, Push, RegisterUnit, Review, StopRepush
 from dispatch.model import Actor, Incident, Stage, UnitKind
-from operations.scene_recording import Asked, Reception
+from operations.footage.scene_recording import Asked, Reception
 from tests.browser import desk_page
 from tests.browser.desk_server import PASSWORD, DeskServer, Visitor, desk_server
 from tests.browser.phone import shows_well

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dispatch.clock import SystemClock
 from dispatch.model import Actor
-from operations.reports import CameraReport, FeedSession
+from operations.tracking.reports import CameraReport, FeedSession
 from storage.cameras import CameraSource
 from tests.browser.desk_server import DeskServer, Visitor, desk_server
 from tests.browser.fake_cameras import FakeCameras

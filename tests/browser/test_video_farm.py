@@ -15,7 +15,7 @@ from dispatch.model import Actor
 from feeds.video import screen_clock
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import Fault
-from operations.reports import CameraReport, FeedSession
+from operations.tracking.reports import CameraReport, FeedSession
 from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
 from tests.browser.desk_server import DeskServer, Visitor

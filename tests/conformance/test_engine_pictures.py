@@ -18,7 +18,7 @@ from feeds.video.farm import TestCamera
 from feeds.video.gateway import EmbeddedGateway
 from feeds.video.wvp import Wvp
 from feeds.video.zlmediakit import ZlMediaKit
-from operations.video import Quality, Stream, VideoRefused
+from operations.cameras.video import Quality, Stream, VideoRefused
 from storage.cameras import CameraSource
 from tests.feeds.video.engine_doubles import WvpDouble, ZlmDouble
 from tests.feeds.video.farm_thread import running_farm

@@ -26,7 +26,7 @@ from feeds.video.farm import TestCamera
 from feeds.video.farm_media import MAIN, SUB, Fault
 from feeds.video.gateway import EmbeddedGateway
 from feeds.video.hub import Timing
-from operations.video import Quality, StreamKind, VideoRefused
+from operations.cameras.video import Quality, StreamKind, VideoRefused
 from storage.cameras import CameraSource
 from tests.feeds.video.engine_gateways import SECRET, VARIABLE, over_engines, real_mediamtx
 from tests.feeds.video.farm_thread import FarmThread, running_farm

@@ -21,14 +21,14 @@ from dispatch.events import AnyEvent, IncidentReceived, Recorded, UnitPushed, Un
 from dispatch.evolve import evolve
 from dispatch.model import Actor, Grade, Incident, Unit, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
-from operations.authority import Authority
-from operations.bus import Bus
-from operations.coverage import Area
-from operations.deadline_watch import loop_view
-from operations.positions import PositionTable
-from operations.screens import Screens
-from operations.stage_watch import StageWatch
-from operations.trails import Trails
+from operations.access.authority import Authority
+from operations.incidents.bus import Bus
+from operations.incidents.deadline_watch import loop_view
+from operations.outgoing.screens import Screens
+from operations.situation.coverage import Area
+from operations.tracking.positions import PositionTable
+from operations.tracking.stage_watch import StageWatch
+from operations.tracking.trails import Trails
 from tests.operations import access_world as world
 
 

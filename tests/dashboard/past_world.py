@@ -19,8 +19,8 @@ from dispatch.clock import ManualClock
 from dispatch.commands import Acknowledge, Arrive, Caller, Depart, Feedback, Locate, Note, Push, ReceiveIncident, RegisterUnit
 from dispatch.model import Actor, Grade, UnitKind
 from geodata.cities.city import City
-from operations.reports import FeedSession, PositionReport
 from operations.services import Services
+from operations.tracking.reports import FeedSession, PositionReport
 from settings import Settings
 from storage.readings import Reading
 from tests.cities import CITY, COUNTY, EAST, WEST, degrees

@@ -18,15 +18,15 @@ from dashboard.terminal_socket import add_terminal_socket
 from dispatch.commands import Caller, Command, Push, ReceiveIncident, RegisterUnit
 from dispatch.deadlines import load_targets
 from dispatch.model import Actor, Grade, UnitKind
-from operations.authority import Authority
-from operations.bus import Bus
-from operations.handle import Handler, Outcome
-from operations.history import History
-from operations.personal import PersonalData
-from operations.positions import PositionTable
-from operations.premises import Premises
-from operations.stage_watch import StageWatch
-from operations.trails import Trails
+from operations.access.authority import Authority
+from operations.access.personal import PersonalData
+from operations.incidents.bus import Bus
+from operations.incidents.handle import Handler, Outcome
+from operations.incidents.premises import Premises
+from operations.records.history import History
+from operations.tracking.positions import PositionTable
+from operations.tracking.stage_watch import StageWatch
+from operations.tracking.trails import Trails
 from storage.audit import Look
 from storage.memory_journal import MemoryJournal
 from tests.dashboard.live_world import as_actor, header, nowhere, serving

@@ -18,10 +18,10 @@ from dashboard.i18n import words_in
 from dashboard.layouts.admin import admin_page
 from dashboard.video import add_video
 from dispatch.model import Actor
-from operations.camera_health import CameraHealth
-from operations.ptz_driver import Looking
-from operations.reports import CameraReport, FeedSession
-from operations.video import CameraState
+from operations.cameras.camera_health import CameraHealth
+from operations.cameras.ptz_driver import Looking
+from operations.cameras.video import CameraState
+from operations.tracking.reports import CameraReport, FeedSession
 from settings import Settings
 from storage.camera_health import CameraHealthStore
 from storage.database import open_database

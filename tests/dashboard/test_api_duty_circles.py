@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dispatch.model import Actor
-from operations.demo_circles import prepare_demo_circles
+from operations.duty.demo_circles import prepare_demo_circles
 from tests.dashboard.api_world import CITY, COUNTY, EAST, SYSTEM, WEST, ApiCity, api_city, degrees, problem_of
 
 LON, LAT = degrees(300, 300)  # the key place, west of the border

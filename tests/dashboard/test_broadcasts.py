@@ -11,8 +11,8 @@ from dispatch.commands import RecallBroadcast, SendBroadcast
 from dispatch.errors import NotFound, NotPermitted
 from dispatch.events import BroadcastDelivered, BroadcastRead, BroadcastSent
 from dispatch.model import Actor
-from operations.authority import Authority
-from operations.broadcasts import desk_view
+from operations.access.authority import Authority
+from operations.outgoing.broadcasts import desk_view
 from tests.dashboard.live_world import LiveWorld, header, live_city
 from tests.dashboard.terminal_world import Terminal, TerminalWorld, terminal_city
 from tests.live_client import LiveClient

@@ -37,7 +37,7 @@ from dispatch.commands import (
 )
 from dispatch.model import Actor, Grade, UnitStatus
 from geodata.cities.places import Place
-from operations.authority import as_wall
+from operations.access.authority import as_wall
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
 

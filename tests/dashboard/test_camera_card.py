@@ -12,7 +12,7 @@ import msgspec
 from dashboard.i18n import clock_text
 from dashboard.i18n import words_in as words
 from dashboard.layouts.camera import camera_card
-from operations.camera_register import Camera
+from operations.cameras.camera_register import Camera
 from storage.cameras import Addresses
 from tests.dashboard.pages_world import words_in
 from tests.operations.access_world import NOW, STATION

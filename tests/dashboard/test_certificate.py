@@ -23,9 +23,9 @@ from dashboard.edge import Edge, actor_of
 from dashboard.login import LoginPages, add_login
 from dashboard.server import listen_socket, server_config
 from dispatch.model import Actor
-from operations.accounts import Accounts
-from operations.attempts import ATTEMPTS_PER_ADDRESS
-from operations.certificates import Certificates
+from operations.access.accounts import Accounts
+from operations.access.attempts import ATTEMPTS_PER_ADDRESS
+from operations.access.certificates import Certificates
 from settings import Settings, SettingsError
 from storage.accounts import AccountStore
 from storage.audit import AuditLog

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from dispatch.commands import Acknowledge, Arrive, Caller, Close, Depart, Feedback, Push, ReceiveIncident
 from dispatch.errors import RuleViolation
 from dispatch.model import Actor, Grade
-from operations.daily_report import DailyReport
+from operations.records.daily_report import DailyReport
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, api_city, degrees
 
 MORNING = date(2026, 5, 2)  # 08:00 in Shanghai is midnight UTC

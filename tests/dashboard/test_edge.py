@@ -22,7 +22,7 @@ from dashboard import edge as edge_module
 from dashboard.edge import Edge, actor_of, datum_of, safe_next, set_session, still_authenticated
 from dashboard.rate_limit import RateLimit
 from dispatch.clock import ManualClock
-from operations.accounts import Accounts
+from operations.access.accounts import Accounts
 from storage.accounts import AccountStore
 from storage.database import open_database
 from tests.operations.access_world import clock, organisations

@@ -13,8 +13,8 @@ from dashboard.locale.extract import missing_words, used_words
 from dispatch.catalogue import load_catalogue
 from dispatch.errors import RuleViolation
 from dispatch.model import AssignmentStage, Grade, Stage, Step, UnitKind, UnitStatus
-from operations.datum_watch import WARNING
-from operations.quality import CHECKS
+from operations.tracking.datum_watch import WARNING
+from operations.tracking.quality import CHECKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,7 +54,7 @@ def test_every_thing_of_the_city_that_can_be_found_has_a_word(language: str) -> 
 
 
 def test_every_reason_against_a_unit_is_said_in_the_readers_language() -> None:
-    source = (ROOT / "operations" / "candidates.py").read_text(encoding="utf-8")
+    source = (ROOT / "operations" / "situation" / "candidates.py").read_text(encoding="utf-8")
     against = set(re.findall(r'_reason\("(\w+)", False', source))
     assert len(against) > 5
     assert (
@@ -69,7 +69,11 @@ def test_every_quality_check_has_a_word_on_the_health_page() -> None:
 
 def rules_of_commands() -> set[str]:
     """Names of the rules by which the domain and the authority refuse, as written in their sources."""
-    sources = [*ROOT.glob("dispatch/**/*.py"), ROOT / "operations" / "authority.py", ROOT / "operations" / "enrich.py"]
+    sources = [
+        *ROOT.glob("dispatch/**/*.py"),
+        ROOT / "operations" / "access" / "authority.py",
+        ROOT / "operations" / "incidents" / "enrich.py",
+    ]
     refusal = re.compile(r'\b(?:RuleViolation|NotFound|NotPermitted|Conflict|Unavailable)\(\s*"([a-z-]+)"')
     return {rule for path in sources for rule in refusal.findall(path.read_text(encoding="utf-8"))}
 

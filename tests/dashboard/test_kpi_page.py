@@ -16,7 +16,7 @@ from dashboard.layouts.strip import strip
 from dispatch.commands import Acknowledge, Arrive, Depart, Feedback, Push
 from dispatch.kpis import STAGES
 from dispatch.model import Actor
-from operations.kpis import KINDS, GroupBy
+from operations.records.kpis import KINDS, GroupBy
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, problem_of
 from tests.dashboard.pages_world import parts_of
 from tests.dashboard.test_account import Person

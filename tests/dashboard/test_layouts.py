@@ -32,7 +32,7 @@ from dispatch import events
 from dispatch.decide import decide
 from dispatch.events import UploadAdded
 from dispatch.model import Actor, AssignmentStage, FindingKind, Grade, Incident, Stage, Step
-from operations.evidence import MEDIA_TYPES
+from operations.footage.evidence import MEDIA_TYPES
 from storage.evidence import ClipFacts, Manifest
 from tests.dashboard.api_world import COUNTY, EAST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from operations.ptz import TakenOver
+from operations.cameras.ptz import TakenOver
 from tests.dashboard.live_world import LiveWorld, header, live_city
 from tests.live_client import LiveClient
 from tests.operations import access_world as world
@@ -14,7 +14,7 @@ ZHAO, MATE = world.actor("operator", world.STATION), world.actor("commander", wo
 
 
 class Takings:
-    """Stands for `operations.ptz.Ptz` as far as the socket needs it."""
+    """Stands for `operations.cameras.ptz.Ptz` as far as the socket needs it."""
 
     def __init__(self) -> None:
         self.listeners: list[Callable[[TakenOver], None]] = []

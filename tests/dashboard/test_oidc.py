@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse
 from dashboard.api import add_api, create_server
 from dashboard.application import add_pages
 from dashboard.edge import Edge
-from operations.accounts import Accounts
-from operations.attempts import ATTEMPTS_PER_ADDRESS
-from operations.oidc import Client, Provider
+from operations.access.accounts import Accounts
+from operations.access.attempts import ATTEMPTS_PER_ADDRESS
+from operations.access.oidc import Client, Provider
 from settings import Settings, SettingsError, settings_from
 from storage.accounts import AccountStore
 from storage.database import open_database

@@ -16,7 +16,7 @@ from dashboard.edge import Edge
 from dashboard.live import add_live
 from dashboard.open_sockets import OpenSockets
 from dashboard.server import TRANSPORT
-from operations.accounts import Accounts, sha256_of
+from operations.access.accounts import Accounts, sha256_of
 from storage.accounts import AccountStore
 from storage.database import open_database
 from tests.dashboard.live_world import LiveWorld, serving

@@ -14,8 +14,8 @@ from dashboard.callbacks.context import facts_for
 from dashboard.callbacks.selection import panel_of
 from dispatch.commands import Push, WarnPlace
 from dispatch.model import Actor
-from operations.authority import as_wall
-from operations.push import Pushes
+from operations.access.authority import as_wall
+from operations.outgoing.push import Pushes
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, parts_of, words_in
 

@@ -24,9 +24,9 @@ from dispatch.commands import Caller, Cancel, Classify, Locate, Note, Push, Rece
 from dispatch.model import Actor, Grade, UnitKind
 from geodata.cities.city import City
 from geodata.streets.street_times import StreetEffects
-from operations.scene_recording import Asked, Reception
+from operations.cameras.video import CameraState
+from operations.footage.scene_recording import Asked, Reception
 from operations.services import Services
-from operations.video import CameraState
 from tests.cities import CITY, COUNTY, EAST, build_test_city, degrees
 from tests.dashboard.past_world import CITY_DESK, OPERATOR, VIEWER, PastWorld, header, past_world, stretch
 from tests.live_client import LiveClient

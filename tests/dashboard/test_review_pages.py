@@ -18,8 +18,8 @@ from dispatch.commands import Acknowledge, Arrive, Close, Depart, Feedback, Note
 from dispatch.events import UploadAdded
 from dispatch.model import Actor
 from dispatch.stage_line import Verdict
-from operations.reports import FeedSession, PositionReport
-from operations.scene_recording import Asked, Reception
+from operations.footage.scene_recording import Asked, Reception
+from operations.tracking.reports import FeedSession, PositionReport
 from tests.contract.conftest import app
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees, problem_of
 from tests.dashboard.test_account import Person

@@ -16,11 +16,11 @@ import pytest
 from dashboard.api import add_api, create_server
 from dashboard.application import add_pages
 from dashboard.edge import Edge
-from operations.accounts import Accounts
-from operations.attempts import ATTEMPTS_PER_NAME, ATTEMPTS_WINDOW_S
-from operations.enrolment import Enrolment
-from operations.second_factor import STEP_S
-from operations.sessions import Sessions
+from operations.access.accounts import Accounts
+from operations.access.attempts import ATTEMPTS_PER_NAME, ATTEMPTS_WINDOW_S
+from operations.access.enrolment import Enrolment
+from operations.access.second_factor import STEP_S
+from operations.access.sessions import Sessions
 from storage.accounts import AccountStore
 from storage.audit import AuditLog
 from storage.database import open_database

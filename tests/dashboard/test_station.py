@@ -17,7 +17,7 @@ from dashboard.layouts.page import Desk
 from dispatch.commands import Note, ReceiveIncident
 from dispatch.errors import NotFound, NotPermitted
 from dispatch.model import Actor, Grade
-from operations.authority import as_wall, within
+from operations.access.authority import as_wall, within
 from tests.dashboard.api_world import CITY, COUNTY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, pages_of, words_in
 from tests.dashboard.test_callbacks import ask

@@ -12,7 +12,7 @@ from dashboard.layouts.incident import assignments
 from dashboard.layouts.timeline import timeline
 from dispatch.commands import Acknowledge
 from dispatch.events import Acknowledged, IncidentLocated
-from operations.positions import PositionTable
+from operations.tracking.positions import PositionTable
 from tests.dashboard.api_world import MIDDLE, ApiCity
 from tests.dashboard.live_world import LiveWorld, header, live_city
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, parts_of, words_in

@@ -19,7 +19,7 @@ from dashboard import terminal_pages
 from dashboard.terminal_pages import FILES, SHELL
 from dispatch.codes import load_codes
 from dispatch.model import AssignmentStage, Grade, UnitStatus
-from operations.evidence import MEDIA_TYPES
+from operations.footage.evidence import MEDIA_TYPES
 
 SOURCES = Path(terminal_pages.__file__).parent / "client" / "src" / "terminal"
 

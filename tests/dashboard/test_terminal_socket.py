@@ -9,7 +9,7 @@ import pytest
 from dashboard import terminal_socket
 from dispatch.commands import Caller, Cancel, Recall
 from dispatch.model import Actor
-from operations import push
+from operations.outgoing import push
 from tests.dashboard.terminal_world import Terminal, terminal_city
 from tests.operations import access_world as world
 

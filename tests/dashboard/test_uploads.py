@@ -21,8 +21,8 @@ from dashboard.problems import add_problem_handlers
 from dispatch.commands import Cancel, Classify, Recall
 from dispatch.errors import Unavailable
 from dispatch.model import Actor
-from operations.evidence import MAX_OPEN_PER_ACTOR, Evidence
-from operations.handle import Handler
+from operations.footage.evidence import MAX_OPEN_PER_ACTOR, Evidence
+from operations.incidents.handle import Handler
 from storage.evidence import EvidenceFiles
 from tests.dashboard.live_world import as_actor, header
 from tests.dashboard.terminal_world import TerminalWorld

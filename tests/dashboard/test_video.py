@@ -21,7 +21,7 @@ from dashboard.server import listen_socket, server_config
 from dashboard.video import add_video
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor
-from operations.video import REASONS, VideoRefused
+from operations.cameras.video import REASONS, VideoRefused
 
 ACTOR = Actor("desk", "operator", "330200000000")
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from operations.permissions import Role
+from operations.access.permissions import Role
 from tests.access import expected as ex
 from tests.access import walk as w
 from tests.access.walk import Step, Walk, walk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from operations.command_line import GRAMMAR, Kind, Slot
+from operations.incidents.command_line import GRAMMAR, Kind, Slot
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
 BEGIN, END = "<!-- table verbs -->", "<!-- end -->"

@@ -53,7 +53,7 @@ def refusal_table() -> list[str]:
     found: dict[str, set[int]] = {}
     for path in [
         *sorted((ROOT / "dispatch").rglob("*.py")),
-        *(ROOT / "operations" / f"{n}.py" for n in ("handle", "batch", "writer", "enrich")),
+        *(ROOT / "operations" / "incidents" / f"{n}.py" for n in ("handle", "batch", "writer", "enrich")),
     ]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in REFUSALS and node.args:

@@ -9,7 +9,7 @@ import pytest
 from dashboard.i18n import words_in
 from dashboard.layouts.help import key_help
 from dashboard.layouts.page import Page
-from operations.command_line import Kind
+from operations.incidents.command_line import Kind
 from tests.dashboard.pages_world import parts_of
 from tests.dashboard.pages_world import words_in as words_in_part
 from tests.docs.command_line_document import DOCUMENT, verb_table, with_table

@@ -11,8 +11,8 @@ import pytest
 
 from dispatch.catalogue import load_catalogue
 from geodata.datum import DATUMS
-from operations.quality import CHECKS
-from operations.webhook_worker import DISABLED_AFTER_S
+from operations.outgoing.webhook_worker import DISABLED_AFTER_S
+from operations.tracking.quality import CHECKS
 from settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ import pytest
 from dispatch.catalogue import load_catalogue
 from feeds import native
 from geodata.datum import DATUMS
-from operations import datum_watch, quality, reports
+from operations.tracking import datum_watch, quality, reports
 from storage import track_blocks, track_columns
 from storage.track_files import FIX, OPEN_MAGIC
 
@@ -74,9 +74,9 @@ def test_every_reason_in_the_source_is_listed():
             "feeds/gb28181/platform.py",
             "feeds/gb28181/reporting.py",
             "feeds/gb28181/server.py",
-            "operations/intake.py",
-            "operations/fixes.py",
-            "operations/roster.py",
+            "operations/tracking/intake.py",
+            "operations/tracking/fixes.py",
+            "operations/tracking/roster.py",
         )
     )
     raised = r"(?:reject|BadFrame|BadMessage|_refuse\(message, \d+,|DispatchError|RuleViolation|_refuse_all|return|NotPermitted)"

@@ -3,7 +3,7 @@
 import msgspec
 
 from feeds.simulator.cameras import downtown, registration
-from operations.reports import AnyReport, CameraReport
+from operations.tracking.reports import AnyReport, CameraReport
 
 
 def feature(name: str, lon: float, lat: float) -> dict:

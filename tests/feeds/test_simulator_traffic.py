@@ -8,7 +8,7 @@ import pytest
 from feeds.simulator.legs import Wanderer
 from feeds.simulator.traffic import EVENTS, RoadEvents
 from geodata.cities.city import City
-from operations.traffic import TrafficEvent
+from operations.situation.traffic import TrafficEvent
 from tests.cities import build_test_city
 
 START_S = 1_700_000_000.0

@@ -18,13 +18,13 @@ from dispatch.evolve import fold
 from dispatch.model import Actor
 from dispatch.organisations import Organisation, OrganisationTree
 from dispatch.picture import OperatingPicture
-from operations.authority import Authority
-from operations.bus import Bus
-from operations.camera_fields import checked_address, checked_properties
+from operations.access.authority import Authority
+from operations.cameras.camera_fields import checked_address, checked_properties
 from operations.health import Health
-from operations.intake import Intake
-from operations.positions import PositionTable
-from operations.reports import FeedSession
+from operations.incidents.bus import Bus
+from operations.tracking.intake import Intake
+from operations.tracking.positions import PositionTable
+from operations.tracking.reports import FeedSession
 from storage.cameras import CameraSource
 from storage.readings import Reading
 

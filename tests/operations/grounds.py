@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from operations.ground import Ground
+from operations.tracking.ground import Ground
 
 
 def streets(origin_lon: float, origin_lat: float, *lines: tuple[tuple[float, float], ...]) -> Any:

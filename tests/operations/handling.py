@@ -13,9 +13,9 @@ from dispatch.commands import Command
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor, Grade, Incident, UnitKind
 from dispatch.picture import OperatingPicture
-from operations.bus import Bus
-from operations.enrich import Unenriched
-from operations.handle import Handler, Outcome
+from operations.incidents.bus import Bus
+from operations.incidents.enrich import Unenriched
+from operations.incidents.handle import Handler, Outcome
 from storage.journal import Commit, Journal, JournalError
 from storage.memory_journal import MemoryJournal
 from tests.dispatch.driver import COUNTY, START, STATION

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from operations.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
+from operations.cameras.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
 from storage.cameras import CameraSource
 
 
 class RecordingDriver:
-    """`operations.ptz_driver.PtzDriver`."""
+    """`operations.cameras.ptz_driver.PtzDriver`."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from dispatch.clock import ManualClock
 from dispatch.model import Actor
-from operations.accounts import (
+from operations.access.accounts import (
     BELIEVED_S,
     DEMO_PASSWORD,
     SESSION_ABSOLUTE_S,
@@ -21,7 +21,7 @@ from operations.accounts import (
     Accounts,
     check_password,
 )
-from operations.attempts import ATTEMPTS_PER_ADDRESS, ATTEMPTS_PER_NAME, ATTEMPTS_WINDOW_S, TooManyAttempts
+from operations.access.attempts import ATTEMPTS_PER_ADDRESS, ATTEMPTS_PER_NAME, ATTEMPTS_WINDOW_S, TooManyAttempts
 from storage.accounts import AccountStore
 from storage.database import open_database
 from tests.operations.access_world import CITY, STATION, clock, organisations

@@ -30,10 +30,10 @@ from dispatch.events import (
 from dispatch.evolve import evolve
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
-from operations.audience import HELLO_UNITS, Audience
-from operations.authority import Authority, as_wall
-from operations.frames import Sent, select
-from operations.positions import PositionTable
+from operations.access.audience import HELLO_UNITS, Audience
+from operations.access.authority import Authority, as_wall
+from operations.tracking.frames import Sent, select
+from operations.tracking.positions import PositionTable
 from tests.operations import access_world as world
 
 UNITS = [f"unit{letter}" for letter in "abcd"]

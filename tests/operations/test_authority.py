@@ -15,8 +15,8 @@ from dispatch.errors import DispatchError, NotFound, NotPermitted
 from dispatch.events import NoteAdded, PushSeen, Recorded, UnitPushed, UnitStatusSet
 from dispatch.model import Actor, AssignmentStage, Grade, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
-from operations.authority import Authority, as_wall, within
-from operations.permissions import GRANTS, ROLES, SYSTEM_ONLY, Action, Role, is_granted
+from operations.access.authority import Authority, as_wall, within
+from operations.access.permissions import GRANTS, ROLES, SYSTEM_ONLY, Action, Role, is_granted
 from tests.operations.access_world import (
     CITY,
     COUNTY,

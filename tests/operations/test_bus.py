@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from operations.bus import Bus
+from operations.incidents.bus import Bus
 from tests.dispatch.driver import Node
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor, Assignment, AssignmentStage, Incident, Stage
 from dispatch.promises import NEVER_THERE, ArrivalBy, Unmatched, Unmet, Way
-from operations.authority import Authority
-from operations.calibration import BUCKETS_MIN, Calibration, Calibrations, Found, calibrate
-from operations.history import History
+from operations.access.authority import Authority
+from operations.records.calibration import BUCKETS_MIN, Calibration, Calibrations, Found, calibrate
+from operations.records.history import History
 from storage.database import open_database
 from storage.journal import MAX_PAGE, Commit
 from storage.sql_journal import SqlJournal

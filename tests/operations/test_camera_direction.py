@@ -10,10 +10,10 @@ import pytest
 from dispatch.clock import ManualClock
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor
-from operations import camera_direction
-from operations.authority import Authority
-from operations.camera_direction import CameraDirections
-from operations.ptz_driver import Looking
+from operations.access.authority import Authority
+from operations.cameras import camera_direction
+from operations.cameras.camera_direction import CameraDirections
+from operations.cameras.ptz_driver import Looking
 from tests.operations.access_world import NOW, STATION, organisations
 from tests.operations.ptz_double import RecordingDriver
 from tests.operations.test_ptz import OneCamera, camera

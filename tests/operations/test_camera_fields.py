@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from operations.camera_fields import BadCamera, checked_address, checked_properties
+from operations.cameras.camera_fields import BadCamera, checked_address, checked_properties
 
 GOOD = [
     "rtsp://admin:p%40ss%23@10.9.8.7:554/Streaming/Channels/101?transportmode=unicast",

@@ -10,12 +10,12 @@ import pytest
 
 from dispatch.clock import ManualClock
 from dispatch.model import Actor
-from operations.authority import CAMERA, Authority
-from operations.bus import Bus
-from operations.camera_import import CameraList, read_cameras, write_cameras
-from operations.enrich import Unenriched
-from operations.handle import Handler
-from operations.imports import ImportRefused
+from operations.access.authority import CAMERA, Authority
+from operations.cameras.camera_import import CameraList, read_cameras, write_cameras
+from operations.incidents.bus import Bus
+from operations.incidents.enrich import Unenriched
+from operations.incidents.handle import Handler
+from operations.incidents.imports import ImportRefused
 from storage.cameras import CameraStore
 from storage.database import open_database
 from storage.sql_journal import SqlJournal

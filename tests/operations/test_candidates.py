@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dispatch.duty import Standing, Why
 from dispatch.model import Grade, UnitKind, UnitStatus
-from operations.candidates import TURNOUT_S, Load, Question, Sighting, assess, by_ring, clock
-from operations.movement import RIDING
+from operations.situation.candidates import TURNOUT_S, Load, Question, Sighting, assess, by_ring, clock
+from operations.tracking.movement import RIDING
 from tests.operations.access_world import CITY, COUNTY, FAR, NOW, STATION, unit
 
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from dispatch.errors import NotFound, RuleViolation, Unavailable
 from dispatch.model import Actor
-from operations.accounts import Accounts
-from operations.certificates import LARGEST, CertificateRefused, Certificates
+from operations.access.accounts import Accounts
+from operations.access.certificates import LARGEST, CertificateRefused, Certificates
 from storage.accounts import AccountStore
 from storage.audit import AuditLog
 from storage.certificates import CertificateStore

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from dispatch.duty_circles import DutyCircle, Force, Gate, Tier
 from dispatch.model import Unit, UnitKind, UnitStatus
-from operations.candidates import OLD_FIX_S, Sighting
-from operations.circle_drill import Present, compare
-from operations.duty_circles import CircleIndex, bound_s
+from operations.duty.circle_drill import Present, compare
+from operations.duty.duty_circles import CircleIndex, bound_s
+from operations.situation.candidates import OLD_FIX_S, Sighting
 
 NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)
 STATION, COUNTY, CITY = "station", "county", "city"

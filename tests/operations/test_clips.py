@@ -13,9 +13,9 @@ from dispatch.clock import ManualClock
 from dispatch.errors import DispatchError, NotFound, NotPermitted, Unavailable
 from dispatch.events import ClipMissed, MomentBookmarked, UploadAdded
 from dispatch.model import Actor
-from operations.clips import GIVE_UP_S, Clips
-from operations.evidence import Evidence
-from operations.permissions import is_granted
+from operations.access.permissions import is_granted
+from operations.footage.clips import GIVE_UP_S, Clips
+from operations.footage.evidence import Evidence
 from storage.audit import Look
 from storage.evidence import EvidenceFiles
 from storage.video_ring import VideoRing
@@ -150,13 +150,13 @@ async def test_a_clip_that_can_not_be_written_is_tried_again_and_then_given_up(w
 
     clip_id = await world.mark(after_s=10.0)
     with monkeypatch.context() as patched:
-        patched.setattr("operations.clips.write", full)
+        patched.setattr("operations.footage.clips.write", full)
         await world.pass_time(14)
         assert list(world.picture.moments) == [clip_id]
     await world.pass_time(1)
     assert world.picture.moments == {}
     second = await world.mark(after_s=10.0)
-    monkeypatch.setattr("operations.clips.write", full)
+    monkeypatch.setattr("operations.footage.clips.write", full)
     await world.pass_time(GIVE_UP_S + 11)
     assert world.bodies(ClipMissed) == [ClipMissed(world.incident_id, second, "not-cut")]
 

@@ -12,8 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.commands import AnyIncidentCommand, ReceiveIncident
-from operations.command_line import GRAMMAR, MOST_OFFERED, Choice, Kind, Trouble, complete, incident_named, read, verb_named, written
-from operations.permissions import Action
+from operations.access.permissions import Action
+from operations.incidents.command_line import (
+    GRAMMAR,
+    MOST_OFFERED,
+    Choice,
+    Kind,
+    Trouble,
+    complete,
+    incident_named,
+    read,
+    verb_named,
+    written,
+)
 
 KNOWN = {
     Kind.INCIDENT: [Choice("i3", ("3", "."), "Assault"), Choice("i12", ("12",), "Theft"), Choice("i31", ("31",), "Fire")],

@@ -12,8 +12,8 @@ import pytest
 from dispatch.commands import Acknowledge, Arrive, Depart, Push, ReceiveIncident, RegisterUnit, Reinforce
 from dispatch.model import Actor, Assignment, AssignmentStage, Grade, UnitKind
 from geodata.cities.city import City
-from operations.after_action import Review
-from operations.counterfactual import NOTABLE_S, PushMoment, Standing, pushes, weigh
+from operations.records.after_action import Review
+from operations.records.counterfactual import NOTABLE_S, PushMoment, Standing, pushes, weigh
 from tests.cities import CITY, EAST, WEST, build_test_city, degrees
 from tests.dashboard.past_world import CITY_DESK, OPERATOR, PastWorld, past_world, register
 from tests.dispatch.driver import Node

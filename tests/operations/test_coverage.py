@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry import shape
 
 from dispatch.past import PastIncident
-from operations.expected import LEAST_INCIDENTS
+from operations.records.expected import LEAST_INCIDENTS
 from tests.dashboard.api_world import EAST, WEST, ApiCity, api_city, degrees, problem_of
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from geodata.datum import wgs84_to_bd09, wgs84_to_gcj02
 from geodata.projection import LocalProjection
-from operations.datum_watch import MOVED_DEG, DatumWatch, verdict
+from operations.tracking.datum_watch import MOVED_DEG, DatumWatch, verdict
 
 PROJECTION = LocalProjection(121.55, 29.88)
 BLOCK_M = 180.0  # a street every 180 m: a dense city, where a shifted fix is never far from some street

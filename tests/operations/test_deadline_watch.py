@@ -16,11 +16,11 @@ from dispatch.deadlines import load_targets, notices
 from dispatch.errors import DispatchError
 from dispatch.events import DeadlineMissed, IncidentClosed, Recorded, UnitPushed
 from dispatch.model import Actor, Area, Grade, Incident, Step
-from operations.authority import Authority
-from operations.bus import Bus
-from operations.deadline_watch import RETRY_S, DeadlineWatch, loop_view
-from operations.enrich import Unenriched
-from operations.handle import Handler
+from operations.access.authority import Authority
+from operations.incidents.bus import Bus
+from operations.incidents.deadline_watch import RETRY_S, DeadlineWatch, loop_view
+from operations.incidents.enrich import Unenriched
+from operations.incidents.handle import Handler
 from storage.memory_journal import MemoryJournal
 from tests.dispatch.driver import START, crew
 from tests.operations import access_world as world

@@ -14,12 +14,12 @@ from dispatch.clock import ManualClock
 from dispatch.errors import RuleViolation
 from dispatch.model import Actor, UnitStatus
 from dispatch.shifts import Rostered
-from operations import duty_watch
-from operations.authority import Authority
-from operations.bus import Bus
-from operations.duty_watch import DutyWatch
-from operations.enrich import Unenriched
-from operations.handle import Handler
+from operations.access.authority import Authority
+from operations.duty import duty_watch
+from operations.duty.duty_watch import DutyWatch
+from operations.incidents.bus import Bus
+from operations.incidents.enrich import Unenriched
+from operations.incidents.handle import Handler
 from storage.memory_journal import MemoryJournal
 from tests.dispatch.driver import START
 from tests.operations import access_world as world

@@ -14,8 +14,8 @@ from dispatch.catalogue import load_catalogue
 from dispatch.clock import ManualClock
 from dispatch.model import Element
 from dispatch.picture import OperatingPicture
-from operations.elements import ElementStore
-from operations.positions import PositionTable
+from operations.situation.elements import ElementStore
+from operations.tracking.positions import PositionTable
 from storage.database import open_database
 from storage.readings import Reading, ReadingStore
 from tests.operations.access_world import NOW, clock

@@ -16,9 +16,9 @@ from dispatch.commands import Promise
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.model import Actor, Grade, Unit, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
-from operations.enrich import Enricher
-from operations.positions import PositionTable
-from operations.trails import Trails
+from operations.incidents.enrich import Enricher
+from operations.tracking.positions import PositionTable
+from operations.tracking.trails import Trails
 from storage.memory_journal import MemoryJournal
 from tests.dispatch.driver import COUNTY, START, STATION, Node, crew
 from tests.operations import access_world

@@ -16,7 +16,7 @@ from dispatch.clock import ManualClock
 from dispatch.commands import AddUpload
 from dispatch.errors import DispatchError, NotFound, RuleViolation, Unavailable
 from dispatch.model import Actor
-from operations.evidence import ABANDONED_AFTER, MAX_OPEN_PER_ACTOR, Evidence, plain_name
+from operations.footage.evidence import ABANDONED_AFTER, MAX_OPEN_PER_ACTOR, Evidence, plain_name
 from storage.evidence import EvidenceError, EvidenceFiles
 from tests.operations.photos import taken
 

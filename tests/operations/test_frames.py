@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.model import UnitKind, UnitStatus
-from operations.frames import Changed, FrameKind, Sent, encode, heartbeat, select
-from operations.positions import PositionTable
+from operations.tracking.frames import Changed, FrameKind, Sent, encode, heartbeat, select
+from operations.tracking.positions import PositionTable
 
 NOW = 1_767_225_600.0
 EVERYTHING = Sent()

@@ -11,8 +11,8 @@ from dispatch.duplicates import Call
 from dispatch.errors import Unavailable
 from dispatch.model import Actor, Incident, Stage
 from dispatch.picture import OperatingPicture
-from operations.authority import Authority
-from operations.further_calls import FurtherCalls
+from operations.access.authority import Authority
+from operations.incidents.further_calls import FurtherCalls
 from tests.operations import access_world as world
 
 PLACE = {"lon": 121.55, "lat": 29.87}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata.projection import LocalProjection
-from operations.ground import CELL_M, MARGIN_M, Ground
+from operations.tracking.ground import CELL_M, MARGIN_M, Ground
 from tests.operations.grounds import crossroads, streets
 
 LON, LAT = 121.5, 29.9

@@ -16,8 +16,8 @@ from dispatch.errors import Conflict, NotFound, NotPermitted, RuleViolation, Una
 from dispatch.events import IncidentReceived
 from dispatch.model import Actor, Incident, Stage
 from dispatch.picture import OperatingPicture
-from operations.bus import Bus
-from operations.history import History
+from operations.incidents.bus import Bus
+from operations.records.history import History
 from storage.journal import JournalBusy
 from storage.memory_journal import MemoryJournal
 from storage.replay import picture_of
@@ -67,7 +67,7 @@ async def test_commands_that_wait_share_a_commit_and_one_refusal_hurts_nobody() 
 
 
 async def test_a_fault_of_ours_in_one_command_hurts_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    from operations import batch
+    from operations.incidents import batch
 
     def faulty(picture: OperatingPicture, command: Command, *rest: object) -> object:
         if getattr(command, "text", "") == "bad":

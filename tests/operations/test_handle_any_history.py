@@ -12,9 +12,9 @@ from dispatch import picture as pictures
 from dispatch.clock import ManualClock
 from dispatch.errors import DispatchError
 from dispatch.picture import OperatingPicture
-from operations.bus import Bus
-from operations.handle import Handler
-from operations.history import History
+from operations.incidents.bus import Bus
+from operations.incidents.handle import Handler
+from operations.records.history import History
 from storage.memory_journal import MemoryJournal
 from storage.replay import picture_of
 from tests.dispatch.driver import START, Node

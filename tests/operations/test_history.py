@@ -9,7 +9,7 @@ import pytest
 
 from dispatch.model import Stage
 from dispatch.picture import OperatingPicture
-from operations.history import MAX_CHANGES, History
+from operations.records.history import MAX_CHANGES, History
 from storage.memory_journal import MemoryJournal
 from tests.conformance.test_journal import commit_of
 from tests.dispatch.driver import START, STATION, Node

@@ -14,8 +14,8 @@ from dispatch.commands import RegisterUnit
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from geodata.datum import wgs84_to_gcj02
-from operations import positions as flags
-from operations.reports import CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
+from operations.tracking import positions as flags
+from operations.tracking.reports import CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
 from storage.track_reader import TrackState
 from tests.operations.fakes import COUNTY, NEIGHBOUR, START, House
 

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from operations.oidc import AWAY_S, KEYS_AGAIN_AFTER_S, KEYS_FOR_S, LEEWAY_S, Client, LoginRefused, Provider, ProviderUnavailable
+from operations.access.oidc import AWAY_S, KEYS_AGAIN_AFTER_S, KEYS_FOR_S, LEEWAY_S, Client, LoginRefused, Provider, ProviderUnavailable
 from tests.identity_provider import CLIENT_ID, ISSUER, REDIRECT, SECRET, IdentityProvider
 from tests.operations.access_world import clock
 

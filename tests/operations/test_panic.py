@@ -19,13 +19,13 @@ from dispatch.deadlines import alarms, load_targets
 from dispatch.errors import NotPermitted
 from dispatch.events import HelpCalledAgain
 from dispatch.model import Actor, Grade, Incident, Step, UnitKind
-from operations.authority import Authority, as_wall
-from operations.bus import Bus
-from operations.deadline_watch import DeadlineWatch
-from operations.enrich import Unenriched
-from operations.handle import Handler
-from operations.panic import Held, call_for_help
-from operations.positions import PositionTable
+from operations.access.authority import Authority, as_wall
+from operations.incidents.bus import Bus
+from operations.incidents.deadline_watch import DeadlineWatch
+from operations.incidents.enrich import Unenriched
+from operations.incidents.handle import Handler
+from operations.incidents.panic import Held, call_for_help
+from operations.tracking.positions import PositionTable
 from storage.memory_journal import MemoryJournal
 from tests.operations import access_world as world
 

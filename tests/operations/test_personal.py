@@ -10,8 +10,8 @@ from dispatch.clock import ManualClock
 from dispatch.commands import Caller
 from dispatch.errors import Unavailable
 from dispatch.model import Actor, AssignmentStage, Incident
-from operations.authority import Authority, as_wall
-from operations.personal import SAME_LOOK, PersonalData
+from operations.access.authority import Authority, as_wall
+from operations.access.personal import SAME_LOOK, PersonalData
 from storage.audit import Look
 from tests.operations import access_world as world
 

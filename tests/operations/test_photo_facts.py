@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geodata.datum import wgs84_to_gcj02
-from operations.photo_facts import NONE, PhotoFacts, read_photo_facts
+from operations.footage.photo_facts import NONE, PhotoFacts, read_photo_facts
 from tests.operations.photos import taken
 
 NINGBO = ZoneInfo("Asia/Shanghai")

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatch.model import Unit, UnitKind, UnitStatus
-from operations import positions
-from operations.positions import PositionTable, TooManyUnits
+from operations.tracking import positions
+from operations.tracking.positions import PositionTable, TooManyUnits
 
 NOW = 1_760_000_000.0
 

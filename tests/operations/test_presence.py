@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.presence import MOST_TOLD, Look, Looker, ToldLookers, lookers_by_incident
+from operations.incidents.presence import MOST_TOLD, Look, Looker, ToldLookers, lookers_by_incident
 
 NAMES = st.sampled_from(["desk1", "desk2", "desk3"])
 LOOKS = st.lists(st.builds(Look, st.sampled_from("abc"), st.builds(Looker, NAMES, st.just("3302"), st.floats(0, 100))), max_size=12)

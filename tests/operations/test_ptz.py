@@ -11,11 +11,11 @@ import pytest
 from dispatch.clock import ManualClock
 from dispatch.errors import Conflict, NotPermitted, RuleViolation, Unavailable
 from dispatch.model import Actor
-from operations.authority import Authority
-from operations.camera_aim import aim
-from operations.camera_register import Camera
-from operations.ptz import Ptz, TakenOver
-from operations.ptz_driver import PtzFailed, Velocity
+from operations.access.authority import Authority
+from operations.cameras.camera_aim import aim
+from operations.cameras.camera_register import Camera
+from operations.cameras.ptz import Ptz, TakenOver
+from operations.cameras.ptz_driver import PtzFailed, Velocity
 from storage.audit import Look
 from storage.cameras import Addresses, CameraSource
 from tests.operations.access_world import CITY, COUNTY, NOW, OTHER, SISTER, STATION, organisations

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from dispatch.model import UnitKind, UnitStatus
-from operations.candidates import TURNOUT_S
+from operations.situation.candidates import TURNOUT_S
 from tests.dashboard.api_world import EAST, MIDDLE, WEST, ApiCity, api_city, degrees, problem_of
 
 LON, LAT = MIDDLE

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operations import quality
-from operations.quality import Batch, Known, Rules, Trackers, check, one_per_row
+from operations.tracking import quality
+from operations.tracking.quality import Batch, Known, Rules, Trackers, check, one_per_row
 from tests.operations.grounds import crossroads
 
 NOW = 1_760_000_000.0

@@ -12,9 +12,9 @@ import pytest
 from dispatch.clock import ManualClock
 from dispatch.errors import NotFound, NotPermitted, RuleViolation
 from dispatch.model import Actor
-from operations.recorded_watch import GOOD_FOR, LONGEST_S, MOST_OF_SESSION, RecordedWatch
-from operations.video import Quality, Recording, Stream, StreamKind, VideoRefused
-from operations.video_watch import VideoWatch
+from operations.cameras.recorded_watch import GOOD_FOR, LONGEST_S, MOST_OF_SESSION, RecordedWatch
+from operations.cameras.video import Quality, Recording, Stream, StreamKind, VideoRefused
+from operations.cameras.video_watch import VideoWatch
 from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
 from tests.operations.ring_world import clocks, fill

@@ -14,8 +14,8 @@ from dispatch.clock import ManualClock
 from dispatch.duty_circles import DutyCircle, Tier
 from dispatch.model import Grade
 from dispatch.picture import OperatingPicture
-from operations.recording import TELL_AGAIN_S, Recording, wanted
-from operations.video import Quality, VideoRefused
+from operations.cameras.video import Quality, VideoRefused
+from operations.footage.recording import TELL_AGAIN_S, Recording, wanted
 from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
 from tests.dispatch.driver import START, Node

@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dispatch.model import UnitKind, UnitStatus
-from operations import frames
-from operations.past import put
-from operations.positions import PositionTable
-from operations.reports import PositionReport, StatusReport
+from operations.records.past import put
+from operations.tracking import frames
+from operations.tracking.positions import PositionTable
+from operations.tracking.reports import PositionReport, StatusReport
 from storage import track_files
 from storage.track_reader import TrackReader, TrackState
 from storage.track_writer import SLICE_S, TrackWriter

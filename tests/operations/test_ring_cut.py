@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.ring_cut import Cut, NothingThere, plan, write
+from operations.footage.ring_cut import Cut, NothingThere, plan, write
 from storage.video_ring import RingLog, VideoRing
 from tests.operations.ring_world import FPS, arriving, clocks, fill, film
 

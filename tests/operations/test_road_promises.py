@@ -12,8 +12,8 @@ from dispatch.events import Promise
 from dispatch.model import Grade, UnitKind
 from geodata.routing.travel import TravelTimes
 from geodata.streets.street_times import built_times
-from operations.candidates import TURNOUT_S
-from operations.movement import WALKING
+from operations.situation.candidates import TURNOUT_S
+from operations.tracking.movement import WALKING
 from tests.cities import build_test_city, degrees
 
 KINDS = (UnitKind.PATROL_CAR, UnitKind.ARMED_PATROL, UnitKind.FOOT_PATROL)

@@ -12,12 +12,12 @@ from dispatch import commands as c
 from dispatch.clock import ManualClock
 from dispatch.model import Actor
 from dispatch.shifts import Rostered
-from operations.authority import Authority
-from operations.bus import Bus
-from operations.enrich import Unenriched
-from operations.handle import Handler
-from operations.imports import ImportRefused
-from operations.roster_import import RosterFile, read_roster, write_roster
+from operations.access.authority import Authority
+from operations.duty.roster_import import RosterFile, read_roster, write_roster
+from operations.incidents.bus import Bus
+from operations.incidents.enrich import Unenriched
+from operations.incidents.handle import Handler
+from operations.incidents.imports import ImportRefused
 from storage.memory_journal import MemoryJournal
 from tests.operations import access_world as world
 

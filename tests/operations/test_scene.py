@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dispatch.past import PastIncident
-from operations.neighbours import neighbour_table
+from operations.situation.neighbours import neighbour_table
 from tests.dashboard.api_world import EAST, MIDDLE, WEST, ApiCity, api_city, degrees
 
 LON, LAT = MIDDLE

@@ -15,12 +15,12 @@ from dispatch.clock import ManualClock
 from dispatch.errors import Conflict, DispatchError, NotFound, NotPermitted, RuleViolation, Unavailable
 from dispatch.model import Actor, AssignmentStage, Incident, Stage
 from dispatch.picture import OperatingPicture
-from operations import scene_video as module
-from operations.authority import Authority
-from operations.evidence import ABANDONED_AFTER, Evidence
-from operations.scene_playback import Playback
-from operations.scene_recording import Asked, Reception
-from operations.scene_video import SceneVideo
+from operations.access.authority import Authority
+from operations.footage import scene_video as module
+from operations.footage.evidence import ABANDONED_AFTER, Evidence
+from operations.footage.scene_playback import Playback
+from operations.footage.scene_recording import Asked, Reception
+from operations.footage.scene_video import SceneVideo
 from storage.evidence import EvidenceFiles, Manifest, Place
 from storage.scene_video import RecordingFiles
 from tests.operations import access_world as world
@@ -394,7 +394,7 @@ async def test_what_can_t_be_played_back_is_said(node: Node, playback: Playback)
 
 
 def test_a_wrong_clock_of_the_phone_does_no_harm() -> None:
-    from operations.scene_recording import right_time
+    from operations.footage.scene_recording import right_time
     from tests.storage.test_scene_video import RECORDING
 
     assert right_time(RECORDING, 2**63) == RECORDING.opened_at

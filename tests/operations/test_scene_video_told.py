@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from operations.scene_video_told import ToldSceneVideo, scene_rows
-from operations.scene_whereabouts import thinned
+from operations.footage.scene_video_told import ToldSceneVideo, scene_rows
+from operations.footage.scene_whereabouts import thinned
 from storage.evidence import Place
 from tests.operations import access_world as world
 from tests.operations.test_scene_video import CAR, MS, ONE, Node, node

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dispatch.errors import NotPermitted
-from operations.authority import Authority
-from operations.screens import Screens, View
+from operations.access.authority import Authority
+from operations.outgoing.screens import Screens, View
 from tests.operations import access_world as world
 
 

@@ -15,11 +15,11 @@ from sqlalchemy import Engine
 from dispatch.clock import ManualClock
 from dispatch.errors import NotFound, NotPermitted, Unavailable
 from dispatch.model import Actor
-from operations.accounts import Accounts, WaitedTooLong
-from operations.attempts import ATTEMPTS_PER_NAME, ATTEMPTS_WINDOW_S, CODES_PER_NAME, TooManyAttempts
-from operations.authority import Action, Authority, as_wall
-from operations.enrolment import BEGUN_FOR_S, Enrolment
-from operations.second_factor import MOST_TRIES, RECOVERY_CODES, STEP_S, WAIT_S, CodeNeeded, SecondFactor
+from operations.access.accounts import Accounts, WaitedTooLong
+from operations.access.attempts import ATTEMPTS_PER_NAME, ATTEMPTS_WINDOW_S, CODES_PER_NAME, TooManyAttempts
+from operations.access.authority import Action, Authority, as_wall
+from operations.access.enrolment import BEGUN_FOR_S, Enrolment
+from operations.access.second_factor import MOST_TRIES, RECOVERY_CODES, STEP_S, WAIT_S, CodeNeeded, SecondFactor
 from storage.accounts import AccountStore
 from storage.audit import AuditLog
 from storage.database import open_database

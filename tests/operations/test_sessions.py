@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 from dispatch.clock import ManualClock
 from dispatch.errors import NotFound, NotPermitted, Unavailable
 from dispatch.model import Actor
-from operations.accounts import SESSION_ABSOLUTE_S, Accounts
-from operations.authority import Authority, as_wall
-from operations.sessions import Sessions
+from operations.access.accounts import SESSION_ABSOLUTE_S, Accounts
+from operations.access.authority import Authority, as_wall
+from operations.access.sessions import Sessions
 from storage.accounts import AccountStore
 from storage.audit import AuditLog, Look
 from storage.database import open_database

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from dispatch import commands as c
 from dispatch.clock import ManualClock
 from dispatch.model import Incident
-from operations.positions import SUSPICIOUS
-from operations.stage_signs import STANDS_FOR_S, Suggestion, suggestion
-from operations.stage_watch import StageWatch
-from operations.trails import SOUND_FOR_S, Fix, Trails
+from operations.tracking.positions import SUSPICIOUS
+from operations.tracking.stage_signs import STANDS_FOR_S, Suggestion, suggestion
+from operations.tracking.stage_watch import StageWatch
+from operations.tracking.trails import SOUND_FOR_S, Fix, Trails
 from tests.dispatch.driver import START, Node, crew
 from tests.operations.test_trails import LAT, LON, T0, Table, at
 

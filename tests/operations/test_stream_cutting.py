@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operations.mp4_cutter import Mp4Cutter
-from operations.stream_cutting import Cutter, Piece, Uncuttable, container_of
-from operations.webm_cutter import WebmCutter
+from operations.footage.mp4_cutter import Mp4Cutter
+from operations.footage.stream_cutting import Cutter, Piece, Uncuttable, container_of
+from operations.footage.webm_cutter import WebmCutter
 from tests.operations.recorded import FPS, pictures, recorded
 
 CUTTERS: dict[str, type[Cutter]] = {"webm": WebmCutter, "mp4": Mp4Cutter}

@@ -17,10 +17,10 @@ from geodata.routing.travel import TravelTimes
 from geodata.streets.learned import ON_WAY, graph_identity
 from geodata.streets.street_hours import PART_OF_HOUR, usual_of_part
 from geodata.tracks.matching import Matcher
-from operations import street_speeds
-from operations.past_speeds import PastSpeeds
-from operations.positions import PositionTable
-from operations.street_speeds import StreetSpeeds
+from operations.records.past_speeds import PastSpeeds
+from operations.situation import street_speeds
+from operations.situation.street_speeds import StreetSpeeds
+from operations.tracking.positions import PositionTable
 from storage.speeds import DamagedSpeeds, SpeedFile, SpeedHistory
 from tests.geodata.networks import random_grid
 from tests.operations.access_world import clock

@@ -12,9 +12,9 @@ from dispatch.clock import ManualClock
 from dispatch.errors import NotFound, NotPermitted, RuleViolation, Unavailable
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
-from operations.authority import Authority, as_wall
-from operations.personal import PersonalData
-from operations.track_questions import LONGEST_NEAR, TrackQuestions
+from operations.access.authority import Authority, as_wall
+from operations.access.personal import PersonalData
+from operations.tracking.track_questions import LONGEST_NEAR, TrackQuestions
 from storage.audit import Look
 from storage.track_files import DamagedSlice
 from storage.track_reader import TrackReader

@@ -12,10 +12,10 @@ import pytest
 from dispatch.clock import ManualClock
 from dispatch.errors import NotFound, NotPermitted, RuleViolation
 from dispatch.model import Actor, Stage
-from operations.authority import Authority
-from operations.daily import RETRY, Daily
-from operations.track_holds import AROUND, NewHold, TrackHolds
-from operations.track_retention import TrackRetention
+from operations.access.authority import Authority
+from operations.records.daily import RETRY, Daily
+from operations.tracking.track_holds import AROUND, NewHold, TrackHolds
+from operations.tracking.track_retention import TrackRetention
 from storage.database import open_database
 from storage.speeds import SpeedHistory
 from storage.track_holds import TrackHoldStore

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dispatch.errors import RuleViolation
-from operations.traffic import TrafficEvent
+from operations.situation.traffic import TrafficEvent
 from tests.dashboard.api_world import WEST, ApiCity, api_city, degrees, fields_of, problem_of
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from dispatch.arrivals import APART_S, THERE_M, Disagreement, disagreement
 from dispatch.commands import Arrive, Recall
 from dispatch.model import ArrivalFix, FixState, Incident, UnitKind, UnitStatus
-from operations.positions import SUSPICIOUS, TRACKERS_DISAGREE, PositionTable
-from operations.trails import KEPT, SOUND_FOR_S, SPACING_S, Fix, Trails, arrival_fix
+from operations.tracking.positions import SUSPICIOUS, TRACKERS_DISAGREE, PositionTable
+from operations.tracking.trails import KEPT, SOUND_FOR_S, SPACING_S, Fix, Trails, arrival_fix
 from tests.dispatch.driver import START, Node
 
 T0 = START.timestamp()

@@ -11,9 +11,9 @@ import pytest
 from dispatch.clock import ManualClock
 from dispatch.errors import NotFound, NotPermitted, Unavailable
 from dispatch.model import Actor
-from operations.permissions import is_granted
-from operations.video import Quality, Snapshot, Stream, StreamKind, VideoRefused
-from operations.video_watch import MOST_GRANTED, VideoWatch
+from operations.access.permissions import is_granted
+from operations.cameras.video import Quality, Snapshot, Stream, StreamKind, VideoRefused
+from operations.cameras.video_watch import MOST_GRANTED, VideoWatch
 from storage.audit import Look
 from storage.cameras import CameraSource
 

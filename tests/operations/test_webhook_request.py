@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operations.webhook_request import (
+from operations.outgoing.webhook_request import (
     ANSWER_BYTES,
     FIRST_PAUSE_S,
     LONGEST_PAUSE_S,

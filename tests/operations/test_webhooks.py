@@ -16,8 +16,8 @@ from dispatch import commands as c
 from dispatch.clock import ManualClock
 from dispatch.errors import Conflict, NotFound, NotPermitted, RuleViolation
 from dispatch.model import Actor
-from operations import webhook_worker, webhooks
-from operations.webhook_request import BadUrl
+from operations.outgoing import webhook_worker, webhooks
+from operations.outgoing.webhook_request import BadUrl
 from storage.journal import pages
 from storage.sql_journal import SqlJournal
 from tests.operations.access_world import CITY, COUNTY, FAR, NOW, OTHER, SISTER, STATION

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from dispatch.clock import SystemClock
-from operations import webhook_request, webhook_worker
+from operations.outgoing import webhook_request, webhook_worker
 from tests.operations.webhook_world import World
 
 

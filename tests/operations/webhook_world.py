@@ -14,13 +14,13 @@ from sqlalchemy import Engine
 from dispatch import commands as c
 from dispatch.clock import Clock, ManualClock
 from dispatch.model import Actor, Grade, UnitKind
-from operations.accounts import Accounts
-from operations.authority import Authority
-from operations.bus import Bus
-from operations.enrich import Unenriched
-from operations.handle import Handler
-from operations.history import History
-from operations.webhooks import Webhooks
+from operations.access.accounts import Accounts
+from operations.access.authority import Authority
+from operations.incidents.bus import Bus
+from operations.incidents.enrich import Unenriched
+from operations.incidents.handle import Handler
+from operations.outgoing.webhooks import Webhooks
+from operations.records.history import History
 from storage.accounts import AccountStore
 from storage.database import open_database
 from storage.sql_journal import SqlJournal

@@ -1,4 +1,4 @@
-// The command line: typed here, read and completed by the server (operations/command_line.py), sent like any button's command.
+// The command line: typed here, read and completed by the server (operations/incidents/command_line.py), sent like any button's command.
 import { basemap, moveCamera } from "./basemap.js";
 import { select, setProps, state, tell } from "./state.js";
 import { t } from "./words.js";

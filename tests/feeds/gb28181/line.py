@@ -9,7 +9,7 @@ from feeds.gb28181.passwords import Passwords
 from feeds.gb28181.platform import Platform
 from feeds.gb28181.reporting import Options, Reporter
 from feeds.gb28181.requests import Peer
-from operations.reports import FeedSession
+from operations.tracking.reports import FeedSession
 from tests.feeds.gb28181.device import PLATFORM, REALM, Device, status_of
 from tests.operations.fakes import CITY, COUNTY, House, organisations
 

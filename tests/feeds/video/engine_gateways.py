@@ -16,7 +16,7 @@ import httpx
 from feeds.video.engine import Engine, EngineGateway
 from feeds.video.mediamtx import MediaMtx
 from feeds.video.zlmediakit import ZlMediaKit
-from operations.video import Quality, VideoGateway
+from operations.cameras.video import Quality, VideoGateway
 from storage.cameras import CameraSource
 from tests.feeds.video.engine_doubles import MediaMtxDouble, ZlmDouble
 

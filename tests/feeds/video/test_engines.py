@@ -14,7 +14,7 @@ from feeds.video.engine import EngineGateway
 from feeds.video.mediamtx import MediaMtx
 from feeds.video.wvp import Wvp
 from feeds.video.zlmediakit import ZlMediaKit
-from operations.video import CameraState, Quality, Stream, StreamKind, VideoRefused
+from operations.cameras.video import CameraState, Quality, Stream, StreamKind, VideoRefused
 from storage.cameras import CameraSource
 from tests.feeds.video.engine_doubles import MediaMtxDouble, WvpDouble, ZlmDouble
 

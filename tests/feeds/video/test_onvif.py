@@ -13,7 +13,7 @@ import pytest
 from feeds.video import soap
 from feeds.video.onvif import OnvifDriver
 from feeds.video.soap import Device
-from operations.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
+from operations.cameras.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
 from storage.cameras import CameraSource
 from tests.feeds.video.onvif_camera import SPACES, OnvifCamera, envelope
 from tests.operations.access_world import clock

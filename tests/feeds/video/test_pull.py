@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dispatch.clock import SystemClock
 from feeds.video.admission import Admission, Limits
 from feeds.video.pull import CameraTime, PullFailed, check_address, pull
-from operations.video import REASONS, Quality
+from operations.cameras.video import REASONS, Quality
 
 SECRET = "s3cret-55"
 

@@ -16,8 +16,8 @@ from feeds.video.hub import Timing
 from feeds.video.pull import PullFailed
 from feeds.video.recorder import Recorders
 from feeds.video.worker import Setup, Wanted, Worker
-from operations.ring_cut import plan, write
-from operations.video import Quality
+from operations.cameras.video import Quality
+from operations.footage.ring_cut import plan, write
 from storage.video_ring import VideoRing
 from tests.feeds.video.farm_thread import FarmThread, running_farm
 from tests.operations.ring_world import clocks

@@ -1,5 +1,5 @@
 // A voice note: recorded here, handed over as a file like any other.
-const TYPES = ["audio/webm", "audio/mp4"]; // what the server takes (operations/evidence.py); iPhones know the second only
+const TYPES = ["audio/webm", "audio/mp4"]; // what the server takes (operations/footage/evidence.py); iPhones know the second only
 const BITS_PER_S = 32_000; // speech; a quarter of a megabyte a minute goes up on a bad network
 const LONGEST_MS = 10 * 60_000;
 const PIECE_MS = 1000;

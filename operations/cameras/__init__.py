@@ -1,0 +1,1 @@
+"""Street cameras: the register, their health, who watches and who turns them."""

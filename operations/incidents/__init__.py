@@ -1,0 +1,1 @@
+"""Commands in, events out: what is decided about incidents, made durable and told."""

@@ -1,0 +1,1 @@
+"""What leaves by itself: pushes to terminals and walls, broadcasts, webhooks."""

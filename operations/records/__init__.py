@@ -1,0 +1,1 @@
+"""What was recorded, read back: timelines, figures, the past as it was."""

@@ -1,0 +1,272 @@
+"""Where crews have been: all at an instant, one between two instants, who was near a place. Each answer is a look at personal data."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
+
+import msgspec
+import numpy as np
+
+from dispatch.clock import Clock
+from dispatch.errors import NotFound, RuleViolation, Unavailable
+from dispatch.model import Actor, Unit
+from dispatch.picture import OperatingPicture
+from geodata.tracks.passages import JOINED_S, METRES_PER_DEGREE, REACH_M, Passage, Silence, metres_off, passages, silences
+from operations.access.authority import Action, Authority
+from operations.access.personal import PersonalData
+from storage.track_files import DamagedSlice
+from storage.track_reader import TrackState
+
+LONGEST_PATH = timedelta(hours=25)  # a day on which clocks are put back
+LONGEST_NEAR = timedelta(hours=6)
+LEAST_RADIUS_M, MOST_RADIUS_M = 5.0, 5_000.0
+# A fix that a phone handed in later than this is not waited for.
+LATE = timedelta(hours=1)
+# Read before and after the span, so that a fix on either side joins on.
+BESIDE_S = 60.0
+Answer = TypeVar("Answer")
+AT_ONCE = 2  # questions read at a time: replays need the disk as well
+
+
+class UnitTrack(msgspec.Struct, frozen=True):
+    """A crew as tracks name it."""
+
+    unit_id: str
+    callsign: str
+    org_code: str
+
+
+class PathPoint(msgspec.Struct, frozen=True):
+    """One fix. WGS-84; None: not told."""
+
+    position_at: datetime
+    received_at: datetime
+    lon: float
+    lat: float
+    speed_mps: float | None
+    heading_deg: float | None
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """Nothing is known between two fixes. `may_have_come`: long enough for a way to the place and on."""
+
+    from_at: datetime = msgspec.field(name="from")
+    to_at: datetime = msgspec.field(name="to")
+    may_have_come: bool | None = None  # None where no place was asked about
+
+
+class Path(msgspec.Struct, frozen=True):
+    """One crew between two instants, by when it was measured."""
+
+    unit: UnitTrack
+    from_at: datetime = msgspec.field(name="from")
+    to_at: datetime = msgspec.field(name="to")
+    length_m: float  # along what was measured; silences are not bridged
+    points: tuple[PathPoint, ...]
+    silences: tuple[Quiet, ...]
+
+
+class Stay(msgspec.Struct, frozen=True):
+    """Within the circle without a break."""
+
+    first_at: datetime
+    last_at: datetime
+    nearest_m: float
+    nearest_at: datetime
+
+
+class NearUnit(msgspec.Struct, frozen=True):
+    """A crew that was there, or of which it can't be excluded (`stays` is empty then)."""
+
+    unit: UnitTrack
+    stays: tuple[Stay, ...]
+    silences: tuple[Quiet, ...]
+
+
+class Near(msgspec.Struct, frozen=True):
+    """Who was within `radius_m` of a point between two instants."""
+
+    lon: float
+    lat: float
+    radius_m: float
+    from_at: datetime = msgspec.field(name="from")
+    to_at: datetime = msgspec.field(name="to")
+    there: tuple[NearUnit, ...]  # in the order they came
+    not_excluded: tuple[NearUnit, ...]  # nearby, and silent for long enough to have been there
+
+
+class Whereabout(msgspec.Struct, frozen=True):
+    """A crew's newest fix as it was known at an instant."""
+
+    unit: UnitTrack
+    lon: float
+    lat: float
+    position_at: datetime
+    heard_at: datetime
+
+
+class Reader(Protocol):
+    """The questions of `storage.track_reader.TrackReader` that matter here; called in a thread."""
+
+    def known_at(self, at: float) -> TrackState: ...
+
+    def units_near(self, from_at: float, until: float, box: tuple[float, float, float, float]) -> set[str]: ...
+
+    def unit_path(self, unit_id: str, from_at: float, to_at: float, heard_until: float | None = None) -> TrackState: ...
+
+    def paths(self, unit_ids: set[str], from_at: float, until: float) -> dict[str, TrackState]: ...
+
+
+class TrackQuestions:
+    """One per node; on the event loop, reading in threads."""
+
+    def __init__(
+        self, reader: Reader, authority: Authority, personal: PersonalData, picture: Callable[[], OperatingPicture], clock: Clock
+    ) -> None:
+        self._reader = reader
+        self._authority = authority
+        self._personal = personal
+        self._picture = picture
+        self._clock = clock
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def at(self, actor: Actor, at: datetime, channel: str = "") -> tuple[Whereabout, ...]:
+        """All crews of the scope. Raises NotPermitted, RuleViolation for the future, Unavailable where slices can't be read."""
+        self._authority.authorise(actor, Action.SEE_TRACKS)
+        self._check_span(at, at, LONGEST_PATH)
+        await self._personal.track(actor, f"all at {_said(at)}", channel)
+        state = await self._read(lambda: self._reader.known_at(at.timestamp()))
+        picture, found = self._picture(), []
+        for i, unit_id in enumerate(state.unit_ids):
+            unit = picture.units.get(unit_id)
+            if unit is not None and self._authority.may_see_track(actor, unit, picture):
+                times = _instant(float(state.position_at[i])), _instant(float(state.received_at[i]))
+                found.append(Whereabout(_named(unit), float(state.lon[i]), float(state.lat[i]), *times))
+        return tuple(found)
+
+    async def path(self, actor: Actor, unit_id: str, from_at: datetime, to_at: datetime, channel: str = "") -> Path:
+        """Where one crew was. Raises as `at`, and NotFound for a crew whose track the actor may not see."""
+        self._authority.authorise(actor, Action.SEE_TRACKS)
+        self._check_span(from_at, to_at, LONGEST_PATH)
+        picture = self._picture()
+        unit = picture.units.get(unit_id)
+        if unit is None or not self._authority.may_see_track(actor, unit, picture):
+            raise NotFound("unknown-unit", f"There is no unit {unit_id[:64]} whose track you may see; check the id.")
+        await self._personal.track(actor, f"{unit_id} {_said(from_at)} to {_said(to_at)}", channel)
+        begins, ends, until = from_at.timestamp(), to_at.timestamp(), self._heard_until(to_at)
+        state = await self._read(lambda: self._reader.unit_path(unit_id, begins, ends, until))
+        return await asyncio.to_thread(_path, _named(unit), state, from_at, to_at)
+
+    async def near(
+        self, actor: Actor, lon: float, lat: float, radius_m: float, from_at: datetime, to_at: datetime, channel: str = ""
+    ) -> Near:
+        """Who was within some metres of a point. Raises as `at`, and RuleViolation for another radius than one may ask for."""
+        self._authority.authorise(actor, Action.SEE_TRACKS)
+        self._check_span(from_at, to_at, LONGEST_NEAR)
+        if not LEAST_RADIUS_M <= radius_m <= MOST_RADIUS_M:
+            raise RuleViolation("bad-radius", f"{radius_m:g} m can't be asked for; {LEAST_RADIUS_M:g} to {MOST_RADIUS_M:g} can.")
+        subject = f"within {radius_m:g} m of {lon:.5f},{lat:.5f} {_said(from_at)} to {_said(to_at)}"
+        await self._personal.track(actor, subject, channel)
+        begins, until = from_at.timestamp() - BESIDE_S, self._heard_until(to_at)
+        box = _box(lon, lat, radius_m + REACH_M)
+        candidates = await self._read(lambda: self._reader.units_near(begins, until, box))
+        picture = self._picture()
+        units = {unit_id: picture.units[unit_id] for unit_id in candidates if unit_id in picture.units}
+        units = {unit_id: unit for unit_id, unit in units.items() if self._authority.may_see_track(actor, unit, picture)}
+        tracks = await self._read(lambda: self._reader.paths(set(units), begins, until))
+        asked = Near(lon, lat, radius_m, from_at, to_at, (), ())
+        return await asyncio.to_thread(_near, asked, units, tracks)
+
+    async def _read(self, read: Callable[[], Answer]) -> Answer:
+        async with self._turns:
+            try:
+                return await asyncio.to_thread(read)
+            except DamagedSlice as damage:
+                raise Unavailable("past-not-readable", f"Tracks of that time can't be read: {damage}.") from damage
+
+    def _check_span(self, from_at: datetime, to_at: datetime, longest: timedelta) -> None:
+        now = self._clock.now()
+        if from_at > now:
+            raise RuleViolation("bad-period", f"{from_at.isoformat()} is in the future; ask for a past moment.")
+        if not timedelta(0) <= to_at - from_at <= longest:
+            hours = longest / timedelta(hours=1)
+            raise RuleViolation("bad-period", f"{from_at.isoformat()} to {to_at.isoformat()} is no span of at most {hours:g} hours.")
+
+    def _heard_until(self, to_at: datetime) -> float:
+        return min(to_at + LATE, self._clock.now()).timestamp()
+
+
+def _path(unit: UnitTrack, state: TrackState, from_at: datetime, to_at: datetime) -> Path:
+    at, lon, lat = state.position_at, state.lon, state.lat
+    points = tuple(
+        PathPoint(_instant(at_s), _instant(heard_s), x, y, _told(speed), _told(heading))
+        for at_s, heard_s, x, y, speed, heading in zip(
+            at.tolist(),
+            state.received_at.tolist(),
+            lon.tolist(),
+            lat.tolist(),
+            state.speed_mps.tolist(),
+            state.heading_deg.tolist(),
+            strict=True,
+        )
+    )
+    if not points:
+        return Path(unit, from_at, to_at, 0.0, (), (Quiet(from_at, to_at),) if to_at > from_at else ())
+    # The span's own ends bound silences too: nothing is known before the first fix in it and after the last.
+    x, y = metres_off(lon, lat, points[0].lon, points[0].lat)
+    ends = np.concatenate(([from_at.timestamp()], at, [to_at.timestamp()]))
+    quiet = silences(ends, np.zeros(len(ends)), np.zeros(len(ends)), 0.0, from_at.timestamp(), to_at.timestamp())
+    steps = np.hypot(np.diff(x), np.diff(y))[np.diff(at) <= JOINED_S]
+    return Path(unit, from_at, to_at, round(float(steps.sum()), 1), points, tuple(_quiet(one, None) for one in quiet))
+
+
+def _near(asked: Near, units: dict[str, Unit], tracks: dict[str, TrackState]) -> Near:
+    there, not_excluded = [], []
+    from_s, to_s = asked.from_at.timestamp(), asked.to_at.timestamp()
+    for unit_id, track in tracks.items():
+        x, y = metres_off(track.lon, track.lat, asked.lon, asked.lat)
+        stays = passages(track.position_at, x, y, asked.radius_m, from_s, to_s)
+        quiet = silences(track.position_at, x, y, asked.radius_m, from_s, to_s)
+        one = NearUnit(_named(units[unit_id]), tuple(map(_stay, stays)), tuple(_quiet(s, s.may_have_come) for s in quiet))
+        if stays:
+            there.append(one)
+        elif any(silence.may_have_come for silence in quiet):
+            not_excluded.append(one)
+    there.sort(key=lambda one: one.stays[0].first_at)
+    not_excluded.sort(key=lambda one: one.unit.callsign)
+    return msgspec.structs.replace(asked, there=tuple(there), not_excluded=tuple(not_excluded))
+
+
+def _stay(one: Passage) -> Stay:
+    return Stay(_instant(one.first_at), _instant(one.last_at), round(one.nearest_m, 1), _instant(one.nearest_at))
+
+
+def _quiet(one: Silence, may_have_come: bool | None) -> Quiet:
+    return Quiet(_instant(one.from_at), _instant(one.to_at), may_have_come)
+
+
+def _named(unit: Unit) -> UnitTrack:
+    return UnitTrack(unit.unit_id, unit.callsign, unit.org_code)
+
+
+def _box(lon: float, lat: float, reach_m: float) -> tuple[float, float, float, float]:
+    """West, south, east, north of a square about the point."""
+    up = reach_m / METRES_PER_DEGREE
+    across = up / max(0.01, math.cos(math.radians(lat)))
+    return lon - across, lat - up, lon + across, lat + up
+
+
+def _told(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 1)
+
+
+def _instant(unix_s: float) -> datetime:
+    return datetime.fromtimestamp(round(unix_s, 3), UTC)
+
+
+def _said(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,60 @@
+"""How long tracks are kept: once a day what is older than the city's rule goes, but for what a hold covers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Protocol
+
+import structlog
+
+from dispatch.clock import Clock
+from operations.records.daily import Daily
+from operations.tracking.track_holds import TrackHolds
+from storage.speeds import SpeedHistory
+from storage.track_removal import Held, Removal
+
+AT = time(3, 30)  # of the city's day: when least is written and asked
+
+log = structlog.get_logger(__name__)
+
+
+class Slices(Protocol):
+    """`storage.tracks.TrackStore`; called in a thread."""
+
+    def remove_before(self, before_s: float, held: Sequence[Held], at: datetime, why: str) -> Removal: ...
+
+
+class TrackRetention:
+    """One per node. `keep_days` 0 keeps everything. What streets were known to take (`speeds`) goes with the last track read by it."""
+
+    def __init__(self, tracks: Slices, speeds: SpeedHistory, holds: TrackHolds, keep_days: int, zone: tzinfo, clock: Clock) -> None:
+        self._tracks, self._speeds, self._holds = tracks, speeds, holds
+        self.keep_days = keep_days
+        self._clock = clock
+        self._last = Removal()
+        self.daily = Daily("track-retention", AT, zone, clock, self._remove)
+
+    def state(self) -> dict[str, object]:
+        """For the health page."""
+        failure = self.daily.failure
+        return {
+            "state": "failing" if failure else "ok",
+            "failure": failure,
+            "keep_days": self.keep_days,
+            "slices_removed": self._last.removed,
+            "slices_held": self._last.held,
+        }
+
+    async def _remove(self, day: date) -> None:
+        if not self.keep_days:
+            return
+        now = self._clock.now()
+        before = now - timedelta(days=self.keep_days)
+        held = await self._holds.held()
+        why = f"older than {self.keep_days} days"
+        self._last = await asyncio.to_thread(self._tracks.remove_before, before.timestamp(), held, now, why)
+        await asyncio.to_thread(self._speeds.remove_before, min([before.timestamp(), *(one.from_s for one in held)]))
+        if self._last.removed:
+            log.info("tracks_removed", slices=self._last.removed, bytes=self._last.removed_bytes, held=self._last.held, day=str(day))
