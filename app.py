@@ -159,8 +159,8 @@ def import_cameras(options: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _write_cameras(settings: Settings, file: Path) -> tuple[Any, int, list[str]]:
-    from composition import administrator, running_cameras
     from operations.cameras.camera_import import read_cameras, write_cameras
+    from single_commands import administrator, running_cameras
 
     folder = _city_folder(settings)
     async with running_cameras(settings, folder) as (handler, organisations, store):
@@ -170,8 +170,8 @@ async def _write_cameras(settings: Settings, file: Path) -> tuple[Any, int, list
 
 
 async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int, list[str]]:
-    from composition import administrator, running_handler
     from operations.situation.element_import import write_elements
+    from single_commands import administrator, running_handler
 
     folder = _city_folder(settings)
     async with running_handler(settings, folder) as handler:
@@ -193,8 +193,8 @@ def import_circles(options: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _write_circles(settings: Settings, found: Any) -> tuple[int, list[str]]:
-    from composition import administrator, running_circles
     from operations.duty.circle_import import write_circles
+    from single_commands import administrator, running_circles
 
     folder = _city_folder(settings)
     async with running_circles(settings, folder) as (handler, checks):
@@ -213,10 +213,10 @@ def import_roster(options: argparse.Namespace, settings: Settings) -> int:
 async def _write_roster(settings: Settings, file: Path) -> tuple[Any, int]:
     from zoneinfo import ZoneInfo
 
-    from composition import administrator, running_handler
     from dispatch.organisations import OrganisationTree
     from geodata.cities.city import open_city
     from operations.duty.roster_import import read_roster, write_roster
+    from single_commands import administrator, running_handler
 
     folder = _city_folder(settings)
     city = open_city(folder)
@@ -254,9 +254,9 @@ def user_add(options: argparse.Namespace, settings: Settings) -> int:
 
 def user_sessions(options: argparse.Namespace, settings: Settings) -> int:
     """Where an account is signed in; ends one of its sessions, or all."""
-    from composition import administrator, open_sessions
     from dispatch.errors import DispatchError
     from operations.access.sessions import COMMAND_LINE
+    from single_commands import administrator, open_sessions
 
     folder = _city_folder(settings)
     # Whoever has this machine's files needs no scope: accounts of organisations that have ended are reached too.
@@ -280,9 +280,9 @@ def user_sessions(options: argparse.Namespace, settings: Settings) -> int:
 
 def user_reset_totp(options: argparse.Namespace, settings: Settings) -> int:
     """Take the second factor of an account away, because its phone is lost; ends its sessions."""
-    from composition import administrator, open_enrolment
     from dispatch.errors import DispatchError
     from operations.access.sessions import COMMAND_LINE
+    from single_commands import administrator, open_enrolment
 
     folder = _city_folder(settings)
     actor = msgspec.structs.replace(administrator(folder), kind="system")
@@ -295,9 +295,9 @@ def user_reset_totp(options: argparse.Namespace, settings: Settings) -> int:
 
 def user_certificate(options: argparse.Namespace, settings: Settings) -> int:
     """Give a client certificate to an account, take all of them away, or show them."""
-    from composition import administrator, open_certificates
     from dispatch.errors import DispatchError
     from operations.access.sessions import COMMAND_LINE
+    from single_commands import administrator, open_certificates
 
     folder = _city_folder(settings)
     certificates, actor = open_certificates(settings, folder), msgspec.structs.replace(administrator(folder), kind="system")
@@ -322,7 +322,7 @@ def user_certificate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _accounts(settings: Settings) -> Any:
-    from composition import open_accounts
+    from single_commands import open_accounts
 
     return open_accounts(settings, _city_folder(settings))
 
@@ -332,7 +332,7 @@ def _accounts(settings: Settings) -> Any:
 
 def verify(options: argparse.Namespace, settings: Settings) -> int:
     """Journal, tracks and evidence files; exit code 1 on any damage."""
-    from composition import find_damage
+    from single_commands import find_damage
 
     checked, damage = find_damage(settings)
     for line in checked:
@@ -344,7 +344,7 @@ def verify(options: argparse.Namespace, settings: Settings) -> int:
 
 def export_journal(options: argparse.Namespace, settings: Settings) -> int:
     """An evidence package of a span: journal, evidence files, tracks, how to check them; exit code 1 when anything is wrong."""
-    from composition import make_export
+    from single_commands import make_export
 
     export = make_export(settings, options.from_, options.to, options.out)
     print(f"{export.events} events, {export.files} evidence files, {export.slices} track slices in {options.out}")
@@ -358,8 +358,8 @@ def export_journal(options: argparse.Namespace, settings: Settings) -> int:
 
 def report_daily(options: argparse.Namespace, settings: Settings) -> int:
     """The daily incident report of a morning, made anew as HTML and XLSX."""
-    from composition import make_daily_report
     from dispatch.errors import DispatchError
+    from single_commands import make_daily_report
 
     try:
         paths = asyncio.run(make_daily_report(settings, _city_folder(settings), options.date))
@@ -393,8 +393,8 @@ def _instant(text: str) -> datetime:
 
 def export_incident(options: argparse.Namespace, settings: Settings) -> int:
     """The report of an incident: one HTML file that needs nothing else."""
-    from composition import make_report
     from dispatch.errors import DispatchError
+    from single_commands import make_report
     from storage.evidence import write_atomically
 
     if not options.out.parent.is_dir():

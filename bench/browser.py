@@ -17,9 +17,9 @@ from bench import harness
 from bench.browser_pages import Desk, Leaflet, Page, PlotlyPage, leaflet_server, open_browser
 from bench.gateway import Gateway
 from bench.processes import Server
-from composition import open_accounts
 from geodata.cities.city import open_city
 from settings import Settings
+from single_commands import open_accounts
 
 PEERS = ("dash", "dash-leaflet")
 PORT = 18361

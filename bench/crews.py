@@ -12,8 +12,8 @@ from typing import Any
 from bench.fleet import Fleet
 from bench.processes import Server
 from bench.websocket import open_websocket
-from composition import open_accounts
 from settings import Settings
+from single_commands import open_accounts
 
 HOST = "127.0.0.1"
 

@@ -15,7 +15,7 @@ import msgspec
 from bench.loop_clients import Desk, Terminal
 from bench.loop_sides import EVENTS
 from bench.processes import Server
-from composition import compose, find_damage
+from composition import compose
 from dispatch.clock import SystemClock
 from dispatch.deadlines import Targets, load_targets, notices
 from dispatch.events import DeadlineMissed, IncidentReceived, Recorded
@@ -26,6 +26,7 @@ from geodata.cities.city import open_city
 from operations.access.audience import Audience
 from operations.outgoing.push import Pushes
 from settings import Settings
+from single_commands import find_damage
 from storage.database import open_database
 from storage.journal import pages
 from storage.read_models import event_name

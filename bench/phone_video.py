@@ -22,8 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from bench import harness
 from bench.glass_clock import FAKE_CAMERA, READ_DELAYS, STAMPED_CAMERA
 from bench.processes import Server
-from composition import open_accounts
 from settings import Settings
+from single_commands import open_accounts
 
 PEERS: tuple[str, ...] = ()
 PORT = 18367

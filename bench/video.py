@@ -22,8 +22,8 @@ from bench.processes import Server, cpu_s
 from bench.video_peers import Hls, WebRtc
 from bench.video_screen import Screen, screen
 from bench.video_viewers import Viewers, back_after_cut_s
-from composition import open_accounts
 from settings import Settings
+from single_commands import open_accounts
 from storage.cameras import CameraSource, CameraStore
 from storage.database import open_database
 

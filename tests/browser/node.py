@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from composition import open_accounts
 from dashboard.client.build import build
 from settings import Settings
+from single_commands import open_accounts
 from tests.cities import CITY, WEST, build_test_city, degrees
 from tests.servers import ends_with_us
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import structlog
 
-from composition import find_damage
 from dashboard.api import create_server
 from dashboard.edge import Edge
 from dashboard.i18n import words_in
@@ -23,6 +22,7 @@ from operations.cameras.ptz_driver import Looking
 from operations.cameras.video import CameraState
 from operations.tracking.reports import CameraReport, FeedSession
 from settings import Settings
+from single_commands import find_damage
 from storage.camera_health import CameraHealthStore
 from storage.database import open_database
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, api_city, degrees, fields_of, problem_of
