@@ -63,7 +63,7 @@ def router(services: Services) -> APIRouter:
     """`/incidents/{id}/review`."""
     routes = APIRouter(tags=["incidents"])
 
-    @routes.get("/incidents/{incident_id}/review", responses=answers(_REVIEW, "Review", problems=(404,)))
+    @routes.get("/incidents/{incident_id}/review", responses=answers(_REVIEW, problems=(404,)))
     async def review(request: Request, incident_id: str) -> Response:
         """Stages against targets, promised against actual, who was nearest by road at each push, similar incidents, what was written."""
         found = await services.after_actions.of(services, actor_of(request), incident_id)

@@ -343,8 +343,9 @@ def test_a_review_is_signed_and_its_report_opens_where_there_is_no_network(
     incident_id = desk.incident(grade=3)
     panel = show(operator, desk, incident_id)
     desk.handle(Push(incident_id=incident_id, unit_ids=("r0",)))
-    for step in (Acknowledge, Depart, Arrive, Feedback):
-        desk.handle(step(incident_id=incident_id, unit_ids=("r0",), on_behalf_of="r0", channel="radio"))
+    said = {"incident_id": incident_id, "unit_ids": ("r0",), "on_behalf_of": "r0", "channel": "radio"}
+    for step in (Acknowledge(**said), Depart(**said), Arrive(**said), Feedback(**said, text="settled")):  # type: ignore[arg-type]
+        desk.handle(step)
     desk.call(filmed(desk, incident_id))
     desk.handle(Review(incident_id=incident_id))
     desk.handle(Close(incident_id=incident_id))
