@@ -83,7 +83,10 @@ def test_page_and_api_say_the_same(city: ApiCity, chief: Person, driven: None) -
     reliability, kept, by_hour, by_district = figures_of(page)
     assert reliability["data"][1]["y"] == [round(95 / 60, 3)]
     assert kept["data"][0]["y"] == [0.0]
-    assert by_hour["data"][0]["y"] == by_district["data"][0]["x"] == [found["bias_s"]]
+    assert by_hour["data"][0]["y"] == by_district["data"][0]["x"] == [round(found["bias_s"], 1)]  # to a tenth of a second
+    (least, most), ends = reliability["layout"]["xaxis"]["range"], reliability["data"][0]["x"]
+    assert ends == pytest.approx([10**least, 10**most])  # the line "as promised" goes through the whole picture
+    assert ends[0] < bucket["promised_s"] / 60 < bucket["actual_s"] / 60 < ends[1]
     assert by_district["data"][0]["y"] == ["Haishu"]
     chinese = page_of(chief, "lang=zh")
     assert "承诺核对" in chinese
