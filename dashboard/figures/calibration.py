@@ -5,6 +5,7 @@ A colour is the name of a token (`dashboard.theme`): the page fills in what it i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ FONT = '"Inter Variable", "Noto Sans SC Variable", "Noto Sans CJK SC", sans-seri
 GOAL_P50, GOAL_P90 = 0.5, 0.9
 # Fewer ways than this say little: their bars are drawn thin.
 FEW = 20
+# Minutes of the logarithmic axes: where they begin at the lowest, and what is written on them.
+LEAST_MIN, TICKS_MIN = 0.1, [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
 
 
 def bucket_name(bucket: Bucket) -> str:
@@ -24,19 +27,24 @@ def bucket_name(bucket: Bucket) -> str:
 
 
 def reliability(buckets: Sequence[Bucket], words: Words) -> Figure:
-    """Median actual minutes over median promised ones, one mark a bucket with the middle eight tenths; the diagonal is a promise kept."""
+    """Median actual minutes over median promised ones, one mark a bucket with the middle eight tenths; the diagonal is a promise kept.
+
+    Both axes are logarithmic: most promises are of a few minutes, and the longest would press them into a corner.
+    """
     known = [b for b in buckets if b.n and b.promised_s is not None and b.actual_s is not None]
     x, y = [_minutes(b.promised_s) for b in known], [_minutes(b.actual_s) for b in known]
     above = [_minutes(b.actual_p90_s) - at for b, at in zip(known, y, strict=True)]
     below = [at - _minutes(b.actual_p10_s) for b, at in zip(known, y, strict=True)]
-    most = max([*x, *(at + more for at, more in zip(y, above, strict=True)), 1.0]) * 1.05
+    ends = [*x, *(at + more for at, more in zip(y, above, strict=True)), *(at - less for at, less in zip(y, below, strict=True))]
+    least, most = max(min([*ends, 1.0]) / 1.15, LEAST_MIN), max([*ends, 10.0]) * 1.15
+    axis = {"type": "log", "range": [math.log10(least), math.log10(most)], "tickvals": TICKS_MIN}
     told = [
         f"{bucket_name(b)} min · n {b.n}<br>{words('promised')} {words.eta(b.promised_s)}<br>{words('actual')} {words.eta(b.actual_s)}"
         for b in known
     ]
     return {
         "data": [
-            _line([0, most], [0, most], words("as promised"), "--muted"),
+            _line([least, most], [least, most], words("as promised"), "--muted"),
             {
                 "type": "scatter",
                 "mode": "markers+lines",
@@ -50,7 +58,7 @@ def reliability(buckets: Sequence[Bucket], words: Words) -> Figure:
                 "hoverinfo": "text",
             },
         ],
-        "layout": _layout(words("promised, min"), words("actual, min"), xaxis={"range": [0, most]}, yaxis={"range": [0, most]}),
+        "layout": _layout(words("promised, min"), words("actual, min"), xaxis=axis, yaxis=axis),
     }
 
 
@@ -70,7 +78,7 @@ def kept(buckets: Sequence[Bucket], words: Words) -> Figure:
 
 def by_hour(hours: Sequence[Bias], words: Words) -> Figure:
     """Median of actual − promised by hour of setting out; above zero is later than promised."""
-    axis = {"range": [-0.6, 23.6], "dtick": 3, "ticksuffix": ":00"}
+    axis = {"range": [-0.6, 23.6], "dtick": 3, "ticksuffix": ":00", "zeroline": False}
     bars = _bias_bars([int(one.key) for one in hours], hours, words)
     layout = _layout(words("hour of setting out"), words("actual − promised, s"), xaxis=axis)
     return {"data": [bars], "layout": layout | {"showlegend": False}}

@@ -12,8 +12,12 @@ from dashboard.theme import THEMES, css_variables
 def framed(title: str, name: str, body: str, words: Words, theme: str, style: str, address: str) -> str:
     """The page around `body`, which is HTML already. `style` names its style sheet and its script, `address` is its own with a query."""
     other = "en" if words.language == "zh" else "zh"
-    shade, shade_word = ("dark", words("Dark")) if theme == "light" else ("light", words("Light"))
     here = escape(address)
+    # The page's own script settles the theme (boot.js): the style sheet leaves out the link to the one it has.
+    shades = "".join(
+        f'<a data-shade="{shade}" href="{here}&amp;theme={shade}">{escape(word)}</a>'
+        for shade, word in (("dark", words("Dark")), ("light", words("Light")))
+    )
     back = words("To the desk")
     return f"""<!doctype html>
 <html lang="{"zh-CN" if words.language == "zh" else "en"}" data-theme="{theme if theme in THEMES else "dark"}">
@@ -27,7 +31,7 @@ def framed(title: str, name: str, body: str, words: Words, theme: str, style: st
 <body class="{style}"><header><a class="back" href="/"><span class="logo"></span>{escape(back)}</a>
 <div><h1>{escape(name)}</h1><p>{escape(title)}</p></div>
 <nav><a href="{here}&amp;lang={other}">{"English" if other == "en" else "中文"}</a>
-<a href="{here}&amp;theme={shade}">{escape(shade_word)}</a></nav></header>
+{shades}</nav></header>
 {body}<script src="/assets/{style}.js"></script></body></html>"""
 
 

@@ -90,6 +90,14 @@ def test_page_and_api_say_the_same(city: ApiCity, chief: Person, driven: None) -
     assert figures_of(chinese)[3]["data"][0]["y"] == ["海曙分局"]
 
 
+def test_the_line_as_promised_goes_through_the_whole_picture(city: ApiCity, chief: Person, driven: None) -> None:
+    (bucket,) = [one for one in city.get("/calibration").json()["buckets"] if one["n"]]
+    reliability = figures_of(page_of(chief, "lang=en"))[0]
+    least, most = reliability["layout"]["xaxis"]["range"]
+    assert reliability["data"][0]["x"] == reliability["data"][0]["y"] == pytest.approx([10**least, 10**most])
+    assert 10**least < bucket["promised_s"] / 60 < bucket["actual_s"] / 60 < 10**most
+
+
 def test_by_the_position_nothing_is_claimed_without_one(chief: Person, driven: None) -> None:
     assert "no sound position was there" in text_of(page_of(chief, "by=position&lang=en"))
 
