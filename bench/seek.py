@@ -64,6 +64,7 @@ def run(seconds: int = track_day.DAY_S, browser: bool = True) -> dict[str, Any]:
             for name in order:
                 states[name] += [answer.seconds for answer in answers[name]]
                 days[name] += [answer.seconds for answer in paths[name]]
+    harness.keep_samples("seek", {"state_s": states, "unit_day_s": days})
     seeks = browser_seeks() if browser else None
     harness.keep_samples("seek", {"state_s": states, "unit_day_s": days, "browser_ms": seeks})
     figures: dict[str, Any] = {

@@ -42,7 +42,7 @@ _SEEK = """async ([at, incidents, units]) => {
   }
   return null;
 }"""
-_PICTURE = "(at) => fetch(`/api/v1/picture?at=${encodeURIComponent(at)}`, { headers: { 'X-Replay': '1' } }).then((answer) => answer.json())"
+_PICTURE = "(at) => fetch(`/api/v1/picture?at=${encodeURIComponent(at)}`).then((answer) => answer.json())"
 
 
 def browser_seeks() -> list[float]:
@@ -76,6 +76,9 @@ def _seeks(page: Page, begun: float) -> list[float]:
             instants.append(wanted)
             at = wanted
     pictures = [page.evaluate(_PICTURE, _iso(instant)) for instant in instants]
+    wrong = next((picture for picture in pictures if "incidents" not in picture), None)
+    if wrong is not None:
+        raise harness.PeerError(f"a picture of the past was refused: {wrong.get('detail')}")
     taken = []
     for instant, picture in zip(instants, pictures, strict=True):
         incidents = [one["incident_id"] for one in picture["incidents"]]

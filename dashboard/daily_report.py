@@ -94,6 +94,7 @@ class _Table(msgspec.Struct, frozen=True):
     note: str = ""
     seconds: tuple[int, ...] = ()  # columns that are seconds
     shares: tuple[int, ...] = ()  # columns that are shares of one
+    bars: bool = False  # behind the first count
 
 
 def _tables(report: DailyReport, names: Names) -> list[_Table]:
@@ -105,14 +106,15 @@ def _tables(report: DailyReport, names: Names) -> list[_Table]:
     lacks = (words("missing"), words("out of order"), words("not reached"))
     listed, lacking_listed = len(report.open), len(report.lacking)
     return [
-        _Table(words("By type"), (words("Type"), *counts), _counted(report.types, names.type_of)),
-        _Table(words("By grade"), (words("Grade"), *counts), _counted(report.grades, lambda key: words.grade(int(key)))),
+        _Table(words("By type"), (words("Type"), *counts), _counted(report.types, names.type_of), bars=True),
+        _Table(words("By grade"), (words("Grade"), *counts), _counted(report.grades, lambda key: words.grade(int(key))), bars=True),
         _Table(
             words("By organisation"),
             (words("Organisation"), *counts, words("arrival, p50"), words("arrival, p90"), words("arrival within target")),
             _organisations(report, names),
             seconds=(4, 5),
             shares=(6,),
+            bars=True,
         ),
         _Table(
             words("Response times"),
@@ -207,7 +209,7 @@ def _section(one: _Table, words: Words) -> str:
         nothing = words("None.")
         return f"<h2>{escape(one.title)}</h2><p>{escape(nothing)}</p>"
     is_text = [any(isinstance(row[column], str) for row in one.rows) for column in range(len(one.heads))]
-    most = max((row[1] for row in one.rows if isinstance(row[1], int)), default=0) if not is_text[1] else 0
+    most = max((row[1] for row in one.rows if isinstance(row[1], int)), default=0) if one.bars else 0
     heads = "".join(f"<th{_class(text)}>{escape(head)}</th>" for head, text in zip(one.heads, is_text, strict=True))
     rows = "".join(
         f"<tr>{''.join(_cell(one, column, value, is_text[column], most) for column, value in enumerate(row))}</tr>" for row in one.rows

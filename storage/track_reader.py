@@ -254,10 +254,14 @@ class TrackReader:
 
     def _starts(self, from_at: float, to_at: float) -> range:
         """When slices that may hold what was heard between begin, Unix s."""
-        first = self.first_at()
-        if first is None:
-            return range(0)
-        return range(max(first, int(from_at) // SLICE_S * SLICE_S - SLICE_S), int(to_at) + 1, SLICE_S)
+        begins = int(from_at) // SLICE_S * SLICE_S - SLICE_S
+        # Looking for the oldest one lists its day: worth it only where there may be many that are not there.
+        if to_at - from_at > LOOK_BACK_S * 2:
+            first = self.first_at()
+            if first is None:
+                return range(0)
+            begins = max(first, begins)
+        return range(begins, int(to_at) + 1, SLICE_S)
 
     def _slice_before(self, at: float) -> _Indexed | None:
         """The slice of the instant, or the newest one before it within the look-back."""
