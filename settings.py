@@ -63,7 +63,9 @@ class Settings:
     video_transcodes: int = _setting(4, "cameras that are converted to H.264 at the same time, all processes together")
     video_viewers: int = _setting(500, "viewers of cameras at the same time, all processes together")
     video_linger_s: int = _setting(15, "a camera is pulled on for so long after the last viewer has gone", "s")
-    video_ring_cameras: int = _setting(16, "cameras recorded at a time, those of duty circles and those near open incidents; 0: none")
+    video_ring_cameras: int = _setting(
+        16, "cameras recorded at a time, those of duty circles and those near open incidents; 0: none; at most 3 in the demo"
+    )
     video_ring_minutes: int = _setting(15, "how far back their pictures are kept", "min")
     video_ring_max_bytes: int = _setting(4 * 1024**3, "largest size of the folder they are kept in, the oldest go first", "B")
     video_ring_quality: str = _setting("sub", "which picture of a camera is recorded: sub, the small one that tiles show, or main")

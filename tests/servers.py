@@ -35,6 +35,7 @@ class RunningServer:
             "LIANDONG_DEMO_CREWS": str(crews),
             "LIANDONG_DEMO_INCIDENTS_PER_DAY": str(incidents_per_day),
             "LIANDONG_JT808_PORT": "0",
+            "LIANDONG_VIDEO_RING_CAMERAS": "0",  # synthetic cameras that nobody looks at would be drawn for it
         }
         self._clients: list[httpx.Client] = []
         self._process: subprocess.Popen[bytes] | None = None
