@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -330,7 +331,7 @@ def test_a_wrongly_entered_stage_is_corrected_and_both_stay_in_sight(operator: V
 async def filmed(desk: DeskServer, incident_id: str) -> None:
     """Four seconds from the crew's phone."""
     services, now = desk.services, desk.services.clock.now()
-    asked = Asked("7" * 32, incident_id, "video/webm", now, now)
+    asked = Asked("7" * 32, incident_id, "video/webm", now - timedelta(seconds=4), now)
     reception = await services.scene_video.begin(Actor("phone", "officer", WEST, unit_id="r0"), services.handler.picture.units["r0"], asked)
     assert isinstance(reception, Reception)
     await reception.take(0, int(now.timestamp() * 1000), recorded())
