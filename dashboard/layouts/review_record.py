@@ -20,6 +20,7 @@ from dispatch import events as e
 from dispatch.events import Recorded
 from dispatch.kpis import StageFigures
 from dispatch.stage_line import Verdict
+from operations.footage.clip_list import in_step as clips_in_step
 from operations.incidents.deadline_watch import NAME as DEADLINE_WATCH
 from storage.evidence import Manifest
 
@@ -133,7 +134,7 @@ def files(view: ReviewFacts) -> str:
 
 def in_step(view: ReviewFacts) -> str:
     """Players of what was filmed, all on one clock (`client/src/review.js`); nothing where nothing of known time was."""
-    words, clips = view.words, list(_clips(view))
+    words, clips = view.words, _clips(view)
     if not clips or not view.linked:
         return ""
     catalogue = client_words(words.language)
@@ -157,18 +158,9 @@ def in_step(view: ReviewFacts) -> str:
 _PLAYER_WORDS = ("Recorded", "Begins in {time}", "Ended at {time}", "time of arrival", "This clip can't be played here.")
 
 
-def _clips(view: ReviewFacts) -> Iterator[dict[str, Any]]:
-    """What is known of each: its first picture's instant and its length; by their beginnings."""
-    filmed = [(one.scene.began_at, one.upload_id, one, one.scene) for one in (view.review.uploads or {}).values() if one.scene is not None]
-    for began_at, upload_id, one, scene in sorted(filmed, key=lambda clip: clip[:2]):
-        yield {
-            "id": upload_id,
-            "url": playback_address(upload_id),
-            "start_at": began_at.isoformat(),
-            "duration_s": round((scene.ended_at - began_at).total_seconds(), 3),
-            "label": view.crew(one.unit_id) if one.unit_id is not None else one.actor,
-            "time_source": "phone",
-        }
+def _clips(view: ReviewFacts) -> list[dict[str, Any]]:
+    """Clips of cameras and what phones filmed, by their beginnings; each with its first picture's instant and its length."""
+    return [clip | {"start_at": clip["start_at"].isoformat()} for clip in clips_in_step((view.review.uploads or {}).values(), view.crew)]
 
 
 def _file(view: ReviewFacts, one: Recorded, body: e.UploadAdded, kept: Manifest | None) -> tuple[str, ...]:
