@@ -14,7 +14,7 @@ run: $(VENV)/.installed dashboard/assets/build/.built
 test: $(VENV)/.installed-dev dashboard/assets/build/.built
 	tests/browser/chromium.sh
 	$(MAKE) check
-	$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -15,23 +15,19 @@ from tests.postgres import postgres_server, working_folder
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-# Tests with a browser mostly wait, but too many at once would share the cores and run out of patience: three rows of them, in each one
-# after the other. By the beginnings of their names, the first that fits.
-ROWS = {
-    "tests/browser/test_terminal": "phones",
-    "tests/browser/test_scene_video": "pictures",
-    "tests/browser/test_video": "pictures",
-    "tests/whole/test_evening": "pictures",
-    "tests/whole/test_desk_and_phone": "pictures",
-    "tests/browser/": "maps",
-}
+# Pages with a map, drawn without a graphics card: no two of these at once, they would share the cores and run out of patience.
+# Phones have none, and a worker of their own if there is one.
+PHONES = ("tests/browser/test_terminal",)
+MAPS = ("tests/browser/", "tests/whole/test_evening", "tests/whole/test_desk_and_phone")
 
 
 class SharedOut(LoadScopeScheduling):
-    """How several workers share the tests: files stay whole for the fixtures they share, and those with a browser in their rows."""
+    """How several workers share the tests: files stay whole for the fixtures they share, and those with a browser one after the other."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((row for begin, row in ROWS.items() if nodeid.startswith(begin)), nodeid.partition("::")[0])
+        if nodeid.startswith(PHONES):
+            return "phones"
+        return "maps" if nodeid.startswith(MAPS) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedOut:
