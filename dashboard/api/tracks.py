@@ -42,6 +42,8 @@ _NEAR = {
 }
 _PATH_HOURS, _NEAR_HOURS = (int(longest.total_seconds() // 3600) for longest in (LONGEST_PATH, LONGEST_NEAR))
 
+_FROM, _TO = "2026-05-01T00:00:00Z", "2026-05-01T01:00:00Z"
+
 
 def router(services: Services) -> APIRouter:
     """`/tracks/state`, `/tracks/path`, `/tracks/near`."""
@@ -49,7 +51,9 @@ def router(services: Services) -> APIRouter:
     questions = services.track_questions
 
     @routes.get("/state", responses=answers(_STATE, problems=(422,)))
-    async def state(request: Request, at: Annotated[Instant, Query(description="a past instant")]) -> Response:
+    async def state(
+        request: Request, at: Annotated[Instant, Query(description="a past instant", examples=["2026-05-01T00:00:00Z"])]
+    ) -> Response:
         """Where every crew of the scope was, as it was known at an instant. The look is written down."""
         units = await questions.at(actor_of(request), at)
         return await answer_in_thread(lambda: {"at": at, "units": units})
@@ -57,9 +61,9 @@ def router(services: Services) -> APIRouter:
     @routes.get("/path", responses=answers(_PATH, problems=(404, 422)))
     async def path(
         request: Request,
-        unit_id: Annotated[str, Query(max_length=64)],
-        from_: Annotated[Instant, Query(alias="from", description="measured at or after")],
-        to: Annotated[Instant, Query(description=f"measured before; at most {_PATH_HOURS} hours later")],
+        unit_id: Annotated[str, Query(max_length=64, examples=["A12"])],
+        from_: Annotated[Instant, Query(alias="from", description="measured at or after", examples=[_FROM])],
+        to: Annotated[Instant, Query(description=f"measured before; at most {_PATH_HOURS} hours later", examples=[_TO])],
     ) -> Response:
         """One crew's fixes between two instants, in the order measured, and where nothing is known for more than 30 s."""
         found = await questions.path(actor_of(request), unit_id, from_, to)
@@ -70,8 +74,8 @@ def router(services: Services) -> APIRouter:
         request: Request,
         lon: LonQuery,
         lat: LatQuery,
-        from_: Annotated[Instant, Query(alias="from")],
-        to: Annotated[Instant, Query(description=f"at most {_NEAR_HOURS} hours later")],
+        from_: Annotated[Instant, Query(alias="from", examples=[_FROM])],
+        to: Annotated[Instant, Query(description=f"at most {_NEAR_HOURS} hours later", examples=[_TO])],
         radius_m: Annotated[float, Query(ge=LEAST_RADIUS_M, le=MOST_RADIUS_M, description="metres")] = 50.0,
     ) -> Response:
         """Which crews of the scope were within `radius_m` of a point: each stay with its first, last and nearest instant.

@@ -92,7 +92,7 @@ class CameraRegister:
         """Read which addresses there are, and how cameras did before."""
         self._has = await asyncio.to_thread(self._store.known)
         await self.health.start(self.has_address)
-        self._elements.show_beside(CAMERA, self._beside)
+        self._elements.show_beside(CAMERA, self._beside, self._lasting)
 
     async def stop(self) -> None:
         await self.health.stop()
@@ -194,10 +194,13 @@ class CameraRegister:
     def _beside(self, thing: Thing) -> dict[str, Any]:
         """What a map shows of a camera beside its properties; of one that fails also when the last picture came, Unix seconds."""
         state = self.state_of(thing.element_id)
-        shown = {"health": state, "turns": self._has.get(thing.element_id, NO_ADDRESSES).control_url}
+        shown = self._lasting(thing) | {"health": state}
         if state == CameraHealthState.FAILING:
             shown["last_picture_s"] = self.health.record(thing.element_id).last_picture_at
         return shown
+
+    def _lasting(self, thing: Thing) -> dict[str, Any]:
+        return {"turns": self._has.get(thing.element_id, NO_ADDRESSES).control_url}
 
     # Writing ----------------------------------------------------------------------------------------------------------
 

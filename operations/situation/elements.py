@@ -90,6 +90,7 @@ class ElementStore:
         self._readings_seq: dict[str, int] = {}  # by element: how often its readings, or what was derived, have changed
         self._layers: dict[str, _Layer] = {}
         self._beside: dict[str, Callable[[Thing], Json]] = {}  # by element: what is shown of a thing beside its properties
+        self._lasting: dict[str, Callable[[Thing], Json]] = {}  # of that, what is told of any time
         self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
         self._suppliers: dict[str, Callable[[], list[Thing]]] = {}  # by element
 
@@ -97,9 +98,12 @@ class ElementStore:
         """Wait for `listener` after each new reading of `element`, before whoever brought it is answered. One an element."""
         self._listeners[element] = listener
 
-    def show_beside(self, element: str, beside: Callable[[Thing], Json]) -> None:
-        """Have `beside` asked for each thing that is shown of `element`, in whatever thread; its answer goes over the properties."""
-        self._beside[element] = beside
+    def show_beside(self, element: str, beside: Callable[[Thing], Json], lasting: Callable[[Thing], Json]) -> None:
+        """Have `beside` asked for each thing that is shown of `element`, in whatever thread; its answer goes over the properties.
+
+        In the past only `lasting` is asked: what changes so rarely that its present state is told of any time.
+        """
+        self._beside[element], self._lasting[element] = beside, lasting
 
     async def start(self) -> None:
         """Read the city folder and the newest readings."""
@@ -132,7 +136,7 @@ class ElementStore:
         """
         past = copy(self)
         past._clock, past._picture, past._positions = clock, picture, positions
-        past._suppliers, past._beside = {}, {}  # they are asked for what is now
+        past._suppliers, past._beside = {}, dict(self._lasting)  # they are asked for what is now
         past._newest, past._derived, past._readings_seq, past._layers, past._listeners = {}, {}, {}, {}, {}
         past.take(readings)
         return past

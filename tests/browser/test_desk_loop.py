@@ -358,7 +358,7 @@ def test_a_review_is_signed_and_its_report_opens_where_there_is_no_network(
     expect(page.locator("svg.track-map")).to_be_visible()
     page.click("#in-step button")
     expect(page.locator("#in-step figure.has-picture .stamp")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
-    page.wait_for_function("document.querySelector('#in-step video').currentTime > 0.5")
+    page.wait_for_function("() => document.querySelector('#in-step video').currentTime > 0.5")
     page.locator("form", has=page.locator("select[name=kind]")).locator("textarea").fill("well done")
     page.click("button:has-text('Add finding')")
     page.fill("input[name=name]", "Wu Min")

@@ -390,6 +390,8 @@ def test_every_documented_call_without_a_path_parameter_answers(city: City) -> N
             needed["account"] = "operator"  # a program has no log-in of its own to ask about
         if path == "/api/v1/pursuit":
             needed["seen_at"] = datetime.now(UTC).isoformat()  # the example is long ago
+        if path == "/api/v1/tracks/path":
+            needed["unit_id"] = city.unit("documented")["unit_id"]
         answer = httpx.get(city.server.url + path, params=needed, headers=city.bearer("admin"), timeout=20)
         assert answer.status_code == 200, f"{path} {needed} {answer.text[:200]}"
         documented = next(iter(calls["get"]["responses"]["200"]["content"]))

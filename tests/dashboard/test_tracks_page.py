@@ -175,4 +175,4 @@ def test_the_panel_leads_to_the_tracks_of_an_incident_for_who_may_see_them(city:
     incident = city.services.handler.picture.incidents[incident_id]
     for actor, leads in ((COMMANDER, [f"/tracks?incident={incident_id}"]), (VIEWER, [])):
         head = incident_head(incident, facts_for(city.services, actor, PAGE))
-        assert [link.href for link in parts_of(head, "A")] == leads
+        assert [link.href for link in parts_of(head, "A") if link.href.startswith("/tracks")] == leads
