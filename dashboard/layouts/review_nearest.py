@@ -123,9 +123,7 @@ def _not_known(view: ReviewFacts) -> str:
     """What the answer leaves open; said beside it, not in a document."""
     words = view.words
     lines = (
-        words(
-            "Times by road are those known as that part of the day began, under the traffic events of then: what was learned in the hours since is not in them."
-        ),
+        words("Times by road are those known as that part of the day began, under the traffic events of then: not what was learned since."),
         words("Turnout is assumed, and nobody knows whether another crew would have refused."),
         words("Crews are those the reader may see, with a position on record and a way there within the hour."),
         words("What sending another would have cost elsewhere is not in it."),

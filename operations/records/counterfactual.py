@@ -1,6 +1,7 @@
 """Who could have been there sooner: the crews as they were recorded at a push, by road, and what would have come of sending another.
 
-Times by road are those that had been learned as that part of the day began, under the traffic events of then. Crews sent and crews not sent are measured in the same way, so that the one can be held against the other.
+Times by road are those that had been learned as that part of the day began, under the traffic events of then. Crews sent and crews not
+sent are measured in the same way, so that the one can be held against the other.
 """
 
 from __future__ import annotations
