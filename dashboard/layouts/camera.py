@@ -13,8 +13,8 @@ from dashboard.layouts.selected import element_name, plain_rows
 from operations.cameras.camera_health import CameraHealthState
 from operations.cameras.camera_register import Camera
 
-# Said in words of their own, below.
-_SAID = frozenset({"heading_deg", "fov_deg", "range_m", "mast_height_m", "org_code", "ptz"})
+# Said in words of their own, below, or nothing to whoever looks.
+_SAID = frozenset({"heading_deg", "fov_deg", "range_m", "mast_height_m", "org_code", "ptz", "demo", "kind"})
 
 
 def camera_card(camera: Camera, facts: Facts) -> html.Div:
