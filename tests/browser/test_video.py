@@ -183,6 +183,7 @@ def test_a_camera_is_turned_from_its_large_picture_until_somebody_above_takes_it
         expect(pad).to_be_visible()
         expect(pad).to_contain_text("Free")
         expect(pad).to_contain_text("Looks 270° west")
+        expect(pad).to_be_focused()
         page.keyboard.down("ArrowRight")
         wait_until(lambda: dome.velocity is not None and dome.velocity[0] > 0)
         page.wait_for_timeout(1_300)  # longer than the server lets it move unasked
@@ -222,7 +223,7 @@ def test_a_page_that_is_not_seen_pulls_nothing(operator: Visitor, page: Page, ca
     is_live(operator, "cam-10", 2)
 
 
-def wait_until(what: Any, within_s: float = 5) -> None:
+def wait_until(what: Any, within_s: float = 15) -> None:
     until = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < until
