@@ -37,7 +37,7 @@ def review_workbook(view: ReviewFacts) -> bytes:
             _promises(view),
         ),
         (
-            words("Nearest"),
+            words("Who was nearest"),
             (
                 *("pushed_at", "verdict", "rank", "unit_id", "crew", "eta_s", "eta_p90_s", "distance_m", "turnout_s", "fix_age_s"),
                 *("sent", "could_go", "there_at", "instead_of", "sooner_s", "sooner_than_actual_s"),

@@ -139,7 +139,11 @@ def _cards(view: KpiView, words: Words) -> str:
     )
     rows = (
         (f"{total.incidents}", words("incidents"), words("{n} responses, {m} further calls", n=total.responses, m=total.merged)),
-        (words.eta(first.p50_s), words("call to first arrival, median"), words("nine in ten within {t}", t=words.eta(first.p90_s))),
+        (
+            words.eta(first.p50_s),
+            words("call to first arrival, median"),
+            words("nine in ten within {t}", t=words.eta(first.p90_s)) if first.n else "",
+        ),
         (percent(arrive.within_target), words("arrived within the target"), words("{n} of {m}", n=arrive.within, m=arrive.targeted)),
         (
             percent(acknowledge.within_target),

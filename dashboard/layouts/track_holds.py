@@ -40,7 +40,7 @@ def _row(hold: Hold, now: datetime, zone: ZoneInfo, words: Words) -> list[str]:
     if hold.released_at is not None:
         end = escape(words("released {at} by {who}", at=local(hold.released_at), who=hold.released_by))
     elif hold.is_active(now):
-        end = form("/tracks/holds", words("Release"), release=hold.hold_id)
+        end = form("/tracks/holds", words("Let go"), release=hold.hold_id)
     else:
         end = escape(words("over"))
     return [covers, escape(hold.reason), f"{escape(hold.set_by)}<br>{local(hold.set_at)}", escape(until), end]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,18 @@ from operations.tracking.datum_watch import WARNING
 from operations.tracking.quality import CHECKS
 
 ROOT = Path(__file__).parents[2]
+PO = ROOT / "dashboard" / "locale" / "zh_CN" / "LC_MESSAGES" / "liandong.po"
 
 
 def test_chinese_lacks_no_word() -> None:
     assert len(set(used_words())) > 150
     assert [(language, missing) for language in set(LANGUAGES) - {"en"} for missing in missing_words(language)] == []
+
+
+def test_no_word_is_translated_twice() -> None:
+    """Of two entries for one word the reader silently drops one, whichever was meant for the other place."""
+    entries = re.findall(r'^(msgctxt "[^\n]*\n)?msgid ((?:"[^\n]*"\n)+)', PO.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [entry for entry, count in Counter(entries).items() if count > 1] == []
 
 
 def test_translations_keep_the_fields() -> None:
