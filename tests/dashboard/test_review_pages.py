@@ -171,7 +171,7 @@ def test_the_table_has_the_same(city: ApiCity, reviewer: Person, incident_id: st
     rows = {sheet.title: [dict(zip(next(sheet.values), row, strict=True)) for row in list(sheet.values)[1:]] for sheet in book.worksheets}
     (arrive,) = [row for row in rows["Stages"] if row["stage"] == "push to arrival"]
     assert (arrive["unit_id"], arrive["took_s"], arrive["target_s"], arrive["verdict"]) == ("review-far", 300, 300, "done")
-    near, far = rows["Nearest"]
+    near, far = rows["Who was nearest"]
     assert (near["unit_id"], near["instead_of"], far["sent"]) == ("review-near", "review-far", True)
     assert [row["event"] for row in rows["Journal"]][:2] == ["incident_received", "unit_pushed"]
     assert book["Findings"].max_row == 1
