@@ -21,7 +21,7 @@ from dashboard.edge import actor_of, datum_of
 from dashboard.server import listen_socket, server_config
 from dashboard.web import create_app
 from dispatch.clock import SystemClock
-from dispatch.commands import RegisterUnit
+from dispatch.duty_commands import RegisterUnit
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor, UnitKind
 from feeds.gb28181.passwords import Passwords

@@ -21,7 +21,8 @@ from dashboard.i18n import Words, words_in
 from dashboard.layouts.duty import DutyView, duty_page
 from dashboard.layouts.handover import SheetView, handover_page
 from dashboard.login import THEME_COOKIE, language_of
-from dispatch.commands import AnswerMuster, Command, EndMuster, MusterReserves, SignOff, SignOn, SignShiftHandover
+from dispatch.commands import Command
+from dispatch.duty_commands import AnswerMuster, EndMuster, MusterReserves, SignOff, SignOn, SignShiftHandover
 from dispatch.errors import DispatchError, NotFound, RuleViolation
 from dispatch.model import Actor, Incident, Unit
 from dispatch.picture import OperatingPicture

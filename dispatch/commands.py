@@ -12,19 +12,31 @@ from typing import Any
 
 import msgspec
 
-from dispatch.duty_circles import Tier
+from dispatch.command_bases import Command, IncidentCommand, UnitCommand
+from dispatch.duty_commands import (
+    AnswerMuster,
+    CancelShift,
+    EndMuster,
+    MarkBroadcastDelivered,
+    MusterReserves,
+    PlanShift,
+    ReadBroadcast,
+    RecallBroadcast,
+    RegisterUnit,
+    RemoveElement,
+    SendBroadcast,
+    SetDutyCircle,
+    SetUnitStatus,
+    SignOff,
+    SignOn,
+    SignShiftHandover,
+    TellDuty,
+    WithdrawDutyCircle,
+    WriteElement,
+)
 from dispatch.events import Promise
-from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Step, UnitKind, UnitStatus
+from dispatch.model import Area, ArrivalFix, AssignmentStage, Grade, Step
 from dispatch.moments import AFTER_S, BEFORE_S
-from dispatch.shifts import Rostered
-
-
-class Command(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
-    """Base. `happened_at`, `on_behalf_of` and `channel` are set when the desk enters what a crew said by radio (代签收)."""
-
-    happened_at: datetime | None = None
-    on_behalf_of: str | None = None
-    channel: str | None = None
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -55,13 +67,6 @@ class ReceiveIncident(Command, kw_only=True, frozen=True, tag="receive"):
     area: Area | None = None  # filled in by enrich from the point
     datum: str = "wgs84"  # converted by enrich
     caller_digest: str | None = None  # salted digest of `caller`, filled in by the handler; the salt is kept with the caller
-
-
-class IncidentCommand(Command, kw_only=True, frozen=True):
-    """A command on one existing incident."""
-
-    incident_id: str
-    expected_version: int | None = None
 
 
 class Classify(IncidentCommand, kw_only=True, frozen=True, tag="classify"):
@@ -132,13 +137,6 @@ class NameLead(IncidentCommand, kw_only=True, frozen=True, tag="name_lead"):
 
 class Recall(IncidentCommand, kw_only=True, frozen=True, tag="recall"):
     unit_ids: tuple[str, ...] = ()  # empty: every crew on it; other services are called off by name
-    text: str = ""
-
-
-class UnitCommand(IncidentCommand, kw_only=True, frozen=True):
-    """A command for a unit's own assignment. An officer's terminal need not name its unit."""
-
-    unit_ids: tuple[str, ...] = ()
     text: str = ""
 
 
@@ -382,150 +380,6 @@ class MissClip(IncidentCommand, kw_only=True, frozen=True, tag="miss_clip"):
 
     moment_id: str
     reason: str
-
-
-class RegisterUnit(Command, kw_only=True, frozen=True, tag="register_unit"):
-    unit_id: str
-    callsign: str
-    kind: UnitKind
-    org_code: str
-    trackers: tuple[str, ...] = ()
-    members: tuple[str, ...] = ()
-    marked: bool = True
-    radio_group: str = ""
-    registered: bool = True
-    auxiliary: bool = False
-
-
-class SetUnitStatus(Command, kw_only=True, frozen=True, tag="set_unit_status"):
-    unit_id: str
-    status: UnitStatus
-    text: str = ""
-
-
-class SignOn(Command, kw_only=True, frozen=True, tag="sign_on"):
-    """A crew says that it is there: at its terminal, or the desk for a crew on the radio."""
-
-    unit_id: str
-
-
-class SignOff(Command, kw_only=True, frozen=True, tag="sign_off"):
-    unit_id: str
-    text: str = ""
-
-
-class TellDuty(Command, kw_only=True, frozen=True, tag="tell_duty"):
-    """Made by the duty watch: the clock has changed the duty of these crews."""
-
-    unit_ids: tuple[str, ...]
-
-
-class PlanShift(Command, kw_only=True, frozen=True, tag="plan_shift"):
-    """A shift with its whole roster; another one under the same id takes its place."""
-
-    org_code: str
-    shift_id: str
-    name: str
-    starts_at: datetime
-    ends_at: datetime
-    leader: str = ""
-    radio_group: str = ""
-    crews: tuple[Rostered, ...] = ()
-
-
-class CancelShift(Command, kw_only=True, frozen=True, tag="cancel_shift"):
-    org_code: str
-    shift_id: str
-    text: str = ""
-
-
-class MusterReserves(Command, kw_only=True, frozen=True, tag="muster_reserves"):
-    """紧急集合: call crews in, whatever the roster says. Without `unit_ids`: every crew of the organisation that is off duty."""
-
-    org_code: str
-    text: str
-    until: datetime
-    unit_ids: tuple[str, ...] = ()  # filled in by enrich when empty
-
-
-class AnswerMuster(Command, kw_only=True, frozen=True, tag="answer_muster"):
-    muster_id: str
-    unit_id: str
-    coming: bool
-    text: str = ""
-
-
-class EndMuster(Command, kw_only=True, frozen=True, tag="end_muster"):
-    muster_id: str
-    text: str = ""
-
-
-class SignShiftHandover(Command, kw_only=True, frozen=True, tag="sign_shift_handover"):
-    """交接班: a duty leader signs the sheet of a shift as it was at a revision."""
-
-    org_code: str
-    shift_id: str
-    side: str  # outgoing | incoming
-    name: str
-    revision: int
-
-
-class WriteElement(Command, kw_only=True, frozen=True, tag="write_element"):
-    element: str
-    element_id: str
-    lon: float
-    lat: float
-    properties: dict[str, Any] = {}
-
-
-class RemoveElement(Command, kw_only=True, frozen=True, tag="remove_element"):
-    element: str
-    element_id: str
-
-
-class SendBroadcast(Command, kw_only=True, frozen=True, tag="broadcast"):
-    org_code: str  # to this organisation and those below it
-    text: str
-    urgent: bool = False
-    to_crews: bool = True  # on duty
-    to_desks: bool = True
-    lasts_s: int = 8 * 3600
-    replaces: str = ""  # broadcast_id of the one it takes the place of
-    unit_ids: tuple[str, ...] = ()  # filled in by enrich, as the next
-    desks: tuple[str, ...] = ()
-
-
-class RecallBroadcast(Command, kw_only=True, frozen=True, tag="recall_broadcast"):
-    broadcast_id: str
-
-
-class MarkBroadcastDelivered(Command, kw_only=True, frozen=True, tag="broadcast_delivered"):
-    broadcast_id: str
-    recipient: str  # unit_id of a crew, code of the organisation of a desk
-
-
-class ReadBroadcast(Command, kw_only=True, frozen=True, tag="read_broadcast"):
-    broadcast_id: str
-    recipient: str
-
-
-class SetDutyCircle(Command, kw_only=True, frozen=True, tag="set_duty_circle"):
-    """A duty circle (快反圈) as a whole; another one under the same id takes its place as the next version."""
-
-    circle_id: str
-    name: str
-    org_code: str
-    lon: float
-    lat: float
-    tiers: tuple[Tier, ...]
-    key_place: str = ""
-    expected_version: int | None = None  # 0: there is none yet
-
-
-class WithdrawDutyCircle(Command, kw_only=True, frozen=True, tag="withdraw_duty_circle"):
-    circle_id: str
-    text: str = ""
-    expected_version: int | None = None
 
 
 # What a caller of the API may send to an incident.

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from dispatch.events import DutyBegan, DutyEnded
+from dispatch.duty_events import DutyBegan, DutyEnded
 from dispatch.model import Unit, UnitStatus
 from dispatch.picture import OperatingPicture
 from dispatch.shifts import Muster, Shift

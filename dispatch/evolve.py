@@ -10,22 +10,9 @@ import msgspec
 from dispatch import picture as pictures
 from dispatch.broadcasts import Broadcast
 from dispatch.duty_circles import DutyCircle
-from dispatch.events import (
-    BroadcastEvent,
-    DutyBegan,
-    DutyCircleEvent,
-    DutyEnded,
-    ElementRemoved,
-    ElementWritten,
-    IncidentEvent,
-    IncidentReceived,
-    OrganisationEvent,
-    PlaceWarned,
-    Recorded,
-    UnitEvent,
-    UnitRegistered,
-    WarningLifted,
-)
+from dispatch.duty_events import BroadcastEvent, DutyBegan, DutyCircleEvent, DutyEnded, ElementRemoved, ElementWritten, UnitRegistered
+from dispatch.event_bases import IncidentEvent, OrganisationEvent, UnitEvent
+from dispatch.events import IncidentReceived, PlaceWarned, Recorded, WarningLifted
 from dispatch.evolve_broadcasts import evolve_broadcasts
 from dispatch.evolve_duty import evolve_duty, evolve_unit, status_when_free
 from dispatch.evolve_duty_circles import evolve_duty_circles

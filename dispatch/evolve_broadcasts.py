@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from dispatch.broadcasts import KEPT, Broadcast, Receipt
-from dispatch.events import BroadcastDelivered, BroadcastEvent, BroadcastRead, BroadcastRecalled, BroadcastSent, Recorded
+from dispatch.duty_events import BroadcastDelivered, BroadcastEvent, BroadcastRead, BroadcastRecalled, BroadcastSent
+from dispatch.events import Recorded
 
 
 def evolve_broadcasts(known: dict[str, Broadcast], recorded: Recorded, body: BroadcastEvent) -> dict[str, Broadcast]:

@@ -7,20 +7,20 @@ from typing import Any
 
 import msgspec
 
-from dispatch.events import (
+from dispatch.duty_events import (
     CrewSignedOff,
     CrewSignedOn,
     DutyBegan,
     DutyEnded,
     MusterAnswered,
     MusterEnded,
-    Recorded,
     ReservesMustered,
     ShiftCancelled,
     ShiftHandoverSigned,
     ShiftPlanned,
     UnitStatusSet,
 )
+from dispatch.events import Recorded
 from dispatch.model import Unit, UnitStatus
 from dispatch.shifts import KEPT_FOR, Muster, MusterAnswer, Shift, Signature
 

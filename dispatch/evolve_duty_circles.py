@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from dispatch.duty_circles import DutyCircle
-from dispatch.events import DutyCircleEvent, DutyCircleSet, DutyCircleWithdrawn, Recorded
+from dispatch.duty_events import DutyCircleEvent, DutyCircleSet, DutyCircleWithdrawn
+from dispatch.events import Recorded
 
 
 def evolve_duty_circles(known: dict[str, DutyCircle], recorded: Recorded, body: DutyCircleEvent) -> dict[str, DutyCircle]:

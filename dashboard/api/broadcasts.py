@@ -11,9 +11,9 @@ from dashboard.api.describe import answers
 from dashboard.api.shapes import Body, Id, IdempotencyKey, answer
 from dashboard.edge import actor_of
 from dispatch.broadcasts import LONGEST, MAX_TEXT, SHORTEST
-from dispatch.commands import MarkBroadcastDelivered, ReadBroadcast, RecallBroadcast, SendBroadcast
+from dispatch.duty_commands import MarkBroadcastDelivered, ReadBroadcast, RecallBroadcast, SendBroadcast
+from dispatch.duty_events import BroadcastSent
 from dispatch.errors import NotFound
-from dispatch.events import BroadcastSent
 from dispatch.model import Actor
 from operations.access.authority import Action
 from operations.outgoing.broadcasts import Json, desk_view, visible_broadcasts

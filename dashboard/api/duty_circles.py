@@ -14,8 +14,8 @@ from dashboard.api.shapes import At, Body, Id, IdempotencyKey, Latitude, LatQuer
 from dashboard.edge import actor_of
 from dashboard.past import services_at
 from dashboard.problems import FieldError, InvalidFields
-from dispatch.commands import SetDutyCircle, WithdrawDutyCircle
 from dispatch.duty_circles import MAX_CAMERAS, MAX_COUNT, MAX_FORCES, MAX_GATES, MAX_POLYGONS, MAX_TIERS, Force, Gate, Tier
+from dispatch.duty_commands import SetDutyCircle, WithdrawDutyCircle
 from dispatch.model import UnitKind
 from geodata.districts.drawn_areas import polygons_of
 from geodata.routing.travel import BadRings

@@ -14,7 +14,7 @@ from dashboard.edge import actor_of, datum_of
 from dashboard.past import services_at
 from dashboard.problems import InvalidFields
 from dispatch.catalogue import ElementKind
-from dispatch.commands import WriteElement
+from dispatch.duty_commands import WriteElement
 from dispatch.errors import NotFound
 from dispatch.model import Actor
 from geodata.datum import to_wgs84

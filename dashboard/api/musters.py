@@ -11,7 +11,8 @@ from dashboard.api.describe import answers
 from dashboard.api.shapes import Body, Id, IdempotencyKey, Instant, Text, answer, known_org
 from dashboard.api.shifts import OrgQuery, seen_org, sees_units
 from dashboard.edge import actor_of
-from dispatch.commands import AnswerMuster, Command, EndMuster, MusterReserves, SignOff, SignOn
+from dispatch.commands import Command
+from dispatch.duty_commands import AnswerMuster, EndMuster, MusterReserves, SignOff, SignOn
 from dispatch.model import Actor
 from dispatch.rules.duty import MAX_CREWS
 from operations.duty import rosters

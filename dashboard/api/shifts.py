@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from dashboard.api.describe import answers
 from dashboard.api.shapes import MAX_ID, MAX_NAME, Body, Id, IdempotencyKey, Instant, Name, answer, answer_in_thread, known_org
 from dashboard.edge import actor_of
-from dispatch.commands import CancelShift, PlanShift, SignShiftHandover
+from dispatch.duty_commands import CancelShift, PlanShift, SignShiftHandover
 from dispatch.errors import NotFound
 from dispatch.model import Actor, Unit
 from dispatch.picture import OperatingPicture

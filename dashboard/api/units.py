@@ -10,7 +10,7 @@ from dashboard.api import views
 from dashboard.api.describe import answers
 from dashboard.api.shapes import Id, IdempotencyKey, StatusBody, UnitBody, answer, answer_in_thread, known_org
 from dashboard.edge import actor_of
-from dispatch.commands import RegisterUnit, SetUnitStatus
+from dispatch.duty_commands import RegisterUnit, SetUnitStatus
 from dispatch.errors import NotFound
 from dispatch.model import Actor, UnitStatus
 from operations.access.authority import Action

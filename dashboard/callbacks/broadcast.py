@@ -10,9 +10,9 @@ from dashboard import ids
 from dashboard.callbacks.context import actor_of_callback, words_of
 from dashboard.i18n import Words
 from dashboard.layouts.broadcast import CREWS, DESKS
-from dispatch.commands import SendBroadcast
+from dispatch.duty_commands import SendBroadcast
+from dispatch.duty_events import BroadcastSent
 from dispatch.errors import DispatchError
-from dispatch.events import BroadcastSent
 from dispatch.model import Actor
 
 if TYPE_CHECKING:

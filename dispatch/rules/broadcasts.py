@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dispatch.broadcasts import KEPT, LONGEST, MAX_RECIPIENTS, MAX_TEXT, SHORTEST, Broadcast
-from dispatch.commands import MarkBroadcastDelivered, ReadBroadcast, RecallBroadcast, SendBroadcast
+from dispatch.duty_commands import MarkBroadcastDelivered, ReadBroadcast, RecallBroadcast, SendBroadcast
+from dispatch.duty_events import BroadcastDelivered, BroadcastRead, BroadcastRecalled, BroadcastSent
 from dispatch.errors import NotFound, RuleViolation
-from dispatch.events import AnyEvent, BroadcastDelivered, BroadcastRead, BroadcastRecalled, BroadcastSent
+from dispatch.events import AnyEvent
 from dispatch.rules.case import Case
 
 Events = tuple[AnyEvent, ...]

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from dispatch.commands import (
+from dispatch.duty import EARLY, Standing, Why, change_of, next_shift, standing
+from dispatch.duty_commands import (
     AnswerMuster,
     CancelShift,
     EndMuster,
@@ -19,10 +20,7 @@ from dispatch.commands import (
     SignShiftHandover,
     TellDuty,
 )
-from dispatch.duty import EARLY, Standing, Why, change_of, next_shift, standing
-from dispatch.errors import NotFound, RuleViolation
-from dispatch.events import (
-    AnyEvent,
+from dispatch.duty_events import (
     CrewSignedOff,
     CrewSignedOn,
     MusterAnswered,
@@ -32,6 +30,8 @@ from dispatch.events import (
     ShiftHandoverSigned,
     ShiftPlanned,
 )
+from dispatch.errors import NotFound, RuleViolation
+from dispatch.events import AnyEvent
 from dispatch.model import Unit
 from dispatch.rules.case import Case, assignment_of_unit, occurred_at, unit_name
 from dispatch.rules.guards import LONG_AGO, MAX_NAME, string_sound

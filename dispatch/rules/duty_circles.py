@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dispatch.commands import SetDutyCircle, WithdrawDutyCircle
 from dispatch.duty_circles import (
     KEPT_CREW,
     MAX_CAMERAS,
@@ -24,8 +23,10 @@ from dispatch.duty_circles import (
     Gate,
     Tier,
 )
+from dispatch.duty_commands import SetDutyCircle, WithdrawDutyCircle
+from dispatch.duty_events import DutyCircleSet, DutyCircleWithdrawn
 from dispatch.errors import Conflict, NotFound, RuleViolation
-from dispatch.events import AnyEvent, DutyCircleSet, DutyCircleWithdrawn
+from dispatch.events import AnyEvent
 from dispatch.rules.case import Case
 from dispatch.rules.guards import MAX_TEXT, string_sound
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dispatch.commands import RegisterUnit, RemoveElement, SetUnitStatus, WriteElement
+from dispatch.duty_commands import RegisterUnit, RemoveElement, SetUnitStatus, WriteElement
+from dispatch.duty_events import ElementRemoved, ElementWritten, UnitRegistered, UnitStatusSet
 from dispatch.errors import RuleViolation
-from dispatch.events import AnyEvent, ElementRemoved, ElementWritten, UnitRegistered, UnitStatusSet
+from dispatch.events import AnyEvent
 from dispatch.rules.case import Case, assignment_of_unit, unit_name
 
 Events = tuple[AnyEvent, ...]

@@ -14,7 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatch.events import DutyCircleEvent, IncidentEvent, Recorded, UnitEvent, UnitRegistered
+from dispatch.duty_events import DutyCircleEvent, UnitRegistered
+from dispatch.event_bases import IncidentEvent, UnitEvent
+from dispatch.events import Recorded
 from dispatch.model import Actor, Incident, Unit
 from dispatch.picture import OperatingPicture
 

@@ -18,19 +18,10 @@ from dispatch import commands as c
 from dispatch.broadcasts import Broadcast
 from dispatch.clock import Clock
 from dispatch.duty_circles import KEPT_CREW, DutyCircle, Tier
+from dispatch.duty_events import BroadcastEvent, DutyCircleEvent, DutyCircleSet, ElementRemoved, ElementWritten
 from dispatch.errors import NotFound, NotPermitted
-from dispatch.events import (
-    BroadcastEvent,
-    DutyCircleEvent,
-    DutyCircleSet,
-    ElementRemoved,
-    ElementWritten,
-    OrganisationEvent,
-    PlaceWarned,
-    Recorded,
-    UnitEvent,
-    WarningLifted,
-)
+from dispatch.event_bases import OrganisationEvent, UnitEvent
+from dispatch.events import PlaceWarned, Recorded, WarningLifted
 from dispatch.evolve_after_action import AfterActionEvent
 from dispatch.model import Actor, AssignmentStage, Incident, Note, Unit, UnitStatus
 from dispatch.organisations import OrganisationTree

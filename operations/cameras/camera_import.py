@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dispatch.commands import WriteElement
+from dispatch.duty_commands import WriteElement
 from dispatch.model import Actor
 from operations.access.authority import CAMERA
 from operations.cameras.camera_fields import BadCamera, checked_address, checked_properties

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from dispatch.clock import Clock
-from dispatch.commands import RemoveElement, WriteElement
+from dispatch.duty_commands import RemoveElement, WriteElement
 from dispatch.errors import NotFound
 from dispatch.model import Actor
 from dispatch.organisations import OrganisationTree

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from dispatch.commands import SetDutyCircle
 from dispatch.duty_circles import Force, Tier
+from dispatch.duty_commands import SetDutyCircle
 from dispatch.organisations import OrganisationTree
 from dispatch.rules.duty_circles import Fault, circle_faults
 from geodata.districts.drawn_areas import fault

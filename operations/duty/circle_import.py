@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dispatch.commands import SetDutyCircle
 from dispatch.duty_circles import Force, Gate, Tier
+from dispatch.duty_commands import SetDutyCircle
 from dispatch.errors import DispatchError
 from dispatch.model import Actor
 from geodata.districts.drawn_areas import polygons_of

@@ -10,8 +10,8 @@ import asyncio
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from dispatch.commands import SetDutyCircle
 from dispatch.duty_circles import Force, Gate, Polygon, Tier
+from dispatch.duty_commands import SetDutyCircle
 from dispatch.model import Actor, UnitKind
 from geodata.districts.drawn_areas import shape_of
 from geodata.streets.snapping import OffNetwork

@@ -12,8 +12,8 @@ from datetime import datetime
 import structlog
 
 from dispatch.clock import Clock
-from dispatch.commands import EndMuster, TellDuty
 from dispatch.duty import change_of, is_concerned, next_change
+from dispatch.duty_commands import EndMuster, TellDuty
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Unit
 from dispatch.organisations import OrganisationTree

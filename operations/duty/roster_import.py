@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from dispatch.commands import PlanShift
 from dispatch.decide import decide
+from dispatch.duty_commands import PlanShift
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Unit
 from dispatch.organisations import OrganisationTree

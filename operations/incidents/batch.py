@@ -10,19 +10,9 @@ import msgspec
 
 from dispatch import errors
 from dispatch import events as e
-from dispatch.commands import (
-    AnswerMuster,
-    Caller,
-    Command,
-    IncidentCommand,
-    MarkDelivered,
-    MarkSeen,
-    ReceiveIncident,
-    SignOff,
-    SignOn,
-    UnitCommand,
-)
+from dispatch.commands import Caller, Command, IncidentCommand, MarkDelivered, MarkSeen, ReceiveIncident, UnitCommand
 from dispatch.decide import decide, incident_of
+from dispatch.duty_commands import AnswerMuster, SignOff, SignOn
 from dispatch.errors import Conflict, DispatchError
 from dispatch.events import AnyEvent, IncidentEvent, Recorded, canonical_json, seal
 from dispatch.evolve import evolve

@@ -20,18 +20,17 @@ from dispatch.commands import (
     CorrectStage,
     Escalate,
     Locate,
-    MusterReserves,
     OfferHandover,
     Push,
     Reassign,
     ReceiveIncident,
     Reinforce,
     Repush,
-    SendBroadcast,
     Split,
     WarnPlace,
 )
 from dispatch.duty import standing
+from dispatch.duty_commands import MusterReserves, SendBroadcast
 from dispatch.errors import NotFound, RuleViolation
 from dispatch.events import Promise
 from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Grade, Incident, Unit, UnitKind, UnitStatus

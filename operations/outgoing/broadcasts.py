@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import msgspec
 
 from dispatch.broadcasts import Broadcast
-from dispatch.events import BroadcastEvent, BroadcastRead, BroadcastRecalled, BroadcastSent, Recorded
+from dispatch.duty_events import BroadcastEvent, BroadcastRead, BroadcastRecalled, BroadcastSent
+from dispatch.events import Recorded
 from dispatch.model import Actor, Unit
 from dispatch.picture import OperatingPicture
 

@@ -18,18 +18,8 @@ import structlog
 from dispatch.commands import Caller, MarkDelivered
 from dispatch.deadlines import deadlines
 from dispatch.errors import NotFound, Unavailable
-from dispatch.events import (
-    AnyEvent,
-    IncidentEvent,
-    OrganisationEvent,
-    PlaceWarned,
-    PushDelivered,
-    PushSeen,
-    Recorded,
-    UnitEvent,
-    UnitPushed,
-    WarningLifted,
-)
+from dispatch.event_bases import IncidentEvent, OrganisationEvent, UnitEvent
+from dispatch.events import AnyEvent, PlaceWarned, PushDelivered, PushSeen, Recorded, UnitPushed, WarningLifted
 from dispatch.model import Actor, Assignment, Incident, Unit
 from dispatch.picture import OperatingPicture
 from operations.duty.rosters import duty_view

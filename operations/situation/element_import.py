@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispatch.catalogue import Catalogue
-from dispatch.commands import WriteElement
+from dispatch.duty_commands import WriteElement
 from dispatch.errors import DispatchError
 from dispatch.model import Actor
 from operations.incidents.imports import ImportRefused

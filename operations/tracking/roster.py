@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatch.commands import RegisterUnit
+from dispatch.duty_commands import RegisterUnit
+from dispatch.duty_events import DutyBegan, DutyEnded, UnitRegistered
 from dispatch.errors import DispatchError, NotPermitted, RuleViolation
-from dispatch.events import DutyBegan, DutyEnded, Recorded, UnitRegistered
+from dispatch.events import Recorded
 from dispatch.model import Unit, UnitKind
 from dispatch.picture import OperatingPicture
 from operations.access.authority import Authority

@@ -24,22 +24,9 @@ from dashboard import web
 from dashboard.edge import Edge
 from dashboard.login import DemoAccounts
 from dispatch.clock import ManualClock
-from dispatch.commands import (
-    Acknowledge,
-    AddFinding,
-    AnswerMuster,
-    Caller,
-    Command,
-    MusterReserves,
-    PlanShift,
-    Push,
-    ReceiveIncident,
-    RegisterUnit,
-    SendBroadcast,
-    SetDutyCircle,
-    SetUnitStatus,
-)
+from dispatch.commands import Acknowledge, AddFinding, Caller, Command, Push, ReceiveIncident
 from dispatch.duty_circles import Force, Gate, Tier
+from dispatch.duty_commands import AnswerMuster, MusterReserves, PlanShift, RegisterUnit, SendBroadcast, SetDutyCircle, SetUnitStatus
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 from geodata.building.source import SourceOrganisation

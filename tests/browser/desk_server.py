@@ -20,7 +20,8 @@ from dashboard.client.build import build
 from dashboard.server import listen_socket, server_config
 from dashboard.web import create_app
 from dispatch.clock import SystemClock
-from dispatch.commands import Command, ReceiveIncident, RegisterUnit
+from dispatch.commands import Command, ReceiveIncident
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, Grade, UnitKind
 from operations.services import Services
 from settings import Settings

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from dispatch import deadlines
-from dispatch.commands import Acknowledge, Arrive, Cancel, Close, Depart, Feedback, MarkDelivered, Push, RegisterUnit, Review, StopRepush
+from dispatch.commands import Acknowledge, Arrive, Cancel, Close, Depart, Feedback, MarkDelivered, Push, Review, StopRepush
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, Incident, Stage, UnitKind
 from operations.footage.scene_recording import Asked, Reception
 from tests.browser import desk_page

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dispatch.commands import Acknowledge, Arrive, Push, RegisterUnit
+from dispatch.commands import Acknowledge, Arrive, Push
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Stage, UnitKind
 from tests.browser.desk_server import PASSWORD, DeskServer, Visitor
 from tests.browser.phone import shows_well

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from dispatch.commands import Acknowledge, Push, RegisterUnit
+from dispatch.commands import Acknowledge, Push
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import UnitKind
 from tests.browser.desk_server import DeskServer, Visitor
 from tests.cities import EAST, WEST, degrees

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dispatch.commands import Acknowledge, Cancel, Push, RecallBroadcast
+from dispatch.commands import Acknowledge, Cancel, Push
+from dispatch.duty_commands import RecallBroadcast
 from tests.browser.desk_server import PASSWORD, DeskServer, Visitor
 from tests.cities import WEST
 

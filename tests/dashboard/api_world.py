@@ -15,7 +15,8 @@ from composition import compose
 from dashboard.api import add_api, create_server
 from dashboard.edge import Edge
 from dispatch.clock import ManualClock
-from dispatch.commands import Command, RegisterUnit
+from dispatch.commands import Command
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, UnitKind
 from operations.services import Services
 from settings import Settings

@@ -17,7 +17,8 @@ from dashboard.edge import Visitor
 from dashboard.live import add_live
 from dashboard.server import listen_socket, server_config
 from dispatch.deadlines import load_targets
-from dispatch.events import AnyEvent, IncidentReceived, Recorded, UnitPushed, UnitRegistered
+from dispatch.duty_events import UnitRegistered
+from dispatch.events import AnyEvent, IncidentReceived, Recorded, UnitPushed
 from dispatch.evolve import evolve
 from dispatch.model import Actor, Grade, Incident, Unit, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture

@@ -16,7 +16,8 @@ from dashboard.api import add_api, create_server
 from dashboard.live import add_live
 from dashboard.live_hub import LiveClient, LiveHub
 from dispatch.clock import ManualClock
-from dispatch.commands import Acknowledge, Arrive, Caller, Depart, Feedback, Locate, Note, Push, ReceiveIncident, RegisterUnit
+from dispatch.commands import Acknowledge, Arrive, Caller, Depart, Feedback, Locate, Note, Push, ReceiveIncident
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, Grade, UnitKind
 from geodata.cities.city import City
 from operations.services import Services

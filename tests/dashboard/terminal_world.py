@@ -15,8 +15,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from dashboard.terminal_socket import add_terminal_socket
-from dispatch.commands import Caller, Command, Push, ReceiveIncident, RegisterUnit
+from dispatch.commands import Caller, Command, Push, ReceiveIncident
 from dispatch.deadlines import load_targets
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, Grade, UnitKind
 from operations.access.authority import Authority
 from operations.access.personal import PersonalData

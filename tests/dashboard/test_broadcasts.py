@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dispatch.commands import RecallBroadcast, SendBroadcast
+from dispatch.duty_commands import RecallBroadcast, SendBroadcast
+from dispatch.duty_events import BroadcastDelivered, BroadcastRead, BroadcastSent
 from dispatch.errors import NotFound, NotPermitted
-from dispatch.events import BroadcastDelivered, BroadcastRead, BroadcastSent
 from dispatch.model import Actor
 from operations.access.authority import Authority
 from operations.outgoing.broadcasts import desk_view

@@ -30,11 +30,10 @@ from dispatch.commands import (
     Push,
     ReceiveIncident,
     RefuseHandover,
-    SendBroadcast,
-    SetUnitStatus,
     StopRepush,
     TakeAlarm,
 )
+from dispatch.duty_commands import SendBroadcast, SetUnitStatus
 from dispatch.model import Actor, Grade, UnitStatus
 from geodata.cities.places import Place
 from operations.access.authority import as_wall

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dispatch.commands import WriteElement
+from dispatch.duty_commands import WriteElement
 from tests.dashboard.api_world import CITY, EAST, SYSTEM, WEST, ApiCity, api_city, degrees, problem_of
 from tests.dashboard.test_api_duty_circles import plan, set_circle, tier
 

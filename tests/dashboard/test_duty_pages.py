@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from dashboard.edge import Edge
-from dispatch.commands import Arrive, CancelShift, EndMuster, Note, PlanShift, Push
+from dispatch.commands import Arrive, Note, Push
+from dispatch.duty_commands import CancelShift, EndMuster, PlanShift
 from dispatch.shifts import Rostered
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity
 from tests.dashboard.test_account import Person

@@ -8,7 +8,8 @@ import contextlib
 import pytest
 
 from dashboard import live_hub
-from dispatch.events import Acknowledged, IncidentClassified, IncidentClosed, UnitRegistered
+from dispatch.duty_events import UnitRegistered
+from dispatch.events import Acknowledged, IncidentClassified, IncidentClosed
 from dispatch.model import Grade, UnitKind
 from tests.dashboard.live_world import LiveWorld, header, live_city
 from tests.live_client import CHANGES, FULL, LiveClient

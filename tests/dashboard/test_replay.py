@@ -20,7 +20,8 @@ from dashboard.callbacks.selection import panel_of
 from dashboard.edge import Edge
 from dashboard.i18n import clock_text
 from dashboard.live import MOST_REPLAYS_OF_ACCOUNT
-from dispatch.commands import Caller, Cancel, Classify, Locate, Note, Push, ReceiveIncident, RegisterUnit
+from dispatch.commands import Caller, Cancel, Classify, Locate, Note, Push, ReceiveIncident
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, Grade, UnitKind
 from geodata.cities.city import City
 from geodata.streets.street_times import StreetEffects

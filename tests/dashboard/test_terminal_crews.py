@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dispatch import commands as c
-from dispatch.commands import CallService, NameLead, RegisterUnit, Repush
+from dispatch.commands import CallService, NameLead, Repush
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, UnitKind
 from tests.dashboard.terminal_world import Terminal, TerminalWorld, terminal_city
 from tests.operations import access_world as world

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from dispatch.commands import EndMuster, MusterReserves, PlanShift
+from dispatch.duty_commands import EndMuster, MusterReserves, PlanShift
 from dispatch.shifts import Rostered
 from tests.dashboard.terminal_world import Terminal, TerminalWorld, terminal_city
 from tests.operations import access_world as world

@@ -18,8 +18,9 @@ from dispatch import events as e
 from dispatch.commands import Command
 from dispatch.duty import is_concerned, next_change
 from dispatch.errors import DispatchError
+from dispatch.event_bases import OrganisationEvent
 from dispatch.evolve import fold
-from dispatch.model import Actor, UnitStatus
+from dispatch.model import Actor, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
 from dispatch.shifts import Rostered
 from tests.dispatch.driver import COUNTY, DESK, STATION, WATCH, Node, crew
@@ -79,7 +80,7 @@ def command_of(move: Move, node: Node) -> tuple[Command, Actor]:
         ),
         "answer": c.AnswerMuster(muster_id=muster_id, unit_id=unit_id, coming=move.variant > 1),
         "end_muster": c.EndMuster(muster_id=muster_id),
-        "register": c.RegisterUnit(unit_id=unit_id, callsign=f"{unit_id}{move.variant}", kind=c.UnitKind.PATROL_CAR, org_code=org_code),
+        "register": c.RegisterUnit(unit_id=unit_id, callsign=f"{unit_id}{move.variant}", kind=UnitKind.PATROL_CAR, org_code=org_code),
         "sign_sheet": c.SignShiftHandover(
             org_code=org_code, shift_id=f"s{move.variant}", side=("incoming", "outgoing")[move.who % 2], name="n", revision=1
         ),
@@ -213,7 +214,7 @@ def test_such_histories_take_every_path() -> None:
             if isinstance(recorded.body, e.DutyEnded):
                 why[recorded.body.why] += 1
         overtime += sum(u.off_duty_since is not None and u.incident_id is not None for u in node.picture.units.values())
-    of_duty = set(e.OrganisationEvent.__subclasses__()) | {e.CrewSignedOn, e.CrewSignedOff, e.DutyBegan, e.DutyEnded, e.UnitPushed}
+    of_duty = set(OrganisationEvent.__subclasses__()) | {e.CrewSignedOn, e.CrewSignedOff, e.DutyBegan, e.DutyEnded, e.UnitPushed}
     assert of_duty <= set(bodies)
     assert set(why) == {"off_roster", "signed_off"}
     assert overtime

@@ -19,7 +19,9 @@ from dispatch import commands as c
 from dispatch import events as e
 from dispatch.commands import Command
 from dispatch.deadlines import OnMiss, load_targets
+from dispatch.duty_events import BroadcastEvent, DutyCircleEvent
 from dispatch.errors import DispatchError
+from dispatch.event_bases import OrganisationEvent
 from dispatch.evolve import fold
 from dispatch.evolve_after_action import AfterActionEvent
 from dispatch.model import Actor, Area, Assignment, AssignmentStage, Grade, Incident, Miss, Stage, Step, UnitStatus
@@ -483,7 +485,7 @@ def test_such_histories_take_every_path() -> None:
                 reasons[recorded.body.reason] += 1
     never = {kind for kind in get_args(e.AnyEvent) if kind not in bodies}
     # `test_any_duty`, `test_broadcasts`, `test_duty_circles` and `test_after_action` take those paths.
-    elsewhere = {kind for kind in never if issubclass(kind, e.OrganisationEvent | e.BroadcastEvent | e.DutyCircleEvent | AfterActionEvent)}
+    elsewhere = {kind for kind in never if issubclass(kind, OrganisationEvent | BroadcastEvent | DutyCircleEvent | AfterActionEvent)}
     assert never - elsewhere == {
         e.UploadAdded,
         e.MomentBookmarked,

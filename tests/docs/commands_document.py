@@ -10,7 +10,8 @@ import msgspec
 
 from dispatch.commands import Command, IncidentCommand
 from dispatch.decide import RULES
-from dispatch.events import AnyEvent, Event
+from dispatch.event_bases import Event
+from dispatch.events import AnyEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "commands.md"

@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dispatch.duty_events import DutyCircleSet, UnitRegistered, UnitStatusSet
 from dispatch.events import (
     Acknowledged,
     AnyEvent,
-    DutyCircleSet,
     FeedbackGiven,
     HandoverAccepted,
     HandoverOffered,
@@ -24,8 +24,6 @@ from dispatch.events import (
     PushDelivered,
     Recorded,
     UnitPushed,
-    UnitRegistered,
-    UnitStatusSet,
 )
 from dispatch.evolve import evolve
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus

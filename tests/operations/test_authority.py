@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from dispatch import commands as c
+from dispatch.duty_events import UnitStatusSet
 from dispatch.errors import DispatchError, NotFound, NotPermitted
-from dispatch.events import NoteAdded, PushSeen, Recorded, UnitPushed, UnitStatusSet
+from dispatch.events import NoteAdded, PushSeen, Recorded, UnitPushed
 from dispatch.model import Actor, AssignmentStage, Grade, Incident, UnitKind, UnitStatus
 from dispatch.organisations import OrganisationTree
 from operations.access.authority import Authority, as_wall, within

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dispatch.commands import Acknowledge, Arrive, Depart, Push, ReceiveIncident, RegisterUnit, Reinforce
+from dispatch.commands import Acknowledge, Arrive, Depart, Push, ReceiveIncident, Reinforce
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, Assignment, AssignmentStage, Grade, UnitKind
 from geodata.cities.city import City
 from operations.records.after_action import Review

@@ -15,7 +15,7 @@ from dispatch.clock import ManualClock
 from dispatch.deadlines import load_targets, notices
 from dispatch.errors import DispatchError
 from dispatch.events import DeadlineMissed, IncidentClosed, Recorded, UnitPushed
-from dispatch.model import Actor, Area, Grade, Incident, Step
+from dispatch.model import Actor, Area, Grade, Incident, Step, UnitKind
 from operations.access.authority import Authority
 from operations.incidents.bus import Bus
 from operations.incidents.deadline_watch import RETRY_S, DeadlineWatch, loop_view
@@ -47,7 +47,7 @@ class Room:
         return outcome.incident_id or ""
 
     async def unit(self, unit_id: str) -> None:
-        kind = c.UnitKind.PATROL_CAR
+        kind = UnitKind.PATROL_CAR
         await self.give(c.RegisterUnit(unit_id=unit_id, callsign=unit_id, kind=kind, org_code=world.STATION))
 
     async def pushed(self, unit_id: str = "A", grade: Grade = Grade.URGENT) -> str:

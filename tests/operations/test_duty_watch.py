@@ -12,7 +12,7 @@ from dispatch import commands as c
 from dispatch import events as e
 from dispatch.clock import ManualClock
 from dispatch.errors import RuleViolation
-from dispatch.model import Actor, UnitStatus
+from dispatch.model import Actor, UnitKind, UnitStatus
 from dispatch.shifts import Rostered
 from operations.access.authority import Authority
 from operations.duty import duty_watch
@@ -42,7 +42,7 @@ class Room:
 
     async def plan(self, shift_id: str, begins: float, ends: float, *unit_ids: str) -> None:
         for unit_id in unit_ids:
-            kind = c.UnitKind.PATROL_CAR
+            kind = UnitKind.PATROL_CAR
             await self.give(c.RegisterUnit(unit_id=unit_id, callsign=unit_id, kind=kind, org_code=world.STATION))
         from_, to = START + timedelta(hours=begins), START + timedelta(hours=ends)
         crews = tuple(Rostered(unit_id) for unit_id in unit_ids)
@@ -129,7 +129,7 @@ async def test_a_crew_that_comes_new_or_a_plan_that_changes_is_looked_at_without
     async with room() as node:
         await node.plan("day", 0, 8, "A")
         await node.at(0)
-        late = c.RegisterUnit(unit_id="Z", callsign="Z", kind=c.UnitKind.PATROL_CAR, org_code=world.STATION)
+        late = c.RegisterUnit(unit_id="Z", callsign="Z", kind=UnitKind.PATROL_CAR, org_code=world.STATION)
         await node.give(late)
         await node.watch.tick()
         assert node.told()[-1] == ("DutyEnded", "Z")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dispatch import commands
-from dispatch.commands import RegisterUnit
+from dispatch.duty_commands import RegisterUnit
 from dispatch.errors import NotPermitted
 from dispatch.model import Actor, Grade, UnitKind, UnitStatus
 from geodata.datum import wgs84_to_gcj02

@@ -14,8 +14,9 @@ import pytest
 
 from dispatch.clock import ManualClock
 from dispatch.codes import OFFICER_EMERGENCY
-from dispatch.commands import Cancel, Push, ReceiveIncident, RegisterUnit, TakeAlarm
+from dispatch.commands import Cancel, Push, ReceiveIncident, TakeAlarm
 from dispatch.deadlines import alarms, load_targets
+from dispatch.duty_commands import RegisterUnit
 from dispatch.errors import NotPermitted
 from dispatch.events import HelpCalledAgain
 from dispatch.model import Actor, Grade, Incident, Step, UnitKind

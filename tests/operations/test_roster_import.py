@@ -10,7 +10,7 @@ import pytest
 
 from dispatch import commands as c
 from dispatch.clock import ManualClock
-from dispatch.model import Actor
+from dispatch.model import Actor, UnitKind
 from dispatch.shifts import Rostered
 from operations.access.authority import Authority
 from operations.duty.roster_import import RosterFile, read_roster, write_roster
@@ -37,7 +37,7 @@ async def imported(tmp_path: Path, body: str, times: int = 1, header: str = HEAD
     await handler.start()
     try:
         for unit_id, callsign, org_code in (("A", "A12", world.STATION), ("B", "B", world.STATION), ("T", "T", world.SISTER)):
-            await handler.handle(c.RegisterUnit(unit_id=unit_id, callsign=callsign, kind=c.UnitKind.PATROL_CAR, org_code=org_code), ADMIN)
+            await handler.handle(c.RegisterUnit(unit_id=unit_id, callsign=callsign, kind=UnitKind.PATROL_CAR, org_code=org_code), ADMIN)
         written = []
         for _ in range(times):
             found = read_roster(file, handler.picture, organisations, ZONE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dispatch.commands import RegisterUnit, WriteElement
+from dispatch.duty_commands import RegisterUnit, WriteElement
 from dispatch.model import Actor, UnitKind
 from feeds.gb28181 import sip
 from feeds.gb28181.passwords import Passwords

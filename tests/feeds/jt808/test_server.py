@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from dispatch.commands import RegisterUnit
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, UnitKind
 from feeds.jt808 import server
 from feeds.jt808.server import TerminalListener, listen

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.commands import RegisterUnit
+from dispatch.duty_commands import RegisterUnit
 from dispatch.model import Actor, UnitKind
 from feeds.jt808 import session as sessions
 from feeds.jt808.framing import Deframer
