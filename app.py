@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import importlib
 import json
 import logging
@@ -21,12 +20,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 
+from account_commands import token_add, user_add, user_certificate, user_reset_totp, user_sessions
 from city_commands import city_build, city_diff, city_info
-from dispatch.clock import SystemClock
-from progress_bar import ProgressBar
+from command_parts import WrongUse, city_folder
+from import_commands import import_circles, import_elements, import_incidents, import_roster
 from settings import Settings, SettingsError, settings_from
 
 BENCHES = (
@@ -52,10 +51,6 @@ BENCHES = (
     "kpis",
 )
 READER_GONE = 128 + signal.SIGPIPE  # as of any program that ends by it
-
-
-class WrongUse(Exception):
-    """The command can't be carried out as given (exit code 2)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,236 +90,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
     from serving import serve
 
-    return uvloop.run(serve(settings, _city_folder(settings)))
-
-
-def _city_folder(settings: Settings) -> Path:
-    from geodata.building.demo_city import ensure_demo_city
-
-    if settings.city is not None:
-        return settings.city
-    with ProgressBar() as progress:
-        return ensure_demo_city(Path("var/city"), progress)
-
-
-# Importing -------------------------------------------------------------------------------------------------------------
-
-
-def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
-    """Historical incidents from a CSV file; exit code 1 when rows were rejected."""
-    from operations.incidents.imports import read_incidents, read_mapping
-    from storage.database import open_database
-    from storage.past import PastIncidents
-
-    result = read_incidents(options.file, read_mapping(options.mapping))
-    engine = open_database(settings.database_url)
-    new = PastIncidents(engine).add(result.incidents)
-    engine.dispose()
-    print(f"{result.rows} rows, {len(result.incidents)} incidents ({new} new), {result.responses} responses")
-    for remark, count in sorted(result.remarks.items()):
-        print(f"  kept, {count} times: {remark}")
-    for line, reason in result.rejects:
-        print(f"  rejected, line {line}: {reason}")
-    return 1 if result.rejects else 0
-
-
-def import_elements(options: argparse.Namespace, settings: Settings) -> int:
-    """A list of one catalogue element from CSV or GeoJSON; exit code 1 when rows were rejected."""
-    from dispatch.catalogue import load_catalogue
-    from operations.access.authority import CAMERA
-    from operations.situation.element_import import read_elements, require_importable
-
-    require_importable(load_catalogue(_city_folder(settings) / "catalogue.toml"), options.element)
-    if options.element == CAMERA:
-        return import_cameras(options, settings)
-    result = read_elements(options.file, options.element)
-    written, refused = asyncio.run(_write_elements(settings, result.elements))
-    print(f"{result.rows} rows, {written} elements written")
-    for line, reason in result.rejects:
-        print(f"  rejected, row {line}: {reason}")
-    for reason in refused:
-        print(f"  refused: {reason}")
-    return 1 if result.rejects or refused else 0
-
-
-def import_cameras(options: argparse.Namespace, settings: Settings) -> int:
-    """Cameras with their addresses from CSV or GeoJSON; exit code 1 when rows were rejected. No address is ever printed."""
-    found, written, refused = asyncio.run(_write_cameras(settings, options.file))
-    print(f"{found.rows} rows, {written} cameras written, {len(found.sources)} with addresses")
-    for number, reason in found.rejects:
-        print(f"  rejected, row {number}: {reason}")
-    for reason in refused:
-        print(f"  refused: {reason}")
-    return 1 if found.rejects or refused else 0
-
-
-async def _write_cameras(settings: Settings, file: Path) -> tuple[Any, int, list[str]]:
-    from operations.cameras.camera_import import read_cameras, write_cameras
-    from single_commands import administrator, running_cameras
-
-    folder = _city_folder(settings)
-    async with running_cameras(settings, folder) as (handler, organisations, store):
-        found = read_cameras(file, organisations.expand, settings.demo, SystemClock().unix_s())
-        written, refused = await write_cameras(handler, store, found, administrator(folder))
-        return found, written, refused
-
-
-async def _write_elements(settings: Settings, elements: list[Any]) -> tuple[int, list[str]]:
-    from operations.situation.element_import import write_elements
-    from single_commands import administrator, running_handler
-
-    folder = _city_folder(settings)
-    async with running_handler(settings, folder) as handler:
-        return await write_elements(handler, elements, administrator(folder))
-
-
-def import_circles(options: argparse.Namespace, settings: Settings) -> int:
-    """Duty circles from GeoJSON; exit code 1 when some were rejected."""
-    from operations.duty.circle_import import read_circles
-
-    found = read_circles(options.file)
-    written, refused = asyncio.run(_write_circles(settings, found))
-    print(f"{found.features} features, {written} circles set")
-    for number, reason in found.rejects:
-        print(f"  rejected, feature {number}: {reason}")
-    for reason in refused:
-        print(f"  refused: {reason}")
-    return 1 if found.rejects or refused else 0
-
-
-async def _write_circles(settings: Settings, found: Any) -> tuple[int, list[str]]:
-    from operations.duty.circle_import import write_circles
-    from single_commands import administrator, running_circles
-
-    folder = _city_folder(settings)
-    async with running_circles(settings, folder) as (handler, checks):
-        return await write_circles(handler, checks, found, administrator(folder))
-
-
-def import_roster(options: argparse.Namespace, settings: Settings) -> int:
-    """Shifts with their crews from a CSV file, all or nothing; exit code 1 when rows were rejected."""
-    found, written = asyncio.run(_write_roster(settings, options.file))
-    for line, reason in found.rejects:
-        print(f"  rejected, line {line}: {reason}")
-    print(f"{found.rows} rows, {len(found.shifts)} shifts, " + ("nothing written" if found.rejects else f"{written} planned anew"))
-    return 1 if found.rejects else 0
-
-
-async def _write_roster(settings: Settings, file: Path) -> tuple[Any, int]:
-    from zoneinfo import ZoneInfo
-
-    from dispatch.organisations import OrganisationTree
-    from geodata.cities.city import open_city
-    from operations.duty.roster_import import read_roster, write_roster
-    from single_commands import administrator, running_handler
-
-    folder = _city_folder(settings)
-    city = open_city(folder)
-    async with running_handler(settings, folder) as handler:
-        found = read_roster(file, handler.picture, OrganisationTree(city.organisations()), ZoneInfo(city.time_zone))
-        return found, await write_roster(handler, found, administrator(folder), SystemClock().now())
-
-
-# Accounts --------------------------------------------------------------------------------------------------------------
-
-
-def token_add(options: argparse.Namespace, settings: Settings) -> int:
-    """An API token, printed once."""
-    from operations.access.accounts import AccountError
-
-    try:
-        token = _accounts(settings).add_token(options.role, options.scope, options.datum, options.name)
-    except AccountError as error:
-        raise WrongUse(str(error)) from None
-    print(token)
-    return 0
-
-
-def user_add(options: argparse.Namespace, settings: Settings) -> int:
-    """An account; the password is asked for, or read from standard input when that is no terminal."""
-    from operations.access.accounts import AccountError
-
-    password = getpass.getpass(f"Password for {options.name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    try:
-        _accounts(settings).add_user(options.name, password, options.role, options.scope, options.unit)
-    except AccountError as error:
-        raise WrongUse(str(error)) from None
-    return 0
-
-
-def user_sessions(options: argparse.Namespace, settings: Settings) -> int:
-    """Where an account is signed in; ends one of its sessions, or all."""
-    from dispatch.errors import DispatchError
-    from operations.access.sessions import COMMAND_LINE
-    from single_commands import administrator, open_sessions
-
-    folder = _city_folder(settings)
-    # Whoever has this machine's files needs no scope: accounts of organisations that have ended are reached too.
-    sessions, actor = open_sessions(settings, folder), msgspec.structs.replace(administrator(folder), kind="system")
-
-    async def carry_out() -> None:
-        if options.end:
-            await sessions.end(actor, options.end, options.name, COMMAND_LINE)
-        if options.end_all:
-            await sessions.end_all(actor, options.name, channel=COMMAND_LINE)
-        for s in (await sessions.of(actor, options.name)).sessions:
-            since, used = (datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ") for at in (s.created_at, s.last_seen_at))
-            print(f"{s.session_id}  since {since}  used {used}  {s.how}{' wall' if s.is_wall else ''}  {s.address}  {s.agent}")
-
-    try:
-        asyncio.run(carry_out())
-    except DispatchError as refused:
-        raise WrongUse(refused.detail) from None
-    return 0
-
-
-def user_reset_totp(options: argparse.Namespace, settings: Settings) -> int:
-    """Take the second factor of an account away, because its phone is lost; ends its sessions."""
-    from dispatch.errors import DispatchError
-    from operations.access.sessions import COMMAND_LINE
-    from single_commands import administrator, open_enrolment
-
-    folder = _city_folder(settings)
-    actor = msgspec.structs.replace(administrator(folder), kind="system")
-    try:
-        asyncio.run(open_enrolment(settings, folder).reset(actor, options.name, COMMAND_LINE))
-    except DispatchError as refused:
-        raise WrongUse(refused.detail) from None
-    return 0
-
-
-def user_certificate(options: argparse.Namespace, settings: Settings) -> int:
-    """Give a client certificate to an account, take all of them away, or show them."""
-    from dispatch.errors import DispatchError
-    from operations.access.sessions import COMMAND_LINE
-    from single_commands import administrator, open_certificates
-
-    folder = _city_folder(settings)
-    certificates, actor = open_certificates(settings, folder), msgspec.structs.replace(administrator(folder), kind="system")
-
-    async def carry_out() -> None:
-        if options.remove_all:
-            print(f"{await certificates.take_all(actor, options.name, COMMAND_LINE)} taken")
-        if options.file is not None:
-            print(await certificates.give(actor, options.name, options.file.read_bytes(), options.by_subject, COMMAND_LINE))
-        elif not options.remove_all:
-            for one in await certificates.of(options.name):
-                until = datetime.fromtimestamp(one.not_after, UTC).strftime("%Y-%m-%d")
-                print(f"{one.key_sha256}  {'subject' if one.by_subject else 'fingerprint'}  until {until}  {one.subject}")
-
-    try:
-        asyncio.run(carry_out())
-    except OSError as error:
-        raise WrongUse(f"{options.file} can't be read: {error.strerror}; name a certificate") from None
-    except DispatchError as refused:
-        raise WrongUse(refused.detail) from None
-    return 0
-
-
-def _accounts(settings: Settings) -> Any:
-    from single_commands import open_accounts
-
-    return open_accounts(settings, _city_folder(settings))
+    return uvloop.run(serve(settings, city_folder(settings)))
 
 
 # Checking and measuring ------------------------------------------------------------------------------------------------
@@ -362,7 +128,7 @@ def report_daily(options: argparse.Namespace, settings: Settings) -> int:
     from single_commands import make_daily_report
 
     try:
-        paths = asyncio.run(make_daily_report(settings, _city_folder(settings), options.date))
+        paths = asyncio.run(make_daily_report(settings, city_folder(settings), options.date))
     except DispatchError as refused:
         raise WrongUse(refused.detail) from None
     except OSError as error:
@@ -400,7 +166,7 @@ def export_incident(options: argparse.Namespace, settings: Settings) -> int:
     if not options.out.parent.is_dir():
         raise WrongUse(f"--out {options.out}: there is no folder {options.out.parent}; make it first")
     try:
-        html = asyncio.run(make_report(settings, _city_folder(settings), options.incident, options.language))
+        html = asyncio.run(make_report(settings, city_folder(settings), options.incident, options.language))
     except DispatchError as refused:
         raise WrongUse(refused.detail) from None
     write_atomically(options.out, html.encode())

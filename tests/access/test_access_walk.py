@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 from dashboard.readers import is_a_pages
 from operations.access.permissions import Role
 from tests.access import expected as ex
-from tests.access import surfaces as s
+from tests.access import routes as r
 from tests.access import walk as w
 from tests.access.walk import Walk, walk
 from tests.access.world import access_world
@@ -26,7 +26,7 @@ def access_walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
 
 
 def test_every_way_in_is_declared(access_walk: Walk) -> None:
-    """A new route, socket, message, command or callback: say in `tests/access/surfaces.py` what it takes."""
+    """A new route, socket, message, command or callback: say in `tests/access/routes.py` or `surfaces.py` what it takes."""
     assert access_walk.undeclared == []
 
 
@@ -105,6 +105,6 @@ def test_what_is_not_named_is_a_pages(path: str) -> None:
 
 def test_every_declared_path_outside_pages_asks_for_itself() -> None:
     """Whatever takes no log-in, or another action than seeing the picture, is not behind the pages' question."""
-    for (_, path, _), route in s.ROUTES.items():
+    for (_, path, _), route in r.ROUTES.items():
         if route.takes in (ex.PUBLIC, ex.EVERYBODY):
             assert not is_a_pages(route.url.format(dash_file="/_dash-component-suites/x", upload="x")), path

@@ -23,6 +23,7 @@ from operations.access.authority import ENROLLING
 from operations.access.permissions import Action, Role
 from operations.tracking.reports import AnyReport
 from tests.access import expected as ex
+from tests.access import routes as r
 from tests.access import surfaces as s
 from tests.access.asgi import Answer, Talk, ask
 from tests.access.world import AccessWorld, Who
@@ -139,7 +140,7 @@ class _Walker:
         self,
         kind: str,
         surface: str,
-        asked: s.Route | s.Conversation | s.Said,
+        asked: r.Route | s.Conversation | s.Said,
         who: Who,
         answer: Answer,
         outcome: str,
@@ -160,7 +161,7 @@ class _Walker:
     # Routes
 
     async def routes(self, who: Who) -> None:
-        for (method, path, _), route in s.ROUTES.items():
+        for (method, path, _), route in r.ROUTES.items():
             if route.takes in (ex.PUBLIC, ex.EVERYBODY) and who.place not in ("own", "elsewhere"):
                 continue  # the same everywhere
             if path == "/logout" and who.kind != "nobody":
@@ -169,12 +170,12 @@ class _Walker:
                 continue  # what is open to it; tests/dashboard tells what it finds there
             await self._route(who, method, path, route)
 
-    async def _route(self, who: Who, method: str, path: str, route: s.Route) -> None:
+    async def _route(self, who: Who, method: str, path: str, route: r.Route) -> None:
         names = self._names(who)
         url = s.filled(route.url, names)
         headers = [*who.headers, *route.headers]
         if route.about == "new upload":
-            headers.append(s.upload_metadata(self._world.known["incident"]))
+            headers.append(r.upload_metadata(self._world.known["incident"]))
         body = route.body if isinstance(route.body, bytes) else b""
         if route.body is not None and not isinstance(route.body, bytes):
             body = json.dumps(s.filled(route.body, names)).encode()
@@ -195,7 +196,7 @@ class _Walker:
             elif path.endswith("/webhooks"):
                 self._own[who.name, "webhook"] = json.loads(answer.body)["webhook_id"]
 
-    def _statuses(self, who: Who, route: s.Route) -> frozenset[int]:
+    def _statuses(self, who: Who, route: r.Route) -> frozenset[int]:
         """What may come back."""
         if route.takes == ex.PUBLIC or (who.is_known and who.kind != ENROLLING and route.takes == ex.EVERYBODY):
             return route.good
@@ -214,7 +215,7 @@ class _Walker:
             return self._status_of_unit(who, route)
         return route.good if self._granted(who, route) else frozenset({route.otherwise})
 
-    def _granted(self, who: Who, route: s.Route) -> bool:
+    def _granted(self, who: Who, route: r.Route) -> bool:
         """To someone whose role would do."""
         match route.about:
             case "":
@@ -232,7 +233,7 @@ class _Walker:
         return ex.SEEN[route.about](who)
 
     @staticmethod
-    def _status_of_unit(who: Who, route: s.Route) -> frozenset[int]:
+    def _status_of_unit(who: Who, route: r.Route) -> frozenset[int]:
         """A crew sets its own, others those of their scope; of others a desk hears only where it sees them. A feed sees none, and is
         told that one lies outside its scope, so that a token of a wrong scope is found out.
         """
@@ -242,7 +243,7 @@ class _Walker:
 
     async def unknown(self, who: Who) -> None:
         """What may not be known is refused in the very words in which what does not exist is."""
-        for (method, path, _), route in s.ROUTES.items():
+        for (method, path, _), route in r.ROUTES.items():
             name = route.about
             if name not in ex.SEEN or method != "GET" or not ex.grants(who, route.takes) or ex.SEEN[name](who):
                 continue
@@ -488,7 +489,7 @@ def routes_in(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, st
 
 
 def _compare(world: AccessWorld) -> tuple[list[str], list[str]]:
-    declared = {(method, path) for method, path, _ in s.ROUTES} | set(s.WALKED_APART) | {("WEBSOCKET", path) for path in s.SOCKETS}
+    declared = {(method, path) for method, path, _ in r.ROUTES} | set(r.WALKED_APART) | {("WEBSOCKET", path) for path in s.SOCKETS}
     there = {f"{method} {path}" for method, path in routes_in(world.server.routes)}
     listed = {f"{method} {path}" for method, path in declared}
     there |= {f"command {name}" for name in ex.OFFERED}
