@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from composition import compose
 from dashboard.client.build import build
@@ -35,6 +36,17 @@ SOFTWARE_GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--e
 SOFTWARE_GL += ["--disable-gpu-rasterization", "--disable-gpu-compositing"]
 COARSE = 0.25  # device pixels for one of the page, each way: sizes and clicks are the page's own, and there is little to draw
 READY_WITHIN_MS = 60_000
+# What a page says of itself: where it is, what is chosen, what lies open above the map, where the map looks.
+ACCOUNTS = (
+    "location.href",
+    "document.documentElement.className",
+    "JSON.stringify(window.liandong?.state.selection)",
+    "document.getElementById('panel')?.className",
+    "document.getElementById('panel')?.innerText.slice(0, 400)",
+    "[...document.querySelectorAll('.veil:not([hidden]), .note, [role=dialog]')].map((one) => one.id + ' ' + one.innerText.slice(0, 80))",
+    "JSON.stringify(window.liandong?.basemap.map?.getCenter()) + window.liandong?.basemap.map?.getZoom()",
+    "JSON.stringify(window.liandong?.basemap.map?.getPadding())",
+)
 Mount = Callable[[Any, Services], None]
 
 
@@ -157,7 +169,11 @@ class Visitor:
         self.errors: list[str] = []
         self.outside: list[str] = []
         self.requests: list[str] = []
+        self.troubles: list[str] = []  # answers that refuse, requests without one, what the console calls an error
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("response", lambda answer: answer.status >= 400 and self.troubles.append(f"{answer.status} {answer.url}"))
+        self.page.on("requestfailed", lambda request: self.troubles.append(f"{request.failure} {request.url}"))
+        self.page.on("console", lambda said: said.type == "error" and self.troubles.append(said.text))
         self.page.on("request", self._note)
         answer = self.context.request.post(
             f"{server.url}/login", form={"name": name, "password": PASSWORD, "next": "/"}, headers={"Origin": server.url}, max_redirects=0
@@ -187,3 +203,13 @@ class Visitor:
                 return found
             self.page.wait_for_timeout(100)
         raise AssertionError(f"{expression} did not become true within {within_s} s; errors: {self.errors}")
+
+    def account(self) -> str:
+        """What the page shows, for somebody who reads of a test that failed."""
+        parts = [f"troubles: {self.troubles[-12:]}", f"errors: {self.errors}"]
+        for expression in ACCOUNTS:
+            try:
+                parts.append(f"{expression}: {self.knows(expression)}")
+            except PlaywrightError as error:
+                parts.append(f"{expression}: {error}")
+        return "\n".join(parts)
