@@ -24,7 +24,7 @@ from storage.evidence import EvidenceFiles, file_sha256
 from storage.read_models import event_of, unix_s
 from storage.track_files import pack, read_open
 from storage.track_ledger import REMOVED, Line, TrackLedger
-from storage.track_writer import SLICE_S, slice_files, slice_name
+from storage.track_slices import SLICE_S, slice_files, slice_name
 
 FORMAT = "liandong-evidence-1"
 PIECE = 1_000  # rows read at once

@@ -13,7 +13,7 @@ import numpy as np
 
 from storage.track_files import DamagedSlice, unpack
 from storage.track_ledger import REMOVED, Entry, TrackLedger
-from storage.track_writer import SLICE_S, slice_files, slice_name
+from storage.track_slices import SLICE_S, slice_files, slice_name
 
 METRES_PER_DEGREE = 111_195.0
 

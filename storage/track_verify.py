@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.track_files import DamagedSlice, Slice, read_open, unpack
 from storage.track_ledger import NAME, REMOVED, Entry, TrackLedger
-from storage.track_writer import SLICE_S, slice_files, slice_name
+from storage.track_slices import SLICE_S, slice_files, slice_name
 
 
 @dataclass

@@ -26,7 +26,7 @@ from storage.database import open_database
 from storage.evidence import EvidenceFiles, Manifest
 from storage.sql_journal import SqlJournal
 from storage.track_files import FIX, Slice, pack
-from storage.track_writer import SLICE_S, slice_name
+from storage.track_slices import SLICE_S, slice_name
 from storage.tracks import TrackStore
 from tests.conformance.test_journal import commit_of
 from tests.dispatch.driver import START, STATION, Node
