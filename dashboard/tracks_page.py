@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -80,7 +80,7 @@ class _Page:
 
     def _new_hold(self, fields: dict[str, str]) -> NewHold:
         """Raises ValueError for what is no place or no time."""
-        until = self._instant(fields["until"]) if fields.get("until") else None
+        until = self._until(fields["until"]) if fields.get("until") else None
         reason = fields.get("reason", "")
         if fields.get("incident"):
             return NewHold(reason, incident_id=fields["incident"], until=until)
@@ -160,6 +160,16 @@ class _Page:
             return (at.replace(tzinfo=self._zone) if at.tzinfo is None else at).astimezone(UTC)
         except OverflowError:
             raise ValueError(text) from None
+
+    def _until(self, text: str) -> datetime:
+        """As `_instant`; a day alone lasts to its end. Raises ValueError."""
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            return self._instant(text)
+        if day == date.max:
+            raise ValueError(text)
+        return self._instant((day + timedelta(days=1)).isoformat())
 
     def _units(self, actor: Actor) -> list[UnitTrack]:
         authority, picture = self._services.authority, self._services.handler.picture

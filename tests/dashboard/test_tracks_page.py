@@ -141,6 +141,7 @@ def test_a_hold_is_set_on_an_incident_shown_and_released(city: ApiCity, reviewer
     assert "&lt;i&gt;appeal" in page
     assert "<i>" not in page
     (hold,) = [one for one in city.get("/tracks/holds", "reviewer", COUNTY).json()["holds"] if one["incident_id"] == incident]
+    assert datetime.fromisoformat(hold["until"]) == datetime(2027, 1, 1, tzinfo=ZONE)  # all of the day that was given
     assert reviewer.ask("POST", "/tracks/holds", data={"release": hold["hold_id"]}).status_code == 303
     assert not [one for one in city.run(city.services.track_holds.held()) if one.circle is None]
     again = city.post(f"/tracks/holds/{hold['hold_id']}/release", None, "reviewer", COUNTY).json()
@@ -164,6 +165,7 @@ def test_a_refused_hold_says_why_on_the_page(reviewer: Person) -> None:
     for form, said in (
         ({"reason": "x", "from": "2026-05-01T10:00", "to": "2026-05-01T09:00"}, "span of at most 31 days"),
         ({"reason": "x", "from": "soon", "to": "2026-05-01T09:00"}, "Give a place"),
+        ({"reason": "x", "from": "2026-05-01T08:00", "to": "2026-05-01T09:00", "until": "9999-12-31"}, "Give a place"),
     ):
         page = reviewer.ask("POST", "/tracks/holds?lang=en", data=form)
         assert page.status_code == 422
