@@ -167,7 +167,7 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
         f"audit: {looks} entries",
         f"tracks: {tracks.slices} slices, {tracks.fixes} fixes, {tracks.removed} slices removed, last hash {tracks.ledger_hash or 'none'}",
         f"speeds: {speeds} files",
-        f"evidence: {sum(1 for _ in evidence.kept())} files",
+        f"evidence: {evidence.count()} files",
     ]
     damage = [f"journal, event {d.revision}: {d.what}" for d in journal.damage] + [f"audit: {what}" for what in audit_damage]
     return checked, damage + list(tracks.damage) + speeds_damage + evidence.verify()
