@@ -18,7 +18,7 @@ from dashboard.i18n import Words, words_in
 from dashboard.layouts.track_holds import holds_section
 from dashboard.layouts.tracks import TracksView, tracks_page
 from dashboard.login import THEME_COOKIE, language_of
-from dashboard.theme import THEMES
+from dashboard.organisation_names import organisation_name
 from dispatch.errors import DispatchError, NotPermitted
 from dispatch.model import Actor
 from geodata.streets.street_lines import lines_within
@@ -105,19 +105,18 @@ class _Page:
             raise
         except DispatchError as refused:
             error = words.refusal(refused)
-        theme = request.cookies.get(THEME_COOKIE, "dark")
         view = TracksView(
             asked=self._with_span(asked),
             answer=answer,
             drawing=drawing,
             units=self._units(actor),
-            organisation_of=lambda code: self._organisation(code, words),
+            organisation_of=lambda code: organisation_name(services.organisations, code, words),
             zone=self._zone,
-            name=self._organisation(actor.org_code, words),
+            name=organisation_name(services.organisations, actor.org_code, words),
             error=error,
             holds=await self._holds(actor, asked, words),
         )
-        html = tracks_page(view, words, theme if theme in THEMES else "dark")
+        html = tracks_page(view, words, request.cookies.get(THEME_COOKIE, "dark"))
         return HTMLResponse(html, 422 if error else 200, {"Cache-Control": "no-store"})
 
     async def _answer(self, actor: Actor, asked: dict[str, str]) -> Near | Path | None:
@@ -204,10 +203,6 @@ class _Page:
             return ""
         streets = lines_within(self._services.city.graph, box) if box[2] - box[0] < STREETS_WITHIN_DEG else []
         return track_map(box, ways, circle, streets, label)
-
-    def _organisation(self, code: str, words: Words) -> str:
-        known = self._services.organisations.get(code)
-        return words.pick(known.name, known.name_en) if known else code
 
 
 def _place(text: str) -> tuple[float, float]:
