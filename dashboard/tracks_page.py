@@ -97,8 +97,8 @@ class _Page:
         asked = await self._with_incident(actor, asked)
         answer, drawing, error = None, "", refused
         try:
-            answer = await self._answer(actor, asked)
-            drawing = await self._drawing(actor, answer, words)
+            answer, ways = await self._answer(actor, asked)
+            drawing = await self._drawing(answer, ways, words)
         except ValueError:
             error = words("Give a place as longitude, latitude, and times as year-month-day and hour:minute.")
         except NotPermitted:
@@ -119,17 +119,23 @@ class _Page:
         html = tracks_page(view, words, request.cookies.get(THEME_COOKIE, "dark"))
         return HTMLResponse(html, 422 if error else 200, {"Cache-Control": "no-store"})
 
-    async def _answer(self, actor: Actor, asked: dict[str, str]) -> Near | Path | None:
-        """None where nothing is asked. Raises ValueError for what is no place or no time, DispatchError as the questions."""
+    async def _answer(self, actor: Actor, asked: dict[str, str]) -> tuple[Near | Path | None, list[Way]]:
+        """The answer, None where nothing is asked, and the ways to draw.
+
+        Raises ValueError for what is no place or no time, DispatchError as the questions.
+        """
         if "from" not in asked or "to" not in asked or "incident" in asked:
-            return None
+            return None, []
         from_at, to_at = (self._instant(asked[name]) for name in ("from", "to"))
         questions = self._services.track_questions
         if "unit" in asked:
-            return await questions.path(actor, asked["unit"], from_at, to_at)
+            path = await questions.path(actor, asked["unit"], from_at, to_at)
+            return path, [Way(path.unit.callsign, _pieces(path.points))]
         if "point" in asked:
-            return await questions.near(actor, *_place(asked["point"]), float(asked.get("radius", "50")), from_at, to_at)
-        return None
+            lon, lat = _place(asked["point"])
+            near, ways = await questions.near_with_ways(actor, lon, lat, float(asked.get("radius", "50")), from_at, to_at, MOST_DRAWN)
+            return near, [Way(unit.callsign, _pieces(points)) for unit, points in ways]
+        return None, []
 
     async def _with_incident(self, actor: Actor, asked: dict[str, str]) -> dict[str, str]:
         """Place and time of an incident, to be asked about; one that the actor may not see fills in nothing."""
@@ -183,18 +189,10 @@ class _Page:
         shown = asked if "incident" in asked else self._with_span(asked)
         return holds_section(holds, shown, keep_days, services.clock.now(), self._zone, words)
 
-    async def _drawing(self, actor: Actor, answer: Near | Path | None, words: Words) -> str:
+    async def _drawing(self, answer: Near | Path | None, ways: list[Way], words: Words) -> str:
         if answer is None:
             return ""
-        circle, ways = None, []
-        if isinstance(answer, Path):
-            ways = [Way(answer.unit.callsign, _pieces(answer.points))]
-        else:
-            circle = Circle(answer.lon, answer.lat, answer.radius_m)
-            for one in answer.there[:MOST_DRAWN]:
-                begins, ends = one.stays[0].first_at - timedelta(minutes=2), one.stays[-1].last_at + timedelta(minutes=2)
-                path = await self._services.track_questions.path(actor, one.unit.unit_id, begins, ends)
-                ways.append(Way(one.unit.callsign, _pieces(path.points)))
+        circle = Circle(answer.lon, answer.lat, answer.radius_m) if isinstance(answer, Near) else None
         return await asyncio.to_thread(self._draw, ways, circle, words("Ways"))
 
     def _draw(self, ways: list[Way], circle: Circle | None, label: str) -> str:

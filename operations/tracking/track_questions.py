@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -28,6 +28,8 @@ LEAST_RADIUS_M, MOST_RADIUS_M = 5.0, 5_000.0
 LATE = timedelta(hours=1)
 # Read before and after the span, so that a fix on either side joins on.
 BESIDE_S = 60.0
+# Of the way of a crew that was there, before its first stay and after its last.
+WAY_AROUND = timedelta(minutes=2)
 Answer = TypeVar("Answer")
 AT_ONCE = 2  # questions read at a time: replays need the disk as well
 
@@ -165,6 +167,18 @@ class TrackQuestions:
         self, actor: Actor, lon: float, lat: float, radius_m: float, from_at: datetime, to_at: datetime, channel: str = ""
     ) -> Near:
         """Who was within some metres of a point. Raises as `at`, and RuleViolation for another radius than one may ask for."""
+        return (await self._ask_near(actor, lon, lat, radius_m, from_at, to_at, channel))[0]
+
+    async def near_with_ways(
+        self, actor: Actor, lon: float, lat: float, radius_m: float, from_at: datetime, to_at: datetime, most: int
+    ) -> tuple[Near, list[tuple[UnitTrack, tuple[PathPoint, ...]]]]:
+        """As `near`, and how the first `most` that were there came and went."""
+        found, tracks = await self._ask_near(actor, lon, lat, radius_m, from_at, to_at, "")
+        return found, await asyncio.to_thread(_ways, found.there[:most], tracks)
+
+    async def _ask_near(
+        self, actor: Actor, lon: float, lat: float, radius_m: float, from_at: datetime, to_at: datetime, channel: str
+    ) -> tuple[Near, dict[str, TrackState]]:
         self._authority.authorise(actor, Action.SEE_TRACKS)
         self._check_span(from_at, to_at, LONGEST_NEAR)
         if not LEAST_RADIUS_M <= radius_m <= MOST_RADIUS_M:
@@ -181,7 +195,7 @@ class TrackQuestions:
         units = {unit_id: unit for unit_id, unit in units.items() if self._authority.may_see_track(actor, unit, picture)}
         tracks = await self._read(lambda: self._reader.paths(set(units), begins, until))
         asked = Near(lon, lat, radius_m, from_at, to_at, (), ())
-        return await asyncio.to_thread(_near, asked, units, _measured(set(units), known, tracks), self._clock.now())
+        return await asyncio.to_thread(_near, asked, units, _measured(set(units), known, tracks), self._clock.now()), tracks
 
     async def _read(self, read: Callable[[], Answer]) -> Answer:
         async with self._turns:
@@ -204,19 +218,7 @@ class TrackQuestions:
 
 def _path(unit: UnitTrack, state: TrackState, from_at: datetime, to_at: datetime, now: datetime) -> Path:
     ends_at = min(to_at, now)  # of what is to come nothing is known, and it is no silence
-    at, lon, lat = state.position_at, state.lon, state.lat
-    points = tuple(
-        PathPoint(_instant(at_s), _instant(heard_s), x, y, _told(speed), _told(heading))
-        for at_s, heard_s, x, y, speed, heading in zip(
-            at.tolist(),
-            state.received_at.tolist(),
-            lon.tolist(),
-            lat.tolist(),
-            state.speed_mps.tolist(),
-            state.heading_deg.tolist(),
-            strict=True,
-        )
-    )
+    at, lon, lat, points = state.position_at, state.lon, state.lat, _points(state)
     if not points:
         return Path(unit, from_at, to_at, 0.0, (), (Quiet(from_at, ends_at),) if ends_at > from_at else ())
     x, y = metres_off(lon, lat, points[0].lon, points[0].lat)
@@ -224,6 +226,26 @@ def _path(unit: UnitTrack, state: TrackState, from_at: datetime, to_at: datetime
     quiet = silences(at, nowhere, nowhere, 0.0, from_at.timestamp(), ends_at.timestamp())
     steps = np.hypot(np.diff(x), np.diff(y))[np.diff(at) <= JOINED_S]
     return Path(unit, from_at, to_at, round(float(steps.sum()), 1), points, tuple(_quiet(one, None) for one in quiet))
+
+
+def _points(state: TrackState, which: slice = slice(None)) -> tuple[PathPoint, ...]:
+    columns = (state.position_at, state.received_at, state.lon, state.lat, state.speed_mps, state.heading_deg)
+    return tuple(
+        PathPoint(_instant(at_s), _instant(heard_s), lon, lat, _told(speed), _told(heading))
+        for at_s, heard_s, lon, lat, speed, heading in zip(*(column[which].tolist() for column in columns), strict=True)
+    )
+
+
+def _ways(there: Sequence[NearUnit], tracks: dict[str, TrackState]) -> list[tuple[UnitTrack, tuple[PathPoint, ...]]]:
+    found = []
+    for one in there:
+        track = tracks.get(one.unit.unit_id)
+        if track is None:
+            continue  # heard before the span alone, by a clock that is ahead
+        span = (one.stays[0].first_at - WAY_AROUND, one.stays[-1].last_at + WAY_AROUND)
+        first, last = np.searchsorted(track.position_at, [at.timestamp() for at in span])
+        found.append((one.unit, _points(track, slice(first, last))))
+    return found
 
 
 def _inside(state: TrackState, box: tuple[float, float, float, float]) -> set[str]:

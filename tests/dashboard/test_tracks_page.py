@@ -132,6 +132,19 @@ def test_each_question_is_on_record(city: ApiCity, began: datetime) -> None:
     assert looks[-1].subject.startswith("track-west 20")
 
 
+def test_one_question_on_the_page_is_one_look(city: ApiCity, reviewer: Person, began: datetime) -> None:
+    log = AuditLog(open_database(f"sqlite:///{city.services.evidence._files._kept.parents[1]}/journal.sqlite"))
+
+    def looks() -> list[str]:
+        return [look.subject for _, look in log.read(limit=10_000) if look.what == "track"]
+
+    before = looks()
+    query = {"point": f"{PLACE[0]}, {PLACE[1]}", "radius": "60", "from": local(began), "to": local(began + timedelta(seconds=80))}
+    assert reviewer.ask("GET", "/tracks", params=query).text.count('class="way"') == 2
+    (look,) = looks()[len(before) :]
+    assert look.startswith("within 60 m of")
+
+
 def test_a_hold_is_set_on_an_incident_shown_and_released(city: ApiCity, reviewer: Person) -> None:
     incident = city.incident()["incident_id"]
     assert 'name="incident"' in reviewer.ask("GET", "/tracks", params={"incident": incident}).text
