@@ -195,7 +195,8 @@ class TrackQuestions:
         units = {unit_id: unit for unit_id, unit in units.items() if self._authority.may_see_track(actor, unit, picture)}
         tracks = await self._read(lambda: self._reader.paths(set(units), begins, until))
         asked = Near(lon, lat, radius_m, from_at, to_at, (), ())
-        return await asyncio.to_thread(_near, asked, units, _measured(set(units), known, tracks), self._clock.now()), tracks
+        now = self._clock.now()
+        return await asyncio.to_thread(lambda: _near(asked, units, _measured(set(units), known, tracks), now)), tracks
 
     async def _read(self, read: Callable[[], Answer]) -> Answer:
         async with self._turns:
