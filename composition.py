@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 
 from dashboard.daily_report import SUFFIXES, Names, files_of
 from dashboard.i18n import words_in
+from dashboard.organisation_names import organisation_name
 from dashboard.terminal_socket import FEED_NAME as TERMINALS
 from dispatch.catalogue import load_catalogue
 from dispatch.clock import Clock
@@ -490,11 +491,7 @@ def _report_files(report: DailyReport, city: City, codes: Codes, organisations: 
         known = codes.type_by_id.get(type_id)
         return words.pick(known.zh, known.en) if known else type_id
 
-    def organisation_of(code: str) -> str:
-        known = organisations.get(code)
-        return words.pick(known.name, known.name_en) if known else code
-
-    return files_of(report, Names(type_of, organisation_of, ZoneInfo(city.time_zone), words))
+    return files_of(report, Names(type_of, lambda code: organisation_name(organisations, code, words), ZoneInfo(city.time_zone), words))
 
 
 def _video_gateway(settings: Settings, clock: Clock) -> VideoGateway:

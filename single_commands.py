@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import cast
-from zoneinfo import ZoneInfo
 
 from composition import compose
 from dispatch.catalogue import load_catalogue
@@ -26,7 +25,6 @@ from operations.duty.circle_checks import CircleChecks
 from operations.incidents.bus import Bus
 from operations.incidents.enrich import Unenriched
 from operations.incidents.handle import Handler
-from operations.records.daily_report import AT as REPORT_AT
 from operations.records.past import PastHandler
 from operations.situation.elements import ElementStore
 from operations.tracking.ground import Ground
@@ -114,10 +112,8 @@ async def make_daily_report(settings: Settings, city_folder: Path, day: date | N
     _require_journal(settings)
     city, clock = open_city(city_folder), SystemClock()
     services = compose(settings, city, clock).services
-    local = clock.now().astimezone(ZoneInfo(city.time_zone))
-    newest = local.date() if local.time() >= REPORT_AT else local.date() - timedelta(days=1)
     try:
-        return await services.daily_reports.write(day or newest)
+        return await services.daily_reports.write(day or services.daily_reports.daily.due())
     finally:
         await services.history.stop()
 
@@ -171,7 +167,7 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
         f"audit: {looks} entries",
         f"tracks: {tracks.slices} slices, {tracks.fixes} fixes, {tracks.removed} slices removed, last hash {tracks.ledger_hash or 'none'}",
         f"speeds: {speeds} files",
-        f"evidence: {sum(1 for _ in evidence.kept())} files",
+        f"evidence: {evidence.count()} files",
     ]
     damage = [f"journal, event {d.revision}: {d.what}" for d in journal.damage] + [f"audit: {what}" for what in audit_damage]
     return checked, damage + list(tracks.damage) + speeds_damage + evidence.verify()

@@ -49,7 +49,7 @@ def day(folder: str, unit: int, from_ds: int, until_ds: int, **_: Any) -> dict[s
             [f"{folder}/*.parquet", unit, from_ds, until_ds],
         ).fetchnumpy()
         seconds = time.perf_counter() - begin
-    return {"seconds": seconds, "fixes": len(found["unit"])}
+    return {"seconds": seconds, "fixes": len(found["unit"]), "lon": int(found["lon"].astype(np.int64).sum())}
 
 
 ANSWERS = {"write": write, "state": state, "day": day}

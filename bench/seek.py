@@ -19,7 +19,8 @@ ROUNDS, INSTANTS, DAYS = 5, 20, 3
 NOTES = {
     "cold": "before each question the reader is a new one and its files are dropped from the page cache (POSIX_FADV_DONTNEED)",
     "postgres": "its files are dropped as well; its own 128 MB of shared buffers stay: a restart for each question would take minutes",
-    "peers' state": "may look back five minutes, ours a day; answers are compared: the same units, the same sum of longitudes",
+    "peers' state": "may look back five minutes, ours a day",
+    "answers": "are compared: as many units of a state, as many fixes of a unit's day, of both the same sum of longitudes",
     "unit_day_ms": "all fixes of one unit, warm: files in the page cache, nothing unpacked",
     "browser": "Chromium with software GL on the same cores, which also run the server and its demo feed",
 }

@@ -27,7 +27,8 @@ from geodata.building.demo_city import ensure_demo_city
 from geodata.cities.city import open_city
 from storage.track_files import FIX
 from storage.track_reader import TrackReader
-from storage.track_writer import SLICE_S, TrackWriter
+from storage.track_slices import SLICE_S
+from storage.track_writer import TrackWriter
 
 UNITS, EVERY_S = 700, 3
 DAY_S = 86_400

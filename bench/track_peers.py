@@ -17,11 +17,12 @@ import psycopg
 from bench import harness
 from bench.track_day import BEGAN_S, COLUMNS, UNITS, TrackDay, evict
 from storage.track_files import FIX
-from storage.track_reader import TrackReader
+from storage.track_reader import TrackReader, TrackState
 
 LOOK_BACK_DS = 3_000
 PIECE = 400_000  # fixes of one Parquet file, half an hour
 ORDER = "unit, position_ms, received_ds, lon, lat, heading, speed, status, flags"
+LON = ORDER.split(", ").index("lon")
 
 
 class Answer(NamedTuple):
@@ -43,6 +44,10 @@ class Side(Protocol):
     def day(self, unit: int) -> Answer: ...
 
 
+def _longitudes(found: TrackState) -> int:
+    return int((found.lon * 1e6).round().astype(int).sum())
+
+
 class Ours:
     """The slices, read as the server reads them."""
 
@@ -58,13 +63,14 @@ class Ours:
         begin = time.perf_counter()
         found = self._reader.known_at(at_s)
         seconds = time.perf_counter() - begin
-        return Answer(seconds, len(found), int((found.lon * 1e6).round().astype(int).sum()))
+        return Answer(seconds, len(found), _longitudes(found))
 
     def day(self, unit: int) -> Answer:
         ends = BEGAN_S + self._day.seconds
         begin = time.perf_counter()
         found = self._reader.unit_path(self._ids[unit], BEGAN_S - 60.0, ends + 60.0, ends + 60.0)
-        return Answer(time.perf_counter() - begin, len(found))
+        seconds = time.perf_counter() - begin
+        return Answer(seconds, len(found), _longitudes(found))
 
 
 class Sqlite:
@@ -92,12 +98,15 @@ class Sqlite:
             ).fetchone()
             for unit in range(UNITS)
         ]
-        return Answer(time.perf_counter() - begin, len(rows), sum(row[0] for row in rows if row))
+        seconds = time.perf_counter() - begin
+        found = [row[0] for row in rows if row]
+        return Answer(seconds, len(found), sum(found))
 
     def day(self, unit: int) -> Answer:
         begin = time.perf_counter()
         rows = self._connection.execute(f"SELECT {ORDER} FROM fixes WHERE unit = ? ORDER BY received_ds", (unit,)).fetchall()  # noqa: S608
-        return Answer(time.perf_counter() - begin, len(rows))
+        seconds = time.perf_counter() - begin
+        return Answer(seconds, len(rows), sum(row[LON] for row in rows))
 
 
 class Postgres:
@@ -133,7 +142,8 @@ class Postgres:
     def day(self, unit: int) -> Answer:
         begin = time.perf_counter()
         rows = self._connection.execute(f"SELECT {ORDER} FROM fixes WHERE unit = %s ORDER BY received_ds", (unit,)).fetchall()  # type: ignore[arg-type]  # noqa: S608
-        return Answer(time.perf_counter() - begin, len(rows))
+        seconds = time.perf_counter() - begin
+        return Answer(seconds, len(rows), sum(row[LON] for row in rows))
 
 
 class DuckDb:
@@ -153,7 +163,7 @@ class DuckDb:
     def day(self, unit: int) -> Answer:
         ends = (BEGAN_S + self._day.seconds + 60) * 10
         said = self._peer.ask("day", folder=str(parquet_folder(self._day)), unit=unit, from_ds=0, until_ds=ends)
-        return Answer(said["seconds"], said["fixes"])
+        return Answer(said["seconds"], said["fixes"], said["lon"])
 
 
 def parquet_folder(day: TrackDay) -> Path:

@@ -13,8 +13,8 @@ from dashboard.edge import actor_of
 from dashboard.i18n import words_in
 from dashboard.layouts.calibration import CalibrationView, calibration_page
 from dashboard.login import THEME_COOKIE, language_of
+from dashboard.organisation_names import organisation_name
 from dashboard.periods import beginning_of, days_asked
-from dashboard.theme import THEMES
 from dispatch.promises import ArrivalBy
 from operations.access.authority import Action
 from operations.records.calibration import MAX_DAYS
@@ -48,11 +48,6 @@ def add_calibration_page(server: FastAPI, services: Services) -> None:
         from_, to = beginning_of(first, zone), beginning_of(last + timedelta(days=1), zone)
         found = await services.calibrations.of(desk, from_, to, by)
         visible = services.authority.visible_orgs(actor)
-
-        def name_of(code: str) -> str:
-            known = services.organisations.get(code)
-            return words.pick(known.name, known.name_en) if known else code
-
         view = CalibrationView(
             found=found,
             first=first,
@@ -61,11 +56,10 @@ def add_calibration_page(server: FastAPI, services: Services) -> None:
             org_code=desk.org_code,
             organisations=[one for one in services.organisations.all() if one.code in visible],
             periods=[(days, today - timedelta(days=days - 1)) for days in DAYS],
-            name_of=name_of,
+            name_of=lambda code: organisation_name(services.organisations, code, words),
             error=error,
         )
-        theme = request.cookies.get(THEME_COOKIE, "dark")
-        html = calibration_page(view, words, theme if theme in THEMES else "dark")
+        html = calibration_page(view, words, request.cookies.get(THEME_COOKIE, "dark"))
         return HTMLResponse(html, 422 if error else 200, {"Cache-Control": "no-store"})
 
     server.include_router(router)

@@ -13,6 +13,7 @@ from dashboard.figures.circle_map import circle_map, extent
 from dashboard.i18n import words_in
 from dashboard.layouts.circle_sheet import CircleSheet, circle_page, numbered_gates
 from dashboard.login import THEME_COOKIE, language_of
+from dashboard.organisation_names import organisation_name
 from dispatch.duty_circles import DutyCircle
 from geodata.streets.street_lines import lines_within
 from operations.access.authority import Action
@@ -37,10 +38,6 @@ def add_circle_pages(server: FastAPI, services: Services) -> None:
             unit = picture.units.get(unit_id)
             return "" if unit is None or services.authority.hides_unit(actor, unit_id, picture) else unit.callsign
 
-        def organisation_of(code: str) -> str:
-            known = services.organisations.get(code)
-            return words.pick(known.name, known.name_en) if known else code
-
         named = {camera for tier in circle.tiers for camera in tier.cameras}
         cameras = {
             thing.element_id: str(thing.properties.get("name", ""))
@@ -50,7 +47,7 @@ def add_circle_pages(server: FastAPI, services: Services) -> None:
         view = CircleSheet(
             circle=circle,
             drawing=await asyncio.to_thread(_drawing, services, circle),
-            organisation_of=organisation_of,
+            organisation_of=lambda code: organisation_name(services.organisations, code, words),
             callsign_of=callsign_of,
             cameras=cameras,
             printed_at=services.clock.now(),

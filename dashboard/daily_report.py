@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from openpyxl import Workbook
-from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from dashboard.i18n import Words
 from dashboard.layouts.kpi import kind_words, stage_words
+from dashboard.layouts.statistics import clock, percent
+from dashboard.workbooks import put_row
 from dispatch.kpis import GroupFigures, StageFigures
 from dispatch.model import Incident
 from operations.records.daily_report import Count, DailyReport
@@ -181,18 +182,18 @@ def _cards(report: DailyReport, words: Words) -> str:
     cards = [(str(total.incidents), words("incidents"), before)]
     if arrive is not None:
         others = [_stage(group, "arrive") for group in (report.day_before, report.week_before)]
-        p50 = [_clock(one.p50_s if one else None) for one in others]
-        within = [_percent(one.within_target if one else None) for one in others]
+        p50 = [clock(one.p50_s if one else None) for one in others]
+        within = [percent(one.within_target if one else None) for one in others]
         cards.append(
             (
-                _clock(arrive.p50_s),
+                clock(arrive.p50_s),
                 words("push to arrival, half within"),
                 words("{n} the day before, {m} a week before", n=p50[0], m=p50[1]),
             )
         )
         cards.append(
             (
-                _percent(arrive.within_target),
+                percent(arrive.within_target),
                 words("arrived within target"),
                 words("{n} the day before, {m} a week before", n=within[0], m=within[1]),
             )
@@ -232,22 +233,10 @@ def _shown(one: _Table, column: int, value: str | int | float | None) -> str:
     if isinstance(value, str):
         return value
     if column in one.seconds:
-        return _clock(value)
+        return clock(value)
     if column in one.shares:
-        return _percent(value)
+        return percent(value)
     return "–" if value is None else f"{value:g}"
-
-
-def _clock(seconds: float | None) -> str:
-    """Minutes and seconds; from an hour on hours as well."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
 
 
 # The workbook --------------------------------------------------------------------------------------------------------------
@@ -262,22 +251,12 @@ def _workbook(report: DailyReport, names: Names) -> bytes:
         sheet = first if number == 0 else book.create_sheet()
         sheet.title = one.title[:31]
         units = [" (s)" if column in one.seconds else "" for column in range(len(one.heads))]
-        _line(sheet, 1, [head + unit for head, unit in zip(one.heads, units, strict=True)], bold=True)
+        put_row(sheet, 1, [head + unit for head, unit in zip(one.heads, units, strict=True)], bold=True)
         for line, row in enumerate(one.rows, start=2):
-            _line(sheet, line, row)
+            put_row(sheet, line, row)
         sheet.freeze_panes = "B2"
         for column in range(1, len(one.heads) + 1):
             sheet.column_dimensions[get_column_letter(column)].width = 26 if column == 1 else 16
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
-
-
-def _line(sheet: Worksheet, line: int, values: Row, bold: bool = False) -> None:
-    for column, value in enumerate(values, start=1):
-        cell = sheet.cell(line, column)
-        cell.value = value
-        if isinstance(value, str):
-            cell.data_type = "s"  # a text that begins like a formula stays a text
-        if bold:
-            cell.font = Font(bold=True)

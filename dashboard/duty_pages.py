@@ -17,10 +17,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from dashboard.edge import actor_of
 from dashboard.forms import fields_of
-from dashboard.i18n import Words, words_in
+from dashboard.i18n import words_in
 from dashboard.layouts.duty import DutyView, duty_page
 from dashboard.layouts.handover import SheetView, handover_page
 from dashboard.login import THEME_COOKIE, language_of
+from dashboard.organisation_names import organisation_name
 from dispatch.commands import Command
 from dispatch.duty_commands import AnswerMuster, EndMuster, MusterReserves, SignOff, SignOn, SignShiftHandover
 from dispatch.errors import DispatchError, NotFound, RuleViolation
@@ -175,14 +176,14 @@ async def _sheet(
     content = await _content(services, actor, then, at or services.clock.now(), shift)
     view = SheetView(
         shift=shift,
-        organisation=_name(services, org_code, words),
+        organisation=organisation_name(services.organisations, org_code, words),
         content=content,
         may_sign=services.authority.can(actor, Action.SIGN_SHIFT_HANDOVER),
         account=actor.name,
         time_zone=services.city.time_zone,
         types={kind.id: words.pick(kind.zh, kind.en) for kind in services.codes.incident_type},
         services={one.id: words.pick(one.zh, one.en) for one in services.codes.service},
-        organisation_of=lambda code: _name(services, code, words),
+        organisation_of=lambda code: organisation_name(services.organisations, code, words),
         error=words.refusal(refused) if refused is not None else "",
         key=secrets.token_hex(8),
     )
@@ -212,8 +213,3 @@ def _shift(picture: OperatingPicture, org_code: str, shift_id: str | None, now: 
         detail = f"{org_code} has no shift {shift_id}, or it ended days ago" if shift_id else f"{org_code} has had no shift lately"
         raise NotFound("unknown-shift", f"{detail}; plan shifts, or check the id.")
     return found
-
-
-def _name(services: Services, code: str, words: Words) -> str:
-    known = services.organisations.get(code)
-    return words.pick(known.name, known.name_en) if known else code

@@ -19,8 +19,8 @@ from dashboard.kpi_workbook import MEDIA_TYPE, workbook
 from dashboard.layouts.kpi import KpiView, behind_page, kind_words, kpi_page, stage_words
 from dashboard.layouts.plain_page import in_address
 from dashboard.login import THEME_COOKIE, language_of
+from dashboard.organisation_names import organisation_name
 from dashboard.periods import beginning_of, days_asked
-from dashboard.theme import THEMES
 from dispatch.kpi_facts import OWN
 from dispatch.kpis import STAGES
 from dispatch.model import Actor, Grade
@@ -82,7 +82,7 @@ class _Pages:
         words = words_in(language_of(request))
         asked = self._asked(request, words)
         view = await self._view(request, asked, words)
-        html = kpi_page(view, words, _theme(request))
+        html = kpi_page(view, words, request.cookies.get(THEME_COOKIE, "dark"))
         return HTMLResponse(html, 422 if asked.error else 200, {"Cache-Control": "no-store"})
 
     async def table(self, request: Request) -> Response:
@@ -90,7 +90,7 @@ class _Pages:
         asked = self._asked(request, words)
         found = await self._services.kpis.of(asked.desk, asked.query)
         name_of = self._namer(asked.query.group_by, words)
-        name = self._organisation(asked.desk.org_code, words)
+        name = organisation_name(self._services.organisations, asked.desk.org_code, words)
         file = await asyncio.to_thread(workbook, found, name_of, name, words)
         filename = f"liandong-kpi-{asked.first}-{asked.last}.xlsx"
         return Response(file, 200, {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{filename}"'}, MEDIA_TYPE)
@@ -104,7 +104,9 @@ class _Pages:
         rows = [await self._row(asked, incident_id, words) for incident_id in ids]
         of_group = [] if key is None else [view.name_of(key)]
         title = " · ".join((*of_group, stage_words(words)[stage], kind_words(words)[kind]))
-        return HTMLResponse(behind_page(view, title, rows, total, words, _theme(request)), 200, {"Cache-Control": "no-store"})
+        return HTMLResponse(
+            behind_page(view, title, rows, total, words, request.cookies.get(THEME_COOKIE, "dark")), 200, {"Cache-Control": "no-store"}
+        )
 
     async def _row(self, asked: _Asked, incident_id: str, words: Words) -> tuple[str, ...]:
         services = self._services
@@ -118,7 +120,7 @@ class _Pages:
             escape(words.pick(kind.zh, kind.en) if kind else incident.incident_type),
             escape(words.grade(int(incident.grade))),
             f"{received:%Y-%m-%d %H:%M:%S}",
-            escape(self._organisation(incident.org_code, words)),
+            escape(organisation_name(services.organisations, incident.org_code, words)),
             escape(words.stage(incident.stage)),
         )
 
@@ -177,10 +179,6 @@ class _Pages:
         query = KpiQuery(from_, to, by, fields.get("source", OWN), grade, fields.get("type"))
         return _Asked(desk, query, stage, first, last, today, divided, fields, error)
 
-    def _organisation(self, code: str, words: Words) -> str:
-        known = self._services.organisations.get(code)
-        return words.pick(known.name, known.name_en) if known else code
-
     def _namer(self, by: GroupBy, words: Words) -> Callable[[str], str]:
         """A group's key, in words; organisations by their names whatever is grouped, as the page's own head asks too."""
         types = self._services.codes.type_by_id
@@ -200,7 +198,7 @@ class _Pages:
                     return areas[key]
                 case GroupBy.COMMAND_ROOM if not key.isdecimal():
                     return words("with a command room") if key == WITH_ROOM else words("without a command room")
-            return self._organisation(key, words)
+            return organisation_name(self._services.organisations, key, words)
 
         return name_of
 
@@ -219,8 +217,3 @@ def _types(services: Services, asked: str | None, words: Words) -> list[tuple[st
     """Types that may be asked for alone. One that this city does not have, as an import may, stays as it was asked for."""
     known = [(kind.id, words.pick(kind.zh, kind.en)) for kind in services.codes.type_by_id.values()]
     return known if asked is None or asked in services.codes.type_by_id else [*known, (asked, asked)]
-
-
-def _theme(request: Request) -> str:
-    theme = request.cookies.get(THEME_COOKIE, "dark")
-    return theme if theme in THEMES else "dark"

@@ -6,12 +6,12 @@ import io
 from collections.abc import Callable
 
 from openpyxl import Workbook
-from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from dashboard.i18n import Words
 from dashboard.layouts.kpi import group_words, stage_words
+from dashboard.workbooks import put_row
 from operations.records.kpis import Kpis
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -39,12 +39,12 @@ def workbook(found: Kpis, name_of: Callable[[str], str], organisation: str, word
     assert isinstance(sheet, Worksheet)  # a new workbook has one
     sheet.title = words("Figures")
     stages = stage_words(words)
-    _row(sheet, 1, [group_words(words)[found.group_by], words("incidents"), words("Stage of response"), *_COLUMNS], bold=True)
+    put_row(sheet, 1, [group_words(words)[found.group_by], words("incidents"), words("Stage of response"), *_COLUMNS], bold=True)
     line = 2
     for group in (*found.groups, found.total):
         name = words("everything together") if group is found.total else name_of(group.key)
         for one in group.stages:
-            _row(sheet, line, [name, group.incidents, stages[one.stage], *(getattr(one, column) for column in _COLUMNS)])
+            put_row(sheet, line, [name, group.incidents, stages[one.stage], *(getattr(one, column) for column in _COLUMNS)])
             line += 1
     sheet.freeze_panes = "D2"
     for column, width in enumerate((28, 10, 26, *(11 for _ in _COLUMNS)), start=1):
@@ -60,20 +60,7 @@ def workbook(found: Kpis, name_of: Callable[[str], str], organisation: str, word
         (words("How it is counted"), "docs/kpis.md"),
     )
     for line, (name, value) in enumerate(rows, start=1):
-        _row(about, line, [name, value])
+        put_row(about, line, [name, value])
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
-
-
-def _row(sheet: Worksheet, line: int, values: list[str | int | float | None], bold: bool = False) -> None:
-    for column, value in enumerate(values, start=1):
-        cell = sheet.cell(line, column)
-        if isinstance(value, str):
-            # A text that begins like a formula stays a text.
-            cell.value = value
-            cell.data_type = "s"
-        else:
-            cell.value = value
-        if bold:
-            cell.font = Font(bold=True)

@@ -11,6 +11,7 @@ from dashboard.edge import clear_session, client_address, safe_next, set_session
 from dashboard.forms import fields_of
 from dashboard.i18n import Words, words_in
 from dashboard.layouts.login import code_page, login_page
+from dashboard.organisation_names import organisation_name
 from operations.access.accounts import SESSION_COOKIE
 from operations.access.attempts import TooManyAttempts
 from operations.access.second_factor import CodeNeeded
@@ -40,7 +41,8 @@ class LoginPages:
     def form(self, request: Request, next_path: str, error: str = "", name: str = "", status: int = 200) -> Response:
         """Name and password."""
         spoken = words_in(language_of(request))
-        listed = [(account, password, role, self._where(code, spoken)) for account, password, role, code in self._demo_accounts]
+        organisations = self._services.organisations
+        listed = [(name, word, role, organisation_name(organisations, code, spoken)) for name, word, role, code in self._demo_accounts]
         return _html(login_page(self._city(spoken), spoken, safe_next(next_path), error, listed, name, self._ways()), status)
 
     def code_form(self, request: Request, next_path: str, ticket: str, error: str = "", status: int = 200) -> Response:
@@ -55,10 +57,6 @@ class LoginPages:
 
     def _city(self, spoken: Words) -> str:
         return spoken.pick(self._services.city.name, self._services.city.name_en)
-
-    def _where(self, code: str, spoken: Words) -> str:
-        known = self._services.organisations.get(code)
-        return spoken.pick(known.name, known.name_en) if known else code
 
 
 def add_login(server: FastAPI, services: Services, pages: LoginPages) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from openpyxl import Workbook
-from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -15,10 +14,10 @@ from dashboard.layouts.kpi import stage_words
 from dashboard.layouts.review_facts import ReviewFacts
 from dashboard.layouts.review_record import by
 from dashboard.layouts.said import crews_of, said
+from dashboard.workbooks import Cell, put_row
 from dispatch.events import UploadAdded
 from dispatch.promises import Way
 
-Cell = str | int | float | bool | None
 Sheet = tuple[str, Sequence[str], Iterator[Sequence[Cell]]]
 
 
@@ -59,13 +58,7 @@ def review_workbook(view: ReviewFacts) -> bytes:
 
 def _fill(sheet: Worksheet, heads: Sequence[str], rows: Iterator[Sequence[Cell]]) -> None:
     for line, values in enumerate((heads, *rows), start=1):
-        for column, value in enumerate(values, start=1):
-            cell = sheet.cell(line, column)
-            cell.value = value
-            if isinstance(value, str):
-                cell.data_type = "s"  # a text that begins like a formula stays a text
-            if line == 1:
-                cell.font = Font(bold=True)
+        put_row(sheet, line, values, bold=line == 1)
     sheet.freeze_panes = "A2"
     for column, head in enumerate(heads, start=1):
         sheet.column_dimensions[get_column_letter(column)].width = max(12, len(head) + 2)

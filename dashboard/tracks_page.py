@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from dashboard.i18n import Words, words_in
 from dashboard.layouts.track_holds import holds_section
 from dashboard.layouts.tracks import TracksView, tracks_page
 from dashboard.login import THEME_COOKIE, language_of
-from dashboard.theme import THEMES
+from dashboard.organisation_names import organisation_name
 from dispatch.errors import DispatchError, NotPermitted
 from dispatch.model import Actor
 from geodata.streets.street_lines import lines_within
@@ -80,7 +80,7 @@ class _Page:
 
     def _new_hold(self, fields: dict[str, str]) -> NewHold:
         """Raises ValueError for what is no place or no time."""
-        until = self._instant(fields["until"]) if fields.get("until") else None
+        until = self._until(fields["until"]) if fields.get("until") else None
         reason = fields.get("reason", "")
         if fields.get("incident"):
             return NewHold(reason, incident_id=fields["incident"], until=until)
@@ -97,40 +97,45 @@ class _Page:
         asked = await self._with_incident(actor, asked)
         answer, drawing, error = None, "", refused
         try:
-            answer = await self._answer(actor, asked)
-            drawing = await self._drawing(actor, answer, words)
+            answer, ways = await self._answer(actor, asked)
+            drawing = await self._drawing(answer, ways, words)
         except ValueError:
             error = words("Give a place as longitude, latitude, and times as year-month-day and hour:minute.")
         except NotPermitted:
             raise
         except DispatchError as refused:
             error = words.refusal(refused)
-        theme = request.cookies.get(THEME_COOKIE, "dark")
         view = TracksView(
             asked=self._with_span(asked),
             answer=answer,
             drawing=drawing,
             units=self._units(actor),
-            organisation_of=lambda code: self._organisation(code, words),
+            organisation_of=lambda code: organisation_name(services.organisations, code, words),
             zone=self._zone,
-            name=self._organisation(actor.org_code, words),
+            name=organisation_name(services.organisations, actor.org_code, words),
             error=error,
             holds=await self._holds(actor, asked, words),
         )
-        html = tracks_page(view, words, theme if theme in THEMES else "dark")
+        html = tracks_page(view, words, request.cookies.get(THEME_COOKIE, "dark"))
         return HTMLResponse(html, 422 if error else 200, {"Cache-Control": "no-store"})
 
-    async def _answer(self, actor: Actor, asked: dict[str, str]) -> Near | Path | None:
-        """None where nothing is asked. Raises ValueError for what is no place or no time, DispatchError as the questions."""
+    async def _answer(self, actor: Actor, asked: dict[str, str]) -> tuple[Near | Path | None, list[Way]]:
+        """The answer, None where nothing is asked, and the ways to draw.
+
+        Raises ValueError for what is no place or no time, DispatchError as the questions.
+        """
         if "from" not in asked or "to" not in asked or "incident" in asked:
-            return None
+            return None, []
         from_at, to_at = (self._instant(asked[name]) for name in ("from", "to"))
         questions = self._services.track_questions
         if "unit" in asked:
-            return await questions.path(actor, asked["unit"], from_at, to_at)
+            path = await questions.path(actor, asked["unit"], from_at, to_at)
+            return path, [Way(path.unit.callsign, _pieces(path.points))]
         if "point" in asked:
-            return await questions.near(actor, *_place(asked["point"]), float(asked.get("radius", "50")), from_at, to_at)
-        return None
+            lon, lat = _place(asked["point"])
+            near, ways = await questions.near_with_ways(actor, lon, lat, float(asked.get("radius", "50")), from_at, to_at, MOST_DRAWN)
+            return near, [Way(unit.callsign, _pieces(points)) for unit, points in ways]
+        return None, []
 
     async def _with_incident(self, actor: Actor, asked: dict[str, str]) -> dict[str, str]:
         """Place and time of an incident, to be asked about; one that the actor may not see fills in nothing."""
@@ -161,6 +166,16 @@ class _Page:
         except OverflowError:
             raise ValueError(text) from None
 
+    def _until(self, text: str) -> datetime:
+        """As `_instant`; a day alone lasts to its end. Raises ValueError."""
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            return self._instant(text)
+        if day == date.max:
+            raise ValueError(text)
+        return self._instant((day + timedelta(days=1)).isoformat())
+
     def _units(self, actor: Actor) -> list[UnitTrack]:
         authority, picture = self._services.authority, self._services.handler.picture
         found = [unit for unit in picture.units.values() if authority.may_see_track(actor, unit, picture)]
@@ -174,18 +189,10 @@ class _Page:
         shown = asked if "incident" in asked else self._with_span(asked)
         return holds_section(holds, shown, keep_days, services.clock.now(), self._zone, words)
 
-    async def _drawing(self, actor: Actor, answer: Near | Path | None, words: Words) -> str:
+    async def _drawing(self, answer: Near | Path | None, ways: list[Way], words: Words) -> str:
         if answer is None:
             return ""
-        circle, ways = None, []
-        if isinstance(answer, Path):
-            ways = [Way(answer.unit.callsign, _pieces(answer.points))]
-        else:
-            circle = Circle(answer.lon, answer.lat, answer.radius_m)
-            for one in answer.there[:MOST_DRAWN]:
-                begins, ends = one.stays[0].first_at - timedelta(minutes=2), one.stays[-1].last_at + timedelta(minutes=2)
-                path = await self._services.track_questions.path(actor, one.unit.unit_id, begins, ends)
-                ways.append(Way(one.unit.callsign, _pieces(path.points)))
+        circle = Circle(answer.lon, answer.lat, answer.radius_m) if isinstance(answer, Near) else None
         return await asyncio.to_thread(self._draw, ways, circle, words("Ways"))
 
     def _draw(self, ways: list[Way], circle: Circle | None, label: str) -> str:
@@ -194,10 +201,6 @@ class _Page:
             return ""
         streets = lines_within(self._services.city.graph, box) if box[2] - box[0] < STREETS_WITHIN_DEG else []
         return track_map(box, ways, circle, streets, label)
-
-    def _organisation(self, code: str, words: Words) -> str:
-        known = self._services.organisations.get(code)
-        return words.pick(known.name, known.name_en) if known else code
 
 
 def _place(text: str) -> tuple[float, float]:

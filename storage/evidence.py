@@ -188,13 +188,25 @@ class EvidenceFiles:
 
     def kept(self) -> Iterator[Manifest]:
         """Complete uploads."""
-        for path in sorted(self._kept.glob("*/manifest.json")):
+        for path in self._kept_manifests():
             yield msgspec.json.decode(path.read_bytes(), type=Manifest)
+
+    def count(self) -> int:
+        """How many complete uploads there are, damaged or not."""
+        return len(self._kept_manifests())
+
+    def _kept_manifests(self) -> list[Path]:
+        return sorted(self._kept.glob("*/manifest.json"))
 
     def verify(self) -> list[str]:
         """Damage found in kept files, one sentence each; empty when all is well."""
         damage = []
-        for manifest in self.kept():
+        for noted in self._kept_manifests():
+            try:
+                manifest = msgspec.json.decode(noted.read_bytes(), type=Manifest)
+            except msgspec.MsgspecError as error:
+                damage.append(f"evidence {noted.parent.name}: its manifest can't be read: {error}")
+                continue
             path = self.path(manifest)
             if not path.exists():
                 damage.append(

@@ -10,8 +10,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ from storage.evidence import EvidenceFiles, file_sha256
 from storage.read_models import event_of, unix_s
 from storage.track_files import pack, read_open
 from storage.track_ledger import REMOVED, Line, TrackLedger
-from storage.track_writer import SLICE_S, slice_files, slice_name
+from storage.track_slices import SLICE_S, slice_files, slice_name
+from storage.track_verify import slice_content
 
 FORMAT = "liandong-evidence-1"
 PIECE = 1_000  # rows read at once
@@ -60,26 +60,28 @@ class _Chain:
 def export_journal(engine: Engine, data: Path, from_: datetime, to: datetime, out: Path, made_at: datetime) -> Export:
     """Write the package of what was recorded from `from_` until before `to`: a folder, or one file when `out` ends in `.tar`.
 
-    `data` is the node's folder. Raises ExportRefused when `out` is there already or the span is none.
+    `data` is the node's folder. Raises ExportRefused when `out` is there already, the span is none, or the disk refuses.
     """
     if from_ >= to:
         raise ExportRefused(f"{from_.isoformat()} to {to.isoformat()} is no span; --from must lie before --to")
     if out.exists():
         raise ExportRefused(f"{out} is there already; name another --out")
-    folder = out.with_name(out.name + ".part")
+    folder, whole = out.with_name(out.name + ".part"), out.with_name(out.name + ".whole")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
         export = _fill(engine, data, from_, to, folder, made_at)
         if out.suffix == ".tar":
-            whole = out.with_name(out.name + ".whole")
             with tarfile.open(whole, "w") as archive:
                 archive.add(folder, arcname=out.stem)
             whole.rename(out)
         else:
             folder.rename(out)
+    except OSError as error:
+        raise ExportRefused(f"no package can be made: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        whole.unlink(missing_ok=True)
     return export
 
 
@@ -161,7 +163,11 @@ def _read(row: Any, export: Export) -> Recorded | None:
 
 def _evidence(files: EvidenceFiles, uploads: dict[str, str], folder: Path, export: Export) -> None:
     for upload_id, noted in sorted(uploads.items()):
-        manifest = files.find(upload_id)
+        try:
+            manifest = files.find(upload_id)
+        except msgspec.MsgspecError as error:
+            export.problems.append(f"evidence {upload_id}: its manifest can't be read: {error}")
+            continue
         source = None if manifest is None else files.path(manifest)
         if manifest is None or source is None or not source.exists():
             export.problems.append(f"evidence {upload_id}: the journal has it, and its file is missing")
@@ -180,34 +186,35 @@ def _evidence(files: EvidenceFiles, uploads: dict[str, str], folder: Path, expor
 
 
 def _tracks(tracks: Path, from_: datetime, to: datetime, folder: Path, export: Export) -> tuple[_Chain, list[str]]:
-    """The ledger's lines from the first to the last about the span, and slices that it does not know of."""
-    names = {}
-    for start_s, path in slice_files(tracks):
-        if start_s + SLICE_S > from_.timestamp() and start_s < to.timestamp():
-            names[slice_name(start_s)] = (start_s, path)
-    for name, (start_s, path) in names.items():
+    """The ledger's lines from the first to the last about the span, and slices that they do not tell of.
+
+    The ledger is read first: a slice that a running server closes meanwhile is one that it does not tell of yet.
+    """
+    chain, noted = _ledger(TrackLedger(tracks), from_, to, folder / "ledger.tsv", export)
+    packed = set()
+    for start_s, listed in slice_files(tracks):
+        if start_s + SLICE_S <= from_.timestamp() or start_s >= to.timestamp():
+            continue
+        name = slice_name(start_s)
+        try:
+            path, content = slice_content(listed)
+        except FileNotFoundError:  # removed meanwhile: lost, as far as these lines tell
+            continue
         target = folder / "tracks" / f"{name}.track"
         target.parent.mkdir(parents=True, exist_ok=True)
-        content = path.read_bytes()
         target.write_bytes(content if path.suffix == ".track" else pack(read_open(content, start_s)[0]))
-        export.slices += 1
-    chain, noted = _ledger(TrackLedger(tracks), from_, to, folder / "ledger.tsv", export)
-    for name, (_, path) in names.items():
-        if path.suffix == ".track" and noted.get(name) not in (
-            None,
-            sha256((folder / "tracks" / f"{name}.track").read_bytes()).hexdigest(),
-        ):
+        packed.add(name)
+        if noted.get(name) and file_sha256(target) != noted[name]:
             export.problems.append(f"tracks {name}: it is not what the ledger says was closed")
-    not_in_ledger = sorted(name for name, (_, path) in names.items() if path.suffix == ".open" or name not in noted)
-    export.problems += [f"tracks {name}: it is lost; the ledger has it" for name in sorted(noted.keys() - names.keys()) if noted[name]]
-    return chain, not_in_ledger
+    export.slices = len(packed)
+    export.problems += [f"tracks {name}: it is lost; the ledger has it" for name in sorted(noted.keys() - packed) if noted[name]]
+    return chain, sorted(packed - noted.keys())
 
 
 def _ledger(ledger: TrackLedger, from_: datetime, to: datetime, path: Path, export: Export) -> tuple[_Chain, dict[str, str]]:
     """The lines, as a chain; by slice of the span the SHA-256 it was closed with, empty for one that was removed."""
-    first_name, end_name = (
-        slice_name(math.ceil(at.timestamp() / SLICE_S) * SLICE_S) for at in (from_ - timedelta(seconds=SLICE_S - 1), to)
-    )
+    first_name = slice_name(math.floor(from_.timestamp() / SLICE_S) * SLICE_S)
+    end_name = slice_name(math.ceil(to.timestamp() / SLICE_S) * SLICE_S)
     noted: dict[str, str] = {}
     lines: list[Line] = []
     until, before, first = 0, "", ""

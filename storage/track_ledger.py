@@ -18,6 +18,8 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from storage.evidence import sync_folder
+
 NAME = "ledger"
 CLOSED, FOUND, REMOVED = "closed", "found", "removed"
 SLICE = timedelta(minutes=5)
@@ -63,20 +65,18 @@ class TrackLedger:
         return self._path.exists()
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """On disk when it returns. A torn last line, left by a crash, is cut first."""
+        """On disk when it returns. A torn last line, left by a crash, is cut first; the first lines are there all or none."""
         with self._lock:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            is_new = not self._path.exists()
-            with self._path.open("r+b" if not is_new else "w+b") as file:
-                last = self._cut(file)
-                for entry in entries:
-                    body = msgspec.json.encode(entry, order="sorted")
-                    last = chained(last, body)
-                    file.write(body + b"\t" + last.encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            if is_new:
-                _sync(self._path.parent)
+            if not self._path.exists():
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                new = self._path.with_suffix(".part")
+                with new.open("wb") as file:
+                    _put(file, "", entries)
+                new.rename(self._path)
+                sync_folder(self._path.parent)
+                return
+            with self._path.open("r+b") as file:
+                _put(file, self._cut(file), entries)
 
     def read(self) -> Iterator[Line]:
         """Every whole line; one torn by a crash is cut at the next entry."""
@@ -116,24 +116,31 @@ class TrackLedger:
 
     @staticmethod
     def _last(file: BinaryIO) -> tuple[str, int]:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL_BYTES))
-        tail = file.read()
-        whole = tail[: tail.rfind(b"\n") + 1]
-        if not whole:
+        """Hash of the last whole line, and where it ends; nothing and 0 where there is none."""
+        begins = file.seek(0, os.SEEK_END)
+        end = 0
+        while begins and not end:
+            until, begins = begins, max(0, begins - _TAIL_BYTES)
+            file.seek(begins)
+            newline = file.read(until - begins).rfind(b"\n")
+            end = begins + newline + 1 if newline >= 0 else 0
+        if not end:
             return "", 0
-        line = whole[:-1].rpartition(b"\n")[2]
-        return line.rpartition(b"\t")[2].decode("ascii", "replace"), size - len(tail) + len(whole)
+        file.seek(max(0, end - _TAIL_BYTES))
+        line = file.read(end - file.tell())[:-1].rpartition(b"\n")[2]
+        return line.rpartition(b"\t")[2].decode("ascii", "replace"), end
+
+
+def _put(file: BinaryIO, last: str, entries: Sequence[Entry]) -> None:
+    """Write lines that follow the one with the hash `last`, and sync."""
+    for entry in entries:
+        body = msgspec.json.encode(entry, order="sorted")
+        last = chained(last, body)
+        file.write(body + b"\t" + last.encode() + b"\n")
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def chained(previous_hash: str, body: bytes) -> str:
     """SHA-256, hexadecimal, over the hash before and the line's own bytes."""
     return hashlib.sha256(previous_hash.encode() + body).hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from storage.track_files import FIX, UNKNOWN, DamagedSlice, Slice, read_open, unpack
 from storage.track_paths import UnitReader
+from storage.track_slices import SLICE_S, slice_files, slice_files_of, slice_name
 from storage.track_verify import TrackReport, verify
-from storage.track_writer import SLICE_S, newest_by_unit, slice_files, slice_files_of, slice_name
+from storage.track_writer import newest_by_unit
 
 # After an outage the last slice before it still tells where units were, this long.
 LOOK_BACK_S = 24 * 3600

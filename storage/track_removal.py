@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from geodata.tracks.passages import metres_off
 from storage.track_files import DamagedSlice, unpack
 from storage.track_ledger import REMOVED, Entry, TrackLedger
-from storage.track_writer import SLICE_S, slice_files, slice_name
-
-METRES_PER_DEGREE = 111_195.0
+from storage.track_slices import SLICE_S, slice_files, slice_name
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,5 @@ def _covers(hold: Held, start_s: int, path: Path) -> bool:
         fixes = unpack(path.read_bytes()).fixes
     except DamagedSlice:
         return True
-    north_m = (fixes["lat"] / 1e6 - lat) * METRES_PER_DEGREE
-    east_m = (fixes["lon"] / 1e6 - lon) * METRES_PER_DEGREE * math.cos(math.radians(lat))
+    east_m, north_m = metres_off(fixes["lon"] / 1e6, fixes["lat"] / 1e6, lon, lat)
     return bool((np.hypot(east_m, north_m) <= radius_m).any())

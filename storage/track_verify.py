@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.track_files import DamagedSlice, Slice, read_open, unpack
 from storage.track_ledger import NAME, REMOVED, Entry, TrackLedger
-from storage.track_writer import SLICE_S, slice_files, slice_name
+from storage.track_slices import SLICE_S, slice_files, slice_name
 
 
 @dataclass
@@ -40,7 +40,7 @@ def verify(folder: Path) -> TrackReport:
             report.gaps.append(f"{slice_name(before + SLICE_S)} to {name}")
         before = start_s
         try:
-            path, content = _content(path)
+            path, content = slice_content(path)
             piece = _read(path, content, start_s)
         except (DamagedSlice, OSError) as error:
             report.damage.append(str(error))
@@ -82,8 +82,8 @@ def _against_ledger(path: Path, content: bytes, entry: Entry | None) -> list[str
     return []  # one that is noted as removed and still there goes with the next removal
 
 
-def _content(path: Path) -> tuple[Path, bytes]:
-    """An open slice may have been closed since it was listed."""
+def slice_content(path: Path) -> tuple[Path, bytes]:
+    """The file of a slice, and what is in it: an open one may have been closed since it was listed. Raises OSError."""
     try:
         return path, path.read_bytes()
     except FileNotFoundError:

@@ -10,31 +10,24 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from storage.track_files import (
-    FASTEST_KMH,
-    FIX,
-    OPEN_MAGIC,
-    UNKNOWN,
-    Slice,
-    pack,
-    read_open,
-    record_of_fixes,
-    record_of_units,
-)
-from storage.track_ledger import CLOSED, FOUND, TrackLedger, ledger_entry
+from storage.evidence import sync_folder
+from storage.track_files import FASTEST_KMH, FIX, OPEN_MAGIC, UNKNOWN, Slice, read_open, record_of_fixes, record_of_units
+from storage.track_ledger import TrackLedger
+from storage.track_packing import TrackPacking, written_until_ds
+from storage.track_slices import SLICE_S, slice_name
 
-SLICE_S = 300
 FLUSH_EVERY_S = 1.0
 # What may wait in memory while the disk refuses (some 5 minutes of 5,000 units at 1 Hz); more is dropped and counted.
 MAX_WAITING = 1_500_000
+# Fixes that are kept as received so much later than the clock said: it was set back, or had been ahead.
+MOST_AHEAD_S = 60.0
 
 _RAW = np.dtype(
     [
@@ -76,8 +69,11 @@ class TrackWriter:
         self.ledger = TrackLedger(folder)
         self.fixes = 0  # written and synced since the start
         self.dropped = 0  # lost because the disk refused for too long
-        self.torn_bytes = 0  # cut at the start
         self.failure = ""  # of the last write, empty when it succeeded
+        self._packing = TrackPacking(folder, self.ledger)
+        self._cut_bytes = 0  # torn, at the end of a slice that is gone on with
+        self._no_room = 0  # fixes that were not even taken, because nothing is written any more
+        self._ahead_s = 0.0  # how much later than the clock said the newest fix is kept as received
         self._buffer = _Buffer()
         self._table_ids: Sequence[str] = ()  # of the position table the indices refer to
         self._waiting: list[NDArray[Any]] = []  # taken from the buffer, not yet on disk
@@ -105,6 +101,9 @@ class TrackWriter:
     ) -> None:
         """Keep fixes (equally long arrays, Unix s, degrees, m/s, NaN unknown). `unit_ids` names the indices and only ever grows."""
         self._table_ids = unit_ids
+        if self._buffer.count + len(indices) > MAX_WAITING:
+            self._no_room += len(indices)
+            return
         rows = self._buffer.room(len(indices))
         rows["unit"] = indices
         rows["position_at"] = position_at
@@ -144,8 +143,7 @@ class TrackWriter:
         with self._writing:
             try:
                 while self._waiting:
-                    self._write_part(self._waiting[0])
-                    self.fixes += len(self._waiting[0])
+                    self._write_first()
                     del self._waiting[0]
                 if self._file is not None:
                     os.fdatasync(self._file.fileno())
@@ -158,36 +156,59 @@ class TrackWriter:
 
     def state(self) -> dict[str, Any]:
         """Counters for the health page."""
+        failure = self.failure or self._packing.failure or self._clock_failure()
         return {
-            "state": "failing" if self.failure else "ok",
+            "state": "failing" if failure else "ok",
             "fixes": self.fixes,
             "waiting": self._buffer.count + sum(map(len, self._waiting)),
-            "dropped": self.dropped,
+            "dropped": self.dropped + self._no_room,
             "torn_bytes": self.torn_bytes,
-            "failure": self.failure,
+            "failure": failure,
         }
+
+    @property
+    def torn_bytes(self) -> int:
+        """Left out at the ends of slices since the start."""
+        return self._cut_bytes + self._packing.torn_bytes
 
     def close(self) -> None:
         self._forget_open_slice()
 
-    def carry(self, piece: Slice) -> None:
-        """Start from the newest slice of an earlier run: its last fixes begin the slices to come."""
+    def carry(self, piece: Slice | None) -> None:
+        """Go on from earlier runs: from when they had written, and with the last fixes of their newest slice that can be read.
+
+        Blocks on the disk.
+        """
+        self._received_ds = written_until_ds(self.folder, self.ledger)
+        if piece is None:
+            return
         for number, chosen in zip(*newest_by_unit(piece.fixes), strict=True):
             self._carried[piece.unit_ids[number]] = piece.fixes[chosen]
 
     # In the thread ----------------------------------------------------------------------------------------------------
 
-    def _write_part(self, rows: NDArray[Any]) -> None:
-        """Convert one buffer and append it, changing slices where its times say so."""
+    def _write_first(self) -> None:
+        """Convert the buffer that waits first and append it, changing slices where its times say so. What is written waits no more."""
+        rows = self._waiting[0]
         fixes = quantised(rows)
         # A clock that was set back stands still here until it is where it was: slices are never opened again.
-        fixes["received_ds"] = np.maximum.accumulate(np.maximum(fixes["received_ds"], self._received_ds))
+        heard_ds = fixes["received_ds"].copy()
+        fixes["received_ds"] = np.maximum.accumulate(np.maximum(heard_ds, self._received_ds))
         slots = fixes["received_ds"] // (SLICE_S * 10) * SLICE_S
         for slot in np.unique(slots):
             if slot != self._slice_start_s or self._file is None:
                 self._open(int(slot))
-            self._write_fixes(fixes[slots == slot])
-        self._received_ds = int(fixes["received_ds"][-1])
+            of_slot = fixes[slots == slot]
+            self._write_fixes(of_slot)
+            self._received_ds = int(of_slot["received_ds"][-1])
+            self.fixes += len(of_slot)
+            self._waiting[0] = rows[slots > slot]
+        self._ahead_s = float(fixes["received_ds"][-1] - heard_ds[-1]) / 10.0
+
+    def _clock_failure(self) -> str:
+        if self._ahead_s <= MOST_AHEAD_S:
+            return ""
+        return f"the clock is {self._ahead_s:.0f} s behind what was written before; fixes are kept as received at the later time"
 
     def _write_fixes(self, fixes: NDArray[Any]) -> None:
         """Append fixes whose `unit` is the table index."""
@@ -218,18 +239,20 @@ class TrackWriter:
         """Go on in the slice that begins at `start_s`: the file of an earlier run, or a new one with what is known of every unit."""
         self._forget_open_slice()
         path = self.folder / f"{slice_name(start_s)}.open"
+        if path.with_suffix(".track").exists() and not path.exists():
+            raise FileExistsError(f"{path.with_suffix('.track')} is closed, and closed slices are not opened again")
         path.parent.mkdir(parents=True, exist_ok=True)
         known, length = read_open(path.read_bytes(), start_s) if path.exists() else (Slice(start_s, [], np.zeros(0, FIX)), 0)
         self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
-        self.torn_bytes += known.torn_bytes
+        self._cut_bytes += known.torn_bytes
         self._file.truncate(length)
         self._file.seek(length)
         self._slice_start_s = start_s
         self._slice_units = {unit_id: index for index, unit_id in enumerate(known.unit_ids)}
         self._slice_index = np.array([self._slice_units.get(unit_id, -1) for unit_id in self._table_ids], np.int64)
         self._append((b"" if length else OPEN_MAGIC) + (b"" if known.unit_ids else self._beginning()))
-        _sync_folder(path.parent)
-        _sync_folder(self.folder)
+        sync_folder(path.parent)
+        sync_folder(self.folder)
 
     def _beginning(self) -> bytes:
         """Records of the last fix of every unit: those of this run, and those carried from an earlier one."""
@@ -265,28 +288,8 @@ class TrackWriter:
             self._slice_index = np.concatenate([self._slice_index, np.full(missing, -1, np.int64)])
 
     def pack_finished(self) -> None:
-        """Close every open slice but the one being written: packed beside it, synced, renamed, then the open one removed."""
-        for start_s, path in slice_files(self.folder):
-            if start_s >= self._slice_start_s or path.suffix != ".open":
-                continue
-            closed = path.with_suffix(".track")
-            piece, _ = read_open(path.read_bytes(), start_s)
-            self.torn_bytes += piece.torn_bytes
-            temporary, content = path.with_suffix(".part"), pack(piece)
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            self._note(slice_name(start_s), content)
-            temporary.rename(closed)
-            _sync_folder(path.parent)
-            path.unlink()
-
-    def _note(self, name: str, content: bytes) -> None:
-        """Into the ledger, before the slice is closed: one that is there and not in it would be nobody's."""
-        there = [] if self.ledger.exists else [one for one in slice_files(self.folder) if one[1].suffix == ".track"]
-        entries = [ledger_entry(FOUND, slice_name(start_s), path.read_bytes()) for start_s, path in there]
-        self.ledger.append([*entries, ledger_entry(CLOSED, name, content)])
+        """Close every open slice but the one being written."""
+        self._packing.close_before(self._slice_start_s)
 
 
 def quantised(rows: NDArray[Any]) -> NDArray[Any]:
@@ -314,39 +317,7 @@ def newest_by_unit(fixes: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.i
     return units[is_last].astype(np.int64), order[is_last]
 
 
-def slice_name(start_s: int) -> str:
-    """Day folder and time of day, UTC: `20260301/080500`."""
-    return datetime.fromtimestamp(start_s, UTC).strftime("%Y%m%d/%H%M%S")
-
-
-def slice_files(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Every slice, oldest first, as (start in Unix s, file). One that was being closed at a crash is there once, in its open form."""
-    for day in sorted(folder.glob("[0-9]*")):
-        yield from slice_files_of(day)
-
-
-def slice_files_of(day: Path) -> Iterator[tuple[int, Path]]:
-    """Those in the folder of one day."""
-    for path in sorted(day.glob("[0-9]*.*")):
-        if path.suffix not in (".open", ".track") or (path.suffix == ".track" and path.with_suffix(".open").exists()):
-            continue
-        try:
-            start = datetime.strptime(f"{path.parent.name}/{path.stem}", "%Y%m%d/%H%M%S").replace(tzinfo=UTC)
-        except ValueError:
-            continue  # not ours; `verify` names it
-        yield int(start.timestamp()), path
-
-
 def _renumbered(fixes: NDArray[Any], numbers: NDArray[np.int64]) -> NDArray[Any]:
     fixes = fixes.copy()
     fixes["unit"] = numbers
     return fixes
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new or renamed file's name durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

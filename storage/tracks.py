@@ -38,9 +38,7 @@ class TrackStore(TrackReader):
 
     async def start(self) -> None:
         """Go on from what an earlier run wrote, and write from now on each second."""
-        newest = await asyncio.to_thread(self.latest)
-        if newest is not None:
-            self._writer.carry(newest)
+        await asyncio.to_thread(lambda: self._writer.carry(self.latest()))
         self._running = asyncio.create_task(self._writer.run())
 
     async def stop(self) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.i18n import Words, clock_text
+from dashboard.organisation_names import organisation_name
 from dispatch.codes import Codes
 from dispatch.deadlines import Targets
 from dispatch.model import Incident, Unit
@@ -50,8 +51,7 @@ class Facts:
         return unit.callsign if unit else self.service_name(unit_id)
 
     def organisation_name(self, code: str) -> str:
-        known = self.organisations.get(code)
-        return self.words.pick(known.name, known.name_en) if known else code
+        return organisation_name(self.organisations, code, self.words)
 
     def type_name(self, incident_type: str) -> str:
         kind = self.codes.type_by_id.get(incident_type)

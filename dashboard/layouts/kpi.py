@@ -11,7 +11,7 @@ import msgspec
 from dashboard.figures import kpi as figures
 from dashboard.i18n import Words
 from dashboard.layouts.plain_page import framed, in_address
-from dashboard.layouts.statistics import PLOTLY, cards, chart, percent, period_links, select, table
+from dashboard.layouts.statistics import PLOTLY, cards, chart, clock, percent, period_links, select, table
 from dispatch.kpis import STAGES, Change, GroupFigures, StageFigures
 from dispatch.organisations import Organisation
 from operations.records.kpis import KINDS, Comparison, GroupBy, Kpis
@@ -208,7 +208,7 @@ def _cells(view: KpiView, one: StageFigures, key: str | None) -> tuple[str, ...]
     for kind, count in counts.items():
         href = address(view, "/kpi/incidents", figure=one.stage, of=kind, **({} if key is None else {"key": key}))
         linked.append(f'<a href="{escape(href)}">{count}</a>' if count else "0")
-    return (_text(_eta(one.p50_s)), _text(_eta(one.p90_s)), _text(percent(one.within_target)), *linked, _text(str(one.entered)))
+    return (_text(clock(one.p50_s)), _text(clock(one.p90_s)), _text(percent(one.within_target)), *linked, _text(str(one.entered)))
 
 
 def _compared(view: KpiView, words: Words) -> str:
@@ -222,7 +222,7 @@ def _compared(view: KpiView, words: Words) -> str:
             (
                 _text(names[change.stage]),
                 _text(f"{before.n} / {after.n}"),
-                _text(f"{_eta(before.p50_s)} → {_eta(after.p50_s)}"),
+                _text(f"{clock(before.p50_s)} → {clock(after.p50_s)}"),
                 _text(_seconds_change(change, words)),
                 _text(f"{percent(before.within_target)} → {percent(after.within_target)}"),
                 _text(_share_change(change, words)),
@@ -264,15 +264,6 @@ def stage_of(group: GroupFigures, name: str) -> StageFigures:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _eta(seconds: float | None) -> str:
-    """Minutes and seconds; from an hour on hours as well."""
-    if seconds is None:
-        return "–"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}:{rest:02d}" if whole < 3600 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _text(text: str) -> str:

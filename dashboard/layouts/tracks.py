@@ -134,7 +134,7 @@ def _stays(one: NearUnit, view: TracksView, words: Words) -> list[list[str]]:
 def _silent(one: NearUnit, view: TracksView) -> list[list[str]]:
     return [
         [
-            _crew(one.unit, view, quiet.from_at, quiet.to_at),
+            _crew(one.unit, view, max(quiet.from_at, quiet.to_at - LONGEST_PATH), quiet.to_at),
             escape(view.organisation_of(one.unit.org_code)),
             _moment(quiet.from_at, view),
             _moment(quiet.to_at, view),

@@ -33,7 +33,10 @@ class Passage:
 
 @dataclass(frozen=True)
 class Silence:
-    """Nothing was measured between two fixes. `may_have_come`: it was long enough for a way into the circle and on."""
+    """Nothing was measured between two fixes, or beyond the first or last.
+
+    `may_have_come`: long enough for a way into the circle and on.
+    """
 
     from_at: float
     to_at: float
@@ -61,14 +64,17 @@ def passages(at: Floats, x: Floats, y: Floats, radius_m: float, from_at: float, 
 
 
 def silences(at: Floats, x: Floats, y: Floats, radius_m: float, from_at: float, to_at: float) -> list[Silence]:
-    """Times of more than `JOINED_S` without a fix that touch the span, in order."""
-    away = np.hypot(x, y)
+    """Times of more than `JOINED_S` without a fix that touch the span, in order.
+
+    The span's own ends bound silences too. Nothing is known beyond them: there it counts only how far off the unit was at the one fix.
+    """
+    ends = np.concatenate(([at.min(initial=from_at)], at, [at.max(initial=to_at)]))
+    way_m = np.concatenate(([0.0], np.maximum(np.hypot(x, y) - radius_m, 0.0), [0.0]))
     found = []
-    for i in np.flatnonzero(np.diff(at) > JOINED_S):
-        begins, ends = float(at[i]), float(at[i + 1])
-        if ends > from_at and begins < to_at:
-            way_m = max(float(away[i]) - radius_m, 0.0) + max(float(away[i + 1]) - radius_m, 0.0)
-            found.append(Silence(begins, ends, way_m <= FASTEST_MPS * (ends - begins)))
+    for i in np.flatnonzero(np.diff(ends) > JOINED_S):
+        begins, until = float(ends[i]), float(ends[i + 1])
+        if until > from_at and begins < to_at:
+            found.append(Silence(begins, until, float(way_m[i] + way_m[i + 1]) <= FASTEST_MPS * (until - begins)))
     return found
 
 

@@ -47,11 +47,14 @@ class Daily:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
+    def due(self) -> date:
+        """The newest day whose hour has come."""
+        local = self._clock.now().astimezone(self._zone)
+        return local.date() if local.time() >= self._at else local.date() - timedelta(days=1)
+
     async def tick(self) -> None:
         """Do the newest day that is due, unless it is done. A failure is kept and tried again later; it is never raised."""
-        now = self._clock.now()
-        local = now.astimezone(self._zone)
-        due = local.date() if local.time() >= self._at else local.date() - timedelta(days=1)
+        now, due = self._clock.now(), self.due()
         if (self.done is not None and self.done >= due) or (self._again_at is not None and now < self._again_at):
             return
         try:

@@ -15,7 +15,7 @@ import structlog
 
 from dispatch.clock import Clock
 from dispatch.errors import RuleViolation
-from dispatch.kpis import STAGES, GroupFigures
+from dispatch.kpis import GroupFigures
 from dispatch.model import Actor, Incident
 from dispatch.organisations import OrganisationTree
 from operations.access.authority import Authority
@@ -29,7 +29,6 @@ NAME = "daily-report"
 AT = time(8, 0)  # of the city's day
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 MOST_LISTED = 200
-LACKS = ("missing", "out_of_order")
 
 log = structlog.get_logger(__name__)
 
@@ -179,14 +178,6 @@ class DailyReports:
 
     async def _lacking(self, begins: datetime, ends: datetime) -> tuple[list[Lacking], int]:
         """Those that can be listed, and how many there are."""
-        lacks: dict[str, list[tuple[str, str]]] = {}
-        query = KpiQuery(begins, ends)
-        for stage in STAGES:
-            for kind in LACKS:
-                ids, _ = await self._kpis.behind(self._actor, query, stage, kind)
-                for incident_id in ids:
-                    lacks.setdefault(incident_id, []).append((stage, kind))
-        found = [(await self._history.incident(incident_id), stages) for incident_id, stages in lacks.items()]
-        known = [Lacking(incident, tuple(stages)) for incident, stages in found if incident is not None]
-        known.sort(key=lambda one: (one.incident.received_at, one.incident.number))
-        return known[:MOST_LISTED], len(known)
+        lacks = await self._kpis.lacking(self._actor, KpiQuery(begins, ends))
+        found = [(await self._history.incident(incident_id), stages) for incident_id, stages in lacks[:MOST_LISTED]]
+        return [Lacking(incident, stages) for incident, stages in found if incident is not None], len(lacks)

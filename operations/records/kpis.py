@@ -24,6 +24,7 @@ from operations.access.authority import Action, Authority
 MAX_PERIOD = timedelta(days=3660)
 MAX_BEHIND = 500  # incidents listed behind one figure
 KINDS = ("all", "late", "missing", "out_of_order", "unreached")
+LACKS = ("missing", "out_of_order")  # a stage that can't be measured
 WITH_ROOM, WITHOUT_ROOM = "with", "without"
 
 
@@ -140,6 +141,22 @@ class KpiService:
             rows = which(facts, self._targets, counted, stage, kind, self._clock.unix_s())
             newest = rows[np.argsort(-facts.incidents["received_at"][rows], kind="stable")][:MAX_BEHIND]
             return [one.decode() for one in facts.incidents["incident_id"][newest].tolist()], len(rows)
+
+        return await asyncio.to_thread(answer)
+
+    async def lacking(self, actor: Actor, query: KpiQuery) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+        """Ids of all incidents with stages that can't be measured, oldest first, each with these: (stage, one of LACKS). Raises as `of`."""
+        sees = self._rights(actor, query)
+
+        def answer() -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+            facts, counted = self._counted(query, sees)
+            lacks: dict[int, list[tuple[str, str]]] = {}
+            for stage in STAGES:
+                for kind in LACKS:
+                    for row in which(facts, self._targets, counted, stage, kind, self._clock.unix_s()).tolist():
+                        lacks.setdefault(row, []).append((stage, kind))
+            ids, received_at = facts.incidents["incident_id"], facts.incidents["received_at"]
+            return [(ids[row].decode(), tuple(lacks[row])) for row in sorted(lacks, key=lambda row: (received_at[row], row))]
 
         return await asyncio.to_thread(answer)
 

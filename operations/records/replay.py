@@ -19,7 +19,7 @@ from dispatch.model import Incident
 from operations.records.past import SETTLED_S, Past, Pasts, put, take_units
 from storage.readings import Reading
 from storage.track_reader import Heard
-from storage.track_writer import SLICE_S
+from storage.track_slices import SLICE_S
 
 if TYPE_CHECKING:
     from operations.services import Services

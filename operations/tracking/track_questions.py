@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from dispatch.clock import Clock
 from dispatch.errors import NotFound, RuleViolation, Unavailable
 from dispatch.model import Actor, Unit
 from dispatch.picture import OperatingPicture
-from geodata.tracks.passages import JOINED_S, METRES_PER_DEGREE, REACH_M, Passage, Silence, metres_off, passages, silences
+from geodata.tracks.passages import JOINED_S, METRES_PER_DEGREE, REACH_M, Floats, Passage, Silence, metres_off, passages, silences
 from operations.access.authority import Action, Authority
 from operations.access.personal import PersonalData
 from storage.track_files import DamagedSlice
@@ -28,6 +28,8 @@ LEAST_RADIUS_M, MOST_RADIUS_M = 5.0, 5_000.0
 LATE = timedelta(hours=1)
 # Read before and after the span, so that a fix on either side joins on.
 BESIDE_S = 60.0
+# Of the way of a crew that was there, before its first stay and after its last.
+WAY_AROUND = timedelta(minutes=2)
 Answer = TypeVar("Answer")
 AT_ONCE = 2  # questions read at a time: replays need the disk as well
 
@@ -52,7 +54,7 @@ class PathPoint(msgspec.Struct, frozen=True):
 
 
 class Quiet(msgspec.Struct, frozen=True):
-    """Nothing is known between two fixes. `may_have_come`: long enough for a way to the place and on."""
+    """Nothing is known between two fixes, or up to the first or after the last. `may_have_come`: long enough for a way to the place."""
 
     from_at: datetime = msgspec.field(name="from")
     to_at: datetime = msgspec.field(name="to")
@@ -159,12 +161,24 @@ class TrackQuestions:
         await self._personal.track(actor, f"{unit_id} {_said(from_at)} to {_said(to_at)}", channel)
         begins, ends, until = from_at.timestamp(), to_at.timestamp(), self._heard_until(to_at)
         state = await self._read(lambda: self._reader.unit_path(unit_id, begins, ends, until))
-        return await asyncio.to_thread(_path, _named(unit), state, from_at, to_at)
+        return await asyncio.to_thread(_path, _named(unit), state, from_at, to_at, self._clock.now())
 
     async def near(
         self, actor: Actor, lon: float, lat: float, radius_m: float, from_at: datetime, to_at: datetime, channel: str = ""
     ) -> Near:
         """Who was within some metres of a point. Raises as `at`, and RuleViolation for another radius than one may ask for."""
+        return (await self._ask_near(actor, lon, lat, radius_m, from_at, to_at, channel))[0]
+
+    async def near_with_ways(
+        self, actor: Actor, lon: float, lat: float, radius_m: float, from_at: datetime, to_at: datetime, most: int
+    ) -> tuple[Near, list[tuple[UnitTrack, tuple[PathPoint, ...]]]]:
+        """As `near`, and how the first `most` that were there came and went."""
+        found, tracks = await self._ask_near(actor, lon, lat, radius_m, from_at, to_at, "")
+        return found, await asyncio.to_thread(_ways, found.there[:most], tracks)
+
+    async def _ask_near(
+        self, actor: Actor, lon: float, lat: float, radius_m: float, from_at: datetime, to_at: datetime, channel: str
+    ) -> tuple[Near, dict[str, TrackState]]:
         self._authority.authorise(actor, Action.SEE_TRACKS)
         self._check_span(from_at, to_at, LONGEST_NEAR)
         if not LEAST_RADIUS_M <= radius_m <= MOST_RADIUS_M:
@@ -173,13 +187,16 @@ class TrackQuestions:
         await self._personal.track(actor, subject, channel)
         begins, until = from_at.timestamp() - BESIDE_S, self._heard_until(to_at)
         box = _box(lon, lat, radius_m + REACH_M)
-        candidates = await self._read(lambda: self._reader.units_near(begins, until, box))
+        # Who was silent from before the span on: its newest fix by then tells where.
+        known = await self._read(lambda: self._reader.known_at(begins))
+        candidates = await self._read(lambda: self._reader.units_near(begins, until, box)) | _inside(known, box)
         picture = self._picture()
         units = {unit_id: picture.units[unit_id] for unit_id in candidates if unit_id in picture.units}
         units = {unit_id: unit for unit_id, unit in units.items() if self._authority.may_see_track(actor, unit, picture)}
         tracks = await self._read(lambda: self._reader.paths(set(units), begins, until))
         asked = Near(lon, lat, radius_m, from_at, to_at, (), ())
-        return await asyncio.to_thread(_near, asked, units, tracks)
+        now = self._clock.now()
+        return await asyncio.to_thread(lambda: _near(asked, units, _measured(set(units), known, tracks), now)), tracks
 
     async def _read(self, read: Callable[[], Answer]) -> Answer:
         async with self._turns:
@@ -200,43 +217,74 @@ class TrackQuestions:
         return min(to_at + LATE, self._clock.now()).timestamp()
 
 
-def _path(unit: UnitTrack, state: TrackState, from_at: datetime, to_at: datetime) -> Path:
-    at, lon, lat = state.position_at, state.lon, state.lat
-    points = tuple(
-        PathPoint(_instant(at_s), _instant(heard_s), x, y, _told(speed), _told(heading))
-        for at_s, heard_s, x, y, speed, heading in zip(
-            at.tolist(),
-            state.received_at.tolist(),
-            lon.tolist(),
-            lat.tolist(),
-            state.speed_mps.tolist(),
-            state.heading_deg.tolist(),
-            strict=True,
-        )
-    )
+def _path(unit: UnitTrack, state: TrackState, from_at: datetime, to_at: datetime, now: datetime) -> Path:
+    ends_at = min(to_at, now)  # of what is to come nothing is known, and it is no silence
+    at, lon, lat, points = state.position_at, state.lon, state.lat, _points(state)
     if not points:
-        return Path(unit, from_at, to_at, 0.0, (), (Quiet(from_at, to_at),) if to_at > from_at else ())
-    # The span's own ends bound silences too: nothing is known before the first fix in it and after the last.
+        return Path(unit, from_at, to_at, 0.0, (), (Quiet(from_at, ends_at),) if ends_at > from_at else ())
     x, y = metres_off(lon, lat, points[0].lon, points[0].lat)
-    ends = np.concatenate(([from_at.timestamp()], at, [to_at.timestamp()]))
-    quiet = silences(ends, np.zeros(len(ends)), np.zeros(len(ends)), 0.0, from_at.timestamp(), to_at.timestamp())
+    nowhere = np.zeros(len(at))  # no place is asked about
+    quiet = silences(at, nowhere, nowhere, 0.0, from_at.timestamp(), ends_at.timestamp())
     steps = np.hypot(np.diff(x), np.diff(y))[np.diff(at) <= JOINED_S]
     return Path(unit, from_at, to_at, round(float(steps.sum()), 1), points, tuple(_quiet(one, None) for one in quiet))
 
 
-def _near(asked: Near, units: dict[str, Unit], tracks: dict[str, TrackState]) -> Near:
+def _points(state: TrackState, which: slice = slice(None)) -> tuple[PathPoint, ...]:
+    columns = (state.position_at, state.received_at, state.lon, state.lat, state.speed_mps, state.heading_deg)
+    return tuple(
+        PathPoint(_instant(at_s), _instant(heard_s), lon, lat, _told(speed), _told(heading))
+        for at_s, heard_s, lon, lat, speed, heading in zip(*(column[which].tolist() for column in columns), strict=True)
+    )
+
+
+def _ways(there: Sequence[NearUnit], tracks: dict[str, TrackState]) -> list[tuple[UnitTrack, tuple[PathPoint, ...]]]:
+    found = []
+    for one in there:
+        track = tracks.get(one.unit.unit_id)
+        if track is None:
+            continue  # heard before the span alone, by a clock that is ahead
+        span = (one.stays[0].first_at - WAY_AROUND, one.stays[-1].last_at + WAY_AROUND)
+        first, last = np.searchsorted(track.position_at, [at.timestamp() for at in span])
+        found.append((one.unit, _points(track, slice(first, last))))
+    return found
+
+
+def _inside(state: TrackState, box: tuple[float, float, float, float]) -> set[str]:
+    west, south, east, north = box
+    inside = (state.lon >= west) & (state.lon <= east) & (state.lat >= south) & (state.lat <= north)
+    return {state.unit_ids[i] for i in np.flatnonzero(inside)}
+
+
+def _measured(units: set[str], known: TrackState, tracks: dict[str, TrackState]) -> dict[str, tuple[Floats, Floats, Floats]]:
+    """When and where (longitude, latitude) each was: what was known of it when the span began, and what was heard then."""
+    parts: dict[str, list[tuple[Floats, Floats, Floats]]] = {}
+    for i, unit_id in enumerate(known.unit_ids):
+        if unit_id in units:
+            parts[unit_id] = [(known.position_at[i : i + 1], known.lon[i : i + 1], known.lat[i : i + 1])]
+    for unit_id, track in tracks.items():
+        parts.setdefault(unit_id, []).append((track.position_at, track.lon, track.lat))
+    found = {}
+    for unit_id, pieces in parts.items():
+        at, lon, lat = (np.concatenate(column) for column in zip(*pieces, strict=True))
+        order = np.argsort(at, kind="stable")  # what was handed in late may have been measured before
+        found[unit_id] = at[order], lon[order], lat[order]
+    return found
+
+
+def _near(asked: Near, units: dict[str, Unit], measured: dict[str, tuple[Floats, Floats, Floats]], now: datetime) -> Near:
     there, not_excluded = [], []
     from_s, to_s = asked.from_at.timestamp(), asked.to_at.timestamp()
-    for unit_id, track in tracks.items():
-        x, y = metres_off(track.lon, track.lat, asked.lon, asked.lat)
-        stays = passages(track.position_at, x, y, asked.radius_m, from_s, to_s)
-        quiet = silences(track.position_at, x, y, asked.radius_m, from_s, to_s)
+    ends_s = min(to_s, now.timestamp())
+    for unit_id, (at, lon, lat) in measured.items():
+        x, y = metres_off(lon, lat, asked.lon, asked.lat)
+        stays = passages(at, x, y, asked.radius_m, from_s, to_s)
+        quiet = silences(at, x, y, asked.radius_m, from_s, ends_s)
         one = NearUnit(_named(units[unit_id]), tuple(map(_stay, stays)), tuple(_quiet(s, s.may_have_come) for s in quiet))
         if stays:
             there.append(one)
         elif any(silence.may_have_come for silence in quiet):
             not_excluded.append(one)
-    there.sort(key=lambda one: one.stays[0].first_at)
+    there.sort(key=lambda one: (one.stays[0].first_at, one.unit.callsign))
     not_excluded.sort(key=lambda one: one.unit.callsign)
     return msgspec.structs.replace(asked, there=tuple(there), not_excluded=tuple(not_excluded))
 

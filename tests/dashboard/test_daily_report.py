@@ -109,9 +109,13 @@ def test_page_and_workbook_say_the_same_and_need_nothing_else(city: ApiCity, rep
 
 def test_nothing_is_in_it_that_not_everybody_may_know(city: ApiCity, report: DailyReport) -> None:
     """Callers, texts, complaints."""
-    page = city.services.daily_reports._render(report)[".html"].decode()
+    files = city.services.daily_reports._render(report)
+    book = load_workbook(io.BytesIO(files[".xlsx"]))
+    cells = " ".join(str(value) for sheet in book.worksheets for row in sheet.iter_rows(values_only=True) for value in row)
+    assert cells.count("2026-05-01 16:") >= 3  # all that is listed is looked through
     complaint = city.services.codes.type_by_id["complaint"]
-    assert not [word for word in (TEXT, NUMBER, complaint.zh, complaint.en) if word in page]
+    for text in (files[".html"].decode(), cells):
+        assert not [word for word in (TEXT, NUMBER, complaint.zh, complaint.en) if word in text]
 
 
 def files(city: ApiCity) -> list[str]:
@@ -155,3 +159,31 @@ def test_before_the_first_event_there_is_nothing_to_report(city: ApiCity) -> Non
 
 def test_the_scope_is_the_city(report: DailyReport) -> None:
     assert report.org_code == CITY
+
+
+def test_of_more_lacking_than_are_listed_the_oldest_are_and_all_are_counted(city: ApiCity, monkeypatch) -> None:
+    """Also where a list of incidents behind a figure would end sooner."""
+    monkeypatch.setattr("operations.records.daily_report.MOST_LISTED", 3)
+    monkeypatch.setattr("operations.records.kpis.MAX_BEHIND", 2)
+    lacking, loaded = [], []
+    for number in range(5):
+        incident_id, unit_id = city.incident()["incident_id"], f"l{number}"
+        crew = Actor(unit_id, "officer", WEST, unit_id=unit_id)
+        city.unit(unit_id, WEST)
+        city.handle(Push(incident_id=incident_id, unit_ids=(unit_id,)))
+        for step in (Acknowledge, Depart):
+            city.clock.advance(60)
+            city.handle(step(incident_id=incident_id, unit_ids=(unit_id,)), crew)
+        city.handle(Feedback(incident_id=incident_id, unit_ids=(unit_id,), text="done", form={}), crew)
+        lacking.append(incident_id)
+    city.clock.advance(86_400)
+    history, of_history = city.services.history, city.services.history.incident
+
+    async def counted(incident_id: str):
+        loaded.append(incident_id)
+        return await of_history(incident_id)
+
+    monkeypatch.setattr(history, "incident", counted)
+    report = city.run(city.services.daily_reports.of(city.services.daily_reports.daily.due()))
+    assert report.lacking_total == 5
+    assert [one.incident.incident_id for one in report.lacking] == loaded == lacking[:3]

@@ -123,6 +123,7 @@ def test_the_workbook_has_the_same_figures(city: ApiCity, chief: Person, worked:
     stage = stage_words(words_in("en"))["arrive"]
     (haishu,) = [dict(zip(head, row, strict=True)) for row in rows if row[0] == "Haishu" and row[2] == stage]
     assert (haishu["n"], haishu["p50_s"], haishu["missing"]) == (1, 120, 1)
+    assert chief.ask("GET", "/kpi.xlsx?type=%0B").status_code == 200  # what no workbook may hold
 
 
 def test_a_period_that_is_none_is_said_and_the_usual_one_shown(city: ApiCity, chief: Person) -> None:

@@ -132,6 +132,19 @@ def test_each_question_is_on_record(city: ApiCity, began: datetime) -> None:
     assert looks[-1].subject.startswith("track-west 20")
 
 
+def test_one_question_on_the_page_is_one_look(city: ApiCity, reviewer: Person, began: datetime) -> None:
+    log = AuditLog(open_database(f"sqlite:///{city.services.evidence._files._kept.parents[1]}/journal.sqlite"))
+
+    def looks() -> list[str]:
+        return [look.subject for _, look in log.read(limit=10_000) if look.what == "track"]
+
+    before = looks()
+    query = {"point": f"{PLACE[0]}, {PLACE[1]}", "radius": "60", "from": local(began), "to": local(began + timedelta(seconds=80))}
+    assert reviewer.ask("GET", "/tracks", params=query).text.count('class="way"') == 2
+    (look,) = looks()[len(before) :]
+    assert look.startswith("within 60 m of")
+
+
 def test_a_hold_is_set_on_an_incident_shown_and_released(city: ApiCity, reviewer: Person) -> None:
     incident = city.incident()["incident_id"]
     assert 'name="incident"' in reviewer.ask("GET", "/tracks", params={"incident": incident}).text
@@ -141,6 +154,7 @@ def test_a_hold_is_set_on_an_incident_shown_and_released(city: ApiCity, reviewer
     assert "&lt;i&gt;appeal" in page
     assert "<i>" not in page
     (hold,) = [one for one in city.get("/tracks/holds", "reviewer", COUNTY).json()["holds"] if one["incident_id"] == incident]
+    assert datetime.fromisoformat(hold["until"]) == datetime(2027, 1, 1, tzinfo=ZONE)  # all of the day that was given
     assert reviewer.ask("POST", "/tracks/holds", data={"release": hold["hold_id"]}).status_code == 303
     assert not [one for one in city.run(city.services.track_holds.held()) if one.circle is None]
     again = city.post(f"/tracks/holds/{hold['hold_id']}/release", None, "reviewer", COUNTY).json()
@@ -164,6 +178,7 @@ def test_a_refused_hold_says_why_on_the_page(reviewer: Person) -> None:
     for form, said in (
         ({"reason": "x", "from": "2026-05-01T10:00", "to": "2026-05-01T09:00"}, "span of at most 31 days"),
         ({"reason": "x", "from": "soon", "to": "2026-05-01T09:00"}, "Give a place"),
+        ({"reason": "x", "from": "2026-05-01T08:00", "to": "2026-05-01T09:00", "until": "9999-12-31"}, "Give a place"),
     ):
         page = reviewer.ask("POST", "/tracks/holds?lang=en", data=form)
         assert page.status_code == 422

@@ -27,7 +27,7 @@ def test_a_way_straight_through_is_found_although_no_fix_lies_inside():
 def test_a_silence_is_not_bridged_and_is_said():
     rows = track((0, -100, 0), (JOINED_S + 1, 100, 0), (JOINED_S + 2, 110, 0))
     assert passages(*rows, 50.0, 0.0, 100.0) == []
-    (silence,) = silences(*rows, 50.0, 0.0, 100.0)
+    (silence,) = silences(*rows, 50.0, 0.0, 50.0)
     assert (silence.from_at, silence.to_at, silence.may_have_come) == (0.0, JOINED_S + 1, True)
 
 
@@ -35,6 +35,20 @@ def test_a_silence_too_short_for_the_way_excludes():
     far = FASTEST_MPS * 100.0
     (silence,) = silences(*track((0, far, 0), (100, far, 0)), 50.0, 0.0, 100.0)
     assert not silence.may_have_come
+
+
+def test_an_open_end_is_a_silence_with_one_way_to_go():
+    far = 50.0 + FASTEST_MPS * 100.0
+    for off_m, may_have_come in ((far - 1.0, True), (far + 1.0, False)):
+        rows = track((100, 0, off_m), (120, 0, off_m))
+        found = silences(*rows, 50.0, 0.0, 220.0)
+        assert [(one.from_at, one.to_at, one.may_have_come) for one in found] == [(0, 100, may_have_come), (120, 220, may_have_come)]
+
+
+def test_without_any_fix_all_of_the_span_is_a_silence():
+    nothing = np.zeros(0)
+    (silence,) = silences(nothing, nothing, nothing, 50.0, 0.0, 100.0)
+    assert (silence.from_at, silence.to_at, silence.may_have_come) == (0.0, 100.0, True)
 
 
 def test_a_stay_with_a_silence_in_it_is_two_stays():

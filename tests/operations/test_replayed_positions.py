@@ -15,7 +15,8 @@ from operations.tracking.positions import PositionTable
 from operations.tracking.reports import PositionReport, StatusReport
 from storage import track_files
 from storage.track_reader import TrackReader, TrackState
-from storage.track_writer import SLICE_S, TrackWriter
+from storage.track_slices import SLICE_S
+from storage.track_writer import TrackWriter
 from tests.operations.fakes import House
 
 Shown = dict[str, tuple]  # by unit: place, heading and speed as frames carry them, status, flags, time

@@ -50,27 +50,34 @@ class World:
         return asyncio.run(getattr(self.questions, question)(actor, *given))
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> World:
-    """Two hours before NOW: w1 drives past the place, e1 stands there, w2 falls silent beside it, plain is there."""
-    folder, ids = tmp_path_factory.mktemp("tracks"), list(UNITS)
-    writer, began = TrackWriter(folder), (NOW - timedelta(hours=2)).timestamp()
-
-    def heard(unit_id: str, after_s: float, steps_east: float) -> None:
+def write(folder, fixes: dict[str, list[tuple[float, float]]]) -> None:
+    """Of each crew: seconds after two hours before NOW, steps east of the place."""
+    writer, began, ids = TrackWriter(folder), (NOW - timedelta(hours=2)).timestamp(), list(UNITS)
+    in_order = sorted((after_s, steps_east, unit_id) for unit_id, of_unit in fixes.items() for after_s, steps_east in of_unit)
+    for after_s, steps_east, unit_id in in_order:
         at = np.array([began + after_s])
         zeros, code = np.zeros(1), np.zeros(1, np.uint8)
         lon = np.array([LON + steps_east * STEP_DEG])
         writer.append(ids, np.array([ids.index(unit_id)]), at, at + 0.5, lon, np.array([LAT]), zeros, zeros, code, code)
         writer.take()
-
-    for second in range(0, 1200, 10):
-        heard("w1", second, (second - 600) / 10)
-        heard("e1", second, 2)
-        heard("plain", second, 1)
-        if not 300 < second < 900:
-            heard("w2", second, 20)
     writer.write()
     writer.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    """Two hours before NOW: w1 drives past the place, e1 stands there, w2 falls silent beside it, plain is there."""
+    folder = tmp_path_factory.mktemp("tracks")
+    every = range(0, 1200, 10)
+    write(
+        folder,
+        {
+            "w1": [(second, (second - 600) / 10) for second in every],
+            "e1": [(second, 2) for second in every],
+            "plain": [(second, 1) for second in every],
+            "w2": [(second, 20) for second in every if not 300 < second < 900],
+        },
+    )
     return World(folder)
 
 
@@ -86,7 +93,44 @@ def test_who_was_there_and_who_may_have_been(world):
     assert (stay.last_at - stay.first_at).total_seconds() == pytest.approx(2 * 50.0 / 0.965, rel=0.02)
     (quiet,) = found.not_excluded
     assert quiet.unit.unit_id == "w2"
-    assert [(s.from_at, s.to_at) for s in quiet.silences] == [(SPAN[0] + timedelta(seconds=300), SPAN[0] + timedelta(seconds=900))]
+    silent_s = [((s.from_at - SPAN[0]).total_seconds(), (s.to_at - SPAN[0]).total_seconds()) for s in quiet.silences]
+    assert silent_s == [(300, 900), (1190, 3600)]
+
+
+def test_who_fell_silent_nearby_and_was_not_heard_again_is_not_excluded(tmp_path):
+    """w1 within the span, w2 before it and until after it, e1 too late for the way; plain went on elsewhere."""
+    last_s = SPAN[1].timestamp() - SPAN[0].timestamp()
+    write(
+        tmp_path,
+        {
+            "w1": [(second, 20) for second in range(0, 1200, 10)],
+            "w2": [(second, 20) for second in range(-900, -480, 10)] + [(last_s + 7200, 20)],
+            "e1": [(second, 190) for second in range(0, int(last_s) - 40, 10)],
+            "plain": [(second, 190 if second < 0 else 2000) for second in range(-600, int(last_s) + 60, 10)],
+        },
+    )
+    world = World(tmp_path)
+    found = world.ask("near", LON, LAT, 50.0, *SPAN)
+    assert found.there == ()
+    silent_s = {
+        one.unit.unit_id: [((s.from_at - SPAN[0]).total_seconds(), (s.to_at - SPAN[0]).total_seconds()) for s in one.silences]
+        for one in found.not_excluded
+    }
+    assert silent_s == {"w1": [(1190, 3600)], "w2": [(-490, 3600)]}
+
+
+def test_what_is_to_come_is_no_silence(tmp_path):
+    write(tmp_path, {"w1": [(second, 20) for second in range(7000, 7200, 10)], "w2": [(7000, 20)]})
+    world = World(tmp_path)
+    to_come = (NOW - timedelta(seconds=200), NOW + timedelta(hours=5))
+    assert world.ask("path", "w1", *to_come).silences == ()
+    (open_end,) = world.ask("path", "w2", *to_come).silences
+    assert (open_end.from_at, open_end.to_at) == (to_come[0], NOW)
+    (nothing,) = world.ask("path", "e1", *to_come).silences
+    assert (nothing.from_at, nothing.to_at) == (to_come[0], NOW)
+    assert world.ask("path", "e1", NOW, to_come[1]).silences == ()
+    (silent,) = world.ask("near", LON, LAT, 50.0, *to_come).not_excluded
+    assert [(s.from_at, s.to_at) for s in silent.silences] == [(to_come[0], NOW)]
 
 
 def test_plain_clothes_are_for_their_own_command_and_the_city(world):

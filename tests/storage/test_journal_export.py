@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import json
 import shutil
-import struct
 import subprocess
 import sys
 import tarfile
-import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
-import zstandard
 
 import app
 from dispatch.commands import AddUpload
+from storage import journal_export
 from storage.audit import AuditLog
 from storage.database import open_database
 from storage.evidence import EvidenceFiles, Manifest
 from storage.sql_journal import SqlJournal
-from storage.track_files import FIX, Slice, pack
-from storage.track_writer import SLICE_S, slice_name
+from storage.track_files import Slice, pack
+from storage.track_packing import TrackPacking
+from storage.track_slices import SLICE_S, slice_files, slice_name
+from storage.track_writer import TrackWriter
 from storage.tracks import TrackStore
 from tests.conformance.test_journal import commit_of
 from tests.dispatch.driver import START, STATION, Node
@@ -145,6 +144,28 @@ def test_harm_is_found_also_when_the_sums_were_made_anew(package: Path, tmp_path
     assert f"WRONG {said}" in found
 
 
+def sums_made_anew(package: Path) -> None:
+    files = [path for path in sorted(package.rglob("*")) if path.is_file() and path.name != "SHA256SUMS"]
+    lines = [f"{sha256(path.read_bytes()).hexdigest()}  {path.relative_to(package)}\n" for path in files]
+    (package / "SHA256SUMS").write_text("".join(lines))
+
+
+def test_what_was_taken_out_is_found_also_when_the_sums_were_made_anew(package: Path, tmp_path: Path) -> None:
+    harmed = tmp_path / "package"
+    shutil.copytree(package, harmed)
+    shutil.rmtree(harmed / "evidence")
+    shutil.rmtree(harmed / "tracks")
+    sums_made_anew(harmed)
+    code, found = check(harmed)
+    assert code == 1
+    closed = [f"WRONG tracks/{slice_name(BEGAN + n * SLICE_S)}.track: missing, and ledger.tsv has it" for n in range(1, CLOSED)]
+    assert [line for line in found.splitlines() if line.startswith("WRONG")] == [
+        f"WRONG evidence/{UPLOAD}/file: missing, and journal.tsv has it",
+        *closed,
+        f"WRONG tracks/{slice_name(BEGAN + CLOSED * SLICE_S)}.track: missing, and manifest.json has it",
+    ]
+
+
 def test_a_changed_a_missing_and_a_foreign_file_are_found(package: Path, tmp_path: Path) -> None:
     harmed = tmp_path / "package"
     shutil.copytree(package, harmed)
@@ -225,7 +246,13 @@ def _event(data: Path) -> str:
     return "revision 1"
 
 
-@pytest.mark.parametrize("harm", [_photo, _slice, _lost_slice, _event])
+def _manifest(data: Path) -> str:
+    path = data / "evidence" / "kept" / UPLOAD / "manifest.json"
+    path.write_bytes(path.read_bytes()[:40])
+    return f"evidence {UPLOAD}"
+
+
+@pytest.mark.parametrize("harm", [_photo, _slice, _lost_slice, _event, _manifest])
 def test_verify_and_export_name_damage_in_the_data(data: Path, tmp_path: Path, capsys, harm: Callable[[Path], str]) -> None:
     harmed = tmp_path / "node"
     shutil.copytree(data, harmed)
@@ -238,58 +265,71 @@ def test_verify_and_export_name_damage_in_the_data(data: Path, tmp_path: Path, c
     assert all(name in line for line in damage), damage
     assert app.main(["export", "journal", *SPAN, "--out", str(tmp_path / "package"), "--data", str(harmed)]) == 1
     assert name in capsys.readouterr().err
-    assert json.loads((tmp_path / "package" / "manifest.json").read_text())["problems"]
+    problems = json.loads((tmp_path / "package" / "manifest.json").read_text())["problems"]
+    code, found = check(tmp_path / "package")
+    assert problems
+    assert code == 1
+    assert all(f"WRONG {problem} (found at the export)" in found for problem in problems)
+
+
+def test_a_slice_that_is_closed_meanwhile_is_in_the_package(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between being listed and read, or with more in it after being read."""
+    name, now = slice_name(BEGAN + CLOSED * SLICE_S), BEGAN + CLOSED * SLICE_S + 20.0
+
+    def close(tracks: Path) -> None:
+        writer, one, code = TrackWriter(tracks), np.zeros(1), np.zeros(1, np.uint8)
+        writer.append(["a"], np.array([0]), one + now, one + now, one, one, one, one, code, code)
+        writer.finish()
+        TrackPacking(tracks, writer.ledger).close_before(BEGAN + 10 * SLICE_S)
+        assert (tracks / f"{name}.track").exists()
+
+    def listed_then_closed(tracks: Path) -> list[tuple[int, Path]]:
+        listed = list(slice_files(tracks))
+        close(tracks)
+        return listed
+
+    def packed_then_closed(piece: Slice) -> bytes:
+        close(tmp_path / "pack" / "tracks")
+        return pack(piece)
+
+    for what, do in (("slice_files", listed_then_closed), ("pack", packed_then_closed)):
+        shutil.copytree(data, tmp_path / what, dirs_exist_ok=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(journal_export, what, do)
+            assert app.main(["export", "journal", *SPAN, "--out", str(tmp_path / f"of {what}"), "--data", str(tmp_path / what)]) == 0
+        package = tmp_path / f"of {what}"
+        assert check(package)[0] == 0
+        assert json.loads((package / "manifest.json").read_text())["tracks"]["not_in_ledger"] == [name]
+        assert (package / "tracks" / f"{name}.track").exists()
+
+
+def test_what_the_disk_refuses_is_named_and_leaves_nothing(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(journal_export.shutil, "copyfile", refuse)
+    out = tmp_path / "package"
+    assert app.main(["export", "journal", *SPAN, "--out", str(out), "--data", str(data)]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("before_s", [0.5, SLICE_S, 0.0])
+def test_each_slice_of_the_span_has_its_line_of_the_ledger(data: Path, tmp_path: Path, before_s: float) -> None:
+    """Also where the span begins within the last second of a slice."""
+    begins = datetime.fromtimestamp(BEGAN + 3 * SLICE_S - before_s, START.tzinfo)
+    span = ["--from", begins.isoformat(), "--to", (START + timedelta(hours=1)).isoformat()]
+    out = tmp_path / "package"
+    assert app.main(["export", "journal", *span, "--out", str(out), "--data", str(data)]) == 0
+    assert check(out)[0] == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["tracks"]["not_in_ledger"] == [slice_name(BEGAN + CLOSED * SLICE_S)]
+    first = 3 if before_s == 0.0 else 2
+    names = [slice_name(BEGAN + n * SLICE_S) for n in range(first, CLOSED + 1)]
+    assert sorted(str(path.relative_to(out / "tracks").with_suffix("")) for path in out.rglob("*.track")) == names
 
 
 def test_the_readme_goes_with_it_and_the_span_is_said(package: Path) -> None:
     manifest = json.loads((package / "manifest.json").read_text())
     assert datetime.fromisoformat(manifest["from"]) == START - timedelta(minutes=1)
     assert "sha256sum -c SHA256SUMS" in (package / "README.md").read_text()
-
-
-def read_as_told(content: bytes) -> tuple[list[str], list[tuple[int, ...]]]:
-    """A slice read by the README's words alone: unit ids, and of each fix its unit, position_ms, lon, lat, received_ds, four bytes."""
-    length = int.from_bytes(content[8:12], "little")
-    header = msgspec.msgpack.decode(content[16 : 16 + length])
-    pieces, at = [], 16 + length
-    for size, crc in [header["units"], *header["blocks"]]:
-        assert zlib.crc32(content[at : at + size]) == crc
-        pieces.append(zstandard.ZstdDecompressor().decompress(content[at : at + size]))
-        at += size
-    assert (content[:8], at) == (b"LDTKCLS2", len(content))
-    rows = []
-    for number, block in enumerate(pieces[1:]):
-        table = struct.unpack("<23I", block[:92])
-        columns, at = [], 92
-        for size in table[16:]:
-            width, planes = block[at], block[at + 1 : at + size]
-            n = len(planes) // width
-            found = (sum(planes[plane * n + i] << 8 * plane for plane in range(width)) for i in range(n))
-            columns.append(iter([(value >> 1) ^ -(value & 1) for value in found]))
-            at += size
-        total = sum(table[:16])
-        small = [iter(block[at + k * total : at + (k + 1) * total]) for k in range(4)]
-        for unit, count in enumerate(table[:16]):
-            values, four = [0, 0, 0], [0, 0, 0, 0]
-            for fix in range(count):
-                if fix == 0:
-                    values = [next(columns[2 * k]) for k in range(3)]
-                    four = [0, 0, 0, 0]
-                values = [value + next(columns[2 * k + 1]) for k, value in enumerate(values)]
-                four = [(value + next(small[k])) % 256 for k, value in enumerate(four)]
-                rows.append((16 * number + unit, *values, next(columns[6]) + values[0] // 100, *four))
-    assert len(rows) == header["fixes"]
-    return msgspec.msgpack.decode(pieces[0]), rows
-
-
-def test_a_slice_can_be_read_by_the_words_of_the_readme() -> None:
-    random = np.random.default_rng(1)
-    fixes = np.zeros(300, FIX)
-    fixes["unit"] = np.sort(random.integers(37, size=300))
-    for name, low, high in (("position_ms", 1.7e12, 1.8e12), ("received_ds", 1.7e10, 1.8e10), ("lon", -1.8e8, 1.8e8), ("lat", -9e7, 9e7)):
-        fixes[name] = random.integers(int(low), int(high), 300)
-    for name in ("heading", "speed", "status", "flags"):
-        fixes[name] = random.integers(256, size=300)
-    ids = [f"u{number}" for number in range(37)]
-    order = ["unit", "position_ms", "lon", "lat", "received_ds", "heading", "speed", "status", "flags"]
-    assert read_as_told(pack(Slice(0, ids, fixes))) == (ids, fixes[order].tolist())

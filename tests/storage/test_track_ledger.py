@@ -13,7 +13,8 @@ from storage.track_files import pack, unpack
 from storage.track_ledger import NAME, Entry, TrackLedger
 from storage.track_reader import TrackReader
 from storage.track_removal import Held
-from storage.track_writer import SLICE_S, TrackWriter, slice_name
+from storage.track_slices import SLICE_S, slice_name
+from storage.track_writer import TrackWriter
 from storage.tracks import TrackStore
 
 START = 1_760_000_100 // SLICE_S * SLICE_S

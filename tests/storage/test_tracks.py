@@ -17,7 +17,8 @@ from storage import track_writer
 from storage.track_files import FIX, DamagedSlice, Slice, pack, read_open, record_of_fixes, record_of_units, unpack
 from storage.track_paths import UnitReader
 from storage.track_reader import TrackReader
-from storage.track_writer import SLICE_S, TrackWriter, slice_name
+from storage.track_slices import SLICE_S, slice_name
+from storage.track_writer import TrackWriter
 from storage.tracks import TrackStore
 
 START = 1_760_000_100 // SLICE_S * SLICE_S
@@ -168,7 +169,7 @@ def test_an_open_slice_of_another_run_is_closed_without_its_torn_tail(tmp_path, 
 def test_a_refusing_disk_is_said_and_nothing_is_lost_when_it_recovers(tmp_path, monkeypatch, open_writer):
     writer = open_writer()
     append(writer, (0, START + 1, START + 1, 121.1))
-    monkeypatch.setattr(track_writer, "_sync_folder", _refuse)
+    monkeypatch.setattr(track_writer, "sync_folder", _refuse)
     writer.write()
     assert writer.state()["state"] == "failing"
     assert "No space left" in writer.state()["failure"]
@@ -181,7 +182,7 @@ def test_a_refusing_disk_is_said_and_nothing_is_lost_when_it_recovers(tmp_path, 
 
 def test_what_waits_for_a_refusing_disk_is_bounded(tmp_path, monkeypatch, open_writer):
     monkeypatch.setattr(track_writer, "MAX_WAITING", 3)
-    monkeypatch.setattr(track_writer, "_sync_folder", _refuse)
+    monkeypatch.setattr(track_writer, "sync_folder", _refuse)
     writer = open_writer()
     for second in range(5):
         append(writer, (0, START + second, START + second, 121.1))

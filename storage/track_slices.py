@@ -1,0 +1,37 @@
+"""Where slices of tracks lie: five minutes a file, a folder a day (UTC), named by when the slice begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+SLICE_S = 300
+
+
+def slice_name(start_s: int) -> str:
+    """Day folder and time of day, UTC: `20260301/080500`."""
+    return datetime.fromtimestamp(start_s, UTC).strftime("%Y%m%d/%H%M%S")
+
+
+def slice_start_s(name: str) -> int:
+    """The beginning (Unix s) that a name tells. Raises ValueError for one that is no slice's."""
+    return int(datetime.strptime(name, "%Y%m%d/%H%M%S").replace(tzinfo=UTC).timestamp())
+
+
+def slice_files(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Every slice, oldest first, as (start in Unix s, file). One that was being closed at a crash is there once, in its open form."""
+    for day in sorted(folder.glob("[0-9]*")):
+        yield from slice_files_of(day)
+
+
+def slice_files_of(day: Path) -> Iterator[tuple[int, Path]]:
+    """Those in the folder of one day."""
+    for path in sorted(day.glob("[0-9]*.*")):
+        if path.suffix not in (".open", ".track") or (path.suffix == ".track" and path.with_suffix(".open").exists()):
+            continue
+        try:
+            start_s = slice_start_s(f"{path.parent.name}/{path.stem}")
+        except ValueError:
+            continue  # not ours; `verify` names it
+        yield start_s, path
