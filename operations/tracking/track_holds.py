@@ -17,6 +17,7 @@ from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture
 from operations.access.authority import Action, Authority
 from operations.access.on_record import Log, put_on_record
+from operations.tracking.track_questions import LATE
 from storage.track_holds import Hold, TrackHoldStore
 from storage.track_removal import Held
 
@@ -109,19 +110,22 @@ class TrackHolds:
         return [hold for hold in await asyncio.to_thread(self._store.all, MOST_SHOWN) if self._sees(actor, hold)]
 
     async def held(self) -> list[Held]:
-        """What the active ones cover; for the removal, which asks as the system. An unknown incident covers nothing."""
+        """What the active ones cover, with what was handed in late; for the removal, which asks as the system.
+
+        Slices go by when they were heard. An unknown incident covers nothing.
+        """
         found = []
         for hold in await asyncio.to_thread(self._store.active, self._clock.now()):
             if not hold.incident_id:
                 assert hold.from_at is not None
                 assert hold.to_at is not None
                 circle = None if hold.lon is None or hold.lat is None or hold.radius_m is None else (hold.lon, hold.lat, hold.radius_m)
-                found.append(Held(hold.from_at.timestamp(), hold.to_at.timestamp(), circle))
+                found.append(Held(hold.from_at.timestamp(), (hold.to_at + LATE).timestamp(), circle))
                 continue
             incident = await self._incidents.incident(hold.incident_id)
             if incident is not None:
                 ends = self._clock.now() if incident.is_open else incident.stage_since
-                found.append(Held((incident.called_at - AROUND).timestamp(), (ends + AROUND).timestamp()))
+                found.append(Held((incident.called_at - AROUND).timestamp(), (ends + AROUND + LATE).timestamp()))
         return found
 
     def _sees(self, actor: Actor, hold: Hold) -> bool:
