@@ -52,7 +52,9 @@ class Daily:
         now = self._clock.now()
         local = now.astimezone(self._zone)
         due = local.date() if local.time() >= self._at else local.date() - timedelta(days=1)
-        if (self.done is not None and self.done >= due) or (self._again_at is not None and now < self._again_at):
+        # A clock that has been set back since waits no longer than otherwise.
+        waits = self._again_at is not None and self._again_at - RETRY <= now < self._again_at
+        if waits or (self.done is not None and self.done >= due):
             return
         try:
             if not await asyncio.to_thread(self._is_done, due):

@@ -66,32 +66,35 @@ class TrackHolds:
         self._picture = picture
         self._log = log
         self._clock = clock
+        # Taken while one is set, and by the removal until it is done with those it knows: none is set too late and not told.
+        self.unchanged = asyncio.Lock()
 
     async def set(self, actor: Actor, new: NewHold, key: str = "", channel: str = "desk") -> Hold:
         """Set a hold; the same `key` of the same actor sets it once. Raises NotPermitted, NotFound, RuleViolation, Unavailable."""
         self._authority.authorise(actor, Action.HOLD_TRACKS)
         hold_id = hashlib.sha256(f"{actor.name}\0{key}".encode()).hexdigest()[:32] if key else secrets.token_hex(16)
-        known = await asyncio.to_thread(self._store.get, hold_id)
-        if known is not None:
-            return known
-        await self._check(actor, new)
-        hold = Hold(
-            hold_id=hold_id,
-            reason=new.reason.strip(),
-            org_code=actor.own_org_code or actor.org_code,
-            set_by=actor.name,
-            set_at=self._clock.now(),
-            incident_id=new.incident_id,
-            from_at=new.from_at,
-            to_at=new.to_at,
-            lon=new.lon,
-            lat=new.lat,
-            radius_m=new.radius_m,
-            until=new.until,
-        )
-        await put_on_record(self._log, self._clock, actor, "tracks_held", hold_id, channel)
-        await asyncio.to_thread(self._store.add, hold)
-        return hold
+        async with self.unchanged:
+            known = await asyncio.to_thread(self._store.get, hold_id)
+            if known is not None:
+                return known
+            await self._check(actor, new)
+            hold = Hold(
+                hold_id=hold_id,
+                reason=new.reason.strip(),
+                org_code=actor.own_org_code or actor.org_code,
+                set_by=actor.name,
+                set_at=self._clock.now(),
+                incident_id=new.incident_id,
+                from_at=new.from_at,
+                to_at=new.to_at,
+                lon=new.lon,
+                lat=new.lat,
+                radius_m=new.radius_m,
+                until=new.until,
+            )
+            await put_on_record(self._log, self._clock, actor, "tracks_held", hold_id, channel)
+            await asyncio.to_thread(self._store.add, hold)
+            return hold
 
     async def release(self, actor: Actor, hold_id: str, channel: str = "desk") -> Hold:
         """Raises NotPermitted, NotFound, Unavailable. Releasing one that is released changes nothing."""
