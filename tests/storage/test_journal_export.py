@@ -293,3 +293,12 @@ def test_a_slice_can_be_read_by_the_words_of_the_readme() -> None:
     ids = [f"u{number}" for number in range(37)]
     order = ["unit", "position_ms", "lon", "lat", "received_ds", "heading", "speed", "status", "flags"]
     assert read_as_told(pack(Slice(0, ids, fixes))) == (ids, fixes[order].tolist())
+
+
+def test_verify_says_when_no_tracks_were_written(data: Path, tmp_path: Path, capsys) -> None:
+    node = tmp_path / "node"
+    shutil.copytree(data, node)
+    written(node / "tracks", 1, BEGAN + 20 * SLICE_S)
+    assert app.main(["verify", "--data", str(node)]) == 0
+    begins, ends = (slice_name(BEGAN + step * SLICE_S) for step in (CLOSED + 1, 20))
+    assert [line for line in capsys.readouterr().out.splitlines() if "no slice" in line] == [f"tracks: no slice from {begins} to {ends}"]
