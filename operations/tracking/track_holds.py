@@ -23,7 +23,7 @@ from storage.track_removal import Held
 
 AROUND = timedelta(minutes=30)  # before an incident's call and after its end
 MOST_ACTIVE = 1_000
-MOST_SHOWN = 500
+MOST_SHOWN = 500  # of those that are released or over
 LONGEST_SPAN = timedelta(days=31)
 LONGEST_REASON = 500  # characters
 LEAST_RADIUS_M, MOST_RADIUS_M = 10.0, 50_000.0
@@ -108,9 +108,10 @@ class TrackHolds:
         return await asyncio.to_thread(self._store.get, hold_id) or hold
 
     async def all(self, actor: Actor) -> list[Hold]:
-        """Those set from the actor's scope, newest first. Raises NotPermitted."""
+        """Those set from the actor's scope, the active ones first, newest first of each. Raises NotPermitted."""
         self._authority.authorise(actor, Action.HOLD_TRACKS)
-        return [hold for hold in await asyncio.to_thread(self._store.all, MOST_SHOWN) if self._sees(actor, hold)]
+        orgs = self._authority.visible_orgs(actor)
+        return await asyncio.to_thread(self._store.listed, orgs, self._clock.now(), MOST_SHOWN)
 
     async def held(self) -> list[Held]:
         """What the active ones cover, with what was handed in late; for the removal, which asks as the system.

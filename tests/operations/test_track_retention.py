@@ -15,6 +15,7 @@ from dispatch.errors import NotFound, NotPermitted, RuleViolation
 from dispatch.model import Actor, Stage
 from operations.access.authority import Authority
 from operations.records.daily import RETRY, Daily
+from operations.tracking import track_holds
 from operations.tracking.track_holds import AROUND, NewHold, TrackHolds
 from operations.tracking.track_questions import LATE
 from operations.tracking.track_retention import TrackRetention
@@ -132,6 +133,22 @@ def test_who_may_not_hold_is_refused_and_holds_of_others_are_not_known(world):
     with pytest.raises(NotFound):
         asyncio.run(world.holds.release(other, hold.hold_id))
     assert world.held()
+
+
+def test_active_holds_are_all_listed_and_first_whatever_others_set(world, monkeypatch):
+    monkeypatch.setattr(track_holds, "MOST_SHOWN", 2)
+    names = []
+    for n in range(6):
+        names.append(world.set(reason=str(n), until=NOW + timedelta(days=1) if n == 2 else None, **SPAN).reason)
+        world.set(Actor("li", "reviewer", OTHER), **SPAN)
+        world.clock.advance(60)
+    mine = asyncio.run(world.holds.all(REVIEWER))
+    assert [one.reason for one in mine] == names[::-1]
+    world.clock.set(NOW + timedelta(days=1))
+    for one in mine:
+        if one.reason in ("1", "4"):
+            asyncio.run(world.holds.release(REVIEWER, one.hold_id))
+    assert [one.reason for one in asyncio.run(world.holds.all(REVIEWER))] == ["5", "3", "0", "4", "2"]
 
 
 @pytest.mark.parametrize(
