@@ -166,6 +166,7 @@ def find_damage(settings: Settings) -> tuple[list[str], list[str]]:
         f"journal: {journal.events} events, {journal.incidents} incidents, last hash {journal.last_hash or 'none'}",
         f"audit: {looks} entries",
         f"tracks: {tracks.slices} slices, {tracks.fixes} fixes, {tracks.removed} slices removed, last hash {tracks.ledger_hash or 'none'}",
+        *(f"tracks: no slice from {gap}" for gap in tracks.gaps),
         f"speeds: {speeds} files",
         f"evidence: {evidence.count()} files",
     ]

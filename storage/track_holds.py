@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import Column, Engine, Float, String, Table, Text, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Engine, Float, String, Table, Text, and_, func, insert, not_, or_, select, update
 
 from storage.database import writing
 from storage.tables import metadata
@@ -79,23 +80,26 @@ class TrackHoldStore:
             row = connection.execute(select(track_holds_table).where(track_holds_table.c.hold_id == hold_id)).mappings().first()
         return None if row is None else _hold(dict(row))
 
-    def all(self, limit: int) -> list[Hold]:
-        """Newest first."""
-        newest = select(track_holds_table).order_by(track_holds_table.c.set_at.desc()).limit(limit)
+    def listed(self, org_codes: Collection[str], at: datetime, most_ended: int) -> list[Hold]:
+        """Those that organisations set: all active ones, then so many that are released or over; newest first of each."""
+        newest = select(track_holds_table).where(track_holds_table.c.org_code.in_(org_codes)).order_by(track_holds_table.c.set_at.desc())
         with self._engine.connect() as connection:
-            return [_hold(dict(row)) for row in connection.execute(newest).mappings()]
+            active = connection.execute(newest.where(_is_active(at))).mappings().all()
+            ended = connection.execute(newest.where(not_(_is_active(at))).limit(most_ended)).mappings().all()
+        return [_hold(dict(row)) for row in [*active, *ended]]
 
     def active(self, at: datetime) -> list[Hold]:
-        c = track_holds_table.c
-        which = (c.released_at.is_(None), or_(c.until.is_(None), c.until > at.timestamp()))
         with self._engine.connect() as connection:
-            return [_hold(dict(row)) for row in connection.execute(select(track_holds_table).where(*which)).mappings()]
+            return [_hold(dict(row)) for row in connection.execute(select(track_holds_table).where(_is_active(at))).mappings()]
 
     def count_active(self, at: datetime) -> int:
-        c = track_holds_table.c
-        which = (c.released_at.is_(None), or_(c.until.is_(None), c.until > at.timestamp()))
         with self._engine.connect() as connection:
-            return int(connection.scalar(select(func.count()).select_from(track_holds_table).where(*which)) or 0)
+            return int(connection.scalar(select(func.count()).select_from(track_holds_table).where(_is_active(at))) or 0)
+
+
+def _is_active(at: datetime) -> ColumnElement[bool]:
+    c = track_holds_table.c
+    return and_(c.released_at.is_(None), or_(c.until.is_(None), c.until > at.timestamp()))
 
 
 def _hold(row: dict[str, object]) -> Hold:

@@ -9,20 +9,26 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from geodata.tracks.passages import metres_off
+from geodata.tracks.passages import crossing, metres_off
 from storage.track_files import DamagedSlice, unpack
 from storage.track_ledger import REMOVED, Entry, TrackLedger
 from storage.track_slices import SLICE_S, slice_files, slice_name
 
+# A passage may begin with a slice that is over and end with one that is not: these many seconds of later ones are looked at too.
+BEYOND_S = 3600
+
+Circle = tuple[float, float, float]  # lon, lat, radius in metres
+
 
 @dataclass(frozen=True)
 class Held:
-    """What a hold covers: a span (Unix s), all of it or a circle."""
+    """What a hold covers of what was heard in a span (Unix s): all of it, or what tells who was within a circle."""
 
     from_s: float
     to_s: float
-    circle: tuple[float, float, float] | None = None  # lon, lat, radius in metres
+    circle: Circle | None = None
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,10 @@ def remove_before(
     folder: Path, ledger: TrackLedger, before_s: float, held: Sequence[Held], at: datetime, why: str, sha256: Callable[[Path], str]
 ) -> Removal:
     """Remove closed slices that end by `before_s`. A slice that can't be read is kept while a hold with a circle covers its time."""
-    over = [(start_s, path) for start_s, path in slice_files(folder) if path.suffix == ".track" and start_s + SLICE_S <= before_s]
-    due = [(start_s, path) for start_s, path in over if not any(_covers(hold, start_s, path) for hold in held)]
+    closed = [(start_s, path) for start_s, path in slice_files(folder) if path.suffix == ".track" and start_s < before_s + BEYOND_S]
+    kept = _kept(closed, held)
+    over = [(start_s, path) for start_s, path in closed if start_s + SLICE_S <= before_s]
+    due = [(start_s, path) for start_s, path in over if start_s not in kept]
     noted = {name for name, entry in ledger.newest().items() if entry.kind == REMOVED}  # and not gone: a crash came between
     removed_bytes = 0
     for day, of_day in groupby(due, key=lambda one: one[1].parent):
@@ -60,15 +68,36 @@ def remove_before(
     return Removal(len(due), removed_bytes, len(over) - len(due))
 
 
-def _covers(hold: Held, start_s: int, path: Path) -> bool:
-    if hold.to_s < start_s or hold.from_s >= start_s + SLICE_S:
-        return False
-    if hold.circle is None:
-        return True
-    lon, lat, radius_m = hold.circle
+def _kept(closed: Sequence[tuple[int, Path]], held: Sequence[Held]) -> set[int]:
+    """When the slices begin that a hold covers, Unix s; with those before them in which a passage began."""
+    covered = [(start_s, path, [hold for hold in held if _overlaps(hold, start_s)]) for start_s, path in closed]
+    kept = {start_s for start_s, _, holds in covered if any(hold.circle is None for hold in holds)}
+    for start_s, path, holds in covered:
+        circles = {hold.circle for hold in holds if hold.circle is not None}
+        if circles and not kept.issuperset((start_s, start_s - SLICE_S)):
+            kept |= _passed(start_s, path, circles)
+    return kept
+
+
+def _overlaps(hold: Held, start_s: int) -> bool:
+    return hold.from_s < start_s + SLICE_S and hold.to_s >= start_s
+
+
+def _passed(start_s: int, path: Path, circles: set[Circle]) -> set[int]:
+    """The slice, where anybody was within one of the circles, and those in which the fix was heard from which a passage goes on."""
     try:
         fixes = unpack(path.read_bytes()).fixes
     except DamagedSlice:
-        return True
-    east_m, north_m = metres_off(fixes["lon"] / 1e6, fixes["lat"] / 1e6, lon, lat)
-    return bool((np.hypot(east_m, north_m) <= radius_m).any())
+        return {start_s}
+    fixes = fixes[np.lexsort((fixes["position_ms"], fixes["unit"]))]
+    lon, lat, at = fixes["lon"] / 1e6, fixes["lat"] / 1e6, fixes["position_ms"] / 1e3
+    of_one = fixes["unit"][1:] == fixes["unit"][:-1]
+    heard_in: NDArray[np.int64] = fixes["received_ds"] // (SLICE_S * 10) * SLICE_S
+    kept: set[int] = set()
+    for to_lon, to_lat, radius_m in circles:
+        x, y = metres_off(lon, lat, to_lon, to_lat)
+        crosses = crossing(at, x, y, radius_m) & of_one
+        if crosses.any() or (np.hypot(x, y) <= radius_m).any():
+            kept.add(start_s)
+            kept.update(heard_in[:-1][crosses].tolist(), heard_in[1:][crosses].tolist())
+    return kept

@@ -35,3 +35,19 @@ def slice_files_of(day: Path) -> Iterator[tuple[int, Path]]:
         except ValueError:
             continue  # not ours; `verify` names it
         yield start_s, path
+
+
+def pause(folder: Path, since_s: float, until_s: float, longest_s: float) -> tuple[float, float] | None:
+    """The newest time longer than `longest_s` that begins with a slice and has no other, and ends after `since_s` (all Unix s).
+
+    Until `until_s` where no slice follows. None where there is no such time.
+    """
+    later_s = until_s
+    for day in sorted(folder.glob("[0-9]*"), reverse=True):
+        for start_s, _ in reversed(list(slice_files_of(day))):
+            if later_s - start_s > longest_s:
+                return start_s, later_s
+            if start_s <= since_s:
+                return None
+            later_s = start_s
+    return None

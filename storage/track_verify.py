@@ -43,7 +43,8 @@ def verify(folder: Path) -> TrackReport:
             path, content = slice_content(path)
             piece = _read(path, content, start_s)
         except (DamagedSlice, OSError) as error:
-            report.damage.append(str(error))
+            if not (isinstance(error, FileNotFoundError) and _is_removed(name, noted, ledger)):
+                report.damage.append(str(error))
             continue
         if path.suffix == ".track" and has_ledger:
             report.damage += _against_ledger(path, content, noted.get(name))
@@ -72,6 +73,13 @@ def _noted(ledger: TrackLedger, report: TrackReport) -> dict[str, Entry]:
             noted[line.entry.slice] = line.entry
         report.ledger_hash = line.hash
     return noted
+
+
+def _is_removed(name: str, noted: dict[str, Entry], ledger: TrackLedger) -> bool:
+    """Whether a slice that was listed and isn't there any more went on record: meanwhile, perhaps, and the ledger is read again."""
+    if name not in noted or noted[name].kind != REMOVED:
+        noted |= ledger.newest()
+    return name in noted and noted[name].kind == REMOVED
 
 
 def _against_ledger(path: Path, content: bytes, entry: Entry | None) -> list[str]:

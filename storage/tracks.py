@@ -16,6 +16,7 @@ from typing import Any
 from storage.evidence import file_sha256
 from storage.track_reader import TrackReader
 from storage.track_removal import Held, Removal, remove_before
+from storage.track_slices import pause
 from storage.track_writer import TrackWriter
 
 __all__ = ["TrackStore"]
@@ -35,6 +36,10 @@ class TrackStore(TrackReader):
         removal = remove_before(self.folder, self._writer.ledger, before_s, held, at, why, file_sha256)
         self.forget()
         return removal
+
+    def pause(self, since_s: float, until_s: float, longest_s: float) -> tuple[float, float] | None:
+        """The newest time longer than `longest_s` with nothing written that ends after `since_s` (Unix s). Blocks on the disk."""
+        return pause(self.folder, since_s, until_s, longest_s)
 
     async def start(self) -> None:
         """Go on from what an earlier run wrote, and write from now on each second."""

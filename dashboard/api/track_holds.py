@@ -58,7 +58,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("", responses=answers({"holds": [_HOLD]}))
     async def listed(request: Request) -> Response:
-        """Holds that were set from one's own scope, newest first, the released ones too."""
+        """Holds that were set from one's own scope: all active ones, then the newest that are released or over."""
         return answer({"holds": await holds.all(actor_of(request))})
 
     @routes.post("", status_code=201, responses=answers(_HOLD, status=201, problems=(404, 422)))

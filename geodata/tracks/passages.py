@@ -78,27 +78,39 @@ def silences(at: Floats, x: Floats, y: Floats, radius_m: float, from_at: float, 
     return found
 
 
+def crossing(at: Floats, x: Floats, y: Floats, radius_m: float) -> NDArray[np.bool_]:
+    """[n - 1] which straight pieces between joined fixes come within `radius_m` of the origin."""
+    return (np.diff(at) <= JOINED_S) & (_nearest(x, y)[1] <= radius_m)
+
+
+def _nearest(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """[n - 1] at which share of each piece it is nearest to the origin, and how near, metres."""
+    dx, dy = np.diff(x), np.diff(y)
+    length2 = dx * dx + dy * dy
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.clip(np.where(length2 > 0, -(x[:-1] * dx + y[:-1] * dy) / length2, 0.0), 0.0, 1.0)
+    return share, np.hypot(x[:-1] + share * dx, y[:-1] + share * dy)
+
+
 def _parts(at: Floats, x: Floats, y: Floats, radius_m: float) -> Iterator[Passage]:
     """What lies inside of each fix and of each straight piece between joined fixes, in order of time."""
     inside = np.hypot(x, y) <= radius_m
     duration = np.diff(at)
     dx, dy = np.diff(x), np.diff(y)
-    length2 = dx * dx + dy * dy
-    with np.errstate(divide="ignore", invalid="ignore"):
-        nearest = np.clip(np.where(length2 > 0, -(x[:-1] * dx + y[:-1] * dy) / length2, 0.0), 0.0, 1.0)
-    least = np.hypot(x[:-1] + nearest * dx, y[:-1] + nearest * dy)
-    crosses = (duration <= JOINED_S) & (least <= radius_m)
+    nearest, least = _nearest(x, y)
+    crosses = crossing(at, x, y, radius_m)
     for i in np.flatnonzero(np.append(crosses, False) | inside):
         if inside[i]:
             yield Passage(float(at[i]), float(at[i]), float(np.hypot(x[i], y[i])), float(at[i]))
         if i < len(crosses) and crosses[i]:
-            first, last = _share_inside(float(x[i]), float(y[i]), float(dx[i]), float(dy[i]), float(length2[i]), radius_m)
+            first, last = _share_inside(float(x[i]), float(y[i]), float(dx[i]), float(dy[i]), radius_m)
             begins, took = float(at[i]), float(duration[i])
             yield Passage(begins + first * took, begins + last * took, float(least[i]), begins + float(nearest[i]) * took)
 
 
-def _share_inside(x: float, y: float, dx: float, dy: float, length2: float, radius_m: float) -> tuple[float, float]:
+def _share_inside(x: float, y: float, dx: float, dy: float, radius_m: float) -> tuple[float, float]:
     """From which share of a piece to which it lies within the circle; it is known to touch it."""
+    length2 = dx * dx + dy * dy
     if length2 == 0.0:
         return 0.0, 1.0
     middle = -(x * dx + y * dy) / length2

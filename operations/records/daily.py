@@ -55,7 +55,9 @@ class Daily:
     async def tick(self) -> None:
         """Do the newest day that is due, unless it is done. A failure is kept and tried again later; it is never raised."""
         now, due = self._clock.now(), self.due()
-        if (self.done is not None and self.done >= due) or (self._again_at is not None and now < self._again_at):
+        # A clock that has been set back since waits no longer than otherwise.
+        waits = self._again_at is not None and self._again_at - RETRY <= now < self._again_at
+        if waits or (self.done is not None and self.done >= due):
             return
         try:
             if not await asyncio.to_thread(self._is_done, due):

@@ -17,12 +17,13 @@ from dispatch.model import Actor, Incident
 from dispatch.picture import OperatingPicture
 from operations.access.authority import Action, Authority
 from operations.access.on_record import Log, put_on_record
+from operations.tracking.track_questions import LATE
 from storage.track_holds import Hold, TrackHoldStore
 from storage.track_removal import Held
 
 AROUND = timedelta(minutes=30)  # before an incident's call and after its end
 MOST_ACTIVE = 1_000
-MOST_SHOWN = 500
+MOST_SHOWN = 500  # of those that are released or over
 LONGEST_SPAN = timedelta(days=31)
 LONGEST_REASON = 500  # characters
 LEAST_RADIUS_M, MOST_RADIUS_M = 10.0, 50_000.0
@@ -65,32 +66,35 @@ class TrackHolds:
         self._picture = picture
         self._log = log
         self._clock = clock
+        # Taken while one is set, and by the removal until it is done with those it knows: none is set too late and not told.
+        self.unchanged = asyncio.Lock()
 
     async def set(self, actor: Actor, new: NewHold, key: str = "", channel: str = "desk") -> Hold:
         """Set a hold; the same `key` of the same actor sets it once. Raises NotPermitted, NotFound, RuleViolation, Unavailable."""
         self._authority.authorise(actor, Action.HOLD_TRACKS)
         hold_id = hashlib.sha256(f"{actor.name}\0{key}".encode()).hexdigest()[:32] if key else secrets.token_hex(16)
-        known = await asyncio.to_thread(self._store.get, hold_id)
-        if known is not None:
-            return known
-        await self._check(actor, new)
-        hold = Hold(
-            hold_id=hold_id,
-            reason=new.reason.strip(),
-            org_code=actor.own_org_code or actor.org_code,
-            set_by=actor.name,
-            set_at=self._clock.now(),
-            incident_id=new.incident_id,
-            from_at=new.from_at,
-            to_at=new.to_at,
-            lon=new.lon,
-            lat=new.lat,
-            radius_m=new.radius_m,
-            until=new.until,
-        )
-        await put_on_record(self._log, self._clock, actor, "tracks_held", hold_id, channel)
-        await asyncio.to_thread(self._store.add, hold)
-        return hold
+        async with self.unchanged:
+            known = await asyncio.to_thread(self._store.get, hold_id)
+            if known is not None:
+                return known
+            await self._check(actor, new)
+            hold = Hold(
+                hold_id=hold_id,
+                reason=new.reason.strip(),
+                org_code=actor.own_org_code or actor.org_code,
+                set_by=actor.name,
+                set_at=self._clock.now(),
+                incident_id=new.incident_id,
+                from_at=new.from_at,
+                to_at=new.to_at,
+                lon=new.lon,
+                lat=new.lat,
+                radius_m=new.radius_m,
+                until=new.until,
+            )
+            await put_on_record(self._log, self._clock, actor, "tracks_held", hold_id, channel)
+            await asyncio.to_thread(self._store.add, hold)
+            return hold
 
     async def release(self, actor: Actor, hold_id: str, channel: str = "desk") -> Hold:
         """Raises NotPermitted, NotFound, Unavailable. Releasing one that is released changes nothing."""
@@ -104,24 +108,28 @@ class TrackHolds:
         return await asyncio.to_thread(self._store.get, hold_id) or hold
 
     async def all(self, actor: Actor) -> list[Hold]:
-        """Those set from the actor's scope, newest first. Raises NotPermitted."""
+        """Those set from the actor's scope, the active ones first, newest first of each. Raises NotPermitted."""
         self._authority.authorise(actor, Action.HOLD_TRACKS)
-        return [hold for hold in await asyncio.to_thread(self._store.all, MOST_SHOWN) if self._sees(actor, hold)]
+        orgs = self._authority.visible_orgs(actor)
+        return await asyncio.to_thread(self._store.listed, orgs, self._clock.now(), MOST_SHOWN)
 
     async def held(self) -> list[Held]:
-        """What the active ones cover; for the removal, which asks as the system. An unknown incident covers nothing."""
+        """What the active ones cover, with what was handed in late; for the removal, which asks as the system.
+
+        Slices go by when they were heard. An unknown incident covers nothing.
+        """
         found = []
         for hold in await asyncio.to_thread(self._store.active, self._clock.now()):
             if not hold.incident_id:
                 assert hold.from_at is not None
                 assert hold.to_at is not None
                 circle = None if hold.lon is None or hold.lat is None or hold.radius_m is None else (hold.lon, hold.lat, hold.radius_m)
-                found.append(Held(hold.from_at.timestamp(), hold.to_at.timestamp(), circle))
+                found.append(Held(hold.from_at.timestamp(), (hold.to_at + LATE).timestamp(), circle))
                 continue
             incident = await self._incidents.incident(hold.incident_id)
             if incident is not None:
                 ends = self._clock.now() if incident.is_open else incident.stage_since
-                found.append(Held((incident.called_at - AROUND).timestamp(), (ends + AROUND).timestamp()))
+                found.append(Held((incident.called_at - AROUND).timestamp(), (ends + AROUND + LATE).timestamp()))
         return found
 
     def _sees(self, actor: Actor, hold: Hold) -> bool:

@@ -333,3 +333,12 @@ def test_the_readme_goes_with_it_and_the_span_is_said(package: Path) -> None:
     manifest = json.loads((package / "manifest.json").read_text())
     assert datetime.fromisoformat(manifest["from"]) == START - timedelta(minutes=1)
     assert "sha256sum -c SHA256SUMS" in (package / "README.md").read_text()
+
+
+def test_verify_says_when_no_tracks_were_written(data: Path, tmp_path: Path, capsys) -> None:
+    node = tmp_path / "node"
+    shutil.copytree(data, node)
+    written(node / "tracks", 1, BEGAN + 20 * SLICE_S)
+    assert app.main(["verify", "--data", str(node)]) == 0
+    begins, ends = (slice_name(BEGAN + step * SLICE_S) for step in (CLOSED + 1, 20))
+    assert [line for line in capsys.readouterr().out.splitlines() if "no slice" in line] == [f"tracks: no slice from {begins} to {ends}"]

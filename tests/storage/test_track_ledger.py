@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from storage import track_verify
 from storage.track_files import pack, unpack
 from storage.track_ledger import NAME, Entry, TrackLedger
 from storage.track_reader import TrackReader
@@ -80,6 +81,26 @@ def test_a_lost_slice_is_damage_and_a_removed_one_is_not(tmp_path):
     path.unlink()
     (damage,) = TrackReader(tmp_path).verify().damage
     assert damage.startswith(f"{path}: it is lost")
+
+
+@pytest.mark.parametrize("on_record", [True, False])
+def test_a_slice_that_goes_while_all_are_read_is_damage_where_its_removal_is_not_on_record(tmp_path, monkeypatch, on_record):
+    written(tmp_path)
+    noted = track_verify._noted
+
+    def then_gone(*given):
+        found = noted(*given)
+        if on_record:
+            remove(tmp_path, 2)
+        else:
+            track(tmp_path, 1).unlink()
+        return found
+
+    monkeypatch.setattr(track_verify, "_noted", then_gone)
+    report = TrackReader(tmp_path).verify()
+    assert (report.removed, report.gaps) == (2 if on_record else 0, [])
+    assert (report.damage == []) == on_record
+    assert all(str(track(tmp_path, 1)) in line for line in report.damage)
 
 
 def test_a_slice_that_is_not_in_the_ledger_is_named(tmp_path):
