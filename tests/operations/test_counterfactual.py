@@ -155,8 +155,8 @@ async def test_places_of_then_and_nothing_that_came_later(world: PastWorld) -> N
     assert (by_unit["w1"].meanwhile.incident_id, by_unit["w1"].meanwhile.number) == (second, 2)
     assert by_unit["w2"].sent
     (line,) = found.tracks
-    assert (line.unit_id, len(line.at)) == ("w2", 2)
-    assert (line.lon[0], line.lat[0]) == pytest.approx(degrees(0, 0), abs=1e-6)
+    assert (line.unit_id, [len(piece.at) for piece in line.pieces]) == ("w2", [1, 1])
+    assert (line.pieces[0].lon[0], line.pieces[0].lat[0]) == pytest.approx(degrees(0, 0), abs=1e-6)
 
 
 async def test_without_a_point_or_a_position_it_says_so(world: PastWorld) -> None:
