@@ -143,6 +143,12 @@ class Review(msgspec.Struct, frozen=True):
         holds = standing(self.after_action)
         return tuple(one for one in self.findings if one.finding_id in holds)
 
+    @property
+    def since_signed(self) -> tuple[Recorded, ...]:
+        """What the last signature does not cover: everything after it but remarks. Empty where nothing was signed."""
+        signed = max((n for n, one in enumerate(self.recorded) if isinstance(one.body, AfterActionSigned)), default=len(self.recorded))
+        return tuple(one for one in self.recorded[signed + 1 :] if not isinstance(one.body, CommentAdded))
+
 
 class AfterActions:
     """Puts reviews together. One per node: so many at once, whoever asks."""
