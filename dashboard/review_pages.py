@@ -73,8 +73,8 @@ def add_review_pages(server: FastAPI, services: Services) -> None:
         actor, language = actor_of(request), language_of(request)
         services.authority.authorise(actor, Action.EXPORT)
         view = await view_of(services, actor, incident_id, language, linked=False)
-        await services.personal.report(actor, incident_id, "report_table")
         book = await asyncio.to_thread(review_workbook, view)
+        await services.personal.report(actor, incident_id, "report_table")  # what could not be made was not handed out
         name = f"liandong-{quote(incident_id, safe='')}.xlsx"
         return Response(book, 200, _FRESH | {"Content-Disposition": f'attachment; filename="{name}"'}, MEDIA_TYPE)
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -22,7 +23,7 @@ from dashboard.organisation_names import organisation_name
 from dispatch.errors import DispatchError, NotPermitted
 from dispatch.model import Actor
 from geodata.streets.street_lines import lines_within
-from geodata.tracks.passages import JOINED_S
+from geodata.tracks.passages import runs
 from operations.access.authority import Action
 from operations.tracking.track_holds import NewHold
 from operations.tracking.track_questions import LONGEST_NEAR, Near, Path, PathPoint, UnitTrack
@@ -213,15 +214,5 @@ def _place(text: str) -> tuple[float, float]:
 
 def _pieces(points: Sequence[PathPoint]) -> list[list[tuple[float, float]]]:
     """Runs of fixes without a silence between them, thinned to what a drawing can show."""
-    step = len(points) // MOST_POINTS + 1
-    pieces: list[list[tuple[float, float]]] = []
-    before: PathPoint | None = None
-    for place, point in enumerate(points):
-        if before is None or (point.position_at - before.position_at).total_seconds() > JOINED_S:
-            pieces.append([])
-        elif place % step:
-            before = point
-            continue
-        pieces[-1].append((point.lon, point.lat))
-        before = point
-    return pieces
+    at = np.array([point.position_at.timestamp() for point in points])
+    return [[(points[i].lon, points[i].lat) for i in run] for run in runs(at, MOST_POINTS)]

@@ -82,4 +82,5 @@ def _view(found: Review) -> dict[str, Any]:
         "pushes": msgspec.to_builtins(found.looks),
         "pushes_left_out": found.pushes_left_out,
         "tracks_left_out": found.tracks_left_out,
+        "tracks_hidden": found.tracks_hidden,
     } | {name: msgspec.to_builtins(getattr(found, name)) for name in _LISTS}

@@ -24,10 +24,10 @@ Point = tuple[float, float]  # lon, lat
 
 
 class DrawnWay(NamedTuple):
-    """A crew's way and what stands at its beginning."""
+    """A crew's way in pieces that were measured without a silence, and what stands at its beginning."""
 
     mark: str
-    points: Sequence[Point]
+    pieces: Sequence[Sequence[Point]]
 
 
 class DrawnPlace(NamedTuple):
@@ -39,7 +39,7 @@ class DrawnPlace(NamedTuple):
 
 def map_box(incident: Point | None, ways: Sequence[DrawnWay], places: Sequence[DrawnPlace]) -> Box | None:
     """What the map shows; None where there is nothing to show."""
-    points = [point for way in ways for point in way.points] + [one.place for one in places]
+    points = [point for way in ways for piece in way.pieces for point in piece] + [one.place for one in places]
     points += [] if incident is None else [incident]
     return box_around(points, WIDTH, HEIGHT, MARGIN, least=0.006) if points else None
 
@@ -51,11 +51,13 @@ def review_map(
     frame = Frame(box, WIDTH, HEIGHT)
     parts = [_streets(streets, frame)]
     for number, way in enumerate(ways):
-        parts.append(f'<path class="way w{number % LOOKS}" d="{_thinned(way.points, frame)}"/>')
+        parts.append(f'<path class="way w{number % LOOKS}" d="{"".join(_thinned(piece, frame) for piece in way.pieces)}"/>')
+        for before, after in pairwise(way.pieces):
+            parts.append(f'<path class="way unknown w{number % LOOKS}" d="{_thinned((before[-1], after[0]), frame)}"/>')
     if incident is not None:
         x, y = frame.at(*incident)
         parts.append(f'<g class="incident"><circle cx="{x:.1f}" cy="{y:.1f}" r="11"/><circle cx="{x:.1f}" cy="{y:.1f}" r="4"/></g>')
-    starts = [frame.at(*way.points[0]) for way in ways]
+    starts = [frame.at(*way.pieces[0][0]) for way in ways]
     for one in places:
         x, y = frame.at(*one.place)
         if any(abs(x - at_x) + abs(y - at_y) < _BESIDE for at_x, at_y in starts):
@@ -82,10 +84,11 @@ def _streets(streets: Sequence[StreetLine], frame: Frame) -> str:
 
 
 def _thinned(points: Sequence[Point], frame: Frame) -> str:
-    """A path without the points that lie on the one before: below a drawn step nothing is to be seen."""
+    """A path without the points that lie on the one before: below a drawn step nothing is to be seen. A single fix becomes a dot."""
     drawn = [frame.at(*point) for point in points]
     kept = [drawn[0], *(after for before, after in pairwise(drawn) if abs(after[0] - before[0]) + abs(after[1] - before[1]) > 0.4)]
-    return "M" + "L".join(f"{x:.0f} {y:.0f}" if frame.per_m < 0.05 else f"{x:.1f} {y:.1f}" for x, y in kept)
+    said = [f"{x:.0f} {y:.0f}" if frame.per_m < 0.05 else f"{x:.1f} {y:.1f}" for x, y in kept]
+    return "M" + "L".join(said if len(said) > 1 else said * 2)
 
 
 def _mark(x: float, y: float, text: str, look: str) -> str:

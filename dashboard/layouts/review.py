@@ -73,7 +73,7 @@ def _tools(view: ReviewFacts, address: str, may_export: bool) -> str:
         links.append((f"{address}/data.xlsx?lang={words.language}", words("Table (XLSX)"), " download"))
     shown = "".join(f'<a class="button" href="{escape(href)}"{more}>{escape(label)}</a>' for href, label, more in links)
     state = standing_words(view)
-    look = "good" if view.review.after_action.signed_by else "open"
+    look = "good" if view.review.after_action.signed_by and not view.review.since_signed else "open"
     return f'<div class="tools"><p class="state {look}">{escape(state)}</p><div class="links">{shown}</div></div>'
 
 

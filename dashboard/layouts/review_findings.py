@@ -62,8 +62,9 @@ def standing_words(view: ReviewFacts) -> str:
     """How far the review is, in one line."""
     words, state = view.words, view.review.after_action
     if state.signed_by and view.review.signatures:
-        last = view.review.signatures[-1]
-        return words("Signed by {name}, {time}", name=last.name, time=view.whole(last.at))
+        last, since = view.review.signatures[-1], len(view.review.since_signed)
+        said = words("Signed by {name}, {time}", name=last.name, time=view.whole(last.at))
+        return said + words("; the record has changed since: {n} events", n=since) if since else said
     holding = len(view.review.holding)
     if state.revision > 1:
         return words("Taken up again: revision {n} is not signed", n=state.revision)

@@ -9,6 +9,7 @@ from dashboard.figures.review_map import LOOKS, DrawnPlace, DrawnWay
 from dashboard.layouts.review_facts import ReviewFacts, apart, length, nothing, section
 from dashboard.layouts.scene import reasons_text
 from dashboard.layouts.statistics import table
+from geodata.tracks.passages import JOINED_S
 from operations.records.after_action import Review
 from operations.records.counterfactual import NOTABLE_S, CrewThen, Meanwhile, PushLook, Standing
 
@@ -126,6 +127,7 @@ def _not_known(view: ReviewFacts) -> str:
         words("Times by road are those known as that part of the day began, under the traffic events of then: not what was learned since."),
         words("Turnout is assumed, and nobody knows whether another crew would have refused."),
         words("Crews are those the reader may see, with a position on record and a way there within the hour."),
+        words("Who could go is judged by the command that the incident belonged to then."),
         words("What sending another would have cost elsewhere is not in it."),
     )
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
@@ -144,7 +146,8 @@ def other_marks(review: Review) -> dict[tuple[int, str], str]:
 
 def drawn(review: Review) -> tuple[list[DrawnWay], list[DrawnPlace]]:
     """Ways and places of the map; crews are numbered as in its legend."""
-    ways = [DrawnWay(str(n), list(zip(line.lon, line.lat, strict=True))) for n, line in enumerate(review.tracks, 1)]
+    pieces = [[list(zip(piece.lon, piece.lat, strict=True)) for piece in line.pieces] for line in review.tracks]
+    ways = [DrawnWay(str(n), own) for n, own in enumerate(pieces, 1)]
     marks = other_marks(review)
     places = [
         DrawnPlace(marks[look.push.revision, one.unit_id], (one.lon, one.lat))
@@ -165,13 +168,18 @@ def map_part(view: ReviewFacts) -> str:
     entries = [f'<li><i class="key incident"></i> {escape(point)}</li>'] if review.incident.has_point else []
     entries += [
         f'<li><i class="key w{(n - 1) % LOOKS}">{n}</i> {escape(view.crew(line.unit_id))} '
-        f'<span class="muted">{escape(view.at(_at(line.at[0])))} – {escape(view.at(_at(line.at[-1])))}</span></li>'
+        f'<span class="muted">{escape(view.at(_at(line.pieces[0].at[0])))} – {escape(view.at(_at(line.pieces[-1].at[-1])))}</span></li>'
         for n, line in enumerate(review.tracks, 1)
     ]
     entries += _others(view)
-    notes = [words("Ways are the positions that were heard of each crew, from its push until it was there.")]
+    notes = [words("Ways are the positions that were measured of each crew, from its push until it was there.")]
+    if any(len(line.pieces) > 1 for line in review.tracks):
+        notes.append(words("Dotted and thin: nothing was measured for more than {n} s.", n=round(JOINED_S)))
     if review.tracks_left_out:
-        notes.append(words("{n} further crews are not drawn.", n=review.tracks_left_out))
+        notes.append(words("{n} further ways are not drawn.", n=review.tracks_left_out))
+    if review.tracks_hidden:
+        names = [view.crew(unit_id) for unit_id in review.tracks_hidden[:20]]
+        notes.append(words("Ways that this account may not see: {names}.", names=words.listed(names)))
     missing = _without_track(view)
     if missing:
         notes.append(words("No positions on record: {names}.", names=words.listed(missing)))
@@ -193,6 +201,7 @@ def _others(view: ReviewFacts) -> list[str]:
 
 def _without_track(view: ReviewFacts) -> list[str]:
     known = {line.unit_id for line in view.review.tracks}
+    known.update(view.review.tracks_hidden)
     crews = dict.fromkeys(one.unit_id for one in view.review.incident.assignments if not one.service)
     return [view.crew(unit_id) for unit_id in crews if unit_id not in known][:20]
 

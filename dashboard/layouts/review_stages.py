@@ -44,15 +44,25 @@ def _legend(words: Words) -> str:
 
 def _chart(view: ReviewFacts) -> str:
     incident, words = view.review.incident, view.words
-    begins = min(incident.called_at, incident.received_at)
-    last = [at for one in incident.assignments for at in (one.pushed_at, one.arrived_at, one.feedback_at or one.ended_at) if at is not None]
-    ends = max(last, default=incident.stage_since)
+    begins, ends = min(incident.called_at, incident.received_at), _ends_at(view)
     ends += (ends - begins) * _AFTER
     of_incident = [span for span in view.review.spans if not span.assignment_id and span.stage in ("push", "first_arrival")]
     lanes = [_incident_lane(view, of_incident, ends)]
     for one in incident.assignments:
         lanes.append(_service_lane(view, one) if one.service else _crew_lane(view, one, ends))
     return stage_chart(lanes, begins, ends, view.at, words("Stages against targets"))
+
+
+def _ends_at(view: ReviewFacts) -> datetime:
+    """When the response was over; now while the incident is open. What has ended has let its crews go."""
+    incident = view.review.incident
+    if incident.is_open:
+        return view.review.made_at
+    said = (
+        (one.pushed_at, one.acknowledged_at, one.departed_at, one.arrived_at, one.feedback_at or one.ended_at)
+        for one in incident.assignments
+    )
+    return max((at for instants in said for at in instants if at is not None), default=incident.stage_since)
 
 
 def _incident_lane(view: ReviewFacts, spans: list[StageSpan], ends: datetime) -> Lane:

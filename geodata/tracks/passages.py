@@ -49,6 +49,16 @@ def metres_off(lon: Floats, lat: Floats, to_lon: float, to_lat: float) -> tuple[
     return (lon - to_lon) * per_lon, (lat - to_lat) * METRES_PER_DEGREE
 
 
+def runs(at: Floats, most: int) -> list[NDArray[np.intp]]:
+    """Places of the fixes of each stretch without a silence, to be drawn: thinned to about `most` in all, but for both ends of each.
+
+    `at` ascends, Unix s.
+    """
+    step = len(at) // most + 1
+    stretches = np.split(np.arange(len(at)), np.flatnonzero(np.diff(at) > JOINED_S) + 1)
+    return [np.append(one[:-1:step], one[-1]) for one in stretches if len(one)]
+
+
 def passages(at: Floats, x: Floats, y: Floats, radius_m: float, from_at: float, to_at: float) -> list[Passage]:
     """Stays within `radius_m` of the origin between two instants. `at` ascends (Unix s), x and y are metres from the point."""
     parts = [part for part in _parts(at, x, y, radius_m) if part.last_at >= from_at and part.first_at < to_at]

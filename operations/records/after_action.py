@@ -16,15 +16,18 @@ import numpy as np
 from dispatch.errors import NotFound, Unavailable
 from dispatch.events import AfterActionRevised, AfterActionSigned, CommentAdded, FindingAdded, Recorded, UploadAdded
 from dispatch.kpis import GroupFigures
-from dispatch.model import Actor, AfterAction, Area, Incident
+from dispatch.model import Actor, AfterAction, Area, Assignment, Incident
 from dispatch.promises import ArrivalBy, Unmet, Way, compared
 from dispatch.rules.after_action import standing
 from dispatch.stage_line import StageSpan, stage_spans
+from geodata.tracks.passages import runs
 from operations.access.authority import Action
 from operations.records.counterfactual import PushLook, looks
 from operations.records.kpis import GroupBy, KpiQuery, nothing
+from operations.tracking.track_questions import LATE, path_subject
 from storage.evidence import Manifest
 from storage.journal import JournalError
+from storage.speeds import DamagedSpeeds
 from storage.track_files import DamagedSlice
 from storage.track_reader import TrackState
 
@@ -33,10 +36,11 @@ if TYPE_CHECKING:
 
 # Similar incidents are those of the year before.
 SIMILAR_OVER = timedelta(days=365)
-# Of a crew's way: from before it was sent until it was there or was let go, never longer.
+# Of a crew's way on one assignment: from before it was sent until it was there or was let go, never longer.
 BEFORE_PUSH, LONGEST_TRACK = timedelta(seconds=60), timedelta(hours=3)
-MOST_FIXES = 600  # of one crew's way that are drawn
-MOST_TRACKS = 20  # crews whose ways are drawn, the first that were sent
+WITH_LAST = timedelta(milliseconds=1)  # a span of tracks is without its end: the fix of the arrival is in it
+MOST_FIXES = 600  # of one way that are drawn
+MOST_TRACKS = 20  # ways that are drawn, the first
 AT_ONCE = 2  # reviews that are put together at a time; others wait
 
 
@@ -95,13 +99,20 @@ class Similar(msgspec.Struct, frozen=True):
     figures: GroupFigures
 
 
-class TrackLine(msgspec.Struct, frozen=True):
-    """The recorded way of a crew; equally long, in the order measured."""
+class TrackPiece(msgspec.Struct, frozen=True):
+    """Fixes without a silence between them; equally long, in the order measured."""
 
-    unit_id: str
     lon: tuple[float, ...]
     lat: tuple[float, ...]
     at: tuple[float, ...]  # Unix s
+
+
+class TrackLine(msgspec.Struct, frozen=True):
+    """The recorded way of a crew on one assignment, in pieces; from one to the next nothing is known."""
+
+    assignment_id: str
+    unit_id: str
+    pieces: tuple[TrackPiece, ...]
 
 
 class Review(msgspec.Struct, frozen=True):
@@ -117,6 +128,7 @@ class Review(msgspec.Struct, frozen=True):
     pushes_left_out: int
     tracks: tuple[TrackLine, ...]
     tracks_left_out: int
+    tracks_hidden: tuple[str, ...]  # crews whose ways are not shown to this reader
     uploads: Mapping[str, Manifest] | None  # by id; None: not shown to this role
     similar: Similar | None  # None: not shown to this role
     after_action: AfterAction
@@ -131,6 +143,12 @@ class Review(msgspec.Struct, frozen=True):
         holds = standing(self.after_action)
         return tuple(one for one in self.findings if one.finding_id in holds)
 
+    @property
+    def since_signed(self) -> tuple[Recorded, ...]:
+        """What the last signature does not cover: everything after it but remarks. Empty where nothing was signed."""
+        signed = max((n for n, one in enumerate(self.recorded) if isinstance(one.body, AfterActionSigned)), default=len(self.recorded))
+        return tuple(one for one in self.recorded[signed + 1 :] if not isinstance(one.body, CommentAdded))
+
 
 class AfterActions:
     """Puts reviews together. One per node: so many at once, whoever asks."""
@@ -144,7 +162,7 @@ class AfterActions:
         async with self._turns:
             try:
                 return await _review(services, actor, incident_id)
-            except (DamagedSlice, JournalError) as damage:
+            except (DamagedSlice, DamagedSpeeds, JournalError) as damage:
                 raise Unavailable("past-not-readable", f"What is kept of incident {incident_id} can't be read: {damage}.") from damage
 
 
@@ -155,7 +173,7 @@ async def _review(services: Services, actor: Actor, incident_id: str) -> Review:
     recorded = tuple(one for one in events if authority.may_see_event(actor, one, picture, incident))
     told = authority.incident_for(actor, incident, picture)
     found, left_out = await looks(services, actor, told, recorded)
-    crews = list(dict.fromkeys(one.unit_id for one in told.assignments if not one.service))
+    shown, hidden = _shown_ways(services, actor, told)
     return Review(
         incident=told,
         made_at=now,
@@ -165,8 +183,9 @@ async def _review(services: Services, actor: Actor, incident_id: str) -> Review:
         promised=tuple(_promised(told, now)),
         looks=tuple(found),
         pushes_left_out=left_out,
-        tracks=await asyncio.to_thread(_tracks, services, told, crews[:MOST_TRACKS], now),
-        tracks_left_out=max(0, len(crews) - MOST_TRACKS),
+        tracks=await _tracks(services, actor, shown[:MOST_TRACKS], now),
+        tracks_left_out=max(0, len(shown) - MOST_TRACKS),
+        tracks_hidden=hidden,
         uploads=await _uploads(services, actor, recorded),
         similar=await similar_to(services, actor, told),
         after_action=told.after_action or AfterAction(),
@@ -254,29 +273,41 @@ async def similar_to(services: Services, actor: Actor, incident: Incident) -> Si
 # Recorded ways ------------------------------------------------------------------------------------------------------------
 
 
-def _tracks(services: Services, incident: Incident, unit_ids: Sequence[str], now: datetime) -> tuple[TrackLine, ...]:
-    """In a thread. A crew of which nothing was recorded has none. Raises DamagedSlice."""
+def _shown_ways(services: Services, actor: Actor, incident: Incident) -> tuple[list[Assignment], tuple[str, ...]]:
+    """Assignments whose ways the actor may see, and the crews whose it may not."""
+    authority, picture = services.authority, services.handler.picture
+    crews = [one for one in incident.assignments if not one.service]
+    units = {one.unit_id: picture.units.get(one.unit_id) for one in crews}
+    seen = {unit_id for unit_id, unit in units.items() if unit is not None and authority.may_see_track(actor, unit, picture)}
+    return [one for one in crews if one.unit_id in seen], tuple(unit_id for unit_id in units if unit_id not in seen)
+
+
+async def _tracks(services: Services, actor: Actor, assignments: Sequence[Assignment], now: datetime) -> tuple[TrackLine, ...]:
+    """Each is written down before it is read. One of which nothing was recorded has none. Raises DamagedSlice, Unavailable."""
     found = []
-    for unit_id in unit_ids:
-        begins, ends = _time_of(incident, unit_id, now)
-        state = services.tracks.paths([unit_id], begins.timestamp(), ends.timestamp()).get(unit_id)
-        if state is not None and len(state):
-            found.append(_line(unit_id, state))
+    for one in assignments:
+        begins, ends = _time_of(one, now)
+        await services.personal.track(actor, path_subject(one.unit_id, begins, ends), "")
+        span = begins.timestamp(), ends.timestamp(), min(ends + LATE, now).timestamp()
+        state = await asyncio.to_thread(services.tracks.unit_path, one.unit_id, *span)
+        if len(state):
+            found.append(_line(one, state))
     return tuple(found)
 
 
-def _time_of(incident: Incident, unit_id: str, now: datetime) -> tuple[datetime, datetime]:
-    """From just before the crew was first sent until it was last there, or let go."""
-    own = [one for one in incident.assignments if one.unit_id == unit_id]
-    begins = min(one.pushed_at for one in own) - BEFORE_PUSH
-    ends = max(one.arrived_at or one.ended_at or now for one in own)
-    return begins, min(ends, begins + LONGEST_TRACK)
+def _time_of(one: Assignment, now: datetime) -> tuple[datetime, datetime]:
+    """From just before the crew was sent until it was there, or let go."""
+    begins = one.pushed_at - BEFORE_PUSH
+    ends = one.arrived_at or one.feedback_at or one.ended_at or now
+    return begins, min(max(begins, ends), begins + LONGEST_TRACK) + WITH_LAST
 
 
-def _line(unit_id: str, state: TrackState) -> TrackLine:
-    """At most MOST_FIXES, evenly chosen, the first and the last among them."""
+def _line(one: Assignment, state: TrackState) -> TrackLine:
+    """About MOST_FIXES, evenly chosen, both ends of each piece among them."""
     # A row that notes another status repeats the fix before it.
     moved = np.flatnonzero(np.diff(state.position_at, prepend=-1.0) > 0)
-    chosen = moved[np.unique(np.linspace(0, len(moved) - 1, min(len(moved), MOST_FIXES)).round().astype(np.int64))]
-    lon, lat, at = (column[chosen].tolist() for column in (state.lon, state.lat, state.position_at))
-    return TrackLine(unit_id, tuple(lon), tuple(lat), tuple(at))
+    chosen = [moved[run] for run in runs(state.position_at[moved], MOST_FIXES)]
+    columns = (state.lon, state.lat, state.position_at)
+    return TrackLine(
+        one.assignment_id, one.unit_id, tuple(TrackPiece(*(tuple(column[at].tolist()) for column in columns)) for at in chosen)
+    )

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dispatch.duty import standing, status_at
 from dispatch.events import Recorded, UnitPushed
-from dispatch.model import Actor, Assignment, Incident
+from dispatch.model import Actor, Assignment, AssignmentStage, Incident
 from geodata.streets.snapping import OffNetwork
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 NOTABLE_S = 15.0
 MOST_PUSHES = 6  # of one incident that are looked at; each is a moment of the past to be made
 MOST_NEARER = 5  # crews of one push that are followed further
-MOST_SHOWN = 12  # crews of one push, those that were sent always
+MOST_SHOWN = 12  # crews of one push; those that were sent and those that are followed always
 JUST_BEFORE = timedelta(microseconds=1)  # the finest step of the journal's clock
 
 Json = dict[str, Any]
@@ -82,7 +83,7 @@ class CrewThen(msgspec.Struct, frozen=True):
     # Of one that was nearer and could go:
     instead_of: str = ""  # the crew that was sent and had the longest way
     sooner_s: float | None = None  # than that crew, both by road and with turnout
-    sooner_than_actual_s: float | None = None  # than that crew really was there; None: it never said so
+    sooner_than_actual_s: float | None = None  # than that crew really was there; None: it has not said so itself
     meanwhile: Meanwhile | None = None  # None: it lies in the future, or the crew is not on record then
 
 
@@ -93,7 +94,6 @@ class PushLook(msgspec.Struct, frozen=True):
     standing: Standing
     crews: tuple[CrewThen, ...] = ()
     unplaced: tuple[str, ...] = ()  # crews sent whose place is not recorded, or from which no way led there
-    seen: int = 0  # crews with a way there within the hour
 
 
 def pushes(recorded: Sequence[Recorded]) -> list[PushMoment]:
@@ -119,13 +119,13 @@ def weigh(push: PushMoment, rows: Sequence[Json], assignments: Mapping[str, Assi
     sent = [one for one in crews if one.sent]
     unplaced = tuple(unit_id for unit_id in push.unit_ids if unit_id not in {one.unit_id for one in sent})
     if not sent:
-        return PushLook(push, Standing.NO_POSITION, _shown(crews), unplaced, len(crews))
+        return PushLook(push, Standing.NO_POSITION, _shown(crews), unplaced)
     slowest = max(sent, key=lambda one: one.eta_s)
     actual = assignments.get(slowest.unit_id)
     crews = [_held_against(one, slowest, actual) if one.could_go and not one.sent else one for one in crews]
     is_nearer = any(one.instead_of for one in crews)
-    standing = Standing.NEARER if is_nearer else Standing.NO_POSITION if unplaced else Standing.NEAREST
-    return PushLook(push, standing, _shown(crews), unplaced, len(crews))
+    said = Standing.NEARER if is_nearer else Standing.NO_POSITION if unplaced else Standing.NEAREST
+    return PushLook(push, said, _shown(crews), unplaced)
 
 
 def _crew(push: PushMoment, row: Json, rank: int) -> CrewThen:
@@ -147,7 +147,7 @@ def _held_against(one: CrewThen, slowest: CrewThen, actual: Assignment | None) -
     """With what would have come of it, where it was nearer by more than can be told apart."""
     if slowest.eta_s - one.eta_s < NOTABLE_S:
         return one
-    arrived_at = None if actual is None else actual.arrived_at
+    arrived_at = None if actual is None else _said_arrival(actual)
     return msgspec.structs.replace(
         one,
         instead_of=slowest.unit_id,
@@ -156,15 +156,27 @@ def _held_against(one: CrewThen, slowest: CrewThen, actual: Assignment | None) -
     )
 
 
+def _said_arrival(one: Assignment) -> datetime | None:
+    """When the crew was there by its own word; one entered or corrected by others says nothing of its way (`dispatch.promises`)."""
+    by_others = AssignmentStage.ON_SCENE in (*(one.entered or ()), *one.corrected)
+    return None if one.entered is None or by_others else one.arrived_at
+
+
+def _followed(crews: Sequence[CrewThen]) -> list[CrewThen]:
+    """The nearest of those that could have gone."""
+    return [one for one in crews if one.instead_of][:MOST_NEARER]
+
+
 def _shown(crews: Sequence[CrewThen]) -> tuple[CrewThen, ...]:
-    return tuple(one for n, one in enumerate(crews) if n < MOST_SHOWN or one.sent)
+    followed = _followed(crews)
+    return tuple(one for n, one in enumerate(crews) if n < MOST_SHOWN or one.sent or one in followed)
 
 
 # What was recorded --------------------------------------------------------------------------------------------------------
 
 
 async def look_at(services: Services, actor: Actor, incident: Incident, push: PushMoment) -> PushLook:
-    """A push as the actor may see it. Raises DamagedSlice, JournalError."""
+    """A push as the actor may see it. Raises DamagedSlice, DamagedSpeeds, JournalError."""
     before = await services.history.incident_at(incident.incident_id, push.revision - 1)
     if before is None or not before.has_point:
         return PushLook(push, Standing.NO_POINT)
@@ -174,8 +186,7 @@ async def look_at(services: Services, actor: Actor, incident: Incident, push: Pu
     except OffNetwork:
         return PushLook(push, Standing.OFF_STREETS)
     found = weigh(push, rows, _of_push(incident, push))
-    nearer = [one for one in found.crews if one.instead_of][:MOST_NEARER]
-    followed = {one.unit_id: await _meanwhile(services, actor, one) for one in nearer}
+    followed = {one.unit_id: await _meanwhile(services, actor, one) for one in _followed(found.crews)}
     crews = tuple(msgspec.structs.replace(one, meanwhile=followed.get(one.unit_id)) for one in found.crews)
     return msgspec.structs.replace(found, crews=crews)
 
@@ -191,13 +202,14 @@ async def _meanwhile(services: Services, actor: Actor, one: CrewThen) -> Meanwhi
     unit = picture.units.get(one.unit_id)
     if unit is None:
         return None
+    status = status_at(unit, standing(picture, unit, one.there_at))
     other = picture.incidents.get(unit.incident_id or "")
     if other is None or not services.authority.may_see_incident(actor, other, picture):
-        return Meanwhile(unit.status)
-    return Meanwhile(unit.status, other.incident_id, other.number)
+        return Meanwhile(status)
+    return Meanwhile(status, other.incident_id, other.number)
 
 
 async def looks(services: Services, actor: Actor, incident: Incident, recorded: Collection[Recorded]) -> tuple[list[PushLook], int]:
-    """The first pushes of an incident, and how many more there were. Raises DamagedSlice, JournalError."""
+    """The first pushes of an incident, and how many more there were. Raises DamagedSlice, DamagedSpeeds, JournalError."""
     all_of_them = pushes(list(recorded))
     return [await look_at(services, actor, incident, push) for push in all_of_them[:MOST_PUSHES]], max(0, len(all_of_them) - MOST_PUSHES)

@@ -66,7 +66,7 @@ class Question:
     minutes: tuple[float, ...]  # rings, ascending
     grade: Grade | None  # None: a point without an incident
     chain: tuple[str, ...]  # responsible organisation first, then those above it
-    is_commanded: Callable[[str], bool]  # whether units of an organisation are in the actor's scope
+    is_commanded: Callable[[str], bool]  # whether units of an organisation may be sent: they are in the scope of who decides
     incident_number: Callable[[str], int | None]  # of an incident the actor may see
     assigned: frozenset[str]  # units already on this incident
     standing: Callable[[Unit], Standing] = by_status_alone  # whether a unit is on duty at the moment of asking

@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -189,9 +189,10 @@ class SceneService:
         return next((str(row["unit_id"]) for row in able), None)
 
     async def everyone_for(self, incident: Incident, actor: Actor, named: Collection[str] = ()) -> list[Json]:
-        """The soonest crews by road the actor may see, busy or not, and those named wherever they are, each with its reasons.
+        """The soonest crews by road the actor may see, busy or not, as far as the last of those named, each with its reasons.
 
-        For an incident with a point; nobody beyond an hour. Raises OffNetwork.
+        Who may be sent is judged by the incident's organisation, so that all who look at it judge alike. For an incident with a point;
+        nobody beyond an hour. Raises OffNetwork.
         """
         assert incident.lon is not None
         assert incident.lat is not None
@@ -263,10 +264,13 @@ class SceneService:
         times = self._travel.etas_to(lon, lat, placed, MAX_LIMIT_S, visible, _with_siren(incident))
         order = np.argsort(times.eta_s, kind="stable")
         order = order[np.isfinite(times.eta_s[order])]
-        chosen = [int(i) for n, i in enumerate(order) if n < MAX_LISTED or moment.unit_ids[i] in named]
+        last = max((n for n, i in enumerate(order) if moment.unit_ids[i] in named), default=-1)
         columns = (times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s)
-        sightings = [self._sighting(moment, i, *(float(column[i]) for column in columns)) for i in chosen]
-        return candidates.assess(sightings, self._question(moment, lon, lat, actor, incident))
+        chosen = order[: max(MAX_LISTED, last + 1)]
+        sightings = [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in chosen]
+        under = self._organisations.reach(incident.org_code, moment.now.date())
+        question = replace(self._question(moment, lon, lat, actor, incident), is_commanded=under.__contains__)
+        return candidates.assess(sightings, question)
 
     def _sighting(self, moment: Moment, index: int, eta_s: float, metres: float, eta_p90_s: float, delay_s: float) -> Sighting:
         age_s = max(moment.now_s - float(moment.position_at[index]), 0.0)

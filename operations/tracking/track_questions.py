@@ -158,7 +158,7 @@ class TrackQuestions:
         unit = picture.units.get(unit_id)
         if unit is None or not self._authority.may_see_track(actor, unit, picture):
             raise NotFound("unknown-unit", f"There is no unit {unit_id[:64]} whose track you may see; check the id.")
-        await self._personal.track(actor, f"{unit_id} {_said(from_at)} to {_said(to_at)}", channel)
+        await self._personal.track(actor, path_subject(unit_id, from_at, to_at), channel)
         begins, ends, until = from_at.timestamp(), to_at.timestamp(), self._heard_until(to_at)
         state = await self._read(lambda: self._reader.unit_path(unit_id, begins, ends, until))
         return await asyncio.to_thread(_path, _named(unit), state, from_at, to_at, self._clock.now())
@@ -215,6 +215,11 @@ class TrackQuestions:
 
     def _heard_until(self, to_at: datetime) -> float:
         return min(to_at + LATE, self._clock.now()).timestamp()
+
+
+def path_subject(unit_id: str, from_at: datetime, to_at: datetime) -> str:
+    """What a look at one crew's way is of, as it is written down."""
+    return f"{unit_id} {_said(from_at)} to {_said(to_at)}"
 
 
 def _path(unit: UnitTrack, state: TrackState, from_at: datetime, to_at: datetime, now: datetime) -> Path:

@@ -73,7 +73,7 @@ def test_a_range_and_where_this_one_lies() -> None:
 
 
 def test_the_map_shows_incident_ways_and_others_in_one_scale() -> None:
-    incident, way = (121.55, 29.87), DrawnWay("1", [(121.54, 29.86), (121.55, 29.87)])
+    incident, way = (121.55, 29.87), DrawnWay("1", [[(121.54, 29.86), (121.55, 29.87)]])
     box = map_box(incident, [way], [DrawnPlace("a", (121.56, 29.88))])
     assert box is not None
     street = StreetLine("primary", np.array([121.54, 121.56]), np.array([29.87, 29.87]))
@@ -84,6 +84,20 @@ def test_the_map_shows_incident_ways_and_others_in_one_scale() -> None:
     assert 'aria-label="&lt;map&gt;"' in svg
     assert svg.count('class="street s2"') == 1
     assert map_box(None, [], []) is None
+
+
+def test_a_silence_is_not_drawn_as_a_way() -> None:
+    a, b, c, d = (121.54, 29.86), (121.545, 29.865), (121.55, 29.87), (121.555, 29.875)
+    way = DrawnWay("1", [[a, b], [c], [d]])
+    box = map_box(None, [way], [])
+    assert box is not None
+    svg = review_map(box, [], None, [way], [], "x")
+    (known,) = re.findall(r'class="way w0" d="([^"]+)"', svg)
+    between = re.findall(r'class="way unknown w0" d="([^"]+)"', svg)
+    measured = known.split("M")[1:]
+    assert [piece.count("L") for piece in measured] == [1, 1, 1], "a single fix is a dot"
+    ends = [(piece.split("L")[0], piece.split("L")[-1]) for piece in measured]
+    assert between == [f"M{ends[n][1]}L{ends[n + 1][0]}" for n in (0, 1)]
 
 
 def test_a_scale_is_round_and_no_longer_than_a_quarter() -> None:

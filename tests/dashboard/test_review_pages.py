@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
+from dashboard import review_pages
 from dashboard.edge import Edge
+from dashboard.figures.stage_chart import LEFT, RIGHT, WIDTH
 from dashboard.i18n import words_in
-from dashboard.layouts.review_facts import verdict_words
-from dispatch.commands import Acknowledge, Arrive, Close, Depart, Feedback, Note, Push
+from dashboard.layouts.review_facts import ReviewFacts, verdict_words
+from dispatch.commands import Acknowledge, Arrive, Close, CorrectStage, Depart, Feedback, Note, Push
 from dispatch.events import UploadAdded
-from dispatch.model import Actor
+from dispatch.model import Actor, AssignmentStage
 from dispatch.stage_line import Verdict
 from operations.footage.scene_recording import Asked, Reception
 from operations.tracking.reports import FeedSession, PositionReport
@@ -183,6 +186,12 @@ def test_a_review_is_written_signed_and_taken_up_again_on_the_page(city: ApiCity
         assert answer.status_code == status, answer.text
         return str(answer.text)
 
+    def state(shown: str) -> tuple[str, str]:
+        """How it looks, and what is said beyond who signed it when."""
+        found = re.search(r'class="(state \w+)">Signed by Wu, [\d-]+ [\d:]+([^<]*)<', shown)
+        assert found
+        return found[1], found[2]
+
     def version() -> str:
         (field,) = [a["value"] for a in Parsed(page(reviewer, incident_id)).named("input") if a.get("name") == "version"]
         return str(field)
@@ -194,7 +203,15 @@ def test_a_review_is_written_signed_and_taken_up_again_on_the_page(city: ApiCity
     send(do="comment", text="since then")
     assert "look at what has changed and send again" in Parsed(send(422, do="sign_after_action", name="Wu", version=seen)).text
     send(do="sign_after_action", name="Wu", version=version())
+    city.clock.advance(5)
+    send(do="comment", text="well seen")
+    assert state(page(reviewer, incident_id)) == ("state good", "")
+    (crew,) = city.services.handler.picture.incidents[incident_id].assignments
+    assert crew.acknowledged_at is not None
+    wrong = crew.acknowledged_at - timedelta(seconds=10)
+    city.handle(CorrectStage(incident_id=incident_id, unit_ids=(crew.unit_id,), stage=AssignmentStage.ACKNOWLEDGED, at=wrong, text="heard"))
     shown = page(reviewer, incident_id)
+    assert state(shown) == ("state open", "; the record has changed since: 1 events")
     assert shown.count("<b>Shortfall</b>") == 1
     assert "Revision 1 signed by Wu" in Parsed(shown).text
     assert 'value="add_finding"' not in shown
@@ -203,7 +220,36 @@ def test_a_review_is_written_signed_and_taken_up_again_on_the_page(city: ApiCity
     assert "revision 2 is not signed" in Parsed(page(reviewer, incident_id)).text
     assert "There is no form" in Parsed(send(422, do="delete")).text
     found = city.get(f"/incidents/{incident_id}", role="reviewer").json()["after_action"]
-    assert (found["revision"], found["signed_by"], found["comments"], len(found["findings"])) == (2, "", 2, 1)
+    assert (found["revision"], found["signed_by"], found["comments"], len(found["findings"])) == (2, "", 3, 1)
+
+
+def test_the_line_of_an_open_incident_goes_on_until_now(city: ApiCity, reviewer: Person) -> None:
+    city.unit("review-open", at_m=None)
+    incident_id = str(city.incident()["incident_id"])
+    city.clock.advance(100)
+    city.handle(Push(incident_id=incident_id, unit_ids=("review-open",)))
+    city.clock.advance(100)
+    city.handle(
+        Acknowledge(incident_id=incident_id, unit_ids=("review-open",)), Actor("review-open", "officer", WEST, unit_id="review-open")
+    )
+    city.clock.advance(800)
+    found = re.search(r'class="bar depart undone" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', page(reviewer, incident_id))
+    assert found
+    per_s = (WIDTH - LEFT - RIGHT) / 1060.0  # and a margin
+    assert (float(found[1]), float(found[2])) == pytest.approx((LEFT + 200 * per_s, 800 * per_s), abs=0.2)
+
+
+def test_a_table_that_can_not_be_made_was_not_handed_out(
+    city: ApiCity, reviewer: Person, incident_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_: ReviewFacts) -> bytes:
+        raise ValueError("no such character")
+
+    log = city.services.personal._log
+    before = log.read()[-1][0] if log.read() else 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(review_pages, "review_workbook", refuses)
+    problem_of(reviewer.ask("GET", f"/review/{incident_id}/data.xlsx"), 500)
+    assert "report_table" not in [look.what for _, look in log.read(before)]  # type: ignore[attr-defined]
 
 
 def test_the_api_says_the_same(city: ApiCity, incident_id: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geodata.tracks.passages import FASTEST_MPS, JOINED_S, metres_off, passages, silences
+from geodata.tracks.passages import FASTEST_MPS, JOINED_S, metres_off, passages, runs, silences
 
 
 def track(*rows: tuple[float, float, float]):
@@ -85,3 +85,11 @@ def test_stays_are_those_of_a_fine_walk_along_the_straight_pieces(steps):
             said = any(stay.first_at - 1e-9 <= now <= stay.last_at + 1e-9 for stay in stays)
             assert said == (known and away < 60.0)
     assert all(a.last_at < b.first_at for a, b in pairwise(stays))
+
+
+def test_a_way_is_drawn_in_stretches_without_a_silence() -> None:
+    at = np.array([0.0, 10, 20, 30, 60.5, 61, 200])
+    assert [one.tolist() for one in runs(at, 100)] == [[0, 1, 2, 3], [4, 5], [6]]
+    assert [one.tolist() for one in runs(at, 4)] == [[0, 2, 3], [4, 5], [6]], "thinned, but for the ends"
+    assert runs(np.array([]), 4) == []
+    assert sum(map(len, runs(np.arange(10_000.0), 600))) <= 600

@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from dispatch.commands import Acknowledge, Arrive, Depart, Push, ReceiveIncident, Reinforce
-from dispatch.duty_commands import RegisterUnit
-from dispatch.model import Actor, Assignment, AssignmentStage, Grade, UnitKind
+from dispatch.duty_commands import PlanShift, RegisterUnit
+from dispatch.model import Actor, Assignment, AssignmentStage, Grade, UnitKind, UnitStatus
+from dispatch.shifts import Rostered
 from geodata.cities.city import City
 from operations.records.after_action import Review
-from operations.records.counterfactual import NOTABLE_S, PushMoment, Standing, pushes, weigh
+from operations.records.counterfactual import MOST_NEARER, MOST_SHOWN, NOTABLE_S, PushMoment, Standing, pushes, weigh
+from operations.situation import scene
 from tests.cities import CITY, EAST, WEST, build_test_city, degrees
 from tests.dashboard.past_world import CITY_DESK, OPERATOR, PastWorld, past_world, register
 from tests.dispatch.driver import Node
 
 T0 = datetime(2026, 5, 1, 8, tzinfo=UTC)
+ADMIN = Actor("admin", "admin", CITY)
 PUSH = PushMoment(T0, T0, 7, ("far",), "")
 
 
@@ -37,15 +40,15 @@ def row(unit_id: str, eta_s: float, *reasons: tuple[str, bool | None], turnout_s
     }
 
 
-def sent(arrived_s: float | None) -> dict[str, Assignment]:
+def sent(arrived_s: float | None, **more: Any) -> dict[str, Assignment]:
     at = None if arrived_s is None else T0 + timedelta(seconds=arrived_s)
-    return {"far": Assignment("a1", "far", AssignmentStage.ON_SCENE, T0, "li", arrived_at=at)}
+    return {"far": Assignment("a1", "far", AssignmentStage.ON_SCENE, T0, "li", arrived_at=at, **{"entered": ()} | more)}
 
 
 def test_a_nearer_crew_that_could_go_is_held_against_the_one_that_was_sent() -> None:
     rows = [row("busy", 30.0, ("on_incident", False)), row("near", 60.0, ("available", True)), row("far", 240.0)]
     look = weigh(PUSH, rows, sent(400.0))
-    assert (look.standing, look.unplaced, look.seen) == (Standing.NEARER, (), 3)
+    assert (look.standing, look.unplaced) == (Standing.NEARER, ())
     busy, near, far = look.crews
     assert (busy.could_go, busy.instead_of) == (False, "")
     assert (near.rank, near.could_go, near.instead_of, near.sooner_s) == (2, True, "far", 180.0)
@@ -53,6 +56,21 @@ def test_a_nearer_crew_that_could_go_is_held_against_the_one_that_was_sent() -> 
     assert near.there_p90_at == T0 + timedelta(seconds=150)
     assert near.sooner_than_actual_s == 280.0
     assert (far.sent, far.rank, far.instead_of) == (True, 3, "")
+
+
+def test_a_nearer_crew_is_shown_however_many_busy_ones_are_nearer_still() -> None:
+    busy = [row(f"busy{n}", 10.0 + n, ("on_incident", False)) for n in range(MOST_SHOWN)]
+    free = [row(f"free{n}", 60.0 + n) for n in range(MOST_NEARER + 1)]
+    look = weigh(PUSH, [*busy, *free, row("far", 240.0)], sent(400.0))
+    assert look.standing == Standing.NEARER
+    shown = [one.unit_id for one in look.crews]
+    assert shown == [*(one["unit_id"] for one in busy), *(f"free{n}" for n in range(MOST_NEARER)), "far"]
+
+
+@pytest.mark.parametrize("more", [{"entered": None}, {"entered": (AssignmentStage.ON_SCENE,)}, {"corrected": (AssignmentStage.ON_SCENE,)}])
+def test_an_arrival_that_others_said_tells_nothing_of_the_way(more: Any) -> None:
+    near, _ = weigh(PUSH, [row("near", 60.0), row("far", 240.0)], sent(400.0, **more)).crews
+    assert (near.sooner_s, near.sooner_than_actual_s) == (180.0, None)
 
 
 def test_turnout_counts_in_what_would_have_come_of_it_but_not_in_who_was_nearer() -> None:
@@ -137,7 +155,7 @@ async def test_places_of_then_and_nothing_that_came_later(world: PastWorld) -> N
     await world.do(Push(incident_id=second, unit_ids=("w1",)))
     world.clock.advance(400)
     await world.drive(("w1", 900, 600), ("w2", 400, 600), ("e1", 400, 600))  # the present says the opposite
-    await crew(world, Arrive, first, "w2")
+    await world.do(Arrive(incident_id=first, unit_ids=("w2",)), Actor("w2", "officer", WEST, unit_id="w2"))
     world.clock.advance(30)
     await world.written()
 
@@ -156,8 +174,8 @@ async def test_places_of_then_and_nothing_that_came_later(world: PastWorld) -> N
     assert (by_unit["w1"].meanwhile.incident_id, by_unit["w1"].meanwhile.number) == (second, 2)
     assert by_unit["w2"].sent
     (line,) = found.tracks
-    assert (line.unit_id, len(line.at)) == ("w2", 2)
-    assert (line.lon[0], line.lat[0]) == pytest.approx(degrees(0, 0), abs=1e-6)
+    assert (line.unit_id, [len(piece.at) for piece in line.pieces]) == ("w2", [1, 1])
+    assert (line.pieces[0].lon[0], line.pieces[0].lat[0]) == pytest.approx(degrees(0, 0), abs=1e-6)
 
 
 async def test_without_a_point_or_a_position_it_says_so(world: PastWorld) -> None:
@@ -175,8 +193,7 @@ async def test_without_a_point_or_a_position_it_says_so(world: PastWorld) -> Non
 
 async def test_a_reader_is_told_of_no_crew_it_may_not_see(world: PastWorld) -> None:
     await register(world)
-    admin = Actor("admin", "admin", CITY)
-    await world.do(RegisterUnit(unit_id="plain", callsign="P", kind=UnitKind.PATROL_CAR, org_code=EAST, marked=False), admin)
+    await world.do(RegisterUnit(unit_id="plain", callsign="P", kind=UnitKind.PATROL_CAR, org_code=EAST, marked=False), ADMIN)
     await world.drive(("plain", 390, 600), ("w2", 0, 0))
     world.clock.advance(2)
     first = await receive(world, 400)
@@ -186,3 +203,53 @@ async def test_a_reader_is_told_of_no_crew_it_may_not_see(world: PastWorld) -> N
     await world.written()
     seen = {actor.name: [one.unit_id for one in (await review(world, first, actor)).looks[0].crews] for actor in (CITY_DESK, OPERATOR)}
     assert seen == {"city": ["plain", "w2"], "operator": ["w2"]}
+
+
+async def test_every_crew_nearer_than_the_last_that_was_sent_is_weighed(world: PastWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scene, "MAX_LISTED", 1)
+    await register(world)
+    await world.do(RegisterUnit(unit_id="w3", callsign="W3", kind=UnitKind.PATROL_CAR, org_code=WEST), ADMIN)
+    await world.drive(("w1", 390, 600), ("w2", 0, 0), ("w3", 300, 600))
+    other, first = await receive(world, 380), await receive(world, 400)
+    await world.do(Push(incident_id=other, unit_ids=("w1",)))
+    world.clock.advance(2)
+    await world.do(Push(incident_id=first, unit_ids=("w2",)))
+    world.clock.advance(200)
+    await world.written()
+    (look,) = (await review(world, first)).looks
+    assert [one.unit_id for one in look.crews if one.could_go or one.sent] == ["w3", "w2"]
+    assert look.standing == Standing.NEARER
+
+
+async def test_a_push_is_judged_alike_whoever_reads(world: PastWorld) -> None:
+    """A crew of another command could not be sent by this one, though the city's reader commands both."""
+    await register(world)
+    await world.drive(("e1", 450, 600), ("w2", 0, 0))
+    world.clock.advance(2)
+    first = await receive(world, 400)
+    world.clock.advance(2)
+    await world.do(Push(incident_id=first, unit_ids=("w2",)))
+    world.clock.advance(200)
+    await world.written()
+    for actor in (CITY_DESK, Actor("west", "reviewer", WEST)):
+        (look,) = (await review(world, first, actor)).looks
+        assert [(one.unit_id, one.could_go) for one in look.crews] == [("e1", False), ("w2", True)], actor
+        assert look.standing == Standing.NEAREST, actor
+
+
+async def test_meanwhile_a_crew_that_was_off_duty_is_not_called_available(world: PastWorld) -> None:
+    """Its shift had ended, of which nothing was on record yet."""
+    await register(world)
+    await world.drive(("w1", 390, 600), ("w2", 0, 0))
+    world.clock.advance(2)
+    first = await receive(world, 400)
+    begins = world.clock.now() - timedelta(hours=8)
+    ends = world.clock.now() + timedelta(seconds=30)
+    crews = (Rostered("w1"), Rostered("w2"))
+    await world.do(PlanShift(org_code=WEST, shift_id="s1", name="day", starts_at=begins, ends_at=ends, crews=crews), ADMIN)
+    world.clock.advance(2)
+    await world.do(Push(incident_id=first, unit_ids=("w2",)))
+    world.clock.advance(200)
+    await world.written()
+    (look,) = (await review(world, first)).looks
+    assert {one.unit_id: one.meanwhile and one.meanwhile.status for one in look.crews}["w1"] == UnitStatus.OUT_OF_SERVICE
