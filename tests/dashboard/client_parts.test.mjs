@@ -9,10 +9,10 @@ globalThis.localStorage = { getItem: () => null, setItem() {} };
 const { Outbox } = await import(new URL("outbox.js", source));
 const { h, mend } = await import(new URL("dom.js", source));
 
-// As much of IndexedDB as an outbox needs. `late`: what holds back the end of reading.
+// As much of IndexedDB as an outbox needs. `late`, `lateWrite`: what holds back the end of reading, of writing.
 function database() {
   const rows = new Map();
-  const base = { late: null, rows };
+  const base = { late: null, lateWrite: null, rows };
   const doing = {
     put: (row) => (rows.set(row.order ?? rows.size + 1, { order: rows.size + 1, ...row }), rows.size),
     delete: (order) => void rows.delete(order),
@@ -20,7 +20,7 @@ function database() {
   };
   const transaction = (_, mode) => {
     const through = { objectStore: () => Object.fromEntries(Object.entries(doing).map(([name, work]) => [name, (...given) => ({ result: work(...given) })])) };
-    Promise.resolve(mode === "readonly" ? base.late : null).then(() => setImmediate(() => through.oncomplete()));
+    Promise.resolve(mode === "readonly" ? base.late : base.lateWrite).then(() => setImmediate(() => through.oncomplete()));
     return through;
   };
   globalThis.indexedDB = {
@@ -71,6 +71,23 @@ test("what is answered while the kept ones are read does not wait again", async 
   await outbox.answered({ key: sent[0].key, ok: true });
   resolve();
   await reading;
+  assert.deepEqual(outbox.own(), []);
+  assert.equal(sent.length, 1);
+  assert.equal(base.rows.size, 0);
+});
+
+test("what is answered while it is still being kept is not kept", async () => {
+  const sent = [];
+  const outbox = new Outbox("alarms", { message: () => ({}), send: (message) => sent.push(message), changed() {}, accepted() {}, refused() {} });
+  outbox.unitId = "car";
+  const { promise, resolve } = Promise.withResolvers();
+  base.lateWrite = promise;
+  const giving = outbox.give("panic");
+  outbox.greeted("car");
+  await outbox.answered({ key: sent[0].key, ok: true });
+  base.lateWrite = null;
+  resolve();
+  await giving;
   assert.deepEqual(outbox.own(), []);
   assert.equal(sent.length, 1);
   assert.equal(base.rows.size, 0);
