@@ -1,5 +1,5 @@
 // Parts of pages without a browser: what waits on the officer's page for an answer, how that page is mended, what was answered in the
-// form of a new call; run by test_client_parts.py.
+// form of a new call, the clock of a review's clips; run by test_client_parts.py.
 import assert from "node:assert/strict";
 import test from "node:test";
 
@@ -112,4 +112,56 @@ test("answers of a form add up, and one can be taken back", () => {
   for (let k = 0; k < 30; k += 1) many = withAnswer(many, { command: "apart", incident: `i${k}` });
   assert.equal(many.apart.length, 20);
   assert.equal(many.apart.at(-1), "i29");
+});
+
+// As much of an element as the clock of a review and its clips need.
+class Part extends EventTarget {
+  constructor(parts = {}) {
+    super();
+    Object.assign(this, { parts, dataset: {}, classList: { toggle() {} }, paused: true, readyState: 1, currentTime: 0, duration: 10 });
+  }
+  querySelector(name) {
+    return this.parts[name];
+  }
+  append() {}
+  setAttribute() {}
+  async play() {
+    this.paused = false;
+  }
+  pause() {
+    this.paused = true;
+  }
+}
+
+test("clips of a review that have been played to the end stand there, and begin anew", async ({ mock }) => {
+  let ms = 0;
+  mock.method(performance, "now", () => ms);
+  mock.timers.enable({ apis: ["setInterval"] });
+  const pass = (passed_ms) => {
+    ms += passed_ms;
+    mock.timers.tick(passed_ms);
+  };
+  const [button, input, time, select, tiles, video] = Array.from({ length: 6 }, () => new Part());
+  select.value = "1";
+  const holder = new Part({ button, input, time, select, ".tiles": tiles });
+  const clip = { id: "a", url: "/a", start_at: "2026-05-01T12:00:00Z", duration_s: 10, label: "car" };
+  holder.dataset.inStep = JSON.stringify({ clips: [clip], config: { words: {}, lang: "en", time_zone: "UTC" } });
+  const createElement = (tag) => (tag === "video" ? video : new Part());
+  globalThis.document = Object.assign(new EventTarget(), { querySelector: () => holder, createElement, visibilityState: "visible", activeElement: null });
+  await import(new URL("../review.js", source));
+  const shown = () => [time.textContent, input.value, button.textContent, video.currentTime];
+  input.value = "4";
+  input.dispatchEvent(new Event("input"));
+  button.dispatchEvent(new Event("click"));
+  assert.deepEqual(shown(), ["12:00:04", "4", "❚❚", 4]);
+  pass(5000);
+  assert.deepEqual(shown().slice(0, 3), ["12:00:09", "9", "❚❚"]);
+  video.currentTime = 9.9; // it plays by itself
+  pass(3000);
+  assert.deepEqual(shown(), ["12:00:10", "10", "▶", 9.9]);
+  assert.ok(video.paused);
+  pass(1000);
+  assert.deepEqual(shown(), ["12:00:10", "10", "▶", 9.9]);
+  button.dispatchEvent(new Event("click"));
+  assert.deepEqual(shown(), ["12:00:00", "0", "❚❚", 0]);
 });
