@@ -93,7 +93,6 @@ class PushLook(msgspec.Struct, frozen=True):
     standing: Standing
     crews: tuple[CrewThen, ...] = ()
     unplaced: tuple[str, ...] = ()  # crews sent whose place is not recorded, or from which no way led there
-    seen: int = 0  # crews with a way there within the hour
 
 
 def pushes(recorded: Sequence[Recorded]) -> list[PushMoment]:
@@ -119,13 +118,13 @@ def weigh(push: PushMoment, rows: Sequence[Json], assignments: Mapping[str, Assi
     sent = [one for one in crews if one.sent]
     unplaced = tuple(unit_id for unit_id in push.unit_ids if unit_id not in {one.unit_id for one in sent})
     if not sent:
-        return PushLook(push, Standing.NO_POSITION, _shown(crews), unplaced, len(crews))
+        return PushLook(push, Standing.NO_POSITION, _shown(crews), unplaced)
     slowest = max(sent, key=lambda one: one.eta_s)
     actual = assignments.get(slowest.unit_id)
     crews = [_held_against(one, slowest, actual) if one.could_go and not one.sent else one for one in crews]
     is_nearer = any(one.instead_of for one in crews)
     standing = Standing.NEARER if is_nearer else Standing.NO_POSITION if unplaced else Standing.NEAREST
-    return PushLook(push, standing, _shown(crews), unplaced, len(crews))
+    return PushLook(push, standing, _shown(crews), unplaced)
 
 
 def _crew(push: PushMoment, row: Json, rank: int) -> CrewThen:

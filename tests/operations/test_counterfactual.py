@@ -44,7 +44,7 @@ def sent(arrived_s: float | None) -> dict[str, Assignment]:
 def test_a_nearer_crew_that_could_go_is_held_against_the_one_that_was_sent() -> None:
     rows = [row("busy", 30.0, ("on_incident", False)), row("near", 60.0, ("available", True)), row("far", 240.0)]
     look = weigh(PUSH, rows, sent(400.0))
-    assert (look.standing, look.unplaced, look.seen) == (Standing.NEARER, (), 3)
+    assert (look.standing, look.unplaced) == (Standing.NEARER, ())
     busy, near, far = look.crews
     assert (busy.could_go, busy.instead_of) == (False, "")
     assert (near.rank, near.could_go, near.instead_of, near.sooner_s) == (2, True, "far", 180.0)
