@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _wrong_uses() -> tuple[type[Exception], ...]:
     """What deeper layers say of a city, database or file they can't work with; looked up once there is such an error, not at each start."""
     from geodata.cities.city import CityError
-    from operations.incidents.imports import ImportRefused
+    from operations.records.incident_import import ImportRefused
     from storage.database import DatabaseUnusable
     from storage.journal import JournalBusy
     from storage.journal_export import ExportRefused
@@ -112,7 +112,7 @@ def _city_folder(settings: Settings) -> Path:
 
 def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
     """Historical incidents from a CSV file; exit code 1 when rows were rejected."""
-    from operations.incidents.imports import read_incidents, read_mapping
+    from operations.records.incident_import import read_incidents, read_mapping
     from storage.database import open_database
     from storage.past import PastIncidents
 
