@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _wrong_uses() -> tuple[type[Exception], ...]:
     """What deeper layers say of a city, database or file they can't work with; looked up once there is such an error, not at each start."""
     from geodata.cities.city import CityError
-    from operations.incidents.imports import ImportRefused
+    from operations.records.incident_import import ImportRefused
     from storage.database import DatabaseUnusable
     from storage.journal import JournalBusy
     from storage.journal_export import ExportRefused

@@ -14,7 +14,7 @@ from settings import Settings
 
 def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
     """Historical incidents from a CSV file; exit code 1 when rows were rejected."""
-    from operations.incidents.imports import read_incidents, read_mapping
+    from operations.records.incident_import import read_incidents, read_mapping
     from storage.database import open_database
     from storage.past import PastIncidents
 

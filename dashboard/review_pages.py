@@ -22,6 +22,7 @@ from dashboard.kpi_workbook import MEDIA_TYPE
 from dashboard.layouts.report import Export, report
 from dashboard.layouts.review import review_page
 from dashboard.layouts.review_facts import ReviewFacts
+from dashboard.layouts.review_findings import Refused
 from dashboard.layouts.review_nearest import drawn
 from dashboard.login import THEME_COOKIE, language_of
 from dashboard.review_workbook import review_workbook
@@ -55,7 +56,7 @@ def add_review_pages(server: FastAPI, services: Services) -> None:
         try:
             await services.handler.handle(_command(incident_id, form), actor_of(request), form.get("key") or None)
         except DispatchError as refused:
-            return await _page(services, request, incident_id, refused)
+            return await _page(services, request, incident_id, Refused(words_in(language_of(request)).refusal(refused), form))
         return RedirectResponse(f"/review/{quote(incident_id, safe='')}", 303)
 
     @router.get("/review/{incident_id}/report.html")
@@ -97,7 +98,7 @@ async def report_of(services: Services, actor: Actor, incident_id: str, language
     return await asyncio.to_thread(report, view, made)
 
 
-async def _page(services: Services, request: Request, incident_id: str, refused: DispatchError | None = None) -> Response:
+async def _page(services: Services, request: Request, incident_id: str, refused: Refused | None = None) -> Response:
     actor, language = actor_of(request), language_of(request)
     view = await view_of(services, actor, incident_id, language, linked=True)
     own = services.authority.in_scope(actor, view.review.incident.org_code)
@@ -109,7 +110,7 @@ async def _page(services: Services, request: Request, incident_id: str, refused:
         may,
         services.authority.can(actor, Action.EXPORT),
         secrets.token_hex(8),
-        "" if refused is None else words_in(language).refusal(refused),
+        refused,
     )
     return HTMLResponse(html, 200 if refused is None else 422, _FRESH)
 

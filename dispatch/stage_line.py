@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from dispatch.deadlines import Targets
-from dispatch.model import Assignment, AssignmentStage, Grade, Incident, Step
+from dispatch.model import Assignment, AssignmentStage, Grade, Incident, Stage, Step
 
 
 class Verdict(StrEnum):
@@ -44,7 +44,10 @@ class StageSpan(msgspec.Struct, frozen=True):
 
 
 def stage_spans(incident: Incident, targets: Targets, now: datetime) -> tuple[StageSpan, ...]:
-    """Every stage of the incident, then of each crew in the order they were sent; other services are no crews."""
+    """Every stage of the incident, then of each crew in the order they were sent; other services are no crews.
+
+    A further call that was merged has none but its crews': the rest counts with the incident it was about.
+    """
     return (*_of_incident(incident, targets, now), *(span for one in _crews(incident) for span in _of_crew(incident, one, targets, now)))
 
 
@@ -53,6 +56,8 @@ def _crews(incident: Incident) -> list[Assignment]:
 
 
 def _of_incident(incident: Incident, targets: Targets, now: datetime) -> Iterator[StageSpan]:
+    if incident.stage == Stage.MERGED:
+        return
     crews = _crews(incident)
     pushed_at = _first(one.pushed_at for one in crews)
     arrived_at = _first(one.arrived_at for one in crews)

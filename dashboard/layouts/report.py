@@ -63,7 +63,7 @@ def _about(view: ReviewFacts, made: Export) -> str:
     cells = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
     notes = (
         words("It shows what this account may see. That it was made is on record, with who made it and when."),
-        words("Callers' names and numbers are not in it, nor are the bytes of photos and videos."),
+        words("The fields of the caller are not in it, nor are the bytes of photos and videos; what people wrote is, as they wrote it."),
     )
     said = "".join(f"<p>{escape(note)}</p>" for note in notes)
     title = words("About this report")

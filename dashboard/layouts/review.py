@@ -7,7 +7,7 @@ from html import escape
 from dashboard.layouts.kpi import stage_words
 from dashboard.layouts.plain_page import framed, in_address
 from dashboard.layouts.review_facts import ReviewFacts, length
-from dashboard.layouts.review_findings import findings, forms, standing_words
+from dashboard.layouts.review_findings import Refused, findings, forms, standing_words
 from dashboard.layouts.review_nearest import map_part, nearest
 from dashboard.layouts.review_record import files, journal, replay_address, similar, written
 from dashboard.layouts.review_stages import promises, stages
@@ -20,11 +20,11 @@ STYLES = '<link rel="stylesheet" href="/assets/review-parts.css"><link rel="styl
 SCRIPT = '<script src="/assets/build/review.js"></script>'
 
 
-def review_page(view: ReviewFacts, theme: str, may: frozenset[str], may_export: bool, key: str, error: str = "") -> str:
+def review_page(view: ReviewFacts, theme: str, may: frozenset[str], may_export: bool, key: str, refused: Refused | None = None) -> str:
     """The whole page."""
     words = view.words
     address = f"/review/{in_address(view.review.incident.incident_id)}"
-    shown = f"{_tools(view, address, may_export)}{head(view)}{parts(view)}{forms(view, may, key, error)}"
+    shown = f"{_tools(view, address, may_export)}{head(view)}{parts(view)}{forms(view, may, key, refused)}"
     body = f'{STYLES}<main class="review">{shown}</main>{SCRIPT}'
     # The language and theme switches hang their own choice on the address with `&`.
     return framed(words("After action"), title_of(view), body, words, theme, "statistics", f"{address}?")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
+
+import msgspec
 
 from dashboard.layouts.plain_page import in_address
 from dashboard.layouts.review_facts import ReviewFacts, nothing, section
@@ -74,53 +77,75 @@ def standing_words(view: ReviewFacts) -> str:
 # Forms ----------------------------------------------------------------------------------------------------------------------
 
 
-def forms(view: ReviewFacts, may: frozenset[str], key: str, error: str) -> str:
-    """What the reader may add; `key` makes each form count once, `error` says why the last one was refused."""
+class Refused(msgspec.Struct, frozen=True):
+    """A form that was not carried out: why, and its fields as they were sent."""
+
+    why: str
+    fields: Mapping[str, str]
+
+
+def forms(view: ReviewFacts, may: frozenset[str], key: str, refused: Refused | None) -> str:
+    """What the reader may add; `key` makes each form count once. What was typed into one that was `refused` stands there again."""
     words, review = view.words, view.review
-    said = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
     signed = bool(review.after_action.signed_by)
-    parts = []
+    sent = {} if refused is None else refused.fields
+
+    def typed(do: str) -> Mapping[str, str]:
+        return sent if sent.get("do") == do else {}
+
+    parts = {}
     if "add_finding" in may and not signed:
-        parts.append(_finding_form(view, key))
+        parts["add_finding"] = _finding_form(view, key, typed("add_finding"))
     if "comment" in may:
-        parts.append(_text_form(view, "comment", words("Comment"), words("For reviewers and desks; crews are not told."), key))
+        hint = words("For reviewers and desks; crews are not told.")
+        parts["comment"] = _text_form(view, "comment", words("Comment"), hint, key, typed("comment"))
     if "sign_after_action" in may and not signed and not review.incident.is_open and review.holding:
-        parts.append(_sign_form(view, key))
+        parts["sign_after_action"] = _sign_form(view, key, typed("sign_after_action"))
     if "revise_after_action" in may and signed:
-        parts.append(_text_form(view, "revise_after_action", words("Take it up again"), words("Why it is taken up again"), key))
-    return f'{said}<div class="forms">{"".join(parts)}</div>' if parts or said else ""
+        why = words("Why it is taken up again")
+        parts["revise_after_action"] = _text_form(
+            view, "revise_after_action", words("Take it up again"), why, key, typed("revise_after_action")
+        )
+    said = "" if refused is None else f'<p class="error" role="alert">{escape(refused.why)}</p>'
+    if sent.get("text") and sent.get("do") not in parts:  # its form is gone, by a signature that came first, say
+        said += f"<blockquote>{escape(sent['text'])}</blockquote>"
+    return f'{said}<div class="forms">{"".join(parts.values())}</div>' if parts or said else ""
 
 
-def _finding_form(view: ReviewFacts, key: str) -> str:
+def _finding_form(view: ReviewFacts, key: str, typed: Mapping[str, str]) -> str:
     words = view.words
-    kinds = "".join(f'<option value="{kind}">{escape(words.finding(kind))}</option>' for kind in FindingKind)
+    kinds = "".join(_option(kind, words.finding(kind), typed.get("kind")) for kind in FindingKind)
     holding = view.review.holding
     instead = ""
     if holding:
-        options = "".join(f'<option value="{escape(one.finding_id)}">{escape(one.text[:60])}</option>' for one in holding)
+        options = "".join(_option(one.finding_id, one.text[:60], typed.get("replaces")) for one in holding)
         label = words("in the place of")
         instead = f'<label>{escape(label)}<select name="replaces"><option value="">–</option>{options}</select></label>'
     kind, what = words("Kind"), words("What was found")
-    fields = f'<label>{escape(kind)}<select name="kind">{kinds}</select></label>{instead}{_area(what)}'
+    fields = f'<label>{escape(kind)}<select name="kind">{kinds}</select></label>{instead}{_area(what, typed)}'
     return _form(view, "add_finding", words("Add finding"), fields, key)
 
 
-def _sign_form(view: ReviewFacts, key: str) -> str:
+def _option(value: str, label: str, chosen: str | None) -> str:
+    return f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>{escape(label)}</option>'
+
+
+def _sign_form(view: ReviewFacts, key: str, typed: Mapping[str, str]) -> str:
     words = view.words
-    label = words("Name")
-    name = f'<label>{escape(label)}<input name="name" required maxlength="100" autocomplete="name"></label>'
+    label, value = words("Name"), escape(typed.get("name", ""))
+    name = f'<label>{escape(label)}<input name="name" value="{value}" required maxlength="100" autocomplete="name"></label>'
     hint = words("Signs {n} findings and the incident as shown; afterwards it takes a new revision to add any.", n=len(view.review.holding))
     version = f'<input type="hidden" name="version" value="{view.review.incident.version}">'
     return _form(view, "sign_after_action", words("Sign"), f'{name}{version}<p class="muted">{escape(hint)}</p>', key, "primary")
 
 
-def _text_form(view: ReviewFacts, do: str, label: str, hint: str, key: str) -> str:
-    return _form(view, do, label, _area(hint), key)
+def _text_form(view: ReviewFacts, do: str, label: str, hint: str, key: str, typed: Mapping[str, str]) -> str:
+    return _form(view, do, label, _area(hint, typed), key)
 
 
-def _area(hint: str) -> str:
-    said = escape(hint)
-    return f'<textarea name="text" required maxlength="{MAX_TEXT}" rows="3" aria-label="{said}" placeholder="{said}"></textarea>'
+def _area(hint: str, typed: Mapping[str, str]) -> str:
+    said, text = escape(hint), escape(typed.get("text", ""))
+    return f'<textarea name="text" required maxlength="{MAX_TEXT}" rows="3" aria-label="{said}" placeholder="{said}">{text}</textarea>'
 
 
 def _form(view: ReviewFacts, do: str, label: str, fields: str, key: str, look: str = "") -> str:

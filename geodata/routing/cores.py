@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 # More parts than this would leave too little to each of them, and other work no core.
 MOST_PARTS = 4
@@ -20,11 +20,22 @@ def parts_for(size: int, worth: int) -> int:
 
 
 def side_by_side(work: Callable[[int], object], parts: int) -> None:
-    """Call `work` with 0 … `parts` - 1, the first in this thread; returns when all are done. Raises what the first of them raised."""
-    others = [_workers.submit(work, part) for part in range(1, parts)]
+    """Call `work` with 0 … `parts` - 1 and return when all are done. Raises what one of them raised.
+
+    This thread does the first, and after it those that no other thread has begun: where all of those are busy, or wait for this one, it
+    does not wait for them.
+    """
+    others: list[Future[object]] = []
     try:
+        for part in range(1, parts):
+            others.append(_workers.submit(work, part))
         work(0)
+        for part, other in enumerate(others, 1):
+            if other.cancel():
+                work(part)
     finally:
-        wait(others)
+        # Once this has raised, nothing more begins and nothing goes on.
+        wait([other for other in others if not other.cancel()])
     for other in others:
-        other.result()
+        if not other.cancelled():
+            other.result()

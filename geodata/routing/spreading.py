@@ -287,7 +287,7 @@ def _kind(profile: Profile, tail: Ints, head: Ints, twin: Ints, junctions: int) 
 
 
 class Scratch:
-    """Memory of one search at a time, kept as it is before a search: about 20 bytes an edge, 16 a junction and 2 MB for each part."""
+    """Memory of one search at a time, kept as it is before a search: about 24 bytes an edge, 16 a junction and 2 MB for each part."""
 
     def __init__(self, layout: TurnLayout) -> None:
         self.parts = parts = len(layout.bounds) - 1

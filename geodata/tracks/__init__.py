@@ -1,1 +1,1 @@
-"""Map matching: which streets a car has driven."""
+"""What a track says: which streets were driven (map matching), when it came near a place."""

@@ -1,1 +1,1 @@
-"""Rosters and duty circles."""
+"""Who is on duty: rosters, shifts and their hand-over; duty circles and their drills."""

@@ -15,7 +15,7 @@ from dispatch.errors import DispatchError
 from dispatch.model import Actor
 from geodata.districts.drawn_areas import polygons_of
 from operations.duty.circle_checks import CircleChecks, UnsoundCircle
-from operations.incidents.imports import ImportRefused
+from operations.records.incident_import import ImportRefused
 
 if TYPE_CHECKING:
     from operations.incidents.handle import Handler

@@ -22,8 +22,8 @@ from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from dispatch.shifts import Rostered
 from operations.incidents.handle import Handler
-from operations.incidents.imports import ImportRefused
 from operations.incidents.writer import MAX_BATCH
+from operations.records.incident_import import ImportRefused
 
 REQUIRED = ("org_code", "shift_id", "name", "starts_at", "ends_at", "unit")
 OPTIONAL = ("leader", "leader_radio_group", "members", "vehicle", "trackers", "radio_group", "beat")

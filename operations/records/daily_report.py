@@ -20,7 +20,7 @@ from dispatch.model import Actor, Incident
 from dispatch.organisations import OrganisationTree
 from operations.access.authority import Authority
 from operations.access.permissions import Role
-from operations.records.daily import Daily
+from operations.daily import Daily
 from operations.records.history import History
 from operations.records.kpis import GroupBy, KpiQuery, KpiService
 from storage.evidence import write_atomically

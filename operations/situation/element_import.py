@@ -15,8 +15,8 @@ from dispatch.catalogue import Catalogue
 from dispatch.duty_commands import WriteElement
 from dispatch.errors import DispatchError
 from dispatch.model import Actor
-from operations.incidents.imports import ImportRefused
 from operations.incidents.writer import MAX_BATCH
+from operations.records.incident_import import ImportRefused
 
 if TYPE_CHECKING:
     from operations.incidents.handle import Handler

@@ -1,4 +1,4 @@
-"""The way of a position: named (`roster`), checked (`quality`), placed (`positions`), kept (tracks). On the event loop.
+"""The way of a position: named (`reporters`), checked (`quality`), placed (`positions`), kept (tracks). On the event loop.
 
 Also the other way round: what the journal changes about a unit goes into the same table and tracks.
 """
@@ -20,8 +20,8 @@ from operations.health import Health
 from operations.tracking import datum_watch, quality
 from operations.tracking.datum_watch import DatumWatch, SnapDistance
 from operations.tracking.positions import NO_TRACKER, PositionTable, TooManyUnits
+from operations.tracking.reporters import Reporters
 from operations.tracking.reports import FeedSession, PositionReport
-from operations.tracking.roster import Roster
 from storage.track_reader import TrackState
 
 Refusals = list[tuple[int, str]]  # (index of the report, reason)
@@ -64,7 +64,7 @@ class Fixes:
     def __init__(
         self,
         clock: Clock,
-        roster: Roster,
+        reporters: Reporters,
         known: quality.Known,
         positions: PositionTable,
         tracks: Tracks,
@@ -73,7 +73,7 @@ class Fixes:
         follower: Follower | None = None,
     ) -> None:
         self._clock = clock
-        self._roster = roster
+        self._reporters = reporters
         self._known = known
         self._positions = positions
         self._tracks = tracks
@@ -90,9 +90,9 @@ class Fixes:
             if start:
                 await asyncio.sleep(0)
             chunk = reports[start : start + CHUNK]
-            rows = self._roster.rows(chunk, feed)
+            rows = self._reporters.rows(chunk, feed)
             if rows.min() < 0:
-                rows, unnamed = await self._roster.resolve(chunk, feed, rows, self._hopeless(chunk, rows, feed))
+                rows, unnamed = await self._reporters.resolve(chunk, feed, rows, self._hopeless(chunk, rows, feed))
                 refused += [(start + index, reason) for index, reason in unnamed]
             refused += [(start + index, reason) for index, reason in self._write(chunk, rows, feed)]
         return refused
@@ -114,13 +114,13 @@ class Fixes:
             for reason, unsound in bad:
                 refused += [(place, reason) for place in unsound.place.tolist()]
                 if reason in quality.STILL_HEARD:
-                    self._positions.hear(self._roster.unit_index[unsound.row], part.now)
+                    self._positions.hear(self._reporters.unit_index[unsound.row], part.now)
             if len(sound):
                 self._accept(sound, feed)
         return refused
 
     def _accept(self, sound: quality.Batch, feed: FeedSession) -> None:
-        indices = self._roster.unit_index[sound.row]
+        indices = self._reporters.unit_index[sound.row]
         table = self._positions
         watch = self._watches.get(feed.name)
         doubted = np.ones(len(sound), dtype=bool) if watch is not None and watch.suspected is not None else None
@@ -162,7 +162,7 @@ class Fixes:
 
     def follow(self, batch: Sequence[Recorded]) -> None:
         """Take over what committed events changed about units."""
-        self.follow_units(self._roster.touched(batch))
+        self.follow_units(self._reporters.touched(batch))
 
     def follow_units(self, units: Sequence[Unit]) -> None:
         """A changed status or flag stands in the tracks at once, with the last fix, and not only with the next one."""

@@ -28,8 +28,8 @@ from operations.tracking.datum_watch import SnapDistance
 from operations.tracking.fixes import Fixes, Follower, Refusals, Tracks
 from operations.tracking.ground import Ground
 from operations.tracking.positions import PositionTable
+from operations.tracking.reporters import Reporters
 from operations.tracking.reports import CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
-from operations.tracking.roster import Roster
 from storage.cameras import CameraSource
 from storage.readings import Reading
 from storage.track_reader import TrackState
@@ -96,9 +96,9 @@ class Intake:
         self._ground = ground
         self._rules = rules or quality.Rules()
         trackers = quality.Trackers()
-        self.roster = Roster(handler, authority, positions, trackers)
+        self.reporters = Reporters(handler, authority, positions, trackers)
         self.fixes = Fixes(
-            clock, self.roster, quality.Known(self._rules, trackers, ground), positions, tracks, health, snap_distance, follower
+            clock, self.reporters, quality.Known(self._rules, trackers, ground), positions, tracks, health, snap_distance, follower
         )
         self._running: list[asyncio.Task[None]] = []
 
@@ -239,7 +239,7 @@ class Intake:
             async for batch in subscription:
                 if subscription.overflowed:
                     subscription.overflowed = False
-                    self.roster.forget()
+                    self.reporters.forget()
                     self.fixes.follow_units(list(self._handler.picture.units.values()))
                 else:
                     self.fixes.follow(batch)

@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from dispatch.clock import Clock
-from operations.records.daily import Daily
+from operations.daily import Daily
 from operations.tracking.track_holds import TrackHolds
 from storage.speeds import SpeedHistory
 from storage.track_removal import Held, Removal

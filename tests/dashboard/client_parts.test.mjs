@@ -1,5 +1,5 @@
 // Parts of pages without a browser: what waits on the officer's page for an answer, how that page is mended, what was answered in the
-// form of a new call; run by test_client_parts.py.
+// form of a new call, the clock of a review's clips; run by test_client_parts.py.
 import assert from "node:assert/strict";
 import test from "node:test";
 
@@ -9,10 +9,10 @@ globalThis.localStorage = { getItem: () => null, setItem() {} };
 const { Outbox } = await import(new URL("outbox.js", source));
 const { h, mend } = await import(new URL("dom.js", source));
 
-// As much of IndexedDB as an outbox needs. `late`: what holds back the end of reading.
+// As much of IndexedDB as an outbox needs. `late`, `lateWrite`: what holds back the end of reading, of writing.
 function database() {
   const rows = new Map();
-  const base = { late: null, rows };
+  const base = { late: null, lateWrite: null, rows };
   const doing = {
     put: (row) => (rows.set(row.order ?? rows.size + 1, { order: rows.size + 1, ...row }), rows.size),
     delete: (order) => void rows.delete(order),
@@ -20,7 +20,7 @@ function database() {
   };
   const transaction = (_, mode) => {
     const through = { objectStore: () => Object.fromEntries(Object.entries(doing).map(([name, work]) => [name, (...given) => ({ result: work(...given) })])) };
-    Promise.resolve(mode === "readonly" ? base.late : null).then(() => setImmediate(() => through.oncomplete()));
+    Promise.resolve(mode === "readonly" ? base.late : base.lateWrite).then(() => setImmediate(() => through.oncomplete()));
     return through;
   };
   globalThis.indexedDB = {
@@ -76,6 +76,23 @@ test("what is answered while the kept ones are read does not wait again", async 
   assert.equal(base.rows.size, 0);
 });
 
+test("what is answered while it is still being kept is not kept", async () => {
+  const sent = [];
+  const outbox = new Outbox("alarms", { message: () => ({}), send: (message) => sent.push(message), changed() {}, accepted() {}, refused() {} });
+  outbox.unitId = "car";
+  const { promise, resolve } = Promise.withResolvers();
+  base.lateWrite = promise;
+  const giving = outbox.give("panic");
+  outbox.greeted("car");
+  await outbox.answered({ key: sent[0].key, ok: true });
+  base.lateWrite = null;
+  resolve();
+  await giving;
+  assert.deepEqual(outbox.own(), []);
+  assert.equal(sent.length, 1);
+  assert.equal(base.rows.size, 0);
+});
+
 test("of two elements with one key none outlives what was wanted", () => {
   globalThis.Node = { TEXT_NODE: 3 };
   globalThis.document = { createElement: (tag) => new Element(tag) };
@@ -95,4 +112,56 @@ test("answers of a form add up, and one can be taken back", () => {
   for (let k = 0; k < 30; k += 1) many = withAnswer(many, { command: "apart", incident: `i${k}` });
   assert.equal(many.apart.length, 20);
   assert.equal(many.apart.at(-1), "i29");
+});
+
+// As much of an element as the clock of a review and its clips need.
+class Part extends EventTarget {
+  constructor(parts = {}) {
+    super();
+    Object.assign(this, { parts, dataset: {}, classList: { toggle() {} }, paused: true, readyState: 1, currentTime: 0, duration: 10 });
+  }
+  querySelector(name) {
+    return this.parts[name];
+  }
+  append() {}
+  setAttribute() {}
+  async play() {
+    this.paused = false;
+  }
+  pause() {
+    this.paused = true;
+  }
+}
+
+test("clips of a review that have been played to the end stand there, and begin anew", async ({ mock }) => {
+  let ms = 0;
+  mock.method(performance, "now", () => ms);
+  mock.timers.enable({ apis: ["setInterval"] });
+  const pass = (passed_ms) => {
+    ms += passed_ms;
+    mock.timers.tick(passed_ms);
+  };
+  const [button, input, time, select, tiles, video] = Array.from({ length: 6 }, () => new Part());
+  select.value = "1";
+  const holder = new Part({ button, input, time, select, ".tiles": tiles });
+  const clip = { id: "a", url: "/a", start_at: "2026-05-01T12:00:00Z", duration_s: 10, label: "car" };
+  holder.dataset.inStep = JSON.stringify({ clips: [clip], config: { words: {}, lang: "en", time_zone: "UTC" } });
+  const createElement = (tag) => (tag === "video" ? video : new Part());
+  globalThis.document = Object.assign(new EventTarget(), { querySelector: () => holder, createElement, visibilityState: "visible", activeElement: null });
+  await import(new URL("../review.js", source));
+  const shown = () => [time.textContent, input.value, button.textContent, video.currentTime];
+  input.value = "4";
+  input.dispatchEvent(new Event("input"));
+  button.dispatchEvent(new Event("click"));
+  assert.deepEqual(shown(), ["12:00:04", "4", "❚❚", 4]);
+  pass(5000);
+  assert.deepEqual(shown().slice(0, 3), ["12:00:09", "9", "❚❚"]);
+  video.currentTime = 9.9; // it plays by itself
+  pass(3000);
+  assert.deepEqual(shown(), ["12:00:10", "10", "▶", 9.9]);
+  assert.ok(video.paused);
+  pass(1000);
+  assert.deepEqual(shown(), ["12:00:10", "10", "▶", 9.9]);
+  button.dispatchEvent(new Event("click"));
+  assert.deepEqual(shown(), ["12:00:00", "0", "❚❚", 0]);
 });

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from datetime import timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from dashboard.layouts.review_facts import ReviewFacts, verdict_words
 from dispatch.commands import Acknowledge, Arrive, Close, CorrectStage, Depart, Feedback, Note, Push
 from dispatch.events import UploadAdded
 from dispatch.model import Actor, AssignmentStage
+from dispatch.rules.guards import MAX_TEXT
 from dispatch.stage_line import Verdict
 from operations.footage.scene_recording import Asked, Reception
 from operations.tracking.reports import FeedSession, PositionReport
@@ -250,6 +252,30 @@ def test_a_table_that_can_not_be_made_was_not_handed_out(
     monkeypatch.setattr(review_pages, "review_workbook", refuses)
     problem_of(reviewer.ask("GET", f"/review/{incident_id}/data.xlsx"), 500)
     assert "report_table" not in [look.what for _, look in log.read(before)]  # type: ignore[attr-defined]
+
+
+def test_what_was_typed_into_a_refused_form_is_not_lost(city: ApiCity, reviewer: Person, incident_id: str) -> None:
+    def refused(**form: str) -> str:
+        answer = reviewer.ask("POST", f"/review/{incident_id}?lang=en", data=form)
+        assert answer.status_code == 422, answer.text
+        return str(answer.text)
+
+    def typed(html: str) -> list[str]:
+        return [unescape(text) for text in re.findall(r"<textarea[^>]*>(.*?)</textarea>", html, re.S)]
+
+    long = f"{HOSTILE}{'x' * MAX_TEXT}"
+    assert typed(page(reviewer, incident_id)) == ["", ""]
+    assert typed(refused(do="comment", text=long)) == ["", long]
+    shown = refused(do="add_finding", kind="measure", text=long)
+    assert typed(shown) == [long, ""]
+    assert {"value": "measure", "selected": None} in Parsed(shown).named("option")
+    reviewer.ask("POST", f"/review/{incident_id}", data={"do": "add_finding", "kind": "good", "text": "well done"})
+    finding_id = [str(a["value"]) for a in Parsed(page(reviewer, incident_id)).named("option")][-1]
+    shown = refused(do="add_finding", kind="measure", text=long, replaces=finding_id)
+    assert {"value": finding_id, "selected": None} in Parsed(shown).named("option")
+    shown = refused(do="sign_after_action", name="Wu <Min>", version="1")
+    assert [a["value"] for a in Parsed(shown).named("input") if a.get("name") == "name"] == ["Wu <Min>"]
+    assert "<blockquote>gone</blockquote>" in refused(do="revise_after_action", text="gone")  # no form for it while nothing is signed
 
 
 def test_the_api_says_the_same(city: ApiCity, incident_id: str) -> None:

@@ -59,6 +59,14 @@ HISTORIES = {
     "silent": incident(crew(ended_at=2000.0, stage=AssignmentStage.RECALLED)),
     "under way": incident(crew(acknowledged_at=40.0, stage=AssignmentStage.ACKNOWLEDGED), stage=Stage.ACKNOWLEDGED),
     "nobody sent": incident(stage=Stage.RECEIVED),
+    "merged": incident(crew(**WHOLE, stage=AssignmentStage.RELEASED, ended_at=1500.0), stage=Stage.MERGED, stage_since=at(1500)),
+    "reopened": incident(
+        crew(**WHOLE, stage=AssignmentStage.RELEASED, ended_at=3000.0),
+        crew("B", pushed_at=4000.0, acknowledged_at=4020.0, arrived_at=4500.0, stage=AssignmentStage.ON_SCENE),
+        stage=Stage.ON_SCENE,
+        stage_since=at(4500),
+        round_start=1,
+    ),
     "two crews": incident(crew(**WHOLE), crew("B", pushed_at=60.0, acknowledged_at=70.0, ended_at=90.0, stage=AssignmentStage.RECALLED)),
 }
 

@@ -76,7 +76,7 @@ def test_every_reason_in_the_source_is_listed():
             "feeds/gb28181/server.py",
             "operations/tracking/intake.py",
             "operations/tracking/fixes.py",
-            "operations/tracking/roster.py",
+            "operations/tracking/reporters.py",
         )
     )
     raised = r"(?:reject|BadFrame|BadMessage|_refuse\(message, \d+,|DispatchError|RuleViolation|_refuse_all|return|NotPermitted)"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 from geodata.building.graph_build import build_graph
 from geodata.building.street_layout import lay_out_streets
 from geodata.openstreetmap.osm import read_osm
-from geodata.routing import coverage, spreading
+from geodata.routing import cores, coverage, spreading
 from geodata.routing.cores import side_by_side
 from geodata.routing.coverage import CoverageSearch, Reach
 from geodata.routing.nearest import UnitPlacement
@@ -162,6 +164,53 @@ def test_work_side_by_side_is_done_once_each_and_its_errors_are_heard() -> None:
     assert sorted(done) == [0, 1, 2, 3]
     with pytest.raises(ZeroDivisionError):
         side_by_side(lambda part: 1 // (part - 2), 4)
+
+
+def answer_of(asked: Callable[[], object]) -> object:
+    """In a thread of its own, so that one that waits for ever ends the test and not the run."""
+    answer: Future[object] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(asked())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()
+    return answer.result(timeout=5)
+
+
+@pytest.fixture
+def busy_worker() -> Iterator[None]:
+    """The only other thread does something else until the end of the test, as one does that waits for parts of its own."""
+    with ThreadPoolExecutor(1) as workers, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cores, "_workers", workers)
+        over = Event()
+        workers.submit(over.wait)
+        yield
+        over.set()
+
+
+@pytest.mark.usefixtures("busy_worker")
+def test_work_that_no_other_thread_has_begun_is_done_by_the_one_that_asks() -> None:
+    done: list[int] = []
+    answer_of(lambda: side_by_side(done.append, 4))
+    assert done == [0, 1, 2, 3]
+    with pytest.raises(ZeroDivisionError):
+        answer_of(lambda: side_by_side(lambda part: 1 // part, 4))
+
+
+def test_several_threads_may_ask_at_the_same_time() -> None:
+    rng = np.random.default_rng(5)
+    ground = Ground(random_grid(rng))
+    asked = [some_units(rng, ground, 6) for _ in range(24)]
+    places = np.repeat(np.arange(len(ground.twin), dtype=np.int32), 5), np.tile(np.linspace(0, 1, 5), len(ground.twin))
+    search = CoverageSearch(ground, 2)
+    alone = [search.reach(units).seconds_at(*places) for units in asked]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda units: search.reach(units).seconds_at(*places), asked))
+    for expected, found in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @given(seed=SEEDS, count=st.integers(1, 10))

@@ -15,7 +15,7 @@ from operations.cameras.camera_import import CameraList, read_cameras, write_cam
 from operations.incidents.bus import Bus
 from operations.incidents.enrich import Unenriched
 from operations.incidents.handle import Handler
-from operations.incidents.imports import ImportRefused
+from operations.records.incident_import import ImportRefused
 from storage.cameras import CameraStore
 from storage.database import open_database
 from storage.sql_journal import SqlJournal

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from operations.duty.circle_import import read_circles, write_circles
-from operations.incidents.imports import ImportRefused
+from operations.records.incident_import import ImportRefused
 from tests.dashboard.api_world import SYSTEM, ApiCity, api_city
 from tests.dashboard.test_api_duty_circles import CROSSED, plan, set_circle, tier
 

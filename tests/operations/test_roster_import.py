@@ -17,7 +17,7 @@ from operations.duty.roster_import import RosterFile, read_roster, write_roster
 from operations.incidents.bus import Bus
 from operations.incidents.enrich import Unenriched
 from operations.incidents.handle import Handler
-from operations.incidents.imports import ImportRefused
+from operations.records.incident_import import ImportRefused
 from storage.memory_journal import MemoryJournal
 from tests.operations import access_world as world
 

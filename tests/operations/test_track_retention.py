@@ -14,7 +14,7 @@ from dispatch.clock import ManualClock
 from dispatch.errors import NotFound, NotPermitted, RuleViolation
 from dispatch.model import Actor, Stage
 from operations.access.authority import Authority
-from operations.records.daily import RETRY, Daily
+from operations.daily import RETRY, Daily
 from operations.tracking import track_holds
 from operations.tracking.track_holds import AROUND, NewHold, TrackHolds
 from operations.tracking.track_questions import LATE

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from dispatch.deadlines import load_targets
 from dispatch.kpis import measure
 from dispatch.model import Incident
-from operations.incidents.imports import read_incidents, read_mapping
+from operations.records.incident_import import read_incidents, read_mapping
 from storage.database import open_database
 from storage.journal import Commit
 from storage.kpi_months import MonthlyFacts, months

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from dispatch.past import PastIncident, PastResponse
-from operations.incidents.imports import read_incidents, read_mapping
+from operations.records.incident_import import read_incidents, read_mapping
 from storage.database import open_database
 from storage.past import PastIncidents
 

@@ -25,7 +25,11 @@ function start(root, { clips, config }) {
     playing.follow();
   }
   function draw() {
-    if (plays && now() >= ends) plays = false;
+    if (plays && now() >= ends) {
+      at = ends; // else the clock would stand where it was last set
+      plays = false;
+      playing.follow();
+    }
     button.setAttribute("aria-pressed", String(plays));
     button.textContent = plays ? "❚❚" : "▶";
     stamp.textContent = clockText(now());

@@ -34,6 +34,8 @@ export class Outbox {
     this.changed();
     try {
       row.order = await keep(this.store, { ...row });
+      // Answered meanwhile: its place was not known then.
+      if (this.done.has(row.key)) await forget(this.store, row.order);
     } finally {
       // Where nothing can be kept (private window, full phone) it is sent all the same.
       this.next();

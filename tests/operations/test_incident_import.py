@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.incidents.imports import ImportRefused, ImportResult, read_incidents, read_mapping
+from operations.records.incident_import import ImportRefused, ImportResult, read_incidents, read_mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 MAPPING = """

@@ -35,7 +35,7 @@ Key = tuple[str | None, str | None]  # unit_id, tracker_id as reported
 
 
 class Commands(Protocol):
-    """What the roster needs of the handler."""
+    """What is needed of the handler."""
 
     @property
     def picture(self) -> OperatingPicture: ...
@@ -43,7 +43,7 @@ class Commands(Protocol):
     async def handle(self, command: Any, actor: Any, key: str | None = None) -> Any: ...
 
 
-class Roster:
+class Reporters:
     """Written on the event loop only."""
 
     def __init__(self, handler: Commands, authority: Authority, positions: PositionTable, trackers: Trackers) -> None:
