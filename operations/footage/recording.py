@@ -52,7 +52,8 @@ class Recording:
         self._told: list[CameraSource] = []
         self._told_at = self._trimmed_at = float("-inf")  # Unix s
         self._held = Held(0, 0, None)
-        self._failure = ""
+        self._failure = self._trim_failure = ""
+        self._is_starting = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -69,9 +70,10 @@ class Recording:
         """For the health page."""
         now = self._clock.unix_s()
         held_s = 0.0 if self._held.oldest_at is None else max(0.0, now - self._held.oldest_at)
+        failure = self._failure or self._trim_failure
         return {
-            "state": "failing" if self._failure else "ok",
-            "failure": self._failure,
+            "state": "failing" if failure else "starting" if self._is_starting else "ok",
+            "failure": failure,
             "to_record": len(self._told),
             "held_cameras": self._held.cameras,
             "held_mb": round(self._held.bytes / 1e6, 1),
@@ -80,18 +82,28 @@ class Recording:
         }
 
     async def tick(self) -> None:
-        """Tell the gateway what to record, and keep the ring small."""
+        """Keep the ring small, whatever becomes of the rest; then tell the gateway what to record. Raises VideoRefused."""
         now, picture = self._clock.unix_s(), self._picture()
+        await self._trim(now)
         ids = wanted(picture, self._near, self._most) if self._most else []
         self._known = {key: found for key, found in self._known.items() if key[0] in picture.incidents}
         found = await asyncio.to_thread(self._sources, ids)
         cameras = [found[one] for one in ids if one in found and (found[one].url or found[one].substream_url)][: self._most]
         if cameras != self._told or now - self._told_at >= TELL_AGAIN_S:
+            self._told, self._told_at = cameras, float("-inf")  # one that refuses is told again at the next look
             await self._gateway.record([(camera, self._quality) for camera in cameras])
-            self._told, self._told_at = cameras, now
-        if now - self._trimmed_at >= TRIM_EVERY_S:
+            self._told_at = now
+
+    async def _trim(self, now: float) -> None:
+        if now - self._trimmed_at < TRIM_EVERY_S:
+            return
+        self._trimmed_at = now
+        try:
             self._held = await asyncio.to_thread(self._ring.trim, now - self._keep_s, self._most_bytes)
-            self._trimmed_at = now
+            self._trim_failure = ""
+        except Exception as error:  # whatever it is, recording goes on, and the next look may succeed
+            self._trim_failure = type(error).__name__
+            log.exception("ring_not_trimmed")
 
     def _near(self, incident_id: str, lon: float, lat: float) -> Sequence[str]:
         """Remembered: cameras do not move, and a city has many."""
@@ -104,9 +116,9 @@ class Recording:
         while True:
             try:
                 await self.tick()
-                self._failure = ""
+                self._failure, self._is_starting = "", False
             except VideoRefused:
-                self._told_at = float("-inf")  # it is starting, and is told again
+                self._failure, self._is_starting = "", True
             except Exception as error:  # whatever it is, the next look may succeed
                 self._failure = type(error).__name__
                 log.exception("recording_failed")

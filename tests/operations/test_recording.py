@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from dispatch.duty_circles import DutyCircle, Tier
 from dispatch.model import Grade
 from dispatch.picture import OperatingPicture
 from operations.cameras.video import Quality, VideoRefused
-from operations.footage.recording import TELL_AGAIN_S, Recording, wanted
+from operations.footage.recording import TELL_AGAIN_S, TRIM_EVERY_S, Recording, wanted
 from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
 from tests.dispatch.driver import START, Node
@@ -153,6 +154,45 @@ async def test_a_gateway_that_is_starting_is_told_again_at_the_next_look(world: 
     world.gateway.is_starting = False
     await world.pass_time(2)
     assert len(world.gateway.told) == 1
+
+
+async def test_the_ring_is_kept_small_whatever_the_gateway_says(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.gateway.is_starting = True
+    fill(tmp_path, "gate", 20, START.timestamp() - 3_600)
+    with pytest.raises(VideoRefused):
+        await world.pass_time(0)
+    assert kept_in(tmp_path) == []
+
+
+async def test_a_ring_that_can_not_be_kept_small_is_told_and_stops_no_recording(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.ring, "trim", broken)
+        await world.pass_time(0)
+    assert world.gateway.told == [[]]
+    state = world.recording.state()
+    assert (state["state"], state["failure"]) == ("failing", "PermissionError")
+    await world.pass_time(TRIM_EVERY_S)
+    assert world.recording.state()["state"] == "ok"
+
+
+async def test_that_the_gateway_is_starting_stands_on_the_health_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operations.footage.recording.LOOK_EVERY_S", 0.001)
+    world.gateway.is_starting = True
+    world.recording.start()
+    try:
+        async with asyncio.timeout(5):
+            while world.recording.state()["state"] != "starting":  # noqa: ASYNC110 - it is told by a task of its own
+                await asyncio.sleep(0.001)
+            world.gateway.is_starting = False
+            while world.recording.state()["state"] != "ok":  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    finally:
+        await world.recording.stop()
+    assert world.gateway.told
 
 
 async def test_the_ring_is_kept_small_and_told_of(tmp_path: Path) -> None:
