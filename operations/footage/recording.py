@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -85,10 +86,11 @@ class Recording:
         """Keep the ring small, whatever becomes of the rest; then tell the gateway what to record. Raises VideoRefused."""
         now, picture = self._clock.unix_s(), self._picture()
         await self._trim(now)
-        ids = wanted(picture, self._near, self._most) if self._most else []
+        asked = candidates(picture, self._near) if self._most else Candidates((), ())
         self._known = {key: found for key, found in self._known.items() if key[0] in picture.incidents}
-        found = await asyncio.to_thread(self._sources, ids)
-        cameras = [found[one] for one in ids if one in found and (found[one].url or found[one].substream_url)][: self._most]
+        found = await asyncio.to_thread(self._sources, [*asked.of_circles, *asked.of_incidents])
+        addressed = {camera_id for camera_id, camera in found.items() if camera.url or camera.substream_url}
+        cameras = [found[camera_id] for camera_id in asked.among(addressed).shared(self._most)]
         if cameras != self._told or now - self._told_at >= TELL_AGAIN_S:
             self._told, self._told_at = cameras, float("-inf")  # one that refuses is told again at the next look
             await self._gateway.record([(camera, self._quality) for camera in cameras])
@@ -125,11 +127,27 @@ class Recording:
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-def wanted(picture: OperatingPicture, near: Callable[[str, float, float], Sequence[str]], most: int) -> list[str]:
-    """Ids of cameras to be recorded, the most important first; more than `most`, because not every camera has an address.
+@dataclass(frozen=True)
+class Candidates:
+    """Ids of cameras that may be recorded, each once within its kind, the most important first."""
 
-    Duty circles have half of the places for themselves, the cameras of their shortest tiers first. Of incidents the most urgent come
-    first; within a grade the nearest camera of each, the newest incident's first, then the second nearest.
+    of_circles: Sequence[str]
+    of_incidents: Sequence[str]
+
+    def among(self, camera_ids: Collection[str]) -> Candidates:
+        return Candidates([one for one in self.of_circles if one in camera_ids], [one for one in self.of_incidents if one in camera_ids])
+
+    def shared(self, most: int) -> list[str]:
+        """Who gets the places: duty circles have half of them for themselves, and what incidents leave."""
+        half = max(1, most // 2)
+        return list(dict.fromkeys([*self.of_circles[:half], *self.of_incidents, *self.of_circles[half:]]))[:most]
+
+
+def candidates(picture: OperatingPicture, near: Callable[[str, float, float], Sequence[str]]) -> Candidates:
+    """More than there are places, because not every camera has an address.
+
+    Of duty circles the cameras of their shortest tiers come first. Of incidents the most urgent come first; within a grade the nearest
+    camera of each, the newest incident's first, then the second nearest.
     """
     circles = [camera for _, camera in sorted(_of_circles(picture), key=lambda one: one[0])]
     ranked = []
@@ -138,8 +156,7 @@ def wanted(picture: OperatingPicture, near: Callable[[str, float, float], Sequen
             for rank, camera_id in enumerate(near(incident.incident_id, incident.lon, incident.lat)):
                 ranked.append((incident.grade, rank, -incident.received_at.timestamp(), camera_id))
     incidents = [camera_id for *_, camera_id in sorted(ranked)]
-    half = max(1, most // 2)
-    return list(dict.fromkeys([*circles[:half], *incidents, *circles[half:]]))[:MOST_ASKED_FOR]
+    return Candidates(*(list(dict.fromkeys(ids))[: MOST_ASKED_FOR // 2] for ids in (circles, incidents)))
 
 
 def _of_circles(picture: OperatingPicture) -> Iterable[tuple[float, str]]:
