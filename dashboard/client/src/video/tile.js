@@ -119,7 +119,8 @@ export class Tile {
   }
 
   again() {
-    this.feed.again();
+    if (this.recorded) this.recorded.again();
+    else this.feed.again();
   }
 
   // A few times a second, to notice what does not come, and for what counts by itself.
