@@ -316,8 +316,13 @@ def _log_to_stderr(level: str) -> None:
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise SettingsError(f"log_level is {level!r}; write debug, info, warning or error")
+    # Left to itself the renderer shows what the variables of a failure held, where a certain package happens to be installed: addresses
+    # of cameras, with their passwords.
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(number), logger_factory=structlog.PrintLoggerFactory(file=sys.stderr)
+        processors=[*structlog.get_config()["processors"][:-1], renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from dash import html
 
 from dashboard.layouts.facts import Facts
+from operations.footage.ring_cut import GAP_S
 from storage.evidence import Manifest
 
 
@@ -27,6 +28,15 @@ def beside_clip(kept: Manifest, facts: Facts) -> list[Any]:
     if clip.gaps_s:
         gaps = words.duration(sum(clip.gaps_s))
         lines.append(html.P(words("Not whole: {gaps} without a picture.", gaps=gaps), className="notice"))
+    late_s, early_s = (clip.start_at - clip.from_at).total_seconds(), (clip.to_at - clip.end_at).total_seconds()
+    if late_s > GAP_S:
+        lines.append(
+            html.P(words("Not whole: it begins {late} later than was asked for.", late=words.duration(late_s)), className="notice")
+        )
+    if early_s > GAP_S:
+        lines.append(
+            html.P(words("Not whole: it ends {early} earlier than was asked for.", early=words.duration(early_s)), className="notice")
+        )
     file = html.A(words("The file as it was cut"), href=f"/uploads/{kept.upload_id}", download=kept.filename)
     lines.append(html.P([file, f" · SHA-256 {kept.sha256}"], className="camera-says checksum"))
     return lines

@@ -80,6 +80,7 @@ COUNTERS = {
     "held_minutes": pgettext("health", "minutes back"),
     "moments_waiting": pgettext("health", "marked moments that wait for their clips"),
     "made": pgettext("health", "clips cut"),
+    "tries_failed": pgettext("health", "tries to cut or keep a clip that failed"),
     "missed_no-pictures": pgettext("health", "clips missed: nothing was recorded"),
     "missed_not-cut": pgettext("health", "clips missed: not written"),
     "port": pgettext("health", "port"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from feeds.video.hub import Hub
@@ -16,6 +16,8 @@ WEIGHT = {Quality.SUB: 1, Quality.MAIN: 2}
 CPU_WINDOW_S = 4.0
 # Of what viewers may have: a recording is opened only while so much of it is left for them.
 RECORDING_SHARE = 0.5
+
+MakeRoom = Callable[[Collection[Hub] | None], bool]
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,11 @@ class Limits:
 
 
 class Admission:
-    """Keeps count for one process; on its event loop, `transcode` also in cameras' threads."""
+    """Keeps count for one process; on its event loop."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, make_room: MakeRoom = lambda _among: False) -> None:
+        """`make_room` ends the least important recording that nobody watches, if need be one of these hubs; whether there was one."""
+        self.limits, self._make_room = limits, make_room
         self._transcoding: set[Hub] = set()
         self._cpu: deque[tuple[float, float]] = deque()  # (when, CPU seconds used until then)
 
@@ -72,10 +75,19 @@ class Admission:
         return len(self._transcoding)
 
     def transcode(self, hub: Hub) -> bool:
-        """Whether one more may be transcoded."""
-        if len(self._transcoding) < self.limits.transcodes:
+        """Whether this one may be transcoded: for a viewer also in the place of a recording, for a recording while it leaves half of the
+        places to viewers."""
+        if hub in self._transcoding:
+            return True
+        is_full = len(self._transcoding) >= self.limits.transcodes
+        if hub.is_idle:  # only recorded
+            recorded = sum(one.is_idle for one in self._transcoding)
+            may = not is_full and recorded < max(1, int(self.limits.transcodes * RECORDING_SHARE))
+        else:
+            may = not is_full or self._make_room(self._transcoding)
+        if may:
             self._transcoding.add(hub)
-        return hub in self._transcoding
+        return may
 
     def release(self, hub: Hub) -> None:
         self._transcoding.discard(hub)

@@ -141,10 +141,18 @@ class EmbeddedGateway:
             told = _Opened(camera, quality, 0.0).wanted()
             if told["urls"]:
                 shares[self._number_of(camera.camera_id)].append(told)
-        for number, share in enumerate(shares):
-            if share or self._recorded[number]:  # a process is not started for nothing
-                await self._processes[number].ask("record", share)
-                self._recorded[number] = bool(share)
+        # One that does not answer keeps nobody from the others.
+        results = await asyncio.gather(
+            *(self._tell_to_record(number, share) for number, share in enumerate(shares)), return_exceptions=True
+        )
+        for failure in results:
+            if failure is not None:
+                raise failure
+
+    async def _tell_to_record(self, number: int, share: list[dict[str, Any]]) -> None:
+        if share or self._recorded[number]:  # a process is not started for nothing
+            await self._processes[number].ask("record", share)
+            self._recorded[number] = bool(share)
 
     def states(self) -> dict[str, CameraState]:
         return dict(self._states)

@@ -25,6 +25,7 @@ MOST_BEHIND = 200  # fragments that wait for one subscriber; then it goes on wit
 MOST_KEPT = 1500  # fragments since the last key frame; a camera that sends none for so long has no beginning to offer
 LATE_S = 2.0  # pictures that come so long after they were taken, or not at all for so long
 RETRIES_S = (0.2, 0.5, 1.0)  # waits between tries, the last again and again
+DECIDED_WITHIN_S = 5.0  # the thread waits for the event loop, unless that has ended
 STARTING_S, AWAY_S = 10.0, 60.0  # failing for so long from the beginning, or after pictures had come, is told as a failure
 
 
@@ -150,8 +151,8 @@ class Hub:
         finally:
             self._subscriptions.discard(subscription)
             self.viewers -= is_viewer
-            # What was held for this one to begin is not needed any more.
-            self._wanted_until = self._loop.time() + self._timing.linger_s
+            if is_viewer:  # what was held for this one to begin is not needed any more
+                self._wanted_until = self._loop.time() + self._timing.linger_s
 
     @property
     def is_idle(self) -> bool:
@@ -232,6 +233,10 @@ class Hub:
         if failure.is_final or now - self._failing_since > (STARTING_S if self.last_picture_at is None else AWAY_S):
             self.close(failure)
 
+    async def _decide(self) -> bool:
+        self.is_transcoded = self._is_wanted and (self.is_transcoded or self._permits.transcode(self))
+        return self.is_transcoded
+
     async def _keep_watch(self) -> None:
         while True:
             await asyncio.sleep(0.5)
@@ -298,8 +303,8 @@ class Hub:
             self._call(self._packet, items, packet.late_s)
 
     def _may_transcode(self) -> bool:
-        self.is_transcoded = self.is_transcoded or self._permits.transcode(self)
-        return self.is_transcoded
+        """Decided on the event loop, where others may have to make room."""
+        return self._is_wanted and asyncio.run_coroutine_threadsafe(self._decide(), self._loop).result(DECIDED_WITHIN_S)
 
     def _call(self, what: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop has been closed

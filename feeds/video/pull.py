@@ -17,6 +17,7 @@ import av
 
 from dispatch.clock import Clock
 from feeds.video.transcode import Transcoder
+from operations.cameras.video import LATEST_S
 
 OPEN_WITHIN_S = 6.0
 SILENT_S = 5.0  # a connection that brings nothing for so long is given up
@@ -34,7 +35,7 @@ OPTIONS = {
 }
 SCHEMES = ("rtsp", "rtsps")
 # A camera whose time differs more from ours than its pictures can be late has a wrong clock.
-WRONG_CLOCK_S, AHEAD_S = 30.0, 1.0
+WRONG_CLOCK_S, AHEAD_S = LATEST_S, 1.0
 _DELAYS_KEPT = 900  # about a minute of pictures
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ BATCH_S = 0.5  # pictures are written together; a viewer of the past is never so
 MOST_BEHIND = 1_500  # fragments that wait for the disk, about a minute; then it goes on with the next key frame
 AGAIN_S = 5.0  # after a camera that can't be pulled
 YIELDED_S = 30.0  # after it made room for a viewer, or found none
+AT_LIMIT = ("at-limit", "transcoding-at-limit")
 
 
 class Recorders:
@@ -40,11 +41,11 @@ class Recorders:
             self._tasks.pop(gone).cancel()
         self._tasks = {one: self._tasks.get(one) or asyncio.create_task(self._keep(one), name="recorder") for one in wanted}
 
-    def make_room(self) -> bool:
-        """End the least important recording that nobody watches; whether there was one."""
+    def make_room(self, among: Collection[Hub] | None = None) -> bool:
+        """End the least important recording that nobody watches, if need be one of these; whether there was one."""
         for wanted in reversed(self._tasks):
             hub = self._running.get(wanted)
-            if hub is not None and hub.is_idle:
+            if hub is not None and hub.is_idle and (among is None or hub in among):
                 del self._running[wanted]
                 self._yielding.add(wanted)
                 hub.close(PullFailed("at-limit", "The recording made room for a viewer."))
@@ -69,7 +70,7 @@ class Recorders:
             try:
                 await self._record(wanted, ring)
             except PullFailed as failure:
-                wait_s = YIELDED_S if failure.reason == "at-limit" or wanted in self._yielding else AGAIN_S
+                wait_s = YIELDED_S if failure.reason in AT_LIMIT or wanted in self._yielding else AGAIN_S
             except OSError as error:
                 self.disk_failures += 1
                 self.disk_trouble = error.strerror or type(error).__name__

@@ -10,7 +10,7 @@ import asyncio
 import hmac
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -62,7 +62,7 @@ class Worker:
 
     def __init__(self, setup: Setup, clock: Clock) -> None:
         self._setup, self._clock = setup, clock
-        self._admission = Admission(setup.limits)
+        self._admission = Admission(setup.limits, self._make_room)
         self._hubs: dict[tuple[str, Quality], Hub] = {}
         self._ended: dict[str, CameraState] = {}  # last states that have not been reported yet
         self._viewers = 0
@@ -77,7 +77,14 @@ class Worker:
         return self._hub(wanted, self._admit_viewer)
 
     def _hub_to_record(self, wanted: Wanted) -> Hub:
-        return self._hub(wanted, self._admission.admit_recording)
+        known = self._hubs.get((wanted.camera_id, wanted.quality))
+        hub = self._hub(wanted, self._admission.admit_recording)
+        if hub is not known:
+            hub.release()  # nobody is about to watch it
+        return hub
+
+    def _make_room(self, among: Collection[Hub] | None = None) -> bool:
+        return self._recorders is not None and self._recorders.make_room(among)
 
     def _hub(self, wanted: Wanted, admit: Callable[[Quality, list[Quality]], None]) -> Hub:
         key = (wanted.camera_id, wanted.quality)
@@ -101,7 +108,7 @@ class Worker:
                 self._admission.admit(quality, running)
                 return
             except PullFailed:
-                if self._recorders is None or not self._recorders.make_room():
+                if not self._make_room():
                     raise
                 running = self._running()
                 if self._admission.fits(quality, running):

@@ -29,6 +29,9 @@ REASONS = (
     "expired",  # the address of a stream
 )
 
+# Pictures come so long after they were taken at the latest, seconds: a camera that seems later has a wrong clock.
+LATEST_S = 30.0
+
 
 class Quality(StrEnum):
     """Which of a camera's pictures: small ones for tiles, the large one when a tile is enlarged."""

@@ -26,6 +26,7 @@ from dispatch.model import Actor
 from dispatch.moments import AFTER_S, BEFORE_S, Moment
 from operations.access.on_record import Log, look_of, write_down
 from operations.access.permissions import Action
+from operations.cameras.video import LATEST_S
 from operations.footage.evidence import Evidence, plain_name
 from operations.footage.ring_cut import Cut, NothingThere, plan, write
 from storage.evidence import ClipFacts, Manifest
@@ -40,9 +41,10 @@ MISSED = ("no-pictures", "not-cut")
 NAME = "clips"  # in the journal, and on the health page
 
 TICK_S = 1.0
-# Pictures lie in the ring so long after they were taken at the latest: a camera's own delay, and that they are written together.
+# Pictures lie in the ring so long after they came at the latest: they are written together. A camera that has brought none for so long has
+# ended.
 SETTLES_S = 3.0
-# A disk that is full is tried again for so long.
+# What fails, on a disk that is full or in a journal that refuses it, is tried again for so long.
 GIVE_UP_S = 600.0
 
 log = structlog.get_logger(__name__)
@@ -71,6 +73,7 @@ class Clips:
         self._cutting = asyncio.Lock()
         self.counts: Counter[str] = Counter()  # clips since the start: made, and missed by reason
         self._failure = ""
+        self._newest: dict[str, tuple[float, datetime]] = {}  # of moments whose pictures are late: the newest, and when it was first seen
 
     async def start(self) -> None:
         await asyncio.to_thread(self._clear)
@@ -121,16 +124,22 @@ class Clips:
     async def tick(self) -> None:
         """Cut the clips that are due; one call after the other, so that none is cut twice at a time."""
         async with self._cutting:
-            now = self._clock.now()
-            for moment in tuple(self._handler.picture.moments.values()):
+            now, waiting, failure = self._clock.now(), self._handler.picture.moments, ""
+            self._newest = {moment_id: seen for moment_id, seen in self._newest.items() if moment_id in waiting}
+            for moment in tuple(waiting.values()):
                 if now >= moment.to_at + timedelta(seconds=SETTLES_S):
-                    await self._settle(moment, now)
+                    try:
+                        await self._settle(moment, now)
+                    except Exception as error:  # whatever it is, the others are cut, and this one is tried again
+                        failure = type(error).__name__
+                        log.exception("clip_not_kept", moment_id=moment.moment_id, incident_id=moment.incident_id)
+                        await self._failed(moment, now)
+            self._failure = failure
 
     async def _run(self) -> None:
         while True:
             try:
                 await self.tick()
-                self._failure = ""
             except Exception as error:  # whatever it is, the next look may succeed
                 self._failure = type(error).__name__
                 log.exception("clips_failed")
@@ -141,17 +150,23 @@ class Clips:
             await self._evidence.settle(moment.moment_id)
             return
         try:
-            cut = await asyncio.to_thread(self._cut, moment)
+            cut = await asyncio.to_thread(self._cut, moment, now)
         except NothingThere:
             await self._miss(moment, "no-pictures")
         except (OSError, av.FFmpegError, ValueError, IndexError) as error:
             log.warning("clip_not_cut", moment_id=moment.moment_id, incident_id=moment.incident_id, reason=str(error))
-            if now > moment.to_at + timedelta(seconds=GIVE_UP_S):
-                await self._miss(moment, "not-cut")
+            await self._failed(moment, now)
         else:
+            if cut is None:
+                return
             path = self._path(moment)
             await self._evidence.take_over(await asyncio.to_thread(self._manifest, moment, cut, path), path)
             self.counts["made"] += 1
+
+    async def _failed(self, moment: Moment, now: datetime) -> None:
+        self.counts["tries_failed"] += 1
+        if now > moment.to_at + timedelta(seconds=GIVE_UP_S):
+            await self._miss(moment, "not-cut")
 
     async def _miss(self, moment: Moment, reason: str) -> None:
         command = MissClip(incident_id=moment.incident_id, moment_id=moment.moment_id, reason=reason)
@@ -164,9 +179,13 @@ class Clips:
 
     # In a thread
 
-    def _cut(self, moment: Moment) -> Cut:
+    def _cut(self, moment: Moment, now: datetime) -> Cut | None:
+        """None while more of it is on its way. Raises NothingThere, and what `write` raises."""
         from_s, to_s = moment.from_at.timestamp(), moment.to_at.timestamp()
-        cut = plan(self._ring.entries(moment.camera_id, from_s, to_s), from_s, to_s)
+        entries = self._ring.entries(moment.camera_id, from_s, to_s)
+        if entries and entries[-1].captured_at < to_s and self._is_coming(moment, entries[-1].captured_at, now):
+            return None
+        cut = plan(entries, from_s, to_s)
         write(cut, self._ring, self._path(moment))
         descriptor = os.open(self._path(moment), os.O_RDONLY)
         try:
@@ -174,6 +193,16 @@ class Clips:
         finally:
             os.close(descriptor)
         return cut
+
+    def _is_coming(self, moment: Moment, newest_s: float, now: datetime) -> bool:
+        """Whether a camera, which is late by its own clock, still brings pictures of the moment. `newest_s`: when its newest was taken."""
+        if now >= moment.to_at + timedelta(seconds=SETTLES_S + LATEST_S):
+            return False
+        seen_s, seen_at = self._newest.get(moment.moment_id, (float("-inf"), now))
+        if newest_s > seen_s:
+            seen_at = now
+        self._newest[moment.moment_id] = newest_s, seen_at
+        return now < seen_at + timedelta(seconds=SETTLES_S)
 
     def _manifest(self, moment: Moment, cut: Cut, path: Path) -> Manifest:
         start_at, end_at = (datetime.fromtimestamp(at, UTC) for at in (cut.start_at, cut.end_at))

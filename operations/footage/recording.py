@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -52,7 +53,8 @@ class Recording:
         self._told: list[CameraSource] = []
         self._told_at = self._trimmed_at = float("-inf")  # Unix s
         self._held = Held(0, 0, None)
-        self._failure = ""
+        self._failure = self._trim_failure = ""
+        self._is_starting = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -69,9 +71,10 @@ class Recording:
         """For the health page."""
         now = self._clock.unix_s()
         held_s = 0.0 if self._held.oldest_at is None else max(0.0, now - self._held.oldest_at)
+        failure = self._failure or self._trim_failure
         return {
-            "state": "failing" if self._failure else "ok",
-            "failure": self._failure,
+            "state": "failing" if failure else "starting" if self._is_starting else "ok",
+            "failure": failure,
             "to_record": len(self._told),
             "held_cameras": self._held.cameras,
             "held_mb": round(self._held.bytes / 1e6, 1),
@@ -80,18 +83,29 @@ class Recording:
         }
 
     async def tick(self) -> None:
-        """Tell the gateway what to record, and keep the ring small."""
+        """Keep the ring small, whatever becomes of the rest; then tell the gateway what to record. Raises VideoRefused."""
         now, picture = self._clock.unix_s(), self._picture()
-        ids = wanted(picture, self._near, self._most) if self._most else []
+        await self._trim(now)
+        asked = candidates(picture, self._near) if self._most else Candidates((), ())
         self._known = {key: found for key, found in self._known.items() if key[0] in picture.incidents}
-        found = await asyncio.to_thread(self._sources, ids)
-        cameras = [found[one] for one in ids if one in found and (found[one].url or found[one].substream_url)][: self._most]
+        found = await asyncio.to_thread(self._sources, [*asked.of_circles, *asked.of_incidents])
+        addressed = {camera_id for camera_id, camera in found.items() if camera.url or camera.substream_url}
+        cameras = [found[camera_id] for camera_id in asked.among(addressed).shared(self._most)]
         if cameras != self._told or now - self._told_at >= TELL_AGAIN_S:
+            self._told, self._told_at = cameras, float("-inf")  # one that refuses is told again at the next look
             await self._gateway.record([(camera, self._quality) for camera in cameras])
-            self._told, self._told_at = cameras, now
-        if now - self._trimmed_at >= TRIM_EVERY_S:
+            self._told_at = now
+
+    async def _trim(self, now: float) -> None:
+        if now - self._trimmed_at < TRIM_EVERY_S:
+            return
+        self._trimmed_at = now
+        try:
             self._held = await asyncio.to_thread(self._ring.trim, now - self._keep_s, self._most_bytes)
-            self._trimmed_at = now
+            self._trim_failure = ""
+        except Exception as error:  # whatever it is, recording goes on, and the next look may succeed
+            self._trim_failure = type(error).__name__
+            log.exception("ring_not_trimmed")
 
     def _near(self, incident_id: str, lon: float, lat: float) -> Sequence[str]:
         """Remembered: cameras do not move, and a city has many."""
@@ -104,20 +118,36 @@ class Recording:
         while True:
             try:
                 await self.tick()
-                self._failure = ""
+                self._failure, self._is_starting = "", False
             except VideoRefused:
-                self._told_at = float("-inf")  # it is starting, and is told again
+                self._failure, self._is_starting = "", True
             except Exception as error:  # whatever it is, the next look may succeed
                 self._failure = type(error).__name__
                 log.exception("recording_failed")
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-def wanted(picture: OperatingPicture, near: Callable[[str, float, float], Sequence[str]], most: int) -> list[str]:
-    """Ids of cameras to be recorded, the most important first; more than `most`, because not every camera has an address.
+@dataclass(frozen=True)
+class Candidates:
+    """Ids of cameras that may be recorded, each once within its kind, the most important first."""
 
-    Duty circles have half of the places for themselves, the cameras of their shortest tiers first. Of incidents the most urgent come
-    first; within a grade the nearest camera of each, the newest incident's first, then the second nearest.
+    of_circles: Sequence[str]
+    of_incidents: Sequence[str]
+
+    def among(self, camera_ids: Collection[str]) -> Candidates:
+        return Candidates([one for one in self.of_circles if one in camera_ids], [one for one in self.of_incidents if one in camera_ids])
+
+    def shared(self, most: int) -> list[str]:
+        """Who gets the places: duty circles have half of them for themselves, and what incidents leave."""
+        half = max(1, most // 2)
+        return list(dict.fromkeys([*self.of_circles[:half], *self.of_incidents, *self.of_circles[half:]]))[:most]
+
+
+def candidates(picture: OperatingPicture, near: Callable[[str, float, float], Sequence[str]]) -> Candidates:
+    """More than there are places, because not every camera has an address.
+
+    Of duty circles the cameras of their shortest tiers come first. Of incidents the most urgent come first; within a grade the nearest
+    camera of each, the newest incident's first, then the second nearest.
     """
     circles = [camera for _, camera in sorted(_of_circles(picture), key=lambda one: one[0])]
     ranked = []
@@ -126,8 +156,7 @@ def wanted(picture: OperatingPicture, near: Callable[[str, float, float], Sequen
             for rank, camera_id in enumerate(near(incident.incident_id, incident.lon, incident.lat)):
                 ranked.append((incident.grade, rank, -incident.received_at.timestamp(), camera_id))
     incidents = [camera_id for *_, camera_id in sorted(ranked)]
-    half = max(1, most // 2)
-    return list(dict.fromkeys([*circles[:half], *incidents, *circles[half:]]))[:MOST_ASKED_FOR]
+    return Candidates(*(list(dict.fromkeys(ids))[: MOST_ASKED_FOR // 2] for ids in (circles, incidents)))
 
 
 def _of_circles(picture: OperatingPicture) -> Iterable[tuple[float, str]]:

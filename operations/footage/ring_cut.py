@@ -1,8 +1,8 @@
 """Cutting a span out of the ring, by copy: from the key frame at or before its beginning, on the clock of its pictures.
 
 A ring holds runs: from one connection to the camera to the next. Within a run pictures follow each other by the camera's own count;
-where a run lies in time is told by all of its pictures together, so that one that came late moves nothing. Between runs the clip has a
-gap as long as the camera was away.
+where a run lies in time is told by all of its pictures together, so that one that came late moves nothing. Between runs, and where a
+connected camera sent nothing, the clip has a gap as long.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from operations.footage.scene_playback import remux
 from storage.video_ring import TICKS_PER_S, Entry, VideoRing, data_of
 
 GAP_S = 0.5  # without a picture for longer is told as a gap
+PARTED_S = 1.0  # from one picture to the next, of the count and the time they were taken; more is no jitter
 
 
 class NothingThere(Exception):
@@ -46,10 +47,9 @@ class _Run:
         return self.anchor_s + entry.time / TICKS_PER_S
 
     def part(self, from_s: float, to_s: float) -> _Run | None:
-        """From the key frame at or before `from_s`, else from the first one; None where nothing of it lies in the span."""
+        """From the key frame at or before `from_s`, else from the first one; None where nothing of it was taken in the span."""
         keys = [place for place, entry in enumerate(self.entries) if entry.is_key]
-        last = self.entries[-1]
-        if not keys or self.taken(last) + last.duration / TICKS_PER_S < from_s:
+        if not keys or self.taken(self.entries[-1]) < from_s:
             return None
         first = max((place for place in keys if self.taken(self.entries[place]) <= from_s), default=keys[0])
         taken = tuple(entry for entry in self.entries[first:] if self.taken(entry) <= to_s)
@@ -91,7 +91,19 @@ def _runs(entries: Sequence[Entry]) -> list[_Run]:
         if not begun or entry.begins or entry.init != begun[-1][-1].init or entry.time < begun[-1][-1].time:
             begun.append([])
         begun[-1].append(entry)
-    return [_placed(run) for run in begun]
+    return [_placed(_counted_on(run)) for run in begun]
+
+
+def _counted_on(entries: Sequence[Entry]) -> list[Entry]:
+    """Of one connection, counted on through its silences: a stream for a screen is written without them (`feeds.video.fmp4.Timeline`)."""
+    counted, lag = [entries[0]], 0  # ticks
+    for before, after in pairwise(entries):
+        taken_s, counted_s = after.captured_at - before.captured_at, (after.time - before.time) / TICKS_PER_S
+        is_told = after.by_camera == before.by_camera and taken_s > 0  # not of a clock that was put back
+        if is_told and abs(taken_s - counted_s) > PARTED_S:
+            lag += round((taken_s - counted_s) * TICKS_PER_S)
+        counted.append(after._replace(time=after.time + lag))
+    return counted
 
 
 def _placed(entries: Sequence[Entry]) -> _Run:

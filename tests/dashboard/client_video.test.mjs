@@ -4,7 +4,7 @@ import test from "node:test";
 
 const source = new URL("../../dashboard/client/src/video/", import.meta.url);
 const { added, askedOf, camerasIn, layoutFor, pageOf, pagesOf, placed } = await import(new URL("rounds.js", source));
-const { verdictOf } = await import(new URL("verdict.js", source));
+const { takenAtS, verdictOf } = await import(new URL("verdict.js", source));
 
 const { coneOf } = await import(new URL("cone_shape.js", source));
 const { failingSince, iconOf } = await import(new URL("camera_marks.js", source));
@@ -67,6 +67,15 @@ test("no picture older than two seconds goes unmarked", () => {
     assert.notEqual(todo, "");
   }
   assert.equal(verdictOf({ ...live, phase: "cut", ageS: 0.1, reason: "cut" }).level, "bad");
+});
+
+test("a moment is marked by the clock of the camera that is late", () => {
+  assert.equal(takenAtS({ ...live, ageS: 0.5 }, 100), 99.5);
+  const late = { state: "late", since: "2026-05-01T12:00:00Z", late_s: 20 };
+  assert.equal(takenAtS({ ...live, ageS: 0.5, state: late }, 100), 79.5);
+  assert.equal(takenAtS({ ...live, ageS: 20, state: late }, 100), 80, "nothing has come for so long");
+  assert.equal(takenAtS({ ...live, ageS: 0.5, state: { state: "black" } }, 100), 99.5);
+  assert.ok(Number.isNaN(takenAtS({ ...live, phase: "cut" }, 100)));
 });
 
 test("what is detected or refused is said with what to do", () => {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import socketserver
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from app import _log_to_stderr
 from dashboard.api import create_server
 from dashboard.edge import Edge
 from dashboard.i18n import words_in
@@ -30,6 +33,7 @@ from tests.operations.ptz_double import RecordingDriver
 from tests.operations.ring_world import fill
 
 SECRET = "planted-55"  # in userinfo and query of every address
+HOST = "127.9.8.7"
 LON, LAT = degrees(420, 600)
 FAR_EAST = degrees(900, 600)
 URL = f"rtsp://admin:{SECRET}@10.9.8.7:554/live?key={SECRET}"
@@ -41,6 +45,8 @@ CAMERA = {
     "substream_url": URL + "&sub=1",
     "control_url": f"http://admin:{SECRET}@10.9.8.7/onvif/device_service",
 }
+
+Camera = dict[str, object]
 
 
 class Gateway:
@@ -295,23 +301,57 @@ def test_far_away_one_camera_stands_for_its_cell(city: ApiCity) -> None:
     assert len(thinned["features"]) < len(everything["features"])
 
 
-def test_no_address_comes_out_anywhere(city: ApiCity, gateway: Gateway, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Passwords are planted in userinfo and query of every address, and in what a gateway says of it."""
+class _NoLogin(socketserver.StreamRequestHandler):
+    """A camera that refuses the name and password at once."""
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            if line.startswith(b"CSeq:"):
+                self.wfile.write(b"RTSP/1.0 401 Unauthorized\r\n" + line + b'WWW-Authenticate: Basic realm="x"\r\n\r\n')
+
+
+@pytest.fixture
+def planted(city: ApiCity, monkeypatch: pytest.MonkeyPatch) -> Iterator[Camera]:
+    """A camera with passwords in userinfo and query of every address, and a host that stands nowhere else."""
+    monkeypatch.setattr(city.services.cameras, "_loopback", True)
+    with socketserver.ThreadingTCPServer((HOST, 0), _NoLogin) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"rtsp://admin:{SECRET}@{HOST}:{server.server_address[1]}/live?key={SECRET}"
+        control_url = f"http://admin:{SECRET}@{HOST}/onvif/device_service"
+        yield {**CAMERA, "url": url, "substream_url": url + "&sub=1", "control_url": control_url}
+        server.shutdown()
+
+
+def test_no_address_comes_out_anywhere(
+    city: ApiCity,
+    gateway: Gateway,
+    planted: Camera,
+    folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not in any answer, nor in a log as `app.py` sets it up."""
     logged: list[str] = []
-    structlog.configure(processors=[lambda _l, _m, event: logged.append(str(event)) or event, structlog.processors.JSONRenderer()])
+    structlog.configure(processors=[lambda _l, _m, event: logged.append(str(event)) or event, *structlog.get_config()["processors"]])
+    _log_to_stderr("debug")
     caplog.set_level(logging.DEBUG)
     try:
-        city.put("/cameras/secret", CAMERA, "admin")
-        gateway.said = {"secret": CameraState("secret", None, f"401 for {URL}", city.clock.now())}
+        city.put("/cameras/secret", planted, "admin")
+        gateway.said = {"secret": CameraState("secret", None, f"401 for {planted['url']}", city.clock.now())}
         city.run(city.services.cameras.health.look())
-        answers = list(_every_answer(city))
+        answers = list(_every_answer(city, planted))
         assert len(answers) > 60
-        shown = [path for path, text in answers if SECRET in text or "10.9.8.7" in text]
+        shown = [path for path, text in answers if SECRET in text or HOST in text]
         assert shown == []
+        _fails_over(str(planted["url"]))
     finally:
         structlog.reset_defaults()
     assert [line for line in logged if SECRET in line] == []
     assert SECRET not in caplog.text
+    written = capsys.readouterr().err
+    assert "it_failed" in written
+    assert SECRET not in written
     page = admin_page(
         city.services.health.snapshot(), city.services.elements.counts(), city.services.city.report(), city.services.city,
         city.services.catalogue, words_in("en"), "dark", [],
@@ -336,11 +376,20 @@ def _ask(city: ApiCity, method: str, path: str, body: object = None) -> str:
     return answer.text + str(answer.headers)
 
 
-def _every_answer(city: ApiCity) -> Iterator[tuple[str, str]]:
+def _fails_over(url: str) -> None:
+    """Written down as everything that runs by itself writes down its failures, with an address among its variables."""
+    try:
+        raise OSError(f"no camera for {len(url)} characters")
+    except OSError:
+        structlog.get_logger().exception("it_failed")
+
+
+def _every_answer(city: ApiCity, camera: Camera) -> Iterator[tuple[str, str]]:
     """Every route of the OpenAPI document as an administrator, with what fits and with what does not; lists, errors and all."""
     document = city.get("/openapi.json", "admin").json()
     yield "openapi", json.dumps(document)
-    bodies = [CAMERA, {**CAMERA, "lon": "x"}, {"url": [URL]}, {"do": URL}, {"command": "note", "text": "x"}, URL]
+    url_of = camera["url"]
+    bodies = [camera, {**camera, "lon": "x"}, {"url": [url_of]}, {"do": url_of}, {"command": "note", "text": "x"}, url_of]
     for path, methods in document["paths"].items():
         url = (
             path.removeprefix("/api/v1")

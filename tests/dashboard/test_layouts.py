@@ -320,6 +320,12 @@ def test_a_clip_says_its_camera_its_times_whose_clock_and_what_is_missing(city: 
     lines = [words_in(line) for line in beside_clip(torn, facts)]
     assert lines[0].endswith("time of arrival")
     assert "Not whole: 12 s without a picture." in lines
+    short = msgspec.structs.replace(clip, start_at=NOW - timedelta(seconds=15), end_at=NOW + timedelta(seconds=13))
+    lines = [words_in(line) for line in beside_clip(msgspec.structs.replace(kept, clip=short), facts)]
+    assert lines[2:4] == [
+        "Not whole: it begins 45 s later than was asked for.",
+        "Not whole: it ends 17 s earlier than was asked for.",
+    ]
     assert beside_clip(msgspec.structs.replace(kept, clip=None), facts) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,30 +19,35 @@ from storage.video_ring import Picture, RingLog
 
 FPS = 10
 GOP_S = 1.0
-TICK = 90_000 // FPS
+STALLS_AFTER_S = 3.5  # within a group of pictures
 
 
 @cache
-def film(began_s: float, seconds: float, width: int = 320, height: int = 180) -> tuple[Init | Fragment, ...]:
-    """One run of a camera's stream; each picture carries when it was taken, and is timed by the camera."""
+def film(began_s: float, seconds: float, width: int = 320, height: int = 180, stall_s: float = 0.0) -> tuple[Init | Fragment, ...]:
+    """One connection to a camera; each picture carries when it was taken, and is timed by the camera, which sends none for `stall_s`
+    after 3.5 s."""
+
+    def taken(tick: int) -> float:
+        return tick / FPS + (stall_s if tick / FPS >= STALLS_AFTER_S else 0.0)
+
     encoder = Encoder(Format(width, height, FPS, 200_000, gop_s=GOP_S))
     scene, writer = StreetScene("gate", width, height), Fmp4Writer()
     units = [
         unit
         for tick in range(round(seconds * FPS))
-        for unit in encoder.encode(scene.draw(tick / FPS, round((began_s + tick / FPS) * 1000)), tick)
+        for unit in encoder.encode(scene.draw(tick / FPS, round((began_s + taken(tick)) * 1000)), tick)
     ]
     return tuple(
         item
         for unit in [*units, *encoder.finish()]
-        for item in writer.feed(nal.join(unit.nals), unit.tick * TICK, began_s + unit.tick / FPS, True)
+        for item in writer.feed(nal.join(unit.nals), round(taken(unit.tick) * 90_000), began_s + taken(unit.tick), True)
     )
 
 
-def fill(folder: Path, camera_id: str, began_s: float, seconds: float, **size: int) -> None:
+def fill(folder: Path, camera_id: str, began_s: float, seconds: float, **more: Any) -> None:
     """Write a run into the ring as a recorder does."""
     ring = RingLog(folder / "0", camera_id)
-    ring.append([as_kept(item) for item in film(began_s, seconds, **size)])
+    ring.append([as_kept(item) for item in film(began_s, seconds, **more)])
     ring.close()
 
 

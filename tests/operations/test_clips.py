@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from dispatch.clock import ManualClock
-from dispatch.errors import DispatchError, NotFound, NotPermitted, Unavailable
+from dispatch.errors import DispatchError, NotFound, NotPermitted, RuleViolation, Unavailable
 from dispatch.events import ClipMissed, MomentBookmarked, UploadAdded
 from dispatch.model import Actor
 from operations.access.permissions import is_granted
-from operations.footage.clips import GIVE_UP_S, Clips
+from operations.cameras.video import LATEST_S
+from operations.footage.clips import GIVE_UP_S, SETTLES_S, Clips
 from operations.footage.evidence import Evidence
 from storage.audit import Look
-from storage.evidence import EvidenceFiles
+from storage.evidence import EvidenceFiles, Manifest
 from storage.video_ring import VideoRing
 from tests.dispatch.driver import DESK, START, Node
 from tests.operations.ring_world import clocks, fill
@@ -159,6 +160,80 @@ async def test_a_clip_that_can_not_be_written_is_tried_again_and_then_given_up(w
     monkeypatch.setattr("operations.footage.clips.write", full)
     await world.pass_time(GIVE_UP_S + 11)
     assert world.bodies(ClipMissed) == [ClipMissed(world.incident_id, second, "not-cut")]
+
+
+async def test_of_a_camera_that_is_late_it_waits_for_what_follows(world: World) -> None:
+    began_s, late_s = START.timestamp() - 100, 20
+    fill(world.folder / "ring", "dark", began_s, 100 + 33 - late_s)
+    clip_id = await world.mark("dark")
+    await world.pass_time(33)
+    assert list(world.picture.moments) == [clip_id]
+    for second in range(33, 33 + 18):  # it comes as it was taken
+        assert world.bodies(UploadAdded) == []
+        fill(world.folder / "ring", "dark", START.timestamp() + second - late_s, 1)
+        await world.pass_time(1)
+    kept, _ = await world.evidence.find(clip_id)
+    assert kept.clip is not None
+    assert kept.clip.end_at >= START + timedelta(seconds=30)
+
+
+async def test_of_a_camera_that_has_ended_the_clip_is_what_there_is(world: World) -> None:
+    fill(world.folder / "ring", "dark", START.timestamp() - 20, 30)
+    clip_id = await world.mark("dark")
+    await world.pass_time(33)
+    await world.pass_time(SETTLES_S)
+    kept, _ = await world.evidence.find(clip_id)
+    assert kept.clip is not None
+    assert kept.clip.end_at == START + timedelta(seconds=10)
+
+
+async def test_a_camera_is_not_waited_for_beyond_what_is_believed(world: World) -> None:
+    fill(world.folder / "ring", "dark", START.timestamp() - 20, 30)
+    await world.mark("dark")
+    await world.pass_time(30 + SETTLES_S + LATEST_S)
+    assert len(world.bodies(UploadAdded)) == 1
+
+
+@pytest.mark.parametrize("error", [RuleViolation("x", "no"), OSError(28, "No space left on device")])
+async def test_a_moment_that_can_not_be_kept_keeps_no_other_one_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    refused, later = await world.mark(after_s=10.0), await world.mark(after_s=10.0)
+    take_over = world.evidence.take_over
+
+    async def take_over_but_one(manifest: Manifest, path: Path) -> Manifest:
+        if manifest.upload_id == refused:
+            raise error
+        return await take_over(manifest, path)
+
+    monkeypatch.setattr(world.evidence, "take_over", take_over_but_one)
+    await world.pass_time(20)
+    assert [one.upload_id for one in world.bodies(UploadAdded)] == [later]
+    assert list(world.picture.moments) == [refused]
+    state = world.clips.state()
+    assert (state["state"], state["failure"], state["tries_failed"]) == ("failing", type(error).__name__, 1)
+    await world.pass_time(GIVE_UP_S)
+    assert world.bodies(ClipMissed) == [ClipMissed(world.incident_id, refused, "not-cut")]
+    await world.pass_time(1)
+    assert world.clips.state()["state"] == "ok"
+
+
+async def test_one_whose_file_the_journal_refuses_keeps_no_other_one_waiting(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = await world.mark(after_s=10.0)
+    world.down = Unavailable("down", "no")
+    await world.pass_time(20)  # cut, and not told
+    world.down = None
+    settle = world.evidence.settle
+
+    async def settle_but_one(upload_id: str) -> None:
+        if upload_id == refused:
+            raise RuleViolation("x", "no")
+        await settle(upload_id)
+
+    monkeypatch.setattr(world.evidence, "settle", settle_but_one)
+    later = await world.mark(after_s=10.0)
+    await world.pass_time(20)
+    assert [one.upload_id for one in world.bodies(UploadAdded)] == [later]
 
 
 async def test_the_same_key_marks_it_once(world: World) -> None:

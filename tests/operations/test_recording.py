@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from dispatch.duty_circles import DutyCircle, Tier
 from dispatch.model import Grade
 from dispatch.picture import OperatingPicture
 from operations.cameras.video import Quality, VideoRefused
-from operations.footage.recording import TELL_AGAIN_S, Recording, wanted
+from operations.footage.recording import TELL_AGAIN_S, TRIM_EVERY_S, Candidates, Recording, candidates
 from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
 from tests.dispatch.driver import START, Node
@@ -43,7 +44,7 @@ def received(node: Node, grade: Grade, after_s: float = 1.0) -> str:
 
 def test_the_most_urgent_come_first_then_the_nearest_camera_of_each(node: Node) -> None:
     old, new, urgent = received(node, Grade.ORDINARY), received(node, Grade.ORDINARY), received(node, Grade.MAJOR)
-    found = wanted(node.picture, near, 8)
+    found = candidates(node.picture, near).of_incidents
     assert found[:4] == [f"{urgent}-{number}" for number in range(1, 5)]
     assert found[4:8] == [f"{new}-1", f"{old}-1", f"{new}-2", f"{old}-2"]
     assert len(found) == 12
@@ -51,10 +52,10 @@ def test_the_most_urgent_come_first_then_the_nearest_camera_of_each(node: Node) 
 
 def test_an_incident_that_has_ended_or_has_no_place_has_none(node: Node) -> None:
     incident_id = received(node, Grade.MAJOR)
-    assert wanted(node.picture, near, 8)
+    assert candidates(node.picture, near).shared(8)
     node.give(c.Cancel(incident_id=incident_id))
     node.give(c.ReceiveIncident(incident_type="theft", grade=Grade.MAJOR, org_code="330203050000"))
-    assert wanted(node.picture, near, 8) == []
+    assert candidates(node.picture, near).shared(8) == []
 
 
 def test_circles_have_half_of_the_places_for_themselves_their_shortest_tiers_first(node: Node) -> None:
@@ -65,8 +66,10 @@ def test_circles_have_half_of_the_places_for_themselves_their_shortest_tiers_fir
         circle("gone", (1.0, ("g1",)), withdrawn=True),
     ]
     picture = OperatingPicture(incidents=node.picture.incidents, duty_circles={one.circle_id: one for one in circles})
-    found = wanted(picture, near, 6)
-    assert found == ["b1", "both", "s1", *near(incident_id, 0, 0), "b3"]
+    found = candidates(picture, near)
+    assert found.shared(6) == ["b1", "both", "s1", *near(incident_id, 0, 0)[:3]]
+    assert found.shared(8) == ["b1", "both", "s1", "b3", *near(incident_id, 0, 0)]
+    assert Candidates(["b1", "both", "s1"], ["x"]).shared(4) == ["b1", "both", "x", "s1"], "and what incidents leave"
 
 
 @pytest.fixture
@@ -136,6 +139,18 @@ async def test_the_gateway_is_told_what_is_so_and_again_for_a_process_that_was_s
     assert world.gateway.told[3] == []
 
 
+async def test_a_circles_camera_without_an_address_or_named_twice_takes_no_place_of_its_half(tmp_path: Path) -> None:
+    world = World(tmp_path, most=4)
+    incident_id = received(world.node, Grade.MAJOR)
+    circles = [circle("bank", (1.0, ("bare", "both"))), circle("school", (1.0, ("both",)), (3.0, ("far",)))]
+    world.node.picture = OperatingPicture(
+        incidents={incident_id: world.node.picture.incidents[incident_id]}, duty_circles={one.circle_id: one for one in circles}
+    )
+    world.without = {"bare"}
+    await world.pass_time(0)
+    assert [camera_id for camera_id, _ in world.gateway.told[0]] == ["both", "far", "cam-1", "cam-2"]
+
+
 async def test_switched_off_nothing_is_recorded_and_what_was_goes(tmp_path: Path) -> None:
     world = World(tmp_path, most=0)
     received(world.node, Grade.MAJOR)
@@ -153,6 +168,45 @@ async def test_a_gateway_that_is_starting_is_told_again_at_the_next_look(world: 
     world.gateway.is_starting = False
     await world.pass_time(2)
     assert len(world.gateway.told) == 1
+
+
+async def test_the_ring_is_kept_small_whatever_the_gateway_says(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.gateway.is_starting = True
+    fill(tmp_path, "gate", 20, START.timestamp() - 3_600)
+    with pytest.raises(VideoRefused):
+        await world.pass_time(0)
+    assert kept_in(tmp_path) == []
+
+
+async def test_a_ring_that_can_not_be_kept_small_is_told_and_stops_no_recording(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.ring, "trim", broken)
+        await world.pass_time(0)
+    assert world.gateway.told == [[]]
+    state = world.recording.state()
+    assert (state["state"], state["failure"]) == ("failing", "PermissionError")
+    await world.pass_time(TRIM_EVERY_S)
+    assert world.recording.state()["state"] == "ok"
+
+
+async def test_that_the_gateway_is_starting_stands_on_the_health_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operations.footage.recording.LOOK_EVERY_S", 0.001)
+    world.gateway.is_starting = True
+    world.recording.start()
+    try:
+        async with asyncio.timeout(5):
+            while world.recording.state()["state"] != "starting":  # noqa: ASYNC110 - it is told by a task of its own
+                await asyncio.sleep(0.001)
+            world.gateway.is_starting = False
+            while world.recording.state()["state"] != "ok":  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    finally:
+        await world.recording.stop()
+    assert world.gateway.told
 
 
 async def test_the_ring_is_kept_small_and_told_of(tmp_path: Path) -> None:

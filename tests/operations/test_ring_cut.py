@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from feeds.video.recorder import as_kept
 from operations.footage.ring_cut import Cut, NothingThere, plan, write
 from storage.video_ring import RingLog, VideoRing
 from tests.operations.ring_world import FPS, arriving, clocks, fill, film
@@ -62,6 +63,40 @@ def test_while_the_camera_was_away_the_clip_has_a_gap_and_its_clock_goes_on(tmp_
     assert len(shown) == 8 * FPS
     for at_s, burnt_s in shown:
         assert made.start_at + at_s == pytest.approx(burnt_s, abs=0.002)
+
+
+@pytest.mark.parametrize("by_camera", [True, False])
+def test_while_a_connected_camera_was_silent_the_clip_has_a_gap_and_its_clock_goes_on(tmp_path: Path, by_camera: bool) -> None:
+    kept = [as_kept(item) for item in film(BEGAN, 12, stall_s=4.0)]
+    log = RingLog(tmp_path / "0", "gate")
+    log.append([item if isinstance(item, bytes) else item._replace(by_camera=by_camera) for item in kept])
+    log.close()
+    made = cut(tmp_path, BEGAN, BEGAN + 20)
+    shown = clip(tmp_path, made)
+    assert made.gaps_s == (pytest.approx(4.1, abs=0.01),)
+    assert len(shown) == 12 * FPS, "also what follows the silence before the next key frame"
+    for at_s, burnt_s in shown:
+        assert made.start_at + at_s == pytest.approx(burnt_s, abs=0.002)
+
+
+def test_a_clock_that_is_put_back_stops_no_pictures(tmp_path: Path) -> None:
+    kept = [as_kept(item) for item in film(BEGAN, 6)]
+    log = RingLog(tmp_path / "0", "gate")
+    log.append(
+        [item if isinstance(item, bytes) or item.time < 4 * 90_000 else item._replace(captured_at=item.captured_at - 2) for item in kept]
+    )
+    log.close()
+    made = cut(tmp_path, BEGAN - 5, BEGAN + 20)
+    assert made.gaps_s == ()
+    assert len(clip(tmp_path, made)) == 6 * FPS
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 1.0])
+def test_after_the_last_picture_there_is_nothing(tmp_path: Path, after_s: float) -> None:
+    fill(tmp_path, "gate", BEGAN, 5)
+    ended_s = cut(tmp_path, BEGAN, BEGAN + 30).end_at
+    with pytest.raises(NothingThere):
+        cut(tmp_path, ended_s - 0.001 + after_s, ended_s + 30)
 
 
 def test_where_the_format_changed_the_longer_part_is_taken(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,8 +13,7 @@ from dispatch.clock import SystemClock
 from feeds.video.admission import Limits
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import Format
-from feeds.video.hub import Timing
-from feeds.video.pull import PullFailed
+from feeds.video.pull import Packet, PullFailed
 from feeds.video.recorder import Recorders
 from feeds.video.worker import Setup, Wanted, Worker
 from operations.cameras.video import Quality
@@ -33,7 +33,7 @@ def farm() -> Iterator[FarmThread]:
 
 
 def worker(folder: Path, limits: Limits = LIMITS) -> tuple[Worker, Recorders]:
-    made = Worker(Setup("s", limits, Timing(linger_s=0.0), ring=str(folder / "0")), SystemClock())
+    made = Worker(Setup("s", limits, ring=str(folder / "0")), SystemClock())
     assert made._recorders is not None
     return made, made._recorders
 
@@ -84,6 +84,45 @@ async def test_a_viewer_takes_the_place_of_a_recording_and_no_recording_that_of_
             made.hub(wanted(farm, "gate", "seen-3"))
         assert refused.value.reason == "at-limit"
         assert ("cam-0", Quality.SUB) in made._hubs
+    recorders.record([])
+    for hub in list(made._hubs.values()):
+        hub.close()
+    await until(lambda: not recorders._running)
+
+
+async def test_a_viewer_is_transcoded_in_the_place_of_a_recording_and_half_of_the_places_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pulled(url: str, _clock: object, may_transcode: Callable[[], bool], h264_only: bool) -> Iterator[Packet | None]:
+        """A camera of HEVC."""
+        if not may_transcode():
+            raise PullFailed("transcoding-at-limit", "No more cameras can be transcoded.", is_final=True)
+        yield None
+        while True:
+            time.sleep(0.05)
+            yield Packet(b"", 0, 0.0, 0.0)
+
+    def named(name: str) -> Wanted:
+        return Wanted(name, Quality.SUB, (f"rtsp://10.0.0.1/{name}",))
+
+    def transcoded() -> set[str]:
+        return {camera_id for (camera_id, _), hub in made._hubs.items() if hub.is_transcoded}
+
+    monkeypatch.setattr("feeds.video.hub.pull", pulled)
+    made, recorders = worker(tmp_path, Limits(load=40, cpu_share=100.0, transcodes=4))
+    recorders.record([named(f"cam-{number}") for number in range(4)])
+    await until(lambda: len(made._hubs) == len(transcoded()) == 2)
+    first, second = [one.camera_id for one in recorders._tasks if one.camera_id in transcoded()]
+    for number in range(3):
+        made.hub(named(f"seen-{number}")).hold(30)
+    await until(lambda: transcoded() == {"seen-0", "seen-1", "seen-2", first})
+    with made.hub(named("seen-0")).subscribe() as subscription:
+        made.hub(named("seen-3")).hold(30)
+        await until(lambda: transcoded() == {f"seen-{number}" for number in range(4)})
+        made.hub(named("seen-4")).hold(30)
+        await until(lambda: ("seen-4", Quality.SUB) not in made._hubs)
+        assert not subscription._failure, "never a viewer's"
+        assert second not in transcoded()
     recorders.record([])
     for hub in list(made._hubs.values()):
         hub.close()

@@ -118,7 +118,7 @@ function point({ tile }) {
 function add(camera, isAuto) {
   const one = { camera, isAuto, tile: null, pad: null };
   const tools = [
-    tool("again", "again", t("Ask again"), () => (one.tile.recorded ? lookBack(one) : one.tile.again())),
+    tool("again", "again", t("Ask again"), () => one.tile.again()),
     ...(state.config.bookmarks ? [tool("bookmark", "bookmark", t("Mark this moment: its clip is kept with the incident (b)"), () => mark(one))] : []),
     tool("past", "replay", t("From five minutes before, or live again (h)"), () => lookBack(one)),
     tool("wall", "wall", t("Show it on the wall"), () => push({ how: "add", cameras: [namedOnly(camera)] })),

@@ -25,7 +25,8 @@ export async function grantedStream(cameraId, quality, signal) {
   return found;
 }
 
-function reasonOf(status, problem) {
+// The server's name for why it refused.
+export function reasonOf(status, problem) {
   if (status === 401 || status === 403) return "not-permitted";
   if (status === 404) return "unknown-camera";
   return String(problem.type ?? "").startsWith(PREFIX) ? problem.type.slice(PREFIX.length) : "unreachable";

@@ -7,7 +7,7 @@ import { nameOf } from "./camera.js";
 import { Feed } from "./feed.js";
 import { Recorded } from "./recorded.js";
 import { stillOf } from "./stream.js";
-import { verdictOf } from "./verdict.js";
+import { takenAtS, verdictOf } from "./verdict.js";
 
 const STILL_AFTER_MS = 150; // a stream that is open already has its first picture sooner
 const STILL_AGAIN_MS = 10_000; // while there is no stream
@@ -90,8 +90,7 @@ export class Tile {
   // When the picture on the screen was taken, Unix seconds; NaN where there is none.
   shownAtS() {
     if (this.recorded) return this.recorded.atS;
-    const { phase, ageS } = this.feed.status();
-    return phase === "live" ? serverNow() - ageS : NaN;
+    return takenAtS(this.feed.status(), serverNow());
   }
 
   pull() {
@@ -119,7 +118,8 @@ export class Tile {
   }
 
   again() {
-    this.feed.again();
+    if (this.recorded) this.recorded.again();
+    else this.feed.again();
   }
 
   // A few times a second, to notice what does not come, and for what counts by itself.

@@ -3,6 +3,13 @@ import { clockText, duration, t } from "../words.js";
 
 export const OLD_S = 2; // an older picture is marked
 
+// When the picture on the screen was taken, by the camera's clock where it comes late by that, Unix seconds; NaN where there is no live one.
+export function takenAtS({ phase, state, ageS }, nowS) {
+  if (phase !== "live") return NaN;
+  const isLate = state?.state === "late" && ageS <= OLD_S; // an older one is late because nothing follows it
+  return nowS - ageS - (isLate ? state.late_s : 0);
+}
+
 // Of a feed's `status()`: {level, head, todo}. Levels: "good" (nothing to say), "wait" (no picture yet), "bad" (there is a picture that
 // must not be trusted, or none can be had). `head` may change each second.
 export function verdictOf(status) {
