@@ -12,4 +12,4 @@ def test_rules_of_the_video_client() -> None:
         ["--test", str(Path(__file__).with_name("client_video.test.mjs"))], return_completed_process=True, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "pass 19" in done.stdout, done.stdout
+    assert "pass 22" in done.stdout, done.stdout
