@@ -15,7 +15,7 @@ from storage.cameras import CameraSource
 from storage.video_ring import Held, VideoRing
 
 LOOK_EVERY_S = 2.0
-TELL_AGAIN_S = 15.0  # also when nothing has changed: a process that was started anew knows of none
+TELL_AGAIN_S = 15.0  # also when nothing has changed: addresses may have, and a process that was started anew knows of none
 TRIM_EVERY_S = 10.0
 NEAREST = 4  # of an incident, as many as its panel starts by itself
 MOST_ASKED_FOR = 400  # cameras whose addresses are looked up at a time; many are registered without
@@ -49,6 +49,7 @@ class Recording:
         self._picture, self._nearest, self._clock = picture, nearest, clock
         self._most, self._keep_s, self._most_bytes, self._quality = most, minutes * 60.0, most_bytes, quality
         self._known: dict[tuple[str, float, float], Sequence[str]] = {}  # nearest cameras by incident and point
+        self._ids: list[str] = []  # whose addresses were looked up last
         self._told: list[CameraSource] = []
         self._told_at = self._trimmed_at = float("-inf")  # Unix s
         self._held = Held(0, 0, None)
@@ -84,11 +85,11 @@ class Recording:
         now, picture = self._clock.unix_s(), self._picture()
         ids = wanted(picture, self._near, self._most) if self._most else []
         self._known = {key: found for key, found in self._known.items() if key[0] in picture.incidents}
-        found = await asyncio.to_thread(self._sources, ids)
-        cameras = [found[one] for one in ids if one in found and (found[one].url or found[one].substream_url)][: self._most]
-        if cameras != self._told or now - self._told_at >= TELL_AGAIN_S:
+        if ids != self._ids or now - self._told_at >= TELL_AGAIN_S:
+            found = await asyncio.to_thread(self._sources, ids)
+            cameras = [found[one] for one in ids if one in found and (found[one].url or found[one].substream_url)][: self._most]
             await self._gateway.record([(camera, self._quality) for camera in cameras])
-            self._told, self._told_at = cameras, now
+            self._ids, self._told, self._told_at = ids, cameras, now
         if now - self._trimmed_at >= TRIM_EVERY_S:
             self._held = await asyncio.to_thread(self._ring.trim, now - self._keep_s, self._most_bytes)
             self._trimmed_at = now
