@@ -320,6 +320,9 @@ def test_a_clip_says_its_camera_its_times_whose_clock_and_what_is_missing(city: 
     lines = [words_in(line) for line in beside_clip(torn, facts)]
     assert lines[0].endswith("time of arrival")
     assert "Not whole: 12 s without a picture." in lines
+    # Another format, or nothing, was recorded of its beginning; its end is as near as pictures are.
+    late = msgspec.structs.replace(clip, start_at=clip.from_at + timedelta(seconds=20), end_at=clip.to_at - timedelta(seconds=0.5))
+    assert "Not whole: 20 s without a picture." in [words_in(line) for line in beside_clip(msgspec.structs.replace(kept, clip=late), facts)]
     assert beside_clip(msgspec.structs.replace(kept, clip=None), facts) == []
 
 
