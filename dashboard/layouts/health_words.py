@@ -74,6 +74,8 @@ COUNTERS = {
     "recorded_mb": pgettext("health", "MB recorded"),
     "recording_skipped": pgettext("health", "pictures that the disk did not take"),
     "recording_disk_failures": pgettext("health", "times that the disk failed"),
+    "recording_faults": pgettext("health", "recordings that a fault broke off"),
+    "recording_trouble": pgettext("health", "why recording fails now"),
     "held_cameras": pgettext("health", "cameras with recorded pictures"),
     "held_mb": pgettext("health", "MB of them"),
     "most_mb": pgettext("health", "MB at most"),

@@ -6,9 +6,11 @@ pictures, the same snapshots. The engine's side is three questions to its contro
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,14 +19,15 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from feeds.video.gateway import PLAYED
 from operations.cameras.video import CameraState, Quality, Recording, Snapshot, Stream, VideoGateway, VideoRefused
 from storage.cameras import CameraSource
 
 # An engine that starts a camera waits for its first packets; GB/T 28181 devices take some seconds to be invited.
 TIMEOUT_S = 15.0
 LARGEST_ANSWER = 4 * 1024 * 1024
+MOST_ASKED_AT_ONCE = 8  # cameras to be recorded, of the engine
 SCHEMES = ("rtsp", "rtsps", "http", "https", "gb28181")
-_PLAYED = "~"  # between a camera's id and the instant, in the id of a playback
 
 
 class Engine(Protocol):
@@ -55,6 +58,7 @@ class EngineGateway:
         self._own = own
         self._recorder = recorder
         self._refused_by_engine = 0
+        self._recorded: dict[tuple[str, ...], CameraSource] = {}  # by address and quality: as the engine handed it on
 
     async def start(self) -> None:
         await self._own.start()
@@ -76,17 +80,23 @@ class EngineGateway:
         return await self._own.snapshot(await self._at_engine(camera, Quality.SUB))
 
     async def record(self, wanted: Sequence[tuple[CameraSource, Quality]]) -> None:
-        """A camera that the engine can't hand on just now is left out, and counted."""
-        at_engine = []
-        for camera, quality in wanted:
-            try:
-                at_engine.append((await self._at_engine(camera, quality), quality))
-            except VideoRefused:
-                continue
-        await self._own.record(at_engine)
+        """A camera that the engine refuses just now is counted, and recorded on from where it was handed on, if it ever was."""
+        asking = asyncio.Semaphore(MOST_ASKED_AT_ONCE)
+
+        async def handed_on(camera: CameraSource, quality: Quality) -> CameraSource | None:
+            async with asking:
+                try:
+                    return await self._at_engine(camera, quality)
+                except VideoRefused:
+                    return self._recorded.get(_key(camera, quality))  # its control may be away while its pictures run
+
+        asked = zip(wanted, await asyncio.gather(*(handed_on(*one) for one in wanted)), strict=True)
+        found = [(one, at_engine) for one, at_engine in asked if at_engine is not None]
+        self._recorded = {_key(*one): at_engine for one, at_engine in found}
+        await self._own.record([(at_engine, quality) for (_, quality), at_engine in found])
 
     def states(self) -> dict[str, CameraState]:
-        return {camera_id: state for camera_id, state in self._own.states().items() if _PLAYED not in camera_id}
+        return self._own.states()
 
     def state(self) -> dict[str, Any]:
         """For the health page."""
@@ -97,8 +107,9 @@ class EngineGateway:
 
     async def playback(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
         url = await self._can_play().playback(camera, at, to_at)
-        # Under an id of its own, so that it is not taken for the camera's live picture.
-        played = msgspec.structs.replace(camera, camera_id=f"{camera.camera_id}{_PLAYED}{at:%Y%m%dT%H%M%S}", url=url, substream_url="")
+        # Under an id of its own, so that it is neither the camera's live picture nor what another plays of the same moment.
+        played_id = f"{camera.camera_id}{PLAYED}{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        played = msgspec.structs.replace(camera, camera_id=played_id, url=url, substream_url="")
         stream = await self._own.open(played, Quality.MAIN)
         return msgspec.structs.replace(stream, camera_id=camera.camera_id, url=f"/video/{camera.camera_id}")
 
@@ -154,6 +165,10 @@ class ControlInterface:
 
     async def stop(self) -> None:
         await self._client.aclose()
+
+
+def _key(camera: CameraSource, quality: Quality) -> tuple[str, ...]:
+    return camera.camera_id, camera.url, camera.substream_url, quality.value
 
 
 def address(camera: CameraSource, quality: Quality) -> str:

@@ -24,6 +24,7 @@ from feeds.video.worker import Setup
 from operations.cameras.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoRefused
 from storage.cameras import CameraSource
 
+PLAYED = "/"  # in the id of what is played from a recorder; no camera's id has one
 OPEN_FOR_S = 30.0  # a stream that nobody has begun to watch by then is forgotten
 AGAIN_WITHIN_S = 30.0  # a viewer whose process has died waits so long for the next
 
@@ -199,6 +200,8 @@ class EmbeddedGateway:
 
     def _hear(self, states: list[CameraState]) -> None:
         for state in states:
+            if PLAYED in state.camera_id:
+                continue  # says nothing of the camera, and its id does not come again
             before = self._states.get(state.camera_id)
             if before is not None and state.last_picture_at is None:
                 state = msgspec.structs.replace(state, last_picture_at=before.last_picture_at)

@@ -33,12 +33,14 @@ class Recorders:
         self.written_bytes = 0
         self.skipped = 0  # fragments that the disk did not take in time
         self.disk_failures = 0
-        self.disk_trouble = ""  # the last, in the system's words
+        self.faults = 0  # recordings that ended by what is neither the camera's nor the disk's
+        self._troubles: dict[Wanted, str] = {}  # why one could not be written, until it is again
 
     def record(self, wanted: Sequence[Wanted]) -> None:
         """From now on these, the most important first, and no others."""
         for gone in set(self._tasks) - set(wanted):
             self._tasks.pop(gone).cancel()
+            self._troubles.pop(gone, None)
         self._tasks = {one: self._tasks.get(one) or asyncio.create_task(self._keep(one), name="recorder") for one in wanted}
 
     def make_room(self, among: Collection[Hub] | None = None) -> bool:
@@ -60,7 +62,8 @@ class Recorders:
             "recorded_mb": round(self.written_bytes / 1e6, 1),
             "recording_skipped": self.skipped,
             "recording_disk_failures": self.disk_failures,
-        } | ({"recording_disk_trouble": self.disk_trouble} if self.disk_trouble else {})
+            "recording_faults": self.faults,
+        } | ({"recording_trouble": " · ".join(sorted(set(self._troubles.values())))} if self._troubles else {})
 
     async def _keep(self, wanted: Wanted) -> None:
         """Until it is cancelled."""
@@ -73,7 +76,10 @@ class Recorders:
                 wait_s = YIELDED_S if failure.reason in AT_LIMIT or wanted in self._yielding else AGAIN_S
             except OSError as error:
                 self.disk_failures += 1
-                self.disk_trouble = error.strerror or type(error).__name__
+                self._troubles[wanted] = error.strerror or type(error).__name__
+            except Exception as error:  # whatever it is, the next try may succeed; ended silently it would never be recorded again
+                self.faults += 1
+                self._troubles[wanted] = type(error).__name__
             finally:
                 self._running.pop(wanted, None)
                 self._yielding.discard(wanted)
@@ -90,6 +96,8 @@ class Recorders:
                 await asyncio.to_thread(ring.append, [as_kept(item) for item in items if isinstance(item, Init | Fragment)])
                 self.skipped += subscription.skipped - skipped
                 self.written_bytes += ring.bytes_written - written
+                if ring.bytes_written > written:
+                    self._troubles.pop(wanted, None)
                 skipped, written = subscription.skipped, ring.bytes_written
                 await asyncio.sleep(BATCH_S)
 

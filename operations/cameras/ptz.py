@@ -120,7 +120,7 @@ class Ptz:
 
     async def take(self, actor: Actor, camera_id: str, take_over: bool = False) -> Hold:
         """Hold a camera; `take_over` also one that somebody below holds."""
-        camera, _ = await self._allowed(actor, camera_id)
+        camera, source = await self._allowed(actor, camera_id)
         held = self.holder(camera_id)
         if held is None or held.is_of(actor):
             return await self._hold(actor, camera)
@@ -130,11 +130,15 @@ class Ptz:
             detail = f"{held.name} of {held.org_code} holds this camera, and does not stand below you; ask there."
             raise Conflict("camera-held", detail)
         await self._write(actor, "camera_taken_over", f"{camera_id} from {held.name}")
-        await self._halt(camera_id)
+        now_held = self.holder(camera_id)  # a third may have been quicker while it was written
+        if now_held is not None and (now_held.name, now_held.kind) not in ((held.name, held.kind), (actor.name, actor.kind)):
+            raise self._held(now_held, camera)
         hold = self._note(actor, camera_id, self._clock.now())
         name = str(camera.properties.get("name") or camera_id)
         for listener in tuple(self._listeners):
             listener(TakenOver(camera_id, name, held.name, held.kind, hold.name, hold.org_code))
+        self._disarm(camera_id)
+        await self._stop_for_sure(camera_id, source)  # whatever it does: what waits for its turn may have disarmed a move
         return hold
 
     async def release(self, actor: Actor, camera_id: str) -> None:
@@ -142,24 +146,26 @@ class Ptz:
         self._authority.authorise(actor, Action.OPERATE_CAMERA)
         held = self.holder(camera_id)
         if held is not None and held.is_of(actor):
+            del self._holds[camera_id]  # before anything is waited for: whoever uses it meanwhile holds it anew
             await self._halt(camera_id)
-            self._holds.pop(camera_id, None)
 
     async def move(self, actor: Actor, camera_id: str, velocity: Velocity) -> Hold:
         """Move until `halt`, or until this is not asked again for a second."""
-        source = await self._use(actor, camera_id)
+        camera, source, hold = await self._use(actor, camera_id)
         async with self._turn(camera_id) as is_newest:
+            self._must_be_free_for(actor, camera)
             if is_newest():
                 self._arm(camera_id, source)
                 await self._driver.move(source, velocity, self._dead_man_s)
-        return self._holds[camera_id]
+        return hold
 
     async def halt(self, actor: Actor, camera_id: str) -> Hold:
-        source = await self._use(actor, camera_id)
+        camera, source, hold = await self._use(actor, camera_id)
         self._disarm(camera_id)
         async with self._turn(camera_id):
+            self._must_be_free_for(actor, camera)
             await self._driver.stop(source)
-        return self._holds[camera_id]
+        return hold
 
     async def presets(self, actor: Actor, camera_id: str) -> list[Preset]:
         """What the camera keeps; asking holds nothing."""
@@ -168,30 +174,34 @@ class Ptz:
             return await self._driver.presets(source)
 
     async def go(self, actor: Actor, camera_id: str, token: str) -> Hold:
-        source = await self._use(actor, camera_id)
+        camera, source, hold = await self._use(actor, camera_id)
         self._disarm(camera_id)
         async with self._turn(camera_id):
+            self._must_be_free_for(actor, camera)
             await self._driver.go(source, token)
-        return self._holds[camera_id]
+        return hold
 
     async def save(self, actor: Actor, camera_id: str, name: str, token: str | None) -> str:
         """Keep where it looks now; the preset's token."""
         self._authority.authorise(actor, Action.SAVE_PRESET)
-        source = await self._use(actor, camera_id)
+        camera, source, _ = await self._use(actor, camera_id)
         await self._write(actor, "camera_preset_saved", f"{camera_id} {name}")
         async with self._turn(camera_id):
+            self._must_be_free_for(actor, camera)
             return await self._driver.save(source, name, token)
 
     async def look(self, actor: Actor, camera_id: str, lon: float, lat: float, about: str) -> Hold:
         """Turn it to a point; `about` says in the audit what is there. Raises RuleViolation as `aim`."""
         camera, _ = await self._allowed(actor, camera_id)
         pan_deg, tilt_deg = aim(camera, lon, lat)
-        source = await self._use(actor, camera_id)
+        _, source, hold = await self._use(actor, camera_id)
         await self._write(actor, "camera_aimed", f"{camera_id} {about}")
+        self._must_be_free_for(actor, camera)  # else it would disarm what stops another's move
         self._disarm(camera_id)
         async with self._turn(camera_id):
+            self._must_be_free_for(actor, camera)
             await self._driver.point(source, pan_deg, tilt_deg, reach_of(camera))
-        return self._holds[camera_id]
+        return hold
 
     # How --------------------------------------------------------------------------------------------------------------
 
@@ -204,22 +214,24 @@ class Ptz:
             raise RuleViolation("camera-fixed", f"Camera {camera_id} can't be turned from here: no control_url is registered.")
         return camera, source
 
-    async def _use(self, actor: Actor, camera_id: str) -> CameraSource:
-        """The camera's addresses, once the actor holds it."""
+    async def _use(self, actor: Actor, camera_id: str) -> tuple[Camera, CameraSource, Hold]:
+        """The camera and its addresses, once the actor holds it."""
         camera, source = await self._allowed(actor, camera_id)
-        held = self.holder(camera_id)
+        self._must_be_free_for(actor, camera)
+        return camera, source, await self._hold(actor, camera)
+
+    def _must_be_free_for(self, actor: Actor, camera: Camera) -> None:
+        """Asked again after whatever was waited for: what the actor asked before another took it over is not done any more."""
+        held = self.holder(camera.camera_id)
         if held is not None and not held.is_of(actor):
             raise self._held(held, camera)
-        await self._hold(actor, camera)
-        return source
 
     async def _hold(self, actor: Actor, camera: Camera) -> Hold:
         held = self.holder(camera.camera_id)
         if held is None:
             await self._write(actor, "camera_held", camera.camera_id)
-            held = self.holder(camera.camera_id)  # another may have been quicker while it was written
-            if held is not None and not held.is_of(actor):
-                raise self._held(held, camera)
+            self._must_be_free_for(actor, camera)  # another may have been quicker while it was written
+            held = self.holder(camera.camera_id)
         return self._note(actor, camera.camera_id, self._clock.now() if held is None else held.since)
 
     def _note(self, actor: Actor, camera_id: str, since: datetime) -> Hold:

@@ -1,14 +1,14 @@
 """Looking back at a camera: from the ring where it has the moment, else from the camera's own recorder where the gateway can reach one.
 
 What the ring has is copied into a file that a browser can wind, for the session that asked and for some minutes; the folder of these
-files is emptied at each start.
+files is emptied at each start, and never holds more than was said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,7 +28,9 @@ from storage.video_ring import VideoRing
 LONGEST_S = 300.0  # of one span; the next is asked for when it has been played
 GOOD_FOR = timedelta(minutes=15)
 MOST_OF_SESSION, MOST = 16, 64  # files at a time
+MOST_BYTES = 4 * 1024**3  # of all files together, as much as the ring may have by itself
 MOST_AT_ONCE = 4  # being copied
+CLEAR_EVERY_S = 30.0
 MP4 = "mp4"  # beside `StreamKind`: a file, by ranges
 
 log = structlog.get_logger(__name__)
@@ -53,6 +55,7 @@ class _File:
     camera_id: str
     session: str
     expires_at: datetime
+    size_bytes: int = 0  # while it is being copied
 
 
 class RecordedWatch:
@@ -62,9 +65,22 @@ class RecordedWatch:
         self._video, self._ring, self._folder, self._sight, self._clock = video, ring, folder, sight, clock
         self._files: dict[str, _File] = {}  # by token
         self._copying = asyncio.Semaphore(MOST_AT_ONCE)
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await asyncio.to_thread(self._clear)
+        self._task = asyncio.create_task(self._run(), name="recorded")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def tick(self) -> None:
+        """Remove what is too old. Raises OSError."""
+        now = self._clock.now()
+        await self._forget([token for token, one in self._files.items() if one.expires_at < now])
 
     async def open(self, actor: Actor, camera_id: str, at: datetime, to_at: datetime, session: str, channel: str) -> Recorded:
         """What the camera showed from `at` to `to_at`, as far as there is any. Raises RuleViolation, NotPermitted, NotFound, Unavailable
@@ -90,18 +106,25 @@ class RecordedWatch:
         return found.path
 
     async def _from_ring(self, camera_id: str, at: datetime, to_at: datetime, session: str) -> Recorded:
-        await self._forget_old()
-        if len(self._files) >= MOST or sum(one.session == session for one in self._files.values()) >= MOST_OF_SESSION:
-            await self._make_room(session)
         token = secrets.token_urlsafe(24)
+        path = self._folder / f"{token}.mp4"
         async with self._copying:
+            gone = self._in_excess(session)
+            # Noted before it is there: it counts from now on, and goes with its time also when whoever asked has left meanwhile.
+            self._files[token] = one = _File(path, camera_id, session, self._clock.now() + GOOD_FOR)
             try:
-                cut = await asyncio.to_thread(self._copy, camera_id, at.timestamp(), to_at.timestamp(), self._folder / f"{token}.mp4")
+                await self._forget(gone)
+                cut, size_bytes = await asyncio.to_thread(self._copy, camera_id, at.timestamp(), to_at.timestamp(), path)
+            except NothingThere:
+                del self._files[token]
+                raise
             except (OSError, av.FFmpegError, ValueError, IndexError) as error:
+                del self._files[token]
                 log.warning("recorded_not_playable", camera_id=camera_id, reason=str(error))
                 raise VideoRefused("unplayable", "What was recorded can't be read; try another moment.") from error
         expires_at = self._clock.now() + GOOD_FOR
-        self._files[token] = _File(self._folder / f"{token}.mp4", camera_id, session, expires_at)
+        self._files[token] = replace(one, expires_at=expires_at, size_bytes=size_bytes)
+        await self._forget(self._beyond_bytes(token))
         return Recorded(
             camera_id=camera_id,
             kind=MP4,
@@ -113,23 +136,40 @@ class RecordedWatch:
             expires_at=expires_at,
         )
 
-    def _copy(self, camera_id: str, from_s: float, to_s: float, target: Path) -> Cut:
+    def _copy(self, camera_id: str, from_s: float, to_s: float, target: Path) -> tuple[Cut, int]:
         cut = plan(self._ring.entries(camera_id, from_s, to_s), from_s, to_s)
         write(cut, self._ring, target)
-        return cut
+        return cut, target.stat().st_size
 
-    async def _forget_old(self) -> None:
-        now = self._clock.now()
-        await self._forget([token for token, one in self._files.items() if one.expires_at < now])
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(CLEAR_EVERY_S)
+            try:
+                await self.tick()
+            except OSError:
+                log.exception("recorded_not_cleared")
 
-    async def _make_room(self, session: str) -> None:
-        """The session's own oldest, else the oldest of all: whoever plays it asks again."""
+    def _in_excess(self, session: str) -> list[str]:
+        """What makes room for one more: the session's own oldest, else the oldest of all. Whoever plays it asks again."""
         own = [token for token, one in self._files.items() if one.session == session]
-        await self._forget(own[:1] if len(own) >= MOST_OF_SESSION else list(self._files)[:1])
+        if len(own) >= MOST_OF_SESSION:
+            return own[:1]
+        return list(self._files)[:1] if len(self._files) >= MOST else []
+
+    def _beyond_bytes(self, newest: str) -> list[str]:
+        """The oldest, until what is left is not too much with the newest."""
+        beyond = sum(one.size_bytes for one in self._files.values()) - MOST_BYTES
+        gone = []
+        for token, one in self._files.items():
+            if beyond > 0 and token != newest and one.size_bytes:
+                beyond -= one.size_bytes
+                gone.append(token)
+        return gone
 
     async def _forget(self, tokens: list[str]) -> None:
         gone = [self._files.pop(token).path for token in tokens]
-        await asyncio.to_thread(_remove, gone)
+        if gone:
+            await asyncio.to_thread(_remove, gone)
 
     def _clear(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from storage.cameras import CameraSource
 from storage.video_ring import Held, VideoRing
 
 LOOK_EVERY_S = 2.0
-TELL_AGAIN_S = 15.0  # also when nothing has changed: a process that was started anew knows of none
+TELL_AGAIN_S = 15.0  # also when nothing has changed: addresses may have, and a process that was started anew knows of none
 TRIM_EVERY_S = 10.0
 NEAREST = 4  # of an incident, as many as its panel starts by itself
 MOST_ASKED_FOR = 400  # cameras whose addresses are looked up at a time; many are registered without
@@ -50,6 +50,7 @@ class Recording:
         self._picture, self._nearest, self._clock = picture, nearest, clock
         self._most, self._keep_s, self._most_bytes, self._quality = most, minutes * 60.0, most_bytes, quality
         self._known: dict[tuple[str, float, float], Sequence[str]] = {}  # nearest cameras by incident and point
+        self._asked = Candidates((), ())  # whose addresses were looked up last
         self._told: list[CameraSource] = []
         self._told_at = self._trimmed_at = float("-inf")  # Unix s
         self._held = Held(0, 0, None)
@@ -88,12 +89,12 @@ class Recording:
         await self._trim(now)
         asked = candidates(picture, self._near) if self._most else Candidates((), ())
         self._known = {key: found for key, found in self._known.items() if key[0] in picture.incidents}
-        found = await asyncio.to_thread(self._sources, [*asked.of_circles, *asked.of_incidents])
-        addressed = {camera_id for camera_id, camera in found.items() if camera.url or camera.substream_url}
-        cameras = [found[camera_id] for camera_id in asked.among(addressed).shared(self._most)]
-        if cameras != self._told or now - self._told_at >= TELL_AGAIN_S:
-            self._told, self._told_at = cameras, float("-inf")  # one that refuses is told again at the next look
-            await self._gateway.record([(camera, self._quality) for camera in cameras])
+        if asked != self._asked or now - self._told_at >= TELL_AGAIN_S:  # addresses are read no oftener
+            self._asked, self._told_at = asked, float("-inf")  # one that refuses is told again at the next look
+            found = await asyncio.to_thread(self._sources, [*asked.of_circles, *asked.of_incidents])
+            addressed = {camera_id for camera_id, camera in found.items() if camera.url or camera.substream_url}
+            self._told = [found[camera_id] for camera_id in asked.among(addressed).shared(self._most)]
+            await self._gateway.record([(camera, self._quality) for camera in self._told])
             self._told_at = now
 
     async def _trim(self, now: float) -> None:

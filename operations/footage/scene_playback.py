@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 # Files that nobody has asked for since are made again when somebody does.
 KEPT_FOR_S = 24 * 3600.0
+MOST_BYTES = 8 * 1024**3  # of all together; those that nobody has asked for longest go first
+CLEAR_EVERY_S = 600.0
+MAKING = ".new"
 
 
 class Playback:
@@ -35,6 +38,20 @@ class Playback:
         self._videos = videos
         self._evidence = evidence
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="playback")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def clear(self) -> None:
+        """Remove what nobody has asked for in a day, and what is too much. Raises OSError."""
+        await asyncio.to_thread(_clear, self._folder, self._clock.unix_s() - KEPT_FOR_S)
 
     async def of_kept(self, manifest: Manifest) -> Path:
         """Of a complete recording. Raises Unavailable when its bytes are no video that can be read."""
@@ -65,7 +82,7 @@ class Playback:
         return self._folder / f"{recording_id}-{state}.{container}"
 
     async def _make(self, source: Path, target: Path, container: str) -> None:
-        await asyncio.to_thread(_clear_old, self._folder, self._clock.unix_s())
+        await self.clear()
         try:
             await asyncio.to_thread(remux, source, target, container)
         except (av.FFmpegError, OSError, ValueError, IndexError) as error:
@@ -73,19 +90,31 @@ class Playback:
             detail = "This recording can't be played back here; fetch its file, which is kept as it came."
             raise Unavailable("not-playable", detail) from error
 
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.clear()
+            except OSError:
+                log.exception("playback_not_cleared")
+            await asyncio.sleep(CLEAR_EVERY_S)
+
 
 def remux(source: Path, target: Path, container: str) -> None:
     """Copy the pictures into a file with its length and an index in front. Raises what libav raises, IndexError without video."""
-    making = target.with_suffix(".new")
+    making = target.with_suffix(MAKING)
     options = {"movflags": "faststart"} if container == "mp4" else {"cues_to_front": "1"}
-    with av.open(str(source)) as read, av.open(str(making), "w", format=container, options=options) as written:
-        stream = read.streams.video[0]
-        copy = written.add_stream_from_template(stream)
-        for packet in read.demux(stream):
-            if packet.dts is not None:  # the last one is empty
-                packet.stream = copy
-                written.mux(packet)
-    making.replace(target)
+    try:
+        with av.open(str(source)) as read, av.open(str(making), "w", format=container, options=options) as written:
+            stream = read.streams.video[0]
+            copy = written.add_stream_from_template(stream)
+            for packet in read.demux(stream):
+                if packet.dts is not None:  # the last one is empty
+                    packet.stream = copy
+                    written.mux(packet)
+        making.replace(target)
+    except BaseException:
+        making.unlink(missing_ok=True)
+        raise
 
 
 def _touch(path: Path) -> bool:
@@ -96,8 +125,19 @@ def _touch(path: Path) -> bool:
     return False
 
 
-def _clear_old(folder: Path, now_s: float) -> None:
+def _clear(folder: Path, before_s: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if now_s - path.stat().st_mtime > KEPT_FOR_S:
+    left_bytes = MOST_BYTES
+    for asked_s, size_bytes, path in sorted((_asked_of(path) for path in folder.iterdir()), reverse=True):
+        left_bytes -= size_bytes
+        if asked_s < before_s or (left_bytes < 0 and path.suffix != MAKING):
             path.unlink(missing_ok=True)
+
+
+def _asked_of(path: Path) -> tuple[float, int, Path]:
+    """When it was asked for last (Unix s), and its size."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:  # made meanwhile: it has its own name now
+        return 0.0, 0, path
+    return stat.st_mtime, stat.st_size, path

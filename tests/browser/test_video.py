@@ -211,6 +211,36 @@ def test_a_camera_is_turned_from_its_large_picture_until_somebody_above_takes_it
         expect(tile(page, "cam-11").locator(".ptz")).to_be_hidden()
 
 
+def test_nobody_steers_by_a_picture_of_the_past(operator: Visitor, page: Page, desk: DeskServer) -> None:
+    with served(OnvifCamera(SystemClock())) as control:
+        desk.services.cameras.write([CameraSource("cam-10", "rtsp://10.0.0.1/x", "", "cameras", 0.0, control)])
+        watch(operator, "cam-10", turns=True)
+        page.keyboard.press("y")
+        pad = tile(page, "cam-10").locator(".ptz")
+        expect(pad).to_be_visible()
+        page.keyboard.press("h")
+        expect(page.locator(".video-tile.large.recorded")).to_have_count(1)
+        expect(pad).to_be_hidden()
+        page.keyboard.press("v")
+        expect(pad).to_have_count(0)
+        page.keyboard.press("v")
+        expect(page.locator(".video-tile.large.recorded")).to_have_count(1)
+        page.wait_for_timeout(1_000)  # longer than a pad needs to know that the camera can be turned
+        expect(pad).to_be_hidden()
+        page.keyboard.press("y")
+        expect(pad).to_be_visible()
+        is_live(operator, "cam-10")
+        expect(page.locator(".video-tile.recorded")).to_have_count(0)
+        # A hold ends by itself, also while the server does not answer.
+        page.keyboard.down("ArrowRight")
+        expect(pad).to_contain_text("Yours until")
+        page.keyboard.up("ArrowRight")
+        page.route("**/cam-10/ptz", lambda route: route.abort())
+        page.evaluate("() => void (liandong.state.clockOffsetS += 60)")
+        expect(pad).to_contain_text("Free")
+        page.unroute("**/cam-10/ptz")
+
+
 def test_a_page_that_is_not_seen_pulls_nothing(operator: Visitor, page: Page, cameras: FakeCameras) -> None:
     watch(operator, "cam-10")
     seen = "(state) => { Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });"

@@ -9,7 +9,7 @@ const { takenAtS, verdictOf } = await import(new URL("verdict.js", source));
 const { coneOf } = await import(new URL("cone_shape.js", source));
 const { failingSince, iconOf } = await import(new URL("camera_marks.js", source));
 const { Mover, velocityOf } = await import(new URL("ptz_mover.js", source));
-const { directionText, notDoneText, whyNot } = await import(new URL("ptz_words.js", source));
+const { directionText, holderAt, notDoneText, whyNot } = await import(new URL("ptz_words.js", source));
 
 const cameras = (...ids) => ids.map((id) => ({ id }));
 const idsOf = (some) => some.map((camera) => camera?.id ?? null);
@@ -196,6 +196,67 @@ test("every refusal of a camera that turns has words of its own", () => {
   assert.equal(directionText({ heading_deg: 359.7, is_zoomed: true }), "Looks 0° north · zoomed in");
   assert.equal(directionText({ heading_deg: null, why: "camera-no-position" }), "It doesn't tell where it looks now.");
   assert.equal(directionText(null), ""); // not asked yet
+});
+
+test("a hold that has ended is nobody's, also while no newer word comes", () => {
+  const holder = { own: true, until: "2026-05-01T12:15:12Z" };
+  const untilS = Date.parse(holder.until) / 1000;
+  assert.deepEqual([holderAt(holder, untilS - 0.1), holderAt(holder, untilS), holderAt(null, untilS), holderAt(undefined, untilS)], [holder, null, null, null]);
+});
+
+const { state } = await import(new URL("../state.js", source));
+
+test("where a camera looked a quarter of a minute ago is not where it looks now, and one that hangs holds up no other", async (context) => {
+  const { directionOf, startDirections, wantDirections } = await import(new URL("directions.js", source));
+  const hanging = new Set();
+  const signals = [];
+  const asked = [];
+  let nowMs = 100_000;
+  let look = null; // what is done each second
+  context.mock.method(performance, "now", () => nowMs);
+  context.mock.method(globalThis, "setInterval", (work) => (look = work));
+  context.mock.method(AbortSignal, "timeout", (ms) => Object.assign(new EventTarget(), { endMs: nowMs + ms }));
+  globalThis.document = { hidden: false };
+  globalThis.fetch = (path, { signal }) => {
+    const id = path.split("/").at(-2);
+    asked.push(id);
+    if (!hanging.has(id)) return Promise.resolve({ ok: true, json: async () => ({ heading_deg: 90 }) });
+    signals.push(signal);
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
+  };
+  const pass = async (seconds) => {
+    for (let k = 0; k < seconds; k += 1) {
+      nowMs += 1_000;
+      for (const signal of signals) if (signal.endMs <= nowMs) signal.dispatchEvent(new Event("abort"));
+      await settled();
+      look();
+      await settled();
+    }
+  };
+  const ids = ["a", "b", "c", "d"];
+  startDirections();
+  wantDirections(ids);
+  await pass(2);
+  assert.deepEqual(ids.map((id) => directionOf(id)?.heading_deg), [90, 90, 90, 90]);
+  for (const id of ["a", "b", "c"]) hanging.add(id);
+  await pass(16);
+  assert.deepEqual(ids.map((id) => directionOf(id)?.heading_deg), [undefined, undefined, undefined, 90]);
+  asked.length = 0;
+  await pass(12);
+  assert.ok(asked.includes("d"), "three that hang keep every other from being asked");
+  wantDirections([]);
+});
+
+test("a mark's key stands for one instant", async () => {
+  const { bookmark } = await import(new URL("clips.js", source));
+  const sent = [];
+  globalThis.fetch = async (_, { headers, body }) => (sent.push([headers["Idempotency-Key"], JSON.parse(body).at]), { ok: true });
+  state.selection = { kind: "incident", incident_id: "i" };
+  for (const atS of [1_000.02, 1_000.07, 1_000.12]) await bookmark({ id: "cam", name: "Gate" }, atS);
+  assert.deepEqual(sent[0], sent[1]);
+  assert.notDeepEqual(sent[1], sent[2]);
+  assert.equal(new Set(sent.map(([, at]) => at)).size, 2);
+  assert.ok(Date.parse(sent[1][1]) / 1000 <= 1_000.07, "nothing is marked that has not been yet");
 });
 
 const { replayClock, stepOf } = await import(new URL("in_step.js", source));

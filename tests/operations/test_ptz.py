@@ -167,6 +167,59 @@ async def test_moves_that_became_old_while_the_camera_was_busy_are_left_out() ->
     assert house.driver.asked[-2:] == ["stop", "close"], "nothing moves on while the system is down"
 
 
+async def test_what_waits_for_the_camera_is_not_done_once_another_has_taken_it_over() -> None:
+    house = House(camera(heading_deg=45.0))
+    house.driver.gate = asyncio.Event()
+    root = desk("root", "admin", COUNTY)
+    moving = asyncio.create_task(house.ptz.move(root, "cam-1", RIGHT))
+    await until(lambda: bool(house.driver.asked))
+    asked = [
+        asyncio.create_task(house.ptz.go(root, "cam-1", "1")),
+        asyncio.create_task(house.ptz.save(root, "cam-1", "南口", None)),
+        asyncio.create_task(house.ptz.look(root, "cam-1", LON + 0.001, LAT, "incident-1")),
+    ]
+    await until(lambda: len(house.written) == 3)
+    await asyncio.sleep(0.01)
+    taking = asyncio.create_task(house.ptz.take(desk("city", "commander", CITY), "cam-1", take_over=True))
+    await until(lambda: bool(house.told))
+    asked.append(asyncio.create_task(house.ptz.halt(root, "cam-1")))
+    await asyncio.sleep(0.01)
+    house.driver.gate.set()
+    refused = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in refused] == [Conflict] * 4
+    assert ((await taking).name, (await moving).name) == ("city", "root")
+    assert house.driver.asked == ["move 0.5", "stop"], "what he had begun is stopped, although it waited to be sent elsewhere"
+
+
+async def test_of_two_who_take_it_over_at_once_the_first_has_it_and_the_other_is_told_so() -> None:
+    house = House()
+    await house.ptz.move(desk("zhao"), "cam-1", RIGHT)
+    takers = (desk("county", "commander", COUNTY), desk("city", "commander", CITY))
+    ended = await asyncio.gather(*(house.ptz.take(one, "cam-1", take_over=True) for one in takers), return_exceptions=True)
+    [hold] = [one for one in ended if not isinstance(one, BaseException)]
+    [refused] = [one for one in ended if isinstance(one, BaseException)]
+    assert isinstance(refused, Conflict)
+    assert house.ptz.holder("cam-1") == hold
+    assert [(t.from_name, t.by_name) for t in house.told] == [("zhao", hold.name)]
+
+
+async def test_a_camera_let_go_at_another_screen_while_it_moves_is_held_anew_by_the_next_use() -> None:
+    house = House()
+    house.driver.gate = asyncio.Event()
+    zhao = desk("zhao")
+    first = asyncio.create_task(house.ptz.move(zhao, "cam-1", RIGHT))
+    await until(lambda: bool(house.driver.asked))
+    letting_go = asyncio.create_task(house.ptz.release(zhao, "cam-1"))
+    await asyncio.sleep(0.01)
+    again = asyncio.create_task(house.ptz.move(zhao, "cam-1", RIGHT))
+    await until(lambda: house.written == ["zhao camera_held cam-1"] * 2)
+    house.driver.gate.set()
+    assert (await first).name == "zhao"
+    await letting_go
+    assert await again == house.ptz.holder("cam-1")
+    assert house.driver.asked == ["move 0.5", "stop", "move 0.5"]
+
+
 async def test_only_an_administrator_saves_presets_and_it_is_written_down() -> None:
     house = House()
     with pytest.raises(NotPermitted):

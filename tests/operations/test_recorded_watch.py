@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from dispatch.clock import ManualClock
@@ -15,6 +18,7 @@ from dispatch.model import Actor
 from operations.cameras.recorded_watch import GOOD_FOR, LONGEST_S, MOST_OF_SESSION, RecordedWatch
 from operations.cameras.video import Quality, Recording, Stream, StreamKind, VideoRefused
 from operations.cameras.video_watch import VideoWatch
+from operations.footage.ring_cut import Cut, write
 from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
 from tests.operations.ring_world import clocks, fill
@@ -99,9 +103,84 @@ async def test_the_files_of_a_session_are_bounded_and_removed_when_their_time_is
         await world.file(urls[0])
     await world.file(urls[1])
     world.clock.advance(GOOD_FOR.total_seconds() + 1)
-    with pytest.raises(VideoRefused):  # nothing of then is in the ring, but what is too old is gone
-        await world.open(world.clock.now() - timedelta(seconds=10))
+    await world.watch.tick()
     assert list(world.folder.iterdir()) == []
+
+
+async def test_files_go_by_themselves_when_their_time_is_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operations.cameras.recorded_watch.CLEAR_EVERY_S", 0.01)
+    await world.watch.start()
+    await world.open(seconds=1.0)
+    assert len(list(world.folder.iterdir())) == 1
+    world.clock.advance(GOOD_FOR.total_seconds() + 1)
+    async with asyncio.timeout(5):
+        while list(world.folder.iterdir()):  # noqa: ASYNC110 a thread removes them
+            await asyncio.sleep(0.01)
+    await world.watch.stop()
+
+
+async def test_many_at_once_are_no_more_than_many_one_after_the_other(world: World) -> None:
+    await asyncio.gather(*(world.open(seconds=1.0) for _ in range(MOST_OF_SESSION + 6)))
+    assert len(list(world.folder.iterdir())) == MOST_OF_SESSION
+
+
+async def test_files_have_a_cap_in_bytes_and_the_newest_always_fits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = (await world.open(seconds=10.0)).url
+    size_bytes = (await world.file(url)).stat().st_size
+    monkeypatch.setattr("operations.cameras.recorded_watch.MOST_BYTES", int(size_bytes * 2.5))
+    urls = [url] + [(await world.open(seconds=10.0)).url for _ in range(2)]
+    assert len(list(world.folder.iterdir())) == 2
+    with pytest.raises(VideoRefused):
+        await world.file(urls[0])
+    monkeypatch.setattr("operations.cameras.recorded_watch.MOST_BYTES", 1)
+    await world.file((await world.open(seconds=10.0)).url)
+    assert len(list(world.folder.iterdir())) == 1
+
+
+async def test_a_copy_that_nobody_waits_for_any_more_goes_with_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    has_begun, may_go_on = threading.Event(), threading.Event()
+
+    def slow(cut: Cut, ring: VideoRing, target: Path) -> None:
+        has_begun.set()
+        may_go_on.wait(5)
+        write(cut, ring, target)
+
+    monkeypatch.setattr("operations.cameras.recorded_watch.write", slow)
+    asked = asyncio.create_task(world.open(seconds=1.0))
+    await asyncio.to_thread(has_begun.wait, 5)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    may_go_on.set()
+    async with asyncio.timeout(5):
+        while [path.suffix for path in world.folder.iterdir()] != [".mp4"]:  # noqa: ASYNC110 the thread goes on with it
+            await asyncio.sleep(0.01)
+    world.clock.advance(GOOD_FOR.total_seconds() + 1)
+    await world.watch.tick()
+    assert list(world.folder.iterdir()) == []
+
+
+async def test_a_copy_that_failed_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("av.open", cut_off(av.open))
+    with pytest.raises(VideoRefused, match="can't be read"):
+        await world.open(seconds=1.0)
+    assert list(world.folder.iterdir()) == []
+    monkeypatch.undo()
+    for _ in range(MOST_OF_SESSION):
+        await world.open(seconds=1.0)
+    assert len(list(world.folder.iterdir())) == MOST_OF_SESSION, "what failed does not count"
+
+
+def cut_off(whole: Any) -> Any:
+    """As `av.open`, on a disk that is full when a file is closed."""
+
+    def opened(file: str, mode: str = "r", **options: Any) -> Any:
+        if mode != "w":
+            return whole(file, mode, **options)
+        Path(file).write_bytes(b"begun")
+        raise OSError(28, "No space left on device")
+
+    return opened
 
 
 async def test_what_the_ring_has_not_comes_from_the_cameras_recorder(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ class Gateway:
 
 class World:
     def __init__(self, folder: Path, most: int = 3) -> None:
-        self.node, self.clock, self.gateway, self.asked = Node(), ManualClock(START), Gateway(), 0
+        self.node, self.clock, self.gateway, self.asked, self.read = Node(), ManualClock(START), Gateway(), 0, 0
         self.ring = VideoRing(folder)
         self.without: set[str] = set()
         self.recording = Recording(
@@ -107,6 +107,7 @@ class World:
         )
 
     def sources(self, ids: Any) -> dict[str, CameraSource]:
+        self.read += 1
         return {one: CameraSource(one, "rtsp://10.0.0.1/x", "", "f", 0.0) for one in ids if one not in self.without}
 
     def nearest(self, lon: float, lat: float) -> list[str]:
@@ -131,7 +132,7 @@ async def test_the_gateway_is_told_what_is_so_and_again_for_a_process_that_was_s
         await world.pass_time(2)
     # Of the nearest four those with an address.
     assert world.gateway.told == [[], [("cam-1", Quality.SUB), ("cam-3", Quality.SUB), ("cam-4", Quality.SUB)]]
-    assert world.asked == 1
+    assert (world.asked, world.read) == (1, 2), "neither places nor addresses are looked up while nothing has changed"
     await world.pass_time(TELL_AGAIN_S)
     assert world.gateway.told[2] == world.gateway.told[1]
     world.node.give(c.Cancel(incident_id=incident_id))

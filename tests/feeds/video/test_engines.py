@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from dispatch.clock import ManualClock
 from feeds.video import engine as engines
 from feeds.video.engine import EngineGateway
+from feeds.video.gateway import EmbeddedGateway
 from feeds.video.mediamtx import MediaMtx
 from feeds.video.wvp import Wvp
 from feeds.video.zlmediakit import ZlMediaKit
@@ -138,7 +142,12 @@ async def test_recordings_and_playback_are_asked_in_chinas_time(wired):
     assert double.asked == [(f"/api/gb_record/query/{DEVICE}/{CHANNEL}", expected), (f"/api/playback/start/{DEVICE}/{CHANNEL}", expected)]
     assert (stream.camera_id, stream.url) == (CHANNEL, f"/video/{CHANNEL}")
     assert own.opened[0].url == "rtsp://zlm:554/rtp/p"
-    assert gateway.states() == {}  # what is played is not the camera's state
+    await gateway.playback(GB_CAMERA, AT, TO)
+    first, second = [one.camera_id for one in own.opened]
+    assert first != second, "two who play the same moment do not share a stream"
+    embedded = EmbeddedGateway(ManualClock(AT))
+    embedded._hear([CameraState(first), CameraState(second), CameraState("cam~1")])
+    assert set(embedded.states()) == {"cam~1"}, "what is played is not the camera's state"
 
 
 async def test_what_the_own_gateway_opens_is_the_engines_address(wired):
@@ -164,3 +173,42 @@ async def test_recorded_is_what_the_engine_hands_on_and_what_it_can_not_is_left_
     assert (camera_id, quality) == ("cam-1", Quality.SUB)
     assert url.startswith("rtsp://liandong:s3cret@mtx:8554/")
     assert gateway.state()["refused_by_engine"] == 1
+
+
+class SlowEngine:
+    """Answers when its gate is opened, unless its control is away."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.gate, self.asking, self.is_away = asyncio.Event(), 0, False
+
+    async def source(self, camera: CameraSource, quality: Quality) -> str:
+        self.asking += 1
+        await self.gate.wait()
+        if self.is_away:
+            raise VideoRefused("starting", "slow does not answer")
+        return f"rtsp://slow/{camera.camera_id}"
+
+    async def stop(self) -> None: ...
+
+
+async def test_cameras_to_be_recorded_are_asked_for_side_by_side_and_go_on_while_the_control_is_away():
+    engine, own = SlowEngine(), OwnGateway()
+    gateway = EngineGateway(engine, own)  # type: ignore[arg-type]
+    wanted = [(CameraSource(f"cam-{number}", f"rtsp://10.0.0.{number}/x", "", "csv", 0.0), Quality.SUB) for number in range(20)]
+    telling = asyncio.create_task(gateway.record(wanted))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert engine.asking == engines.MOST_ASKED_AT_ONCE
+    engine.gate.set()
+    await telling
+    told = own.recorded
+    assert [camera_id for camera_id, *_ in told] == [camera.camera_id for camera, _ in wanted], "the most important first"
+    engine.is_away = True
+    await gateway.record([(msgspec.structs.replace(camera, written_at=9.0), quality) for camera, quality in wanted])
+    assert own.recorded == told
+    moved = [(msgspec.structs.replace(camera, url="rtsp://10.0.0.99/x"), quality) for camera, quality in wanted[:1]]
+    await gateway.record(moved + wanted[1:])
+    assert own.recorded == told[1:], "what was handed on was another address"
+    assert gateway.state()["refused_by_engine"] == 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +14,13 @@ from dispatch.clock import SystemClock
 from feeds.video.admission import Limits
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import Format
+from feeds.video.hub import Item
 from feeds.video.pull import Packet, PullFailed
-from feeds.video.recorder import Recorders
+from feeds.video.recorder import Recorders, as_kept
 from feeds.video.worker import Setup, Wanted, Worker
 from operations.cameras.video import Quality
 from operations.footage.ring_cut import plan, write
-from storage.video_ring import VideoRing
+from storage.video_ring import Picture, VideoRing
 from tests.feeds.video.farm_thread import FarmThread, running_farm
 from tests.operations.ring_world import clocks
 
@@ -147,8 +149,31 @@ async def test_a_disk_that_fails_is_counted_and_tried_again(farm: FarmThread, tm
     (tmp_path / "0").write_bytes(b"no folder")
     recorders.record([wanted(farm, "gate")])
     await until(lambda: recorders.disk_failures > 0)
-    assert recorders.state()["recording_disk_trouble"]
+    assert recorders.state()["recording_trouble"]
     (tmp_path / "0").unlink()
     await until(lambda: recorders.written_bytes > 0)
+    assert "recording_trouble" not in recorders.state(), "what has been mended is not told any more"
+    recorders.record([])
+    await until(lambda: not recorders._running)
+
+
+async def test_a_fault_ends_no_recording_for_ever(farm: FarmThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feeds.video.recorder.AGAIN_S", 0.05)
+    _, recorders = worker(tmp_path)
+
+    broken: list[Item] = []
+
+    def broken_once(item: Item) -> bytes | Picture:
+        if not broken:
+            broken.append(item)
+            raise struct.error("a time that does not fit")
+        return as_kept(item)
+
+    monkeypatch.setattr("feeds.video.recorder.as_kept", broken_once)
+    recorders.record([wanted(farm, "gate")])
+    await until(lambda: recorders.faults > 0)
+    assert recorders.state()["recording_trouble"] == "error"
+    await until(lambda: recorders.written_bytes > 0)
+    assert (recorders.state()["recording_faults"], recorders.state().get("recording_trouble")) == (1, None)
     recorders.record([])
     await until(lambda: not recorders._running)

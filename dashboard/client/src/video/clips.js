@@ -58,8 +58,9 @@ export async function bookmark(camera, atS) {
   const incident = state.selection?.kind === "incident" ? state.selection.incident_id : null;
   if (incident === null) return tell("toast", { kind: "bad", text: t("Select the incident that the clip belongs to, then mark the moment.") });
   const number = state.incidents.get(incident)?.number ?? "";
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": `moment-${incident}-${camera.id}-${Math.round(atS * 10)}` };
-  const body = JSON.stringify({ camera_id: camera.id, at: isoOf(atS), after_s: AFTER_S });
+  const tenths = Math.floor(atS * 10); // pressed twice it is one moment, whose key stands for one instant; never a coming one
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": `moment-${incident}-${camera.id}-${tenths}` };
+  const body = JSON.stringify({ camera_id: camera.id, at: isoOf(tenths / 10), after_s: AFTER_S });
   const answer = await fetch(`/api/v1/incidents/${encodeURIComponent(incident)}/clips`, { method: "POST", headers, body }).catch(() => null);
   if (answer?.ok) return tell("toast", { kind: "good", text: t("Marked {time}, {camera}: its clip is kept with #{number} in about {s} s.", { time: clockText(atS), camera: nameOf(camera), number, s: AFTER_S }) });
   const problem = await answer?.json().catch(() => null);

@@ -157,7 +157,7 @@ function enlarge(one) {
   large = one;
   if (one) {
     one.tile.show(one.camera, "main");
-    one.pad = new Pad(one.camera, incidentToLookAt);
+    one.pad = new Pad(one.camera, incidentToLookAt, () => one.tile.recorded === null);
     one.tile.root.append(one.pad.root);
   }
   arrange();
@@ -170,14 +170,16 @@ function incidentToLookAt() {
   return incident && incident.lon !== null ? incident : null;
 }
 
-// The pad of a picture, which is large then; or why it has none.
+// The pad of a picture, which is large and live then; or why it has none.
 async function turn(one) {
-  if (large !== one) {
-    enlarge(one);
-    await one.pad.ready;
-    if (one.pad && !one.pad.root.hidden) return one.pad.root.focus();
-  }
-  const why = await one.pad?.toggle();
+  one.tile.toLive();
+  const isNew = large !== one;
+  if (isNew) enlarge(one);
+  const { pad } = one;
+  await pad.ready;
+  if (one.pad !== pad || one.tile.recorded) return; // it became small, or looks back, meanwhile
+  if (isNew && !pad.root.hidden) return pad.root.focus();
+  const why = await pad.toggle();
   if (why) tell("toast", { kind: "bad", text: `${nameOf(one.camera)}: ${why}` });
 }
 
@@ -190,6 +192,7 @@ function mark(one) {
 // The minutes before a report that has just come in are what matters; of an older one they are not kept any more.
 function lookBack(one) {
   if (one.tile.toLive()) return;
+  one.pad?.show(false); // nobody steers by a picture of the past
   const now = serverNow();
   const incident = state.selection?.kind === "incident" ? state.incidents.get(state.selection.incident_id) : null;
   const receivedS = incident ? Date.parse(incident.received_at) / 1000 : 0;

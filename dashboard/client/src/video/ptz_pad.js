@@ -1,12 +1,12 @@
 // The pad that turns a camera, on its large tile: arrows and zoom by mouse, touch and keys, its presets, a look at the incident, and who
 // has it until when. What is pressed moves it, what is let go stops it; so does leaving the page.
 import { button, node } from "../nodes.js";
-import { on, state } from "../state.js";
+import { on, presentNow, state } from "../state.js";
 import { t } from "../words.js";
 import { directionOf, turningNow } from "./directions.js";
 import { Mover, velocityOf } from "./ptz_mover.js";
 import { NotDone, presetsOf, savePreset, stateOf, turn } from "./ptz_requests.js";
-import { directionText, holderText, notDoneText, whyNot } from "./ptz_words.js";
+import { directionText, holderAt, holderText, notDoneText, whyNot } from "./ptz_words.js";
 
 const STATE_EVERY_MS = 2_000;
 const NUDGE_MS = 350; // of a press that has no end, as a screen reader's
@@ -25,10 +25,9 @@ document.addEventListener("visibilitychange", () => document.hidden && shown?.le
 let shown = null; // one at a time: of the large picture
 
 export class Pad {
-  // `incident` answers which one "look at the incident" means: {incident_id, number}, or null.
-  constructor(camera, incident) {
-    this.cameraId = camera.id;
-    this.incident = incident;
+  // `incident` answers which one "look at the incident" means: {incident_id, number}, or null; `isLive`, whether the picture behind is of now.
+  constructor(camera, incident, isLive) {
+    Object.assign(this, { cameraId: camera.id, incident, isLive });
     this.state = null; // as the server told it last
     this.pressed = new Map(); // what is held down: pointer or key → direction
     this.mover = new Mover((what) => this.ask(what), (error) => this.said(error));
@@ -131,12 +130,12 @@ export class Pad {
     });
   }
 
-  // Whether it can be turned at all; then it is shown, and followed.
+  // Whether it can be turned at all; then it is shown over a live picture, and followed.
   async begin() {
     await this.refresh();
     if (!this.state?.may_operate || shown !== this) return;
-    this.show(true);
-    this.timer = setInterval(() => !document.hidden && !this.root.hidden && this.refresh(), STATE_EVERY_MS);
+    if (this.isLive()) this.show(true);
+    this.timer = setInterval(() => !document.hidden && !this.root.hidden && this.follow(), STATE_EVERY_MS);
     await this.loadPresets();
   }
 
@@ -245,6 +244,11 @@ export class Pad {
     }
   }
 
+  follow() {
+    this.draw(); // a hold ends also while the server does not answer
+    this.refresh();
+  }
+
   async refresh() {
     try {
       this.tell(await stateOf(this.cameraId));
@@ -288,14 +292,19 @@ export class Pad {
     this.parts.note.hidden = !text;
   }
 
+  get holder() {
+    return holderAt(this.state?.holder, presentNow());
+  }
+
   draw() {
     const { state: told, parts } = this;
-    const isOthers = Boolean(told?.holder && !told.holder.own);
-    const text = told ? holderText(told.holder) : "";
+    const { holder } = this;
+    const isOthers = Boolean(holder && !holder.own);
+    const text = told ? holderText(holder) : "";
     if (parts.holder.textContent !== text) parts.holder.textContent = text;
     this.root.classList.toggle("others", isOthers);
-    parts.take.hidden = !told?.may_take_over;
-    parts.release.hidden = !told?.holder?.own;
+    parts.take.hidden = !(isOthers && told.may_take_over);
+    parts.release.hidden = !holder?.own;
     parts.save.hidden = !told?.may_save;
     for (const one of this.root.querySelectorAll(".ptz-hold, .ptz-halt, .ptz-presets button, .ptz-save *")) one.disabled = isOthers;
     this.drawLook();
@@ -306,7 +315,7 @@ export class Pad {
     const { look } = this.parts;
     const incident = this.incident();
     look.textContent = incident ? t("Look at incident #{number} (0)", { number: incident.number }) : t("Look at the incident (0)");
-    look.disabled = !incident || Boolean(this.state?.holder && !this.state.holder.own);
+    look.disabled = !incident || Boolean(this.holder && !this.holder.own);
     look.title = incident ? "" : t("Select an incident with a place first.");
   }
 

@@ -15,6 +15,9 @@ export function whyNot({ why, org_name }) {
   }
 }
 
+// Who has it at an instant (Unix seconds), by what the server told last; null: nobody any more.
+export const holderAt = (holder, atS) => (holder && Date.parse(holder.until) / 1000 > atS ? holder : null);
+
 // Who has it to himself.
 export function holderText(holder) {
   if (!holder) return t("Free: whoever turns it has it for half a minute.");
