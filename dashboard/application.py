@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from dash import ClientsideFunction, Dash, Input, ctx, set_props
+from dash.development.base_component import Component
 from fastapi import FastAPI
 
 from dashboard import ids
@@ -35,6 +36,7 @@ from dashboard.kpi_page import add_kpi_page
 from dashboard.layouts.page import Desk, Page
 from dashboard.layouts.shell import shell
 from dashboard.login import LANGUAGE_COOKIE, THEME_COOKIE, DemoAccounts, LoginPages, add_login
+from dashboard.markup import with_markup
 from dashboard.oidc import add_oidc
 from dashboard.review_pages import add_review_pages
 from dashboard.second_factor import add_second_factor
@@ -101,10 +103,9 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
 
     areas = area_bounds(services.city.jurisdictions())
 
-    def layout() -> object:
-        return shell(services, _page_of_request(app, services, areas))
+    def layout() -> Component:
+        return with_markup(shell(services, _page_of_request(app, services, areas)), bound)
 
-    app.layout = layout
     app.clientside_callback(ClientsideFunction("liandong", "start"), Input(ids.CONFIG, "data"))
     for conversation in (
         selection,
@@ -120,9 +121,19 @@ def add_pages(server: FastAPI, services: Services, demo_accounts: DemoAccounts) 
         broadcast,
     ):
         conversation.register(app, services)
+    bound = bound_ids(app)
+    app.layout = layout
     # Dash does this at the first request of `/` alone: a wall that is asked for first would get a page without styles.
     app._setup_server()
     return app
+
+
+def bound_ids(app: Dash) -> frozenset[str]:
+    """Ids of everything that a callback reads or writes."""
+    asked = {str(one["id"]) for callback in app.callback_map.values() for one in (*callback["inputs"], *callback["state"])}
+    outputs = [callback["output"] for callback in app.callback_map.values() if not callback["no_output"]]
+    answered = {one.component_id for output in outputs for one in (output if isinstance(output, list | tuple) else (output,))}
+    return frozenset(asked | answered)
 
 
 def _on_callback_error(error: Exception) -> None:

@@ -12,6 +12,7 @@ from dashboard.callbacks.selection import visible_incident
 from dashboard.layouts.parts import empty
 from dashboard.layouts.scene import scene_panel, tile_of
 from dashboard.layouts.unlocated import unlocated_panel
+from dashboard.markup import Markup
 from dispatch.errors import DispatchError
 from dispatch.model import Actor, Incident, Unit, UnitStatus
 from operations.access.authority import Action
@@ -45,8 +46,8 @@ def register(app: Dash, services: Services) -> None:
         children, drawn = await scene_of(then, actor_of_callback(app, page), selection, page, QUANTILE_OF.get(sure or "", 0.5))
         # The rings stay while units move: only the list is drawn again. They move with the incident's point.
         if again and drawn["at"] == drawn_at:
-            return children, no_update, no_update
-        return children, drawn, drawn["at"]
+            return Markup(children), no_update, no_update
+        return Markup(children), drawn, drawn["at"]
 
     app.clientside_callback(ClientsideFunction("liandong", "drawScene"), Input(ids.SCENE, "data"), prevent_initial_call=True)
 

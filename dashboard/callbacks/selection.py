@@ -25,6 +25,7 @@ from dashboard.layouts.scene_recording import beside_recording
 from dashboard.layouts.selected import element_card, point_head
 from dashboard.layouts.timeline import timeline, uploads
 from dashboard.layouts.unit import unit_card
+from dashboard.markup import Markup
 from dispatch.errors import NotFound, Unavailable
 from dispatch.events import Recorded, UploadAdded
 from dispatch.model import Actor, Incident
@@ -51,7 +52,8 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     async def on_select(selection: dict[str, Any] | None, _refresh: Any, page: dict[str, Any]) -> Panel:
-        return await panel_of(await services_seen(app, services), actor_of_callback(app, page), selection, page)
+        above, below, shown = await panel_of(await services_seen(app, services), actor_of_callback(app, page), selection, page)
+        return Markup(above), Markup(below), shown
 
     app.clientside_callback(ClientsideFunction("liandong", "panelShows"), Input(ids.SHOWN, "data"), prevent_initial_call=True)
 

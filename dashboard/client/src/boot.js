@@ -1,5 +1,7 @@
 // Runs in <head>, before anything is drawn: language and theme of the address become cookies, because the page's layout is
 // asked for by a request that does not carry the address; page and theme become attributes that the style sheet reads.
+import "./markup.js";
+
 const query = new URLSearchParams(location.search);
 const root = document.documentElement;
 
