@@ -290,8 +290,8 @@ class Hub:
 
     def _write(self, packet: Packet) -> None:
         items = self._writer.feed(packet.data, packet.pts, packet.captured_at, packet.late_s is not None)
-        sps = self._writer.sps
-        if sps is not None and not sps.is_plain:
+        # Of parameters with which pictures begin: others may be bits that were lost on the way, or be corrected before any picture.
+        if any(isinstance(one, Init) for one in items) and not (self._writer.sps and self._writer.sps.is_plain):
             raise PullFailed("unplayable", "The camera's H.264 has more than 8 bits or fine colour; browsers don't play it.", is_final=True)
         if not self._writer.before_key:
             self._without_key_since = None

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from fractions import Fraction
 
+import av
+import numpy as np
 import pytest
 
 from dispatch.clock import SystemClock
+from feeds.video import h264, nal
 from feeds.video import hub as hubs
+from feeds.video.fmp4 import Fragment
 from feeds.video.hub import Hub, Timing
 from feeds.video.pull import Packet, PullFailed
 
@@ -44,3 +49,47 @@ async def test_a_fault_of_ours_over_what_a_camera_sends_is_told_and_no_silence(m
         await asyncio.wait_for(watch(), 10)
     assert failed.value.reason == "unplayable"
     assert "secret" not in str(failed.value)
+
+
+def film(pictures: int, pixels: str) -> list[Packet]:
+    """A key frame first; as an independent encoder makes it."""
+    context = av.CodecContext.create("libx264", "w")
+    context.width, context.height, context.pix_fmt, context.time_base = 320, 180, pixels, Fraction(1, 25)
+    context.options = {"preset": "ultrafast", "tune": "zerolatency"}
+    grey = av.VideoFrame.from_ndarray(np.full((180, 320), 90, np.uint8), format="gray").reformat(format=pixels)
+    packets = []
+    for tick in range(pictures):
+        grey.pts = tick
+        packets += [Packet(bytes(packet), tick * 3600, tick / 25, None) for packet in context.encode(grey)]
+    return packets
+
+
+async def seen(monkeypatch: pytest.MonkeyPatch, packets: list[Packet], pictures: int) -> None:
+    """Watch until so many pictures have come, for ten seconds."""
+
+    def pulled(*_: object, **__: object) -> Iterator[Packet | None]:
+        yield None
+        yield from packets
+
+    monkeypatch.setattr(hubs, "pull", pulled)
+    hub = Hub(("rtsp://10.0.0.1/x",), SystemClock(), Timing(), Anything(), lambda _hub: None)
+    try:
+        with hub.subscribe() as subscription:
+            async with asyncio.timeout(10):
+                while pictures:
+                    pictures -= sum(isinstance(one, Fragment) for one in await subscription.take())
+    finally:
+        hub.close()
+
+
+async def test_pictures_of_ten_bits_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PullFailed, match="more than 8 bits") as failed:
+        await seen(monkeypatch, film(3, "yuv420p10le"), 1)
+    assert failed.value.is_final
+
+
+async def test_parameters_without_a_picture_say_nothing_of_the_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = film(3, "yuv420p")
+    fine = next(one for one in nal.split(film(1, "yuv420p10le")[0].data) if nal.h264_type(one) == h264.SPS)
+    assert not h264.read_sps(fine).is_plain
+    await seen(monkeypatch, [Packet(nal.join([fine]), 0, 0.0, None), *plain], len(plain))
