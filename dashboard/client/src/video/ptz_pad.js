@@ -270,13 +270,15 @@ export class Pad {
 
   said(error) {
     if (!(error instanceof NotDone)) throw error;
-    this.note(notDoneText(error));
+    const isKnown = error.rule === "camera-held" && this.isTaken; // what was on its way is refused too: who has it now says more
+    if (!isKnown) this.note(notDoneText(error));
     if (error.rule === "camera-held") this.refresh();
   }
 
   lost(by, org) {
     this.letGo();
     this.note(t("{name} · {org} has taken it over.", { name: by, org }));
+    this.isTaken = true; // until something else is said, or pressed
     this.refresh();
   }
 
@@ -288,6 +290,7 @@ export class Pad {
   }
 
   note(text) {
+    this.isTaken = false;
     this.parts.note.textContent = text;
     this.parts.note.hidden = !text;
   }
