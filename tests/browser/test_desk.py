@@ -307,6 +307,19 @@ def test_nothing_is_asked_of_the_server_while_nothing_happens(operator: Visitor)
     assert len(operator.requests) == before
 
 
+def test_a_map_at_rest_is_not_drawn(operator: Visitor, desk: DeskServer) -> None:
+    frames, moving = "liandong.timing.frames", desk.moving
+    desk.moving = True
+    seen = operator.knows(frames)
+    operator.until(f"{frames} > {seen + 1}")
+    desk.moving = False
+    operator.page.wait_for_timeout(2_500)  # the last fixes come, and the last move ends
+    before = operator.knows(frames)
+    operator.page.wait_for_timeout(3_000)
+    assert operator.knows(frames) == before
+    desk.moving = moving
+
+
 def test_a_desk_whose_session_is_ended_elsewhere_is_sent_to_log_in_at_once(browser: Browser, desk: DeskServer) -> None:
     lost, own = Visitor(browser, desk, "west"), Visitor(browser, desk, "west")
     lost.open("/?lang=en")

@@ -32,7 +32,7 @@ let scene = { rings: [], streets: [], point: null };
 let asked = 0; // animation frame
 let pause = 0; // timeout until nothing on screen would have moved half a pixel
 // Compact buffers of the units that are drawn; index k of a buffer is unit drawn.index[k].
-const drawn = { index: new Int32Array(0), count: 0, attributes: {}, within: null };
+const drawn = { index: new Int32Array(0), count: 0, attributes: {}, within: null, ages: "" };
 const layers = { scene: [], elements: [], units: [], labels: [], incidents: [], below: [], above: [], alone: false };
 // By name what makes their layers: (atlas) => {below, above} the units; `alone` where no rings shall be drawn meanwhile.
 const guests = new Map();
@@ -73,11 +73,24 @@ function touch(what) {
   wake();
 }
 
-// Units fade with the age of their news. A pause that runs need not end for it: it never lasts longer than this comes round.
+// Units fade with the age of their news. Where none has faded and nothing moves, nothing is drawn: a map at rest costs nothing.
+// A pause that runs need not end for it: it never lasts longer than this comes round.
 function fade() {
-  dirty.fleet = true;
-  wake();
+  dirty.fleet = true; // whatever is drawn next, where they are and how old is listed anew
+  const now = ages();
+  if (now !== drawn.ages) wake();
+  drawn.ages = now;
 }
+
+// How old the news of the listed units looks: their shades, and what labels say of it.
+function ages() {
+  const now = serverNow();
+  const shades = Array.from({ length: drawn.count }, (_, k) => shadeOf(now - fleet.heardAt[drawn.index[k]]));
+  const said = labelled.filter((label) => label.old).map((label) => age(now - fleet.heardAt[label.index]));
+  return `${shades} ${said}`;
+}
+
+const shadeOf = (silentS) => (silentS > OLD_AFTER_S ? 80 : silentS > FADED_AFTER_S ? 150 : 255);
 
 function wake() {
   if (!pause) asked ||= requestAnimationFrame(frame);
@@ -164,8 +177,7 @@ function listUnits() {
     const lat = shown[2 * index + 1];
     if (!isOn[kind] || !(lon > west && lon < east && lat > south && lat < north)) continue;
     const status = Math.min(fleet.status[index], statuses.length - 1);
-    const silentS = now - fleet.heardAt[index];
-    colours[4 * count + 3] = silentS > OLD_AFTER_S ? 80 : silentS > FADED_AFTER_S ? 150 : 255;
+    colours[4 * count + 3] = shadeOf(now - fleet.heardAt[index]);
     writeIcon(bodies, 7 * count, bodyFrames[kind][status]);
     const moving = fleet.speed[index] > 3 && fleet.heading[index] === fleet.heading[index];
     writeIcon(arrows, 7 * count, moving ? arrowFrames[status] : NO_FRAME);
