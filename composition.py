@@ -481,7 +481,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         duty=duty,
         beats=Beats.of_city(city),
         duty_circles=duty_circles,
-        camera_groups=CameraGroups(elements, authority, organisations, jurisdictions, duty_circles, clock),
+        camera_groups=CameraGroups(elements, authority, organisations, jurisdictions, duty_circles, clock, cameras.has_address),
         drills=drills,
     )
     return Node(services, settings, tracks)

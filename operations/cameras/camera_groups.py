@@ -48,6 +48,7 @@ class CameraGroups:
         jurisdictions: Jurisdictions,
         duty_circles: DutyCircles,
         clock: Clock,
+        has_address: Callable[[str], bool],
     ) -> None:
         self._elements = elements
         self._authority = authority
@@ -55,6 +56,7 @@ class CameraGroups:
         self._jurisdictions = jurisdictions
         self._duty_circles = duty_circles
         self._clock = clock
+        self._has_address = has_address
         self._kinds: dict[str, Callable[[Actor, str], CameraGroup]] = {
             "org": self._of_organisation,
             "circle": self._of_circle,
@@ -85,12 +87,16 @@ class CameraGroups:
         return CameraGroup(organisation.name, organisation.name_en, self._answered_for(organisation.code, today))
 
     def _answered_for(self, org_code: str, today: date) -> list[Thing]:
-        """Cameras whose place one of the organisations below answers for, by name."""
+        """Cameras whose place one of the organisations below answers for, by name.
+
+        Those that have no address would be tiles that say so, again and again: they are left out, unless there are no others.
+        """
         cameras = self._elements.newest(CAMERA)
         lon, lat = (np.array([getattr(camera, axis) for camera in cameras]) for axis in ("lon", "lat"))
         reach = self._organisations.reach(org_code, today)
         stations = self._jurisdictions.locate_all(lon, lat) if cameras else []
         inside = [camera for camera, station in zip(cameras, stations, strict=True) if station in reach]
+        inside = [camera for camera in inside if self._has_address(camera.element_id)] or inside
         return sorted(inside, key=lambda camera: (str(camera.properties.get("name", "")), camera.element_id))
 
     def _of_circle(self, actor: Actor, circle_id: str) -> CameraGroup:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dispatch.duty_commands import WriteElement
+from storage.cameras import CameraSource
 from tests.dashboard.api_world import CITY, EAST, SYSTEM, WEST, ApiCity, api_city, degrees, problem_of
 from tests.dashboard.test_api_duty_circles import plan, set_circle, tier
 
@@ -36,6 +37,14 @@ def test_an_organisation_has_the_cameras_of_its_area_and_of_those_below_it(city:
     named = city.get(f"/camera-groups?group=org:{WEST}").json()
     assert named["name"] == "西门派出所"
     assert {"id": "cam-a", "name": "甲", "name_en": "cam-a"} in named["cameras"]
+
+
+def test_cameras_without_an_address_are_left_out_unless_there_are_no_others(city: ApiCity) -> None:
+    cameras = city.services.cameras
+    cameras.write([CameraSource("cam-a", "rtsp://10.0.0.1/x", "", "test", 0.0)])
+    assert ids(city, f"org:{WEST}") == ["cam-a"]
+    assert ids(city, f"org:{EAST}") == ["cam-e"]
+    assert ids(city, "list:cam-b,cam-a") == ["cam-b", "cam-a"]
 
 
 def test_a_list_keeps_its_order_and_leaves_out_what_is_no_camera(city: ApiCity) -> None:
