@@ -91,6 +91,13 @@ def test_files_named_in_the_architecture_exist() -> None:
     assert not missing
 
 
+def test_what_the_architecture_names_in_a_file_is_there() -> None:
+    said = re.findall(r"((?:`\w+`(?:, | and )?)+) in `((?:[a-z0-9_]+/)+[a-z0-9_]+\.\w+)`", text("ARCHITECTURE.md"))
+    named = [(name, path) for names, path in said for name in re.findall(r"`(\w+)`", names)]
+    assert len(named) > 60
+    assert [(name, path) for name, path in named if not re.search(rf"\b{name}\b", text(path))] == []
+
+
 def test_architecture_names_every_room() -> None:
     architecture = text("ARCHITECTURE.md")
     rooms = [p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith((".", "__")) and p.name != "var"]
