@@ -202,6 +202,7 @@ def test_a_note_shows_who_on_the_incident_has_read_it(
     expect(crew.page.locator(".remark .words")).to_contain_text("The dog bites.")
     press(crew.page.locator("[data-do=read-note]"))
     expect(crew.page.locator(".remark")).to_have_count(0)
+    expect(city.locator(".note-row .reads .waiting")).to_have_text("not read: 西门01")  # listed in the order in which it was recorded
     press(city.locator(".note-row button", has_text="Read"))
     expect(west.locator(".note-row .reads")).to_have_text(
         re.compile(r"^read: 西门00 \d\d:\d\d:\d\dread: commander \d\d:\d\d:\d\dnot read: 西门01$")
