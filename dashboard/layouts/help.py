@@ -25,7 +25,7 @@ def key_help(page: Page) -> html.Div:
         ("Ctrl + Enter", words("send the form that is open")),
         ("/ :", words("command line: push, close, note, goto and more; Tab completes")),
         ("e", words("fold the elements")),
-        (f"Shift + {words('key')}", words("switch the element of that key")),
+        ("Shift + " + words("key"), words("switch the element of that key")),
         ("g", words("gaps of coverage on the map")),
         ("i", words("what if units stood elsewhere, streets were closed")),
         ("t", words("replay the last five minutes")),
