@@ -19,7 +19,7 @@ from typing import Protocol
 
 from dispatch.clock import Clock
 from feeds.video.fmp4 import Fmp4Writer, Fragment, Init
-from feeds.video.pull import NotH264, Packet, PullFailed, pull
+from feeds.video.pull import NoSuchStream, NotH264, Packet, PullFailed, pull
 
 MOST_BEHIND = 200  # fragments that wait for one subscriber; then it goes on with the next key frame
 MOST_KEPT = 1500  # fragments since the last key frame; a camera that sends none for so long has no beginning to offer
@@ -52,6 +52,13 @@ class Permits(Protocol):
     def transcode(self, hub: Hub) -> bool: ...
 
     def release(self, hub: Hub) -> None: ...
+
+
+class PlayedOut(PullFailed):
+    """What is played once has come to its end; no failure."""
+
+    def __init__(self) -> None:
+        super().__init__("expired", "It has been played to its end; open it again.", is_final=True)
 
 
 Item = Init | Fragment | Told
@@ -109,8 +116,11 @@ class Subscription:
 class Hub:
     """One stream. `urls`: the camera's address, and another to take rather than to transcode the first."""
 
-    def __init__(self, urls: tuple[str, ...], clock: Clock, timing: Timing, permits: Permits, ended: Callable[[Hub], None]) -> None:
-        self.urls = urls
+    def __init__(
+        self, urls: tuple[str, ...], clock: Clock, timing: Timing, permits: Permits, ended: Callable[[Hub], None], once: bool = False
+    ) -> None:
+        """`once`: what a recorder plays, from its beginning, when the first subscriber is there, to its end or its first failure."""
+        self.urls, self._once = urls, once
         self._clock, self._timing, self._permits, self._ended = clock, timing, permits, ended
         self._loop = asyncio.get_running_loop()
         self._subscriptions: set[Subscription] = set()
@@ -131,12 +141,15 @@ class Hub:
         self.black_since: float | None = None
         self._told = Told("ok", 0.0)
         self._keys: set[asyncio.Future[tuple[Init, Fragment]]] = set()
-        threading.Thread(target=self._run, name="camera", daemon=True).start()
+        self._is_begun = False
+        if not once:
+            self._begin()
         self._watch = asyncio.create_task(self._keep_watch())
 
     @contextmanager
     def subscribe(self, most_behind: int = MOST_BEHIND, is_viewer: bool = True) -> Iterator[Subscription]:
         """Take what comes, beginning with what is kept since the last key frame."""
+        self._begin()
         subscription = Subscription(most_behind)
         if self.init is not None and self.group:
             subscription.put(self.init)
@@ -152,7 +165,7 @@ class Hub:
             self._subscriptions.discard(subscription)
             self.viewers -= is_viewer
             if is_viewer:  # what was held for this one to begin is not needed any more
-                self._wanted_until = self._loop.time() + self._timing.linger_s
+                self._wanted_until = self._loop.time() + (0.0 if self._once else self._timing.linger_s)
 
     @property
     def is_idle(self) -> bool:
@@ -199,6 +212,11 @@ class Hub:
         self.black_since, self.frozen_since = black_since, frozen_since
         self._tell()
 
+    def _begin(self) -> None:
+        if not self._is_begun:
+            self._is_begun = True
+            threading.Thread(target=self._run, name="camera", daemon=True).start()
+
     # On the event loop, told by the thread -----------------------------------------------------------------------------
 
     def _packet(self, items: list[Init | Fragment], late_s: float | None) -> None:
@@ -227,10 +245,12 @@ class Hub:
                 self.group = []
 
     def _failed(self, failure: PullFailed) -> None:
+        if self._once and self.last_picture_at is None and isinstance(failure, (NoSuchStream, PlayedOut)):
+            failure = PullFailed("no-recorder", "The recorder has nothing of that time.", is_final=True)
         now = self._clock.unix_s()
         self.last_error, self.last_error_at = str(failure), now
         self._failing_since = self._failing_since or now
-        if failure.is_final or now - self._failing_since > (STARTING_S if self.last_picture_at is None else AWAY_S):
+        if self._once or failure.is_final or now - self._failing_since > (STARTING_S if self.last_picture_at is None else AWAY_S):
             self.close(failure)
 
     async def _decide(self) -> bool:
@@ -276,7 +296,7 @@ class Hub:
                         self._without_key_since, tries = None, 0
                     else:
                         self._write(packet)
-                raise PullFailed("unreachable", "The camera ended the stream.")
+                raise PlayedOut if self._once else PullFailed("unreachable", "The camera ended the stream.")
             except NotH264:
                 urls.pop(0)
                 continue
@@ -285,6 +305,8 @@ class Hub:
             except Exception as error:
                 # A fault of ours over what it sends. Without a word it would look like a camera that is only slow.
                 self._call(self._failed, PullFailed("unplayable", f"The camera's pictures can't be read ({type(error).__name__})."))
+            if self._once:
+                return
             tries += 1
             self._ending.wait(RETRIES_S[min(tries, len(RETRIES_S)) - 1])
 

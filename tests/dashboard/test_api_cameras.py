@@ -410,6 +410,8 @@ def _every_answer(city: ApiCity, camera: Camera) -> Iterator[tuple[str, str]]:
             elif method in ("post", "put"):
                 for body in bodies:
                     yield f"{method} {path}", _ask(city, method.upper(), url, body)
+    past = (city.clock.now() - timedelta(hours=1)).isoformat()
+    yield "recorded", _ask(city, "POST", "/cameras/secret/recorded", {"at": past, "seconds": 10})
     for path in ("/changes?since=0&limit=1000", f"/scene?lon={LON}&lat={LAT}", "/cameras?limit=1000", "/places?q=西门", "/picture"):
         yield path, _ask(city, "GET", path)
 

@@ -14,8 +14,8 @@ from dispatch.clock import SystemClock
 from feeds.video import h264, nal
 from feeds.video import hub as hubs
 from feeds.video.fmp4 import Fragment
-from feeds.video.hub import Hub, Timing
-from feeds.video.pull import Packet, PullFailed
+from feeds.video.hub import Hub, PlayedOut, Timing
+from feeds.video.pull import NoSuchStream, Packet, PullFailed
 
 
 class Anything:
@@ -93,3 +93,43 @@ async def test_parameters_without_a_picture_say_nothing_of_the_camera(monkeypatc
     fine = next(one for one in nal.split(film(1, "yuv420p10le")[0].data) if nal.h264_type(one) == h264.SPS)
     assert not h264.read_sps(fine).is_plain
     await seen(monkeypatch, [Packet(nal.join([fine]), 0, 0.0, None), *plain], len(plain))
+
+
+@pytest.mark.parametrize(
+    ("pictures", "then", "failure", "reason"),
+    [
+        (3, None, PlayedOut, "expired"),
+        (0, None, PullFailed, "no-recorder"),
+        (0, NoSuchStream(), PullFailed, "no-recorder"),
+        (0, PullFailed("unreachable", "no answer"), PullFailed, "unreachable"),
+        (3, PullFailed("unreachable", "no answer"), PullFailed, "unreachable"),
+    ],
+)
+async def test_what_is_played_once_begins_with_its_first_viewer_and_is_never_pulled_again(
+    monkeypatch: pytest.MonkeyPatch, pictures: int, then: PullFailed | None, failure: type[PullFailed], reason: str
+) -> None:
+    pulls: list[str] = []
+
+    def pulled(url: str, *_: object, **__: object) -> Iterator[Packet | None]:
+        pulls.append(url)
+        yield None
+        yield from film(3, "yuv420p")[:pictures]
+        if then is not None:
+            raise then
+
+    monkeypatch.setattr(hubs, "pull", pulled)
+    hub = Hub(("rtsp://10.0.0.1/x",), SystemClock(), Timing(), Anything(), lambda _hub: None, once=True)
+    await asyncio.sleep(0.2)
+    assert pulls == []
+    fragments: list[Fragment] = []
+
+    async def watch() -> None:
+        with hub.subscribe() as subscription:
+            while True:
+                fragments.extend(one for one in await subscription.take() if isinstance(one, Fragment))
+
+    with pytest.raises(PullFailed) as failed:
+        await asyncio.wait_for(watch(), 10)
+    assert (type(failed.value), failed.value.reason, len(fragments)) == (failure, reason, pictures)
+    await asyncio.sleep(0.4)
+    assert len(pulls) == 1
