@@ -119,7 +119,7 @@ class Hub:
     def __init__(
         self, urls: tuple[str, ...], clock: Clock, timing: Timing, permits: Permits, ended: Callable[[Hub], None], once: bool = False
     ) -> None:
-        """`once`: what a recorder plays, from its beginning, when the first subscriber is there, to its end or its first failure."""
+        """`once`: what a recorder plays, to its end or its first failure; kept from its beginning until the first subscriber is there."""
         self.urls, self._once = urls, once
         self._clock, self._timing, self._permits, self._ended = clock, timing, permits, ended
         self._loop = asyncio.get_running_loop()
@@ -141,16 +141,15 @@ class Hub:
         self.black_since: float | None = None
         self._told = Told("ok", 0.0)
         self._keys: set[asyncio.Future[tuple[Init, Fragment]]] = set()
-        self._is_begun = False
-        if not once:
-            self._begin()
+        self._keeps_all = once
+        threading.Thread(target=self._run, name="camera", daemon=True).start()
         self._watch = asyncio.create_task(self._keep_watch())
 
     @contextmanager
     def subscribe(self, most_behind: int = MOST_BEHIND, is_viewer: bool = True) -> Iterator[Subscription]:
         """Take what comes, beginning with what is kept since the last key frame."""
-        self._begin()
-        subscription = Subscription(most_behind)
+        subscription = Subscription(max(most_behind, len(self.group) + most_behind // 2) if self._keeps_all else most_behind)
+        self._keeps_all = False
         if self.init is not None and self.group:
             subscription.put(self.init)
             for fragment in self.group:
@@ -212,11 +211,6 @@ class Hub:
         self.black_since, self.frozen_since = black_since, frozen_since
         self._tell()
 
-    def _begin(self) -> None:
-        if not self._is_begun:
-            self._is_begun = True
-            threading.Thread(target=self._run, name="camera", daemon=True).start()
-
     # On the event loop, told by the thread -----------------------------------------------------------------------------
 
     def _packet(self, items: list[Init | Fragment], late_s: float | None) -> None:
@@ -235,7 +229,8 @@ class Hub:
         self.last_picture_at = self._clock.unix_s()
         self._failing_since, self.last_error = None, ""
         if fragment.is_key:
-            self.group, self.key = [fragment], (init, fragment)
+            self.key = (init, fragment)
+            self.group = [*self.group, fragment] if self._keeps_all else [fragment]
             for waiting in self._keys:
                 if not waiting.done():
                     waiting.set_result(self.key)

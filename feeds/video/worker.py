@@ -196,6 +196,8 @@ class Worker:
                 case "open":
                     hub = self.hub(wanted)
                     hub.hold(float(request["hold_s"]))
+                    if wanted.once:
+                        await self._first_picture(hub)
                     answer["codec"] = hub.init.codec if hub.init is not None else None
                 case "close":
                     known = self._hubs.get((wanted.camera_id, wanted.quality))
@@ -206,6 +208,15 @@ class Worker:
         except PullFailed as failure:
             answer |= {"refused": failure.reason, "words": str(failure)}
         writer.write(control(answer))
+
+    async def _first_picture(self, hub: Hub) -> None:
+        """What a recorder refuses, or has not, is said before anybody begins to watch. Raises PullFailed."""
+        try:
+            async with asyncio.timeout(SNAPSHOT_WITHIN_S):
+                await hub.key_frame(0.0)
+        except TimeoutError:
+            hub.close()
+            raise PullFailed("unreachable", "The recorder sent no key frame in time.") from None
 
     async def _snapshot(self, wanted: Wanted) -> dict[str, Any]:
         is_new = (wanted.camera_id, wanted.quality) not in self._hubs

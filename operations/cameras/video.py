@@ -109,7 +109,7 @@ class VideoGateway(Protocol):
     async def from_recorder(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
         """A stream of what the camera's `recorder_url` plays from `at`, a whole second, to `to_at` at the latest; once, and it ends.
 
-        That it has nothing of that time is found, and raised by `watch`, when it is watched. Raises VideoRefused.
+        Its first picture is waited for, so that what it refuses or has not is said at once. Raises VideoRefused.
         """
 
     def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:

@@ -248,6 +248,32 @@ async def test_a_sites_recorder_is_asked_after_the_ring_and_the_engine_by_whole_
     assert (await world.open(camera="site")).kind == "mp4"
 
 
+async def test_what_was_before_the_ring_comes_from_a_recorder_and_the_rest_from_the_ring(tmp_path: Path) -> None:
+    gateway = SiteGateway()
+    world = World(tmp_path, gateway)
+    fill(tmp_path / "ring", "site", BEGAN.timestamp(), 60)
+    before = await world.open(BEGAN - timedelta(seconds=30), 60, camera="site")
+    assert (before.kind, before.start_at) == ("ws-fmp4", BEGAN - timedelta(seconds=30))
+    assert before.end_at == pytest.approx(BEGAN, abs=timedelta(seconds=0.2))
+    rest = await world.open(before.end_at, 30, camera="site")
+    assert (rest.kind, rest.start_at) == ("mp4", before.end_at)
+    gateway.refuses = "unreachable"
+    for camera in ("site", "gate"):
+        fill(tmp_path / "ring", camera, BEGAN.timestamp(), 60)
+        only = await world.open(BEGAN - timedelta(seconds=30), 60, camera=camera)
+        assert (only.kind, only.start_at) == ("mp4", before.end_at), "what the ring has is shown when there is no more"
+    assert (await world.open(BEGAN - timedelta(seconds=5), 60, camera="site")).kind == "mp4"
+
+
+async def test_a_ring_that_cannot_be_read_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(VideoRing, "entries", broken)
+    with pytest.raises(VideoRefused, match="can't be read"):
+        await world.open()
+
+
 async def test_without_either_it_is_refused_by_name(tmp_path: Path) -> None:
     world = World(tmp_path, Gateway())
     for camera, reason in (("gate", "no-recorder"), ("bare", "no-address")):
