@@ -348,7 +348,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     webhooks = Webhooks(WebhookStore(engine), accounts, authority, history, bus, lambda: handler.picture, clock, hosts)
     health.watch("webhooks", webhooks.health)
     personal = PersonalData(history, authority, audit, clock)
-    gateway = _video_gateway(settings, clock)
+    gateway = _video_gateway(settings, clock, ZoneInfo(city.time_zone))
     video = VideoWatch(
         gateway=gateway,
         source=CameraStore(engine).get,
@@ -497,11 +497,11 @@ def _report_files(report: DailyReport, city: City, codes: Codes, organisations: 
     return files_of(report, Names(type_of, lambda code: organisation_name(organisations, code, words), ZoneInfo(city.time_zone), words))
 
 
-def _video_gateway(settings: Settings, clock: Clock) -> VideoGateway:
+def _video_gateway(settings: Settings, clock: Clock, zone: ZoneInfo) -> VideoGateway:
     """Raises SettingsError when an engine's secret can't be read."""
     limits = Limits(settings.video_streams, settings.video_cpu_percent / 100.0, settings.video_transcodes, settings.video_viewers)
     ring = settings.data / "ring" if settings.video_ring_cameras else None
-    own = EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s), ring=ring)
+    own = EmbeddedGateway(clock, settings.video_processes, limits, Timing(linger_s=settings.video_linger_s), ring=ring, zone=zone)
     if settings.video_engine == "embedded":
         return own
     api, rtsp = settings.video_engine_api, settings.video_engine_rtsp

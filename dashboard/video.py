@@ -22,7 +22,7 @@ from operations.cameras.video import VideoRefused
 if TYPE_CHECKING:
     from operations.services import Services
 
-NOT_PERMITTED, EXPIRED, REFUSED = 4403, 4410, 4503  # WebSocket close codes
+ENDED, NOT_PERMITTED, EXPIRED, REFUSED = 1000, 4403, 4410, 4503  # WebSocket close codes
 # A browser that has so much to take yet gets no more; what comes meanwhile waits in the video process, which leaves out what is too much.
 MOST_WAITING = 256 * 1024  # bytes
 LOOK_AGAIN_S = 0.02
@@ -81,6 +81,7 @@ async def _send(services: Services, socket: WebSocket, camera_id: str, outlet: O
                     outlet.write(websocket_message(BINARY, message))
                 if not await _has_room(outlet):
                     return
+        outlet.close(ENDED, "ended")
     except NotPermitted:
         bye(outlet, "not_permitted", NOT_PERMITTED)
     except VideoRefused as refused:

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Engine, Float, String, Table, delete, insert, sel
 from storage.database import writing
 from storage.tables import metadata
 
+ADDRESSES = ("url", "substream_url", "control_url", "recorder_url")  # of a camera, by name
 MOST_PARAMETERS = 500  # SQLite's bound on parameters of one statement
 
 camera_sources_table = Table(
@@ -24,6 +25,7 @@ camera_sources_table = Table(
     Column("feed", String(64), nullable=False),
     Column("written_at", Float(53), nullable=False),
     Column("control_url", String(2_000), nullable=False, server_default=""),
+    Column("recorder_url", String(2_000), nullable=False, server_default=""),
 )
 
 
@@ -36,6 +38,7 @@ class CameraSource(msgspec.Struct, frozen=True):
     feed: str  # who said so
     written_at: float  # Unix s
     control_url: str = ""  # of the device that turns it (ONVIF); empty when nothing does
+    recorder_url: str = ""  # where a site's recorder plays a span of the past (`operations.cameras.recorder_address`); empty: it has none
 
     def __repr__(self) -> str:
         """Without the addresses: logs must not tell passwords."""
@@ -48,10 +51,11 @@ class Addresses(msgspec.Struct, frozen=True, gc=False):
     url: bool = False
     substream_url: bool = False
     control_url: bool = False
+    recorder_url: bool = False
 
     @staticmethod
     def of(source: CameraSource) -> Addresses:
-        return Addresses(bool(source.url), bool(source.substream_url), bool(source.control_url))
+        return Addresses(*(bool(getattr(source, name)) for name in ADDRESSES))
 
 
 class CameraStore:
@@ -90,9 +94,9 @@ class CameraStore:
     def known(self) -> dict[str, Addresses]:
         """By camera which addresses there are."""
         c = camera_sources_table.c
-        query = select(c.camera_id, c.url != "", c.substream_url != "", c.control_url != "")
+        query = select(c.camera_id, *(c[name] != "" for name in ADDRESSES))
         with self._engine.connect() as connection:
-            return {row[0]: Addresses(bool(row[1]), bool(row[2]), bool(row[3])) for row in connection.execute(query)}
+            return {row[0]: Addresses(*map(bool, row[1:])) for row in connection.execute(query)}
 
 
 def _pieces(ids: list[str]) -> Iterator[list[str]]:

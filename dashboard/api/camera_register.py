@@ -28,6 +28,7 @@ from geodata.datum import to_wgs84
 from operations.access.authority import Action
 from operations.cameras.camera_fields import LONGEST_URL, BadCamera
 from operations.cameras.camera_register import MOST_OF_A_PAGE, Camera
+from storage.cameras import ADDRESSES
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -39,7 +40,7 @@ _CAMERA: dict[str, Any] = {
     "org_code": "330203510000",
     "org_name": "江厦派出所",
     "properties": {"name": "中山东路江厦街口北", "heading_deg": 15.0, "fov_deg": 60.0, "ptz": True, "codec": "h264", "group": "江厦"},
-    "addresses": {"url": True, "substream_url": True, "control_url": True},
+    "addresses": {"url": True, "substream_url": True, "control_url": True, "recorder_url": True},
     "state": "ok",
     "last_picture_at": "2026-05-01T12:14:59Z",
     "last_error": "",
@@ -75,6 +76,7 @@ class CameraBody(Body):
     url: Address | None = Field(None, description="rtsp, rtsps, http or https; left out: stays as it is; empty: is taken away")
     substream_url: Address | None = Field(None, description="smaller picture of the same camera")
     control_url: Address | None = Field(None, description="ONVIF device that turns it, http or https")
+    recorder_url: Address | None = Field(None, description="rtsp or rtsps, with {from:…} and {to:…} where a site's recorder takes the span")
     datum: Datum | None = Field(None, description="of lon and lat; default: the one declared with the token")
 
 
@@ -118,7 +120,7 @@ def router(services: Services) -> APIRouter:
         datum = body.datum or datum_of(request)
         require_point(services, body.lon, body.lat, datum)
         lon, lat = (round(float(v), 7) for v in to_wgs84(datum, body.lon, body.lat))
-        addresses = {"url": body.url, "substream_url": body.substream_url, "control_url": body.control_url}
+        addresses = {name: getattr(body, name) for name in ADDRESSES}
         try:
             camera = await cameras.put(actor, camera_id, lon, lat, body.properties, addresses, idempotency_key)
         except BadCamera as bad:

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from feeds.video.gateway import PLAYED
+from feeds.video.gateway import played
 from operations.cameras.video import CameraState, Quality, Recording, Snapshot, Stream, VideoGateway, VideoRefused
 from storage.cameras import CameraSource
 
@@ -106,12 +105,11 @@ class EngineGateway:
         return await self._can_play().recordings(camera, from_at, to_at)
 
     async def playback(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
-        url = await self._can_play().playback(camera, at, to_at)
-        # Under an id of its own, so that it is neither the camera's live picture nor what another plays of the same moment.
-        played_id = f"{camera.camera_id}{PLAYED}{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-        played = msgspec.structs.replace(camera, camera_id=played_id, url=url, substream_url="")
-        stream = await self._own.open(played, Quality.MAIN)
-        return msgspec.structs.replace(stream, camera_id=camera.camera_id, url=f"/video/{camera.camera_id}")
+        return await played(self._own, camera, await self._can_play().playback(camera, at, to_at), at)
+
+    async def from_recorder(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
+        """The engine is left out: it would keep on pulling what is played once."""
+        return await self._own.from_recorder(camera, at, to_at)
 
     def _can_play(self) -> Recorder:
         if self._recorder is None:

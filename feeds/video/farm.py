@@ -1,7 +1,8 @@
 """Test cameras: an RTSP server (TCP interleaved) with synthetic streets, which can be told to do what real cameras do wrong.
 
 `python -m feeds.video.farm --port 8554 --cameras gate,square`; then `rtsp://127.0.0.1:8554/gate/main` and `/gate/sub`. Nothing is encoded
-while nobody watches. A line `CAMERA FAULT` on standard input has a camera fail (see `Fault`), `CAMERA none` puts it right.
+while nobody watches. A line `CAMERA FAULT` on standard input has a camera fail (see `Fault`), `CAMERA none` puts it right. One that has a
+recorder plays what it showed before (`feeds.video.farm_recorder`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from dispatch.clock import Clock, SystemClock
 from feeds.video.farm_media import MAIN, SUB, Fault, Format, LiveStreet, Loop, Unit
+from feeds.video.farm_recorder import PLAYS, PastClock, span_of
 from feeds.video.farm_rtsp import Connection, Digest, sdp
 from feeds.video.rtp import CLOCK_HZ, Packetizer, interleaved
 
@@ -42,19 +44,25 @@ class TestCamera:
     user: str = ""
     password: str = field(default="", repr=False)
     fault: Fault = Fault.NONE
+    recorder_s: float = 0.0  # how far back its recorder has it; 0: it has none
     plays: int = 0  # how often a stream of it was asked for
 
 
 class _Stream:
     """One of a camera's streams; runs while it has watchers."""
 
-    def __init__(self, camera: TestCamera, form: Format, clock: Clock) -> None:
-        self._camera, self.form, self._clock = camera, form, clock
+    def __init__(self, camera: TestCamera, form: Format, clock: Clock, until_s: float = math.inf) -> None:
+        self._camera, self.form, self._clock, self._until_s = camera, form, clock, until_s
         self._media: LiveStreet | Loop | None = None
         self._watchers: dict[Connection, int] = {}  # and the channel of each
         self._group: list[bytes] = []  # packets since the last key frame
         self._pump: asyncio.Task[None] | None = None
         self._packetizer = Packetizer(form.codec, random.getrandbits(32))
+
+    @property
+    def is_past(self) -> bool:
+        """Played by a recorder, for one alone."""
+        return isinstance(self._clock, PastClock)
 
     def media(self) -> LiveStreet | Loop:
         """Made when somebody asks for the first time."""
@@ -103,6 +111,10 @@ class _Stream:
                     self._send_unit(unit, offset, fault)
             behind_s = self._clock.unix_s() - tick / fps
             tick = tick + 1 if behind_s < LATE_S else math.ceil(self._clock.unix_s() * fps)
+            if tick / fps >= self._until_s:
+                for watcher in list(self._watchers):
+                    watcher.end()
+                break
         self._pump, self._group = None, []
 
     def _send_unit(self, unit: Unit, offset: int, fault: Fault) -> None:
@@ -173,7 +185,7 @@ class Farm:
         stream: _Stream | None = None
         try:
             while (request := await connection.request()) is not None:
-                camera, found = self._find(request.path)
+                camera, found = self._find(request, stream)
                 if camera is None or found is None:
                     connection.answer(request, 404, "Not Found")
                     continue
@@ -190,12 +202,25 @@ class Farm:
         finally:
             if stream is not None:
                 stream.leave(connection)
+                if stream.is_past:  # nobody else's
+                    await stream.stop()
             self._connections.discard(connection)
             connection.abort()
 
-    def _find(self, path: str) -> tuple[TestCamera | None, _Stream | None]:
-        path = path.split("?")[0].rstrip("/").removesuffix("/track0")
+    def _find(self, request: Connection.Request, known: _Stream | None) -> tuple[TestCamera | None, _Stream | None]:
+        """`known`: what this connection has asked for before."""
+        path = request.path.rstrip("/").removesuffix("/track0")
+        if path.endswith(f"/{PLAYS}"):
+            camera = self.cameras.get(path.removesuffix(f"/{PLAYS}").removeprefix("/"))
+            return camera, known if camera is None or known is not None else self._played(camera, request.url)
         return self._streams.get(path, (None, None))
+
+    def _played(self, camera: TestCamera, url: str) -> _Stream | None:
+        """A stream of what its recorder has of a span; None when there is nothing."""
+        now_s, span = self._clock.unix_s(), span_of(url)
+        if span is None or not now_s - camera.recorder_s <= span[0] < now_s:
+            return None
+        return _Stream(camera, camera.main, PastClock(span[0], self._clock), span[1])
 
     async def _answer(self, connection: Connection, request: Connection.Request, camera: TestCamera, stream: _Stream) -> bool:
         """Whether the connection goes on."""

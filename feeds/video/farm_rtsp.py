@@ -47,6 +47,10 @@ class Connection:
     def abort(self) -> None:
         self._writer.transport.abort()
 
+    def end(self) -> None:
+        """Close when what waits has been sent."""
+        self._writer.close()
+
     async def request(self) -> Request | None:
         """The next request; None at the end. Raises ConnectionError, IncompleteReadError or ValueError."""
         while (first := await self._reader.read(1)) == b"$":

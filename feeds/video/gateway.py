@@ -8,7 +8,7 @@ import zlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from feeds.video.hub import Timing
 from feeds.video.looks import FROZEN_AFTER_S
 from feeds.video.processes import VideoProcess
 from feeds.video.worker import Setup
-from operations.cameras.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoRefused
+from operations.cameras.recorder_address import filled
+from operations.cameras.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoGateway, VideoRefused
 from storage.cameras import CameraSource
 
 PLAYED = "/"  # in the id of what is played from a recorder; no camera's id has one
@@ -39,7 +40,12 @@ class _Opened:
     viewers: int = 0
 
     def wanted(self) -> dict[str, Any]:
-        return {"camera_id": self.camera.camera_id, "quality": self.quality.value, "urls": addresses(self.camera, self.quality)}
+        told: dict[str, Any] = {"camera_id": self.camera.camera_id, "quality": self.quality.value}
+        return told | {"urls": addresses(self.camera, self.quality), "once": self.is_played}
+
+    @property
+    def is_played(self) -> bool:
+        return PLAYED in self.camera.camera_id
 
 
 def addresses(camera: CameraSource, quality: Quality) -> tuple[str, ...]:
@@ -47,6 +53,14 @@ def addresses(camera: CameraSource, quality: Quality) -> tuple[str, ...]:
     small, large = camera.substream_url or camera.url, camera.url or camera.substream_url
     first = small if quality is Quality.SUB else large
     return tuple(dict.fromkeys(url for url in (first, small) if url))
+
+
+async def played(own: VideoGateway, camera: CameraSource, url: str, at: datetime) -> Stream:
+    """What a recorder plays at an address from `at` on, by the built-in gateway. Raises VideoRefused."""
+    # Under an id of its own, so that it is neither the camera's live picture nor what another plays of the same moment.
+    played_id = f"{camera.camera_id}{PLAYED}{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    stream = await own.open(msgspec.structs.replace(camera, camera_id=played_id, url=url, substream_url=""), Quality.MAIN)
+    return msgspec.structs.replace(stream, camera_id=camera.camera_id, url=f"/video/{camera.camera_id}")
 
 
 class EmbeddedGateway:
@@ -60,12 +74,14 @@ class EmbeddedGateway:
         timing: Timing | None = None,
         frozen_after_s: float = FROZEN_AFTER_S,
         ring: Path | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
-        """`limits` are of all processes together, but the share of a core and the load, which are of each. `ring`: where they record."""
+        """`limits` are of all processes together, but the share of a core and the load, which are of each. `ring`: where they record.
+        `zone`: the city's, which recorders may keep."""
         limits = limits or Limits()
         # Cameras are shared out by their ids: each process gets its part of what is rare.
         own = replace(limits, transcodes=-(-limits.transcodes // processes), viewers=-(-limits.viewers // processes))
-        self._clock = clock
+        self._clock, self._zone = clock, zone
         setups = [
             Setup("", own, timing or Timing(), frozen_after_s, "" if ring is None else str(ring.resolve() / str(number)))
             for number in range(processes)
@@ -102,6 +118,11 @@ class EmbeddedGateway:
             expires_at=self._clock.now() + timedelta(seconds=OPEN_FOR_S),
         )
 
+    async def from_recorder(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
+        if not camera.recorder_url:
+            raise VideoRefused("no-recorder", "Nobody has said where a recorder of this camera is.")
+        return await played(self, camera, filled(camera.recorder_url, at, to_at, self._zone), at)
+
     async def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
         opened = self._streams.get(stream_id)
         if opened is None:
@@ -116,7 +137,10 @@ class EmbeddedGateway:
                         async for message in messages:
                             lost_at = None
                             yield message
+                    return
                 except ConnectionError:
+                    if opened.is_played:
+                        raise VideoRefused("starting", "The video process is gone; ask for the rest again.") from None
                     lost_at = lost_at or loop.time()
                     if loop.time() - lost_at > AGAIN_WITHIN_S:
                         raise VideoRefused("starting", "The video process does not come back; try again later.") from None
@@ -170,15 +194,18 @@ class EmbeddedGateway:
         return [one.pid for one in self._processes if one.pid is not None]
 
     async def _messages(self, opened: _Opened) -> AsyncGenerator[str | bytes, None]:
-        """From one connection to its process. Raises VideoRefused, and ConnectionError when the process is gone."""
+        """From one connection to its process, to the end of what is played once. Raises VideoRefused, and ConnectionError when the
+        process is gone."""
         frames, writer = await self._process(opened).watch(opened.wanted())
         try:
             while True:
                 for kind, content in await frames.next():
                     if kind is Kind.CONTROL:
-                        refused = msgspec.msgpack.decode(content)
-                        self._count(refused["refused"])
-                        raise VideoRefused(refused["refused"], refused["words"])
+                        said = msgspec.msgpack.decode(content)
+                        if "ended" in said:
+                            return
+                        self._count(said["refused"])
+                        raise VideoRefused(said["refused"], said["words"])
                     yield content.decode() if kind is Kind.TEXT else content
         finally:
             writer.transport.abort()

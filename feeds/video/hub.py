@@ -19,7 +19,7 @@ from typing import Protocol
 
 from dispatch.clock import Clock
 from feeds.video.fmp4 import Fmp4Writer, Fragment, Init
-from feeds.video.pull import NotH264, Packet, PullFailed, pull
+from feeds.video.pull import NoSuchStream, NotH264, Packet, PullFailed, pull
 
 MOST_BEHIND = 200  # fragments that wait for one subscriber; then it goes on with the next key frame
 MOST_KEPT = 1500  # fragments since the last key frame; a camera that sends none for so long has no beginning to offer
@@ -52,6 +52,13 @@ class Permits(Protocol):
     def transcode(self, hub: Hub) -> bool: ...
 
     def release(self, hub: Hub) -> None: ...
+
+
+class PlayedOut(PullFailed):
+    """What is played once has come to its end; no failure."""
+
+    def __init__(self) -> None:
+        super().__init__("expired", "It has been played to its end; open it again.", is_final=True)
 
 
 Item = Init | Fragment | Told
@@ -109,8 +116,11 @@ class Subscription:
 class Hub:
     """One stream. `urls`: the camera's address, and another to take rather than to transcode the first."""
 
-    def __init__(self, urls: tuple[str, ...], clock: Clock, timing: Timing, permits: Permits, ended: Callable[[Hub], None]) -> None:
-        self.urls = urls
+    def __init__(
+        self, urls: tuple[str, ...], clock: Clock, timing: Timing, permits: Permits, ended: Callable[[Hub], None], once: bool = False
+    ) -> None:
+        """`once`: what a recorder plays, to its end or its first failure; kept from its beginning until the first subscriber is there."""
+        self.urls, self._once = urls, once
         self._clock, self._timing, self._permits, self._ended = clock, timing, permits, ended
         self._loop = asyncio.get_running_loop()
         self._subscriptions: set[Subscription] = set()
@@ -131,13 +141,15 @@ class Hub:
         self.black_since: float | None = None
         self._told = Told("ok", 0.0)
         self._keys: set[asyncio.Future[tuple[Init, Fragment]]] = set()
+        self._keeps_all = once
         threading.Thread(target=self._run, name="camera", daemon=True).start()
         self._watch = asyncio.create_task(self._keep_watch())
 
     @contextmanager
     def subscribe(self, most_behind: int = MOST_BEHIND, is_viewer: bool = True) -> Iterator[Subscription]:
         """Take what comes, beginning with what is kept since the last key frame."""
-        subscription = Subscription(most_behind)
+        subscription = Subscription(max(most_behind, len(self.group) + most_behind // 2) if self._keeps_all else most_behind)
+        self._keeps_all = False
         if self.init is not None and self.group:
             subscription.put(self.init)
             for fragment in self.group:
@@ -152,7 +164,7 @@ class Hub:
             self._subscriptions.discard(subscription)
             self.viewers -= is_viewer
             if is_viewer:  # what was held for this one to begin is not needed any more
-                self._wanted_until = self._loop.time() + self._timing.linger_s
+                self._wanted_until = self._loop.time() + (0.0 if self._once else self._timing.linger_s)
 
     @property
     def is_idle(self) -> bool:
@@ -217,7 +229,8 @@ class Hub:
         self.last_picture_at = self._clock.unix_s()
         self._failing_since, self.last_error = None, ""
         if fragment.is_key:
-            self.group, self.key = [fragment], (init, fragment)
+            self.key = (init, fragment)
+            self.group = [*self.group, fragment] if self._keeps_all else [fragment]
             for waiting in self._keys:
                 if not waiting.done():
                     waiting.set_result(self.key)
@@ -227,10 +240,12 @@ class Hub:
                 self.group = []
 
     def _failed(self, failure: PullFailed) -> None:
+        if self._once and self.last_picture_at is None and isinstance(failure, (NoSuchStream, PlayedOut)):
+            failure = PullFailed("no-recorder", "The recorder has nothing of that time.", is_final=True)
         now = self._clock.unix_s()
         self.last_error, self.last_error_at = str(failure), now
         self._failing_since = self._failing_since or now
-        if failure.is_final or now - self._failing_since > (STARTING_S if self.last_picture_at is None else AWAY_S):
+        if self._once or failure.is_final or now - self._failing_since > (STARTING_S if self.last_picture_at is None else AWAY_S):
             self.close(failure)
 
     async def _decide(self) -> bool:
@@ -276,7 +291,7 @@ class Hub:
                         self._without_key_since, tries = None, 0
                     else:
                         self._write(packet)
-                raise PullFailed("unreachable", "The camera ended the stream.")
+                raise PlayedOut if self._once else PullFailed("unreachable", "The camera ended the stream.")
             except NotH264:
                 urls.pop(0)
                 continue
@@ -285,6 +300,8 @@ class Hub:
             except Exception as error:
                 # A fault of ours over what it sends. Without a word it would look like a camera that is only slow.
                 self._call(self._failed, PullFailed("unplayable", f"The camera's pictures can't be read ({type(error).__name__})."))
+            if self._once:
+                return
             tries += 1
             self._ending.wait(RETRIES_S[min(tries, len(RETRIES_S)) - 1])
 

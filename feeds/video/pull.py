@@ -58,6 +58,13 @@ class Packet:
     late_s: float | None  # it came so much after it was taken; None: the camera tells no time, or a wrong one
 
 
+class NoSuchStream(PullFailed):
+    """The device answers, but has nothing under this address."""
+
+    def __init__(self) -> None:
+        super().__init__("unreachable", "The device answers, but has no such stream.")
+
+
 class NotH264(Exception):
     """The stream has another codec, and another address is to be tried first."""
 
@@ -148,7 +155,7 @@ def _failure(error: Exception) -> PullFailed:
     if isinstance(error, (av.HTTPUnauthorizedError, av.HTTPForbiddenError)):
         return PullFailed("login-refused", "The camera refuses the name and password that are kept for it.", is_final=True)
     if isinstance(error, av.HTTPNotFoundError):
-        return PullFailed("unreachable", "The device answers, but has no such stream.")
+        return NoSuchStream()
     if isinstance(error, (av.InvalidDataError, ValueError)) and not isinstance(error, OSError):
         return PullFailed("unplayable", "What the camera sends is no video.")
     return PullFailed("unreachable", f"The camera can't be reached ({type(error).__name__}).")

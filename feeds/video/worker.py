@@ -25,7 +25,7 @@ from feeds.video import looks
 from feeds.video.admission import Admission, Limits
 from feeds.video.channel import Frames, Kind, control, frame
 from feeds.video.fmp4 import Fragment, Init
-from feeds.video.hub import Hub, Item, Timing, Told
+from feeds.video.hub import Hub, Item, PlayedOut, Timing, Told
 from feeds.video.pull import PullFailed, check_address
 from feeds.video.recorder import Recorders
 from operations.cameras.video import CameraState, Quality
@@ -51,6 +51,7 @@ class Wanted(msgspec.Struct, frozen=True):
     camera_id: str
     quality: Quality
     urls: tuple[str, ...]
+    once: bool = False  # what a recorder plays, to its end
 
     def __repr__(self) -> str:
         """Without the addresses."""
@@ -96,7 +97,7 @@ class Worker:
             check_address(wanted.urls[0])
             admit(wanted.quality, self._running())
             ended = partial(self._forget, key)
-            known = self._hubs[key] = Hub(wanted.urls, self._clock, self._setup.timing, self._admission, ended)
+            known = self._hubs[key] = Hub(wanted.urls, self._clock, self._setup.timing, self._admission, ended, wanted.once)
         return known
 
     def _running(self) -> list[Quality]:
@@ -149,13 +150,18 @@ class Worker:
                     items = await subscription.take()
                     writer.write(b"".join(frames_of(items, hub.is_transcoded)))
                     await writer.drain()
+        except PlayedOut:
+            await self._say_last(writer, {"ended": True})
         except PullFailed as failure:
             await self._refuse(writer, failure)
         finally:
             self._viewers -= 1
 
     async def _refuse(self, writer: asyncio.StreamWriter, failure: PullFailed) -> None:
-        writer.write(control({"refused": failure.reason, "words": str(failure)}))
+        await self._say_last(writer, {"refused": failure.reason, "words": str(failure)})
+
+    async def _say_last(self, writer: asyncio.StreamWriter, said: dict[str, Any]) -> None:
+        writer.write(control(said))
         await writer.drain()
         writer.close()
         await writer.wait_closed()
@@ -190,6 +196,8 @@ class Worker:
                 case "open":
                     hub = self.hub(wanted)
                     hub.hold(float(request["hold_s"]))
+                    if wanted.once:
+                        await self._first_picture(hub)
                     answer["codec"] = hub.init.codec if hub.init is not None else None
                 case "close":
                     known = self._hubs.get((wanted.camera_id, wanted.quality))
@@ -200,6 +208,15 @@ class Worker:
         except PullFailed as failure:
             answer |= {"refused": failure.reason, "words": str(failure)}
         writer.write(control(answer))
+
+    async def _first_picture(self, hub: Hub) -> None:
+        """What a recorder refuses, or has not, is said before anybody begins to watch. Raises PullFailed."""
+        try:
+            async with asyncio.timeout(SNAPSHOT_WITHIN_S):
+                await hub.key_frame(0.0)
+        except TimeoutError:
+            hub.close()
+            raise PullFailed("unreachable", "The recorder sent no key frame in time.") from None
 
     async def _snapshot(self, wanted: Wanted) -> dict[str, Any]:
         is_new = (wanted.camera_id, wanted.quality) not in self._hubs

@@ -10,18 +10,21 @@ import math
 import re
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
 from dispatch.errors import RuleViolation
+from operations.cameras import recorder_address
 from operations.situation.elements import PRIVATE_PROPERTIES
 
 LONGEST_URL = 2_000  # characters
 MOST_PROPERTIES, LONGEST_PROPERTIES = 60, 8 * 1024  # of one camera; bytes of JSON
 PICTURE_SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "gb28181"})  # the last: gb28181://device/channel, by an engine
-CONTROL_SCHEMES = frozenset({"http", "https"})
+SCHEMES = {"control_url": frozenset({"http", "https"}), "recorder_url": frozenset({"rtsp", "rtsps"})}
+_SOME_TIME = datetime(2026, 11, 30, 14, 25, tzinfo=UTC)  # every one is written with the same characters
 CODECS = ("h264", "h265", "mjpeg", "mpeg4", "av1")
 _OTHER_CODECS = {"h.264": "h264", "avc": "h264", "h.265": "h265", "hevc": "h265", "jpeg": "mjpeg", "mpeg-4": "mpeg4"}
 # Characters of RFC 3986: what is outside must be written as %XX, so that every reader of the address reads the same.
@@ -42,17 +45,22 @@ def checked_address(field: str, url: str, loopback: bool = False) -> str:
     """The address as it is kept; empty stays empty. `loopback`: whether this machine itself may be named. Raises BadCamera."""
     if not url:
         return ""
-    schemes = CONTROL_SCHEMES if field == "control_url" else PICTURE_SCHEMES
-    wrong = _wrong_with(url, schemes, loopback)
+    wrong, opened = _too_long(url), url
+    if field == "recorder_url" and not wrong:
+        wrong = recorder_address.wrong_with(url)
+        opened = url if wrong else recorder_address.filled(url, _SOME_TIME, _SOME_TIME, UTC)
+    wrong = wrong or _wrong_with(opened, SCHEMES.get(field, PICTURE_SCHEMES), loopback)
     if wrong:
         raise BadCamera(field, wrong, "bad_address")
     return url
 
 
+def _too_long(url: str) -> str:
+    return f"has {len(url)} characters; use at most {LONGEST_URL}" if len(url) > LONGEST_URL else ""
+
+
 def _wrong_with(url: str, schemes: frozenset[str], loopback: bool) -> str:
     """Why it can't be taken, in words without any of it; empty when it can."""
-    if len(url) > LONGEST_URL:
-        return f"has {len(url)} characters; use at most {LONGEST_URL}"
     if not _URL.fullmatch(url):
         return "holds spaces, control or other characters that an address can't; write them as %XX"
     if "#" in url:
@@ -102,7 +110,7 @@ def checked_properties(properties: dict[str, Any], expand: Callable[[str], str])
     kept: dict[str, Any] = {}
     for name, value in properties.items():
         if name.lower() in PRIVATE_PROPERTIES:
-            raise BadCamera(name[:40], "addresses and passwords are no properties; give url, substream_url, control_url")
+            raise BadCamera(name[:40], "addresses and passwords are no properties; give url, substream_url, control_url, recorder_url")
         if value is None or value == "":
             continue
         check = _CHECKS.get(name)
@@ -126,7 +134,7 @@ def _require_plain(properties: dict[str, Any]) -> None:
         raise BadCamera("properties", f"take {len(text)} bytes; send at most {LONGEST_PROPERTIES}")
     for name, value in properties.items():
         if _ADDRESS_IN_TEXT.search(name) or _ADDRESS_IN_TEXT.search(msgspec.json.encode(value).decode()):
-            raise BadCamera(name[:40].split("://")[0], "holds an address; give it as url, substream_url or control_url")
+            raise BadCamera(name[:40].split("://")[0], "holds an address; give it as url, substream_url, control_url or recorder_url")
 
 
 def _number(least: float, most: float) -> Callable[[str, Any], float]:

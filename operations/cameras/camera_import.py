@@ -15,12 +15,11 @@ from dispatch.model import Actor
 from operations.access.authority import CAMERA
 from operations.cameras.camera_fields import BadCamera, checked_address, checked_properties
 from operations.situation.element_import import element_of, rows_of, write_elements
-from storage.cameras import CameraSource, CameraStore
+from storage.cameras import ADDRESSES, CameraSource, CameraStore
 
 if TYPE_CHECKING:
     from operations.incidents.handle import Handler
 
-ADDRESSES = ("url", "substream_url", "control_url")
 FROM_FILE = "import"  # the feed of addresses that were read from a file
 
 
@@ -72,6 +71,4 @@ def _camera(row: dict[str, Any], expand: Callable[[str], str], loopback: bool, n
     command = msgspec.structs.replace(command, properties=checked_properties(command.properties, expand))
     if not any(addresses.values()):
         return command, None
-    return command, CameraSource(
-        command.element_id, addresses["url"], addresses["substream_url"], FROM_FILE, now_s, addresses["control_url"]
-    )
+    return command, CameraSource(camera_id=command.element_id, feed=FROM_FILE, written_at=now_s, **addresses)

@@ -23,7 +23,7 @@ from operations.cameras.camera_fields import checked_address, checked_properties
 from operations.cameras.camera_health import CameraHealth, CameraHealthState
 from operations.incidents.handle import Handler
 from operations.situation.elements import ElementStore, Thing
-from storage.cameras import Addresses, CameraSource, CameraStore
+from storage.cameras import ADDRESSES, Addresses, CameraSource, CameraStore
 
 NO_ADDRESSES = Addresses()
 MOST_OF_A_PAGE = 1_000
@@ -204,9 +204,9 @@ class CameraRegister:
 
     # Writing ----------------------------------------------------------------------------------------------------------
 
-    def checked(self, properties: dict[str, Any], url: str, substream_url: str, control_url: str) -> dict[str, Any]:
-        """The properties as they are kept. Raises BadCamera for them or for an address."""
-        for field, address in (("url", url), ("substream_url", substream_url), ("control_url", control_url)):
+    def checked(self, properties: dict[str, Any], addresses: dict[str, str]) -> dict[str, Any]:
+        """The properties as they are kept; `addresses` by name. Raises BadCamera for them or for an address."""
+        for field, address in addresses.items():
             checked_address(field, address, self._loopback)
         return checked_properties(properties, self._organisations.expand)
 
@@ -219,7 +219,7 @@ class CameraRegister:
             self._authority.authorise(actor, Action.REGISTER_CAMERA, org_code=owner)
 
     def write(self, sources: Sequence[CameraSource]) -> None:
-        """Keep addresses that were checked; an empty substream or control address keeps the one there is. Blocks: in a thread."""
+        """Keep addresses that were checked; an empty address keeps the one there is. Blocks: in a thread."""
         before = self._store.several([source.camera_id for source in sources])
         merged = [_merged(before.get(source.camera_id), source) for source in sources]
         self._store.write(merged)
@@ -239,14 +239,13 @@ class CameraRegister:
 
         Raises BadCamera, NotPermitted.
         """
-        given = {name: addresses.get(name) for name in ("url", "substream_url", "control_url")}
-        properties = self.checked(properties, *(value or "" for value in given.values()))
+        changed = {name: value for name in ADDRESSES if (value := addresses.get(name)) is not None}
+        properties = self.checked(properties, changed)
         self.authorise(actor, camera_id, lon, lat, properties)
         command = WriteElement(element=CAMERA, element_id=camera_id, lon=lon, lat=lat, properties=properties)
         await self._handler.handle(command, actor, key)
-        if any(value is not None for value in given.values()):
+        if changed:
             before = await self.source(camera_id) or CameraSource(camera_id, "", "", actor.name, 0.0)
-            changed = {name: value for name, value in given.items() if value is not None}
             source = msgspec.structs.replace(before, **changed, feed=actor.name, written_at=self._clock.unix_s())
             await asyncio.to_thread(self._store.write, [source])
             self._note({camera_id: Addresses.of(source)})
@@ -270,7 +269,7 @@ class CameraRegister:
 def _merged(before: CameraSource | None, source: CameraSource) -> CameraSource:
     if before is None:
         return source
-    kept = {name: getattr(source, name) or getattr(before, name) for name in ("url", "substream_url", "control_url")}
+    kept = {name: getattr(source, name) or getattr(before, name) for name in ADDRESSES}
     return msgspec.structs.replace(source, **kept)
 
 

@@ -1,4 +1,4 @@
-"""Looking back at a camera: from the ring where it has the moment, else from the camera's own recorder where the gateway can reach one.
+"""Looking back at a camera: from the ring where it has the moment, else from a recorder of the camera where the gateway can reach one.
 
 What the ring has is copied into a file that a browser can wind, for the session that asked and for some minutes; the folder of these
 files is emptied at each start, and never holds more than was said.
@@ -26,6 +26,7 @@ from operations.footage.ring_cut import Cut, NothingThere, plan, write
 from storage.video_ring import VideoRing
 
 LONGEST_S = 300.0  # of one span; the next is asked for when it has been played
+HAS_THE_MOMENT = timedelta(seconds=10)  # a ring that begins later has it not, but what follows
 GOOD_FOR = timedelta(minutes=15)
 MOST_OF_SESSION, MOST = 16, 64  # files at a time
 MOST_BYTES = 4 * 1024**3  # of all files together, as much as the ring may have by itself
@@ -91,11 +92,17 @@ class RecordedWatch:
             detail = f"{at.isoformat()} to {to_at.isoformat()} can't be played; ask for up to {LONGEST_S:g} s of the past at a time."
             raise RuleViolation("span", detail)
         await self._video.look_back(actor, camera_id, channel)
-        try:
-            return await self._from_ring(camera_id, at, min(to_at, now), session)
-        except NothingThere:
-            stream, from_at = await self._video.playback(actor, camera_id, at, to_at, session)
-        return Recorded(camera_id, StreamKind.WS_FMP4, stream.url, from_at, to_at, "recorder", (), stream.expires_at)
+        ring_at = await asyncio.to_thread(self._begins_at, camera_id, at, min(to_at, now))
+        if ring_at is None or ring_at - at > HAS_THE_MOMENT:
+            ends_at = ring_at or to_at  # the ring has the rest
+            try:
+                stream, from_at = await self._video.playback(actor, camera_id, at, ends_at, session)
+            except VideoRefused:
+                if ring_at is None:
+                    raise
+            else:
+                return Recorded(camera_id, StreamKind.WS_FMP4, stream.url, from_at, ends_at, "recorder", (), stream.expires_at)
+        return await self._from_ring(camera_id, at, min(to_at, now), session)
 
     async def file(self, actor: Actor, camera_id: str, token: str, session: str) -> Path:
         """Of a span that was opened. Raises NotPermitted, and VideoRefused when there is none for this session."""
@@ -115,13 +122,9 @@ class RecordedWatch:
             try:
                 await self._forget(gone)
                 cut, size_bytes = await asyncio.to_thread(self._copy, camera_id, at.timestamp(), to_at.timestamp(), path)
-            except NothingThere:
+            except (NothingThere, OSError, av.FFmpegError, ValueError, IndexError) as error:
                 del self._files[token]
-                raise
-            except (OSError, av.FFmpegError, ValueError, IndexError) as error:
-                del self._files[token]
-                log.warning("recorded_not_playable", camera_id=camera_id, reason=str(error))
-                raise VideoRefused("unplayable", "What was recorded can't be read; try another moment.") from error
+                raise _unreadable(camera_id, error) from error
         expires_at = self._clock.now() + GOOD_FOR
         self._files[token] = replace(one, expires_at=expires_at, size_bytes=size_bytes)
         await self._forget(self._beyond_bytes(token))
@@ -135,6 +138,16 @@ class RecordedWatch:
             gaps_s=cut.gaps_s,
             expires_at=expires_at,
         )
+
+    def _begins_at(self, camera_id: str, at: datetime, to_at: datetime) -> datetime | None:
+        """When the ring's first picture of a span was taken; None where it has none. Raises VideoRefused."""
+        try:
+            cut = plan(self._ring.entries(camera_id, at.timestamp(), to_at.timestamp()), at.timestamp(), to_at.timestamp())
+        except NothingThere:
+            return None
+        except OSError as error:
+            raise _unreadable(camera_id, error) from error
+        return datetime.fromtimestamp(cut.start_at, UTC)
 
     def _copy(self, camera_id: str, from_s: float, to_s: float, target: Path) -> tuple[Cut, int]:
         cut = plan(self._ring.entries(camera_id, from_s, to_s), from_s, to_s)
@@ -175,6 +188,11 @@ class RecordedWatch:
         self._folder.mkdir(parents=True, exist_ok=True)
         for path in self._folder.iterdir():
             path.unlink()
+
+
+def _unreadable(camera_id: str, error: Exception) -> VideoRefused:
+    log.warning("recorded_not_playable", camera_id=camera_id, reason=str(error))
+    return VideoRefused("unplayable", "What was recorded can't be read; try another moment.")
 
 
 def _remove(paths: list[Path]) -> None:

@@ -106,8 +106,15 @@ class VideoGateway(Protocol):
     async def open(self, camera: CameraSource, quality: Quality) -> Stream:
         """A stream of a camera. Raises VideoRefused: a new stream is refused before a running one suffers."""
 
+    async def from_recorder(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
+        """A stream of what the camera's `recorder_url` plays from `at`, a whole second, to `to_at` at the latest; once, and it ends.
+
+        Its first picture is waited for, so that what it refuses or has not is said at once. Raises VideoRefused.
+        """
+
     def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:
-        """Messages of a stream of kind WS_FMP4 as they go to the browser (docs/video.md); it ends when the gateway stops.
+        """Messages of a stream of kind WS_FMP4 as they go to the browser (docs/video.md); it ends when the gateway stops, or
+        what is played from a recorder has been.
 
         Whoever takes them slowly gets fewer pictures, not older ones. Raises VideoRefused when it can't go on, also for an unknown stream.
         """
@@ -134,7 +141,7 @@ class VideoGateway(Protocol):
 
 @runtime_checkable
 class Playback(Protocol):
-    """What a gateway may be able to do beside: pictures of the past, from a recorder (历史回放)."""
+    """What a gateway may be able to do beside: pictures of the past, from a recorder that the engine knows (历史回放)."""
 
     async def recordings(self, camera: CameraSource, from_at: datetime, to_at: datetime) -> list[Recording]:
         """What there is between two instants, oldest first. Raises VideoRefused."""

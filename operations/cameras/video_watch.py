@@ -82,18 +82,19 @@ class VideoWatch:
         await self._write_down(actor, "camera_recorded", camera_id, channel)
 
     async def playback(self, actor: Actor, camera_id: str, at: datetime, to_at: datetime, session: str) -> tuple[Stream, datetime]:
-        """A stream, granted as any, of what the camera's own recorder has from `at` on, and when that begins. Raises as `open` does;
-        nothing is written down."""
+        """A stream, granted as any, of what a recorder of the camera has from `at` on, and when that begins: one that the engine knows,
+        else the site's. Raises as `open` does; nothing is written down."""
         camera = await self._camera(actor, camera_id)
-        if not isinstance(self.gateway, Playback):
-            raise VideoRefused("no-recorder", "Nothing was recorded of this camera at that time, and it has no recorder of its own here.")
         self._forget_old()
         self._must_have_room(session)
-        found = await self.gateway.recordings(camera, at, to_at)
-        if not found:
-            raise VideoRefused("no-recorder", "Neither this server nor the camera's recorder has anything of that time.")
-        from_at = max(at, found[0].from_at)
-        return self._granted(await self.gateway.playback(camera, from_at, to_at), session), from_at
+        try:
+            stream, from_at = await self._by_engine(camera, at, to_at)
+        except VideoRefused:
+            if not camera.recorder_url:
+                raise
+            from_at = at.replace(microsecond=0)  # its address tells whole seconds
+            stream = await self.gateway.from_recorder(camera, from_at, to_at)
+        return self._granted(stream, session), from_at
 
     async def watch(self, actor: Actor, camera_id: str, token: str, session: str) -> AsyncGenerator[str | bytes, None]:
         """Messages of a granted stream. Raises NotPermitted, and VideoRefused when there is no such grant or it can't go on."""
@@ -126,6 +127,15 @@ class VideoWatch:
     def state(self) -> dict[str, Any]:
         """For the health page."""
         return self.gateway.state() | {"watching": self.watching, "opened": self.opened}
+
+    async def _by_engine(self, camera: CameraSource, at: datetime, to_at: datetime) -> tuple[Stream, datetime]:
+        if not isinstance(self.gateway, Playback):
+            raise VideoRefused("no-recorder", "Nothing was recorded of this camera at that time, and it has no recorder of its own here.")
+        found = await self.gateway.recordings(camera, at, to_at)
+        if not found:
+            raise VideoRefused("no-recorder", "Neither this server nor the camera's recorder has anything of that time.")
+        from_at = max(at, found[0].from_at)
+        return await self.gateway.playback(camera, from_at, to_at), from_at
 
     async def _take(self, camera: CameraSource) -> Snapshot:
         async with self._asking:

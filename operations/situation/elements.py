@@ -27,7 +27,7 @@ from operations.tracking.positions import UNIT_KINDS, PositionTable, distance_m
 from storage.readings import Reading, ReadingStore
 
 # Never shown, whoever wrote them.
-PRIVATE_PROPERTIES = frozenset({"url", "substream_url", "user", "username", "password", "token"})
+PRIVATE_PROPERTIES = frozenset({"url", "substream_url", "recorder_url", "user", "username", "password", "token"})
 MAX_FEATURES = 20_000
 # Readings older than this are not read back at a start: whatever they are of is gone.
 READ_BACK_S = 7 * 86_400.0

@@ -30,7 +30,7 @@ from operations.tracking.ground import Ground
 from operations.tracking.positions import PositionTable
 from operations.tracking.reporters import Reporters
 from operations.tracking.reports import CameraReport, ElementReport, FeedSession, IncidentReport, PositionReport, StatusReport
-from storage.cameras import CameraSource
+from storage.cameras import ADDRESSES, CameraSource
 from storage.readings import Reading
 from storage.track_reader import TrackState
 
@@ -58,7 +58,7 @@ class Readings(Protocol):
 class Cameras(Protocol):
     """The register of cameras; `operations.cameras.camera_register.CameraRegister`."""
 
-    def checked(self, properties: dict[str, Any], url: str, substream_url: str, control_url: str) -> dict[str, Any]: ...
+    def checked(self, properties: dict[str, Any], addresses: dict[str, str]) -> dict[str, Any]: ...
 
     def authorise(self, actor: Actor, camera_id: str, lon: float, lat: float, properties: dict[str, Any]) -> None: ...
 
@@ -174,13 +174,13 @@ class Intake:
             properties = dict(report.properties)
             if report.heading_deg is not None:
                 properties["heading_deg"] = report.heading_deg
-            addresses = (report.url, report.substream_url, report.control_url)
-            properties = self._cameras.checked(properties, *addresses)
+            addresses = {name: getattr(report, name) for name in ADDRESSES}
+            properties = self._cameras.checked(properties, addresses)
             self._cameras.authorise(feed.actor, report.camera_id, lon, lat, properties)
             await self._write_element(_element(CAMERA, report.camera_id, lon, lat, properties), feed)
-            if any(addresses):
+            if any(addresses.values()):
                 written_at = self._clock.unix_s()
-                sources.append(CameraSource(report.camera_id, report.url, report.substream_url, feed.name, written_at, report.control_url))
+                sources.append(CameraSource(camera_id=report.camera_id, feed=feed.name, written_at=written_at, **addresses))
 
         refused = await self._each(reports, feed, one)
         if sources:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from dispatch.model import Actor
 from feeds.video import screen_clock
 from feeds.video.farm import TestCamera
-from feeds.video.farm_media import Fault
+from feeds.video.farm_media import SUB, Fault
 from operations.tracking.reports import CameraReport, FeedSession
 from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
@@ -40,16 +41,19 @@ def place(k: int) -> dict[str, float]:
 
 
 NAMES = ("gate", "square", "bridge", "market")
+KEPT = {"lon": degrees(150, 850)[0], "lat": degrees(150, 850)[1]}  # of `kept`, far from every incident: nothing of it is in the ring
 
 
 @pytest.fixture(scope="module")
 def farm(desk: DeskServer) -> Iterator[FarmThread]:
-    """Four cameras beside each other, with their addresses."""
-    with running_farm(*(TestCamera(name) for name in NAMES)) as running:
-        reports = [CameraReport(camera_id=name, **place(k)) for k, name in enumerate(NAMES)]
+    """Four cameras beside each other, with their addresses, and one with a recorder."""
+    with running_farm(*(TestCamera(name) for name in NAMES), TestCamera("kept", main=SUB, recorder_s=3_600.0)) as running:
+        reports = [CameraReport(camera_id=name, **place(k)) for k, name in enumerate(NAMES)] + [CameraReport(camera_id="kept", **KEPT)]
         assert desk.call(desk.services.intake.cameras(reports, FeedSession("cameras", FEED))) == []
         # Written beside the feed, which takes no address of the server's own machine.
-        desk.services.cameras.write([CameraSource(name, running.url(name, "main"), running.url(name), "cameras", 0.0) for name in NAMES])
+        sources = [CameraSource(name, running.url(name, "main"), running.url(name), "cameras", 0.0) for name in (*NAMES, "kept")]
+        sources[-1] = msgspec.structs.replace(sources[-1], recorder_url=running.recorder_url("kept"))
+        desk.services.cameras.write(sources)
         yield running
 
 
@@ -135,6 +139,20 @@ def test_two_clips_play_in_step_on_the_incidents_clock(visitor: Visitor, desk: D
     expect(page.locator(".video-tile[data-camera='square'].recorded.has-picture .verdict")).to_contain_text("Recorded")
     page.keyboard.press("l")
     is_live(visitor, "square")
+
+
+def test_looking_back_reaches_a_sites_recorder_and_shows_the_time_it_says(visitor: Visitor, farm: FarmThread) -> None:
+    page = visitor.page
+    camera = {"kind": "element", "element": "street_camera", "id": "street_camera/kept", "properties": {"element_id": "kept"}} | KEPT
+    page.evaluate("(chosen) => liandong.select(chosen)", camera)
+    is_live(visitor, "kept")
+    page.locator(".video-tile[data-camera='kept'] .tool.past").click(force=True)
+    expect(page.locator(".video-tile[data-camera='kept'].recorded.has-picture .verdict")).to_contain_text("Recorded", timeout=15_000)
+    ages_s = ages_on_screen_s(page, "kept")
+    assert len(set(ages_s)) > 3, "the picture does not move, or its clock can't be read"
+    assert 298 < float(np.median(ages_s)) < 305
+    page.keyboard.press("l")
+    is_live(visitor, "kept")
 
 
 # What both clips show and what the page's clock says, in one turn of the page.

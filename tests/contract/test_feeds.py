@@ -59,6 +59,7 @@ def reasons(answer: dict[str, Any]) -> list[tuple[int, str]]:
         {"type": "status", "unit_id": "f-1", "status": "out_of_service"},
         {"type": "element", "element": "weather_station", "id": "ws-1", "properties": {"wind_mps": 3.1}} | POINT,
         {"type": "camera", "camera_id": "cam-1", "heading_deg": 40, "url": "rtsp://u:p@10.9.8.7/1", "substream_url": "rtsp://10.9.8.7/2"}
+        | {"recorder_url": "rtsp://u:p@10.9.8.8/1?from={from:%s}"}
         | POINT,
     ],
 )

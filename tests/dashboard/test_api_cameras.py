@@ -44,6 +44,7 @@ CAMERA = {
     "url": URL,
     "substream_url": URL + "&sub=1",
     "control_url": f"http://admin:{SECRET}@10.9.8.7/onvif/device_service",
+    "recorder_url": f"rtsp://admin:{SECRET}@10.9.8.7/tracks/1?key={SECRET}&starttime={{from:%Y%m%dt%H%M%Sz}}",
 }
 
 Camera = dict[str, object]
@@ -96,12 +97,12 @@ def test_a_camera_is_registered_read_and_removed(city: ApiCity) -> None:
     made = city.put("/cameras/reg-1", CAMERA, "admin").json()
     assert made["properties"]["heading_deg"] == 40.0
     assert made["org_code"] == WEST
-    assert made["addresses"] == {"url": True, "substream_url": True, "control_url": True}
+    assert made["addresses"] == {"url": True, "substream_url": True, "control_url": True, "recorder_url": True}
     assert made["state"] == "untried"
     assert city.get("/cameras/reg-1", "viewer").json() == made
     # Left out, an address stays; empty, it is taken away.
     changed = city.put("/cameras/reg-1", {"lon": LON, "lat": LAT, "substream_url": ""}, "admin").json()
-    assert changed["addresses"] == {"url": True, "substream_url": False, "control_url": True}
+    assert changed["addresses"] == {"url": True, "substream_url": False, "control_url": True, "recorder_url": True}
     assert city.ask("DELETE", "/cameras/reg-1", "admin").status_code == 204
     problem_of(city.get("/cameras/reg-1"), 404)
     assert city.run(city.services.cameras.source("reg-1")) is None
@@ -143,10 +144,12 @@ def test_a_feed_keeps_to_the_same_checks(city: ApiCity) -> None:
     refused = city.run(city.services.intake.cameras(reports, feed))
     assert refused == [(1, "bad_address"), (2, "bad_property"), (3, "outside-scope"), (4, "bad_property")]
     assert city.get("/cameras/f-1").json()["properties"] == {"heading_deg": 350.0, "fov_deg": 70.0}
-    # A message that names no control address leaves the registered one alone.
-    city.put("/cameras/f-1", {"lon": LON, "lat": LAT, "control_url": CAMERA["control_url"]}, "admin")
+    # A message that names no address of a kind leaves the registered one alone.
+    city.put("/cameras/f-1", {"lon": LON, "lat": LAT} | {name: CAMERA[name] for name in ("control_url", "recorder_url")}, "admin")
     city.run(city.services.intake.cameras(reports[:1], feed))
-    assert city.get("/cameras/f-1").json()["addresses"]["control_url"]
+    told = city.get("/cameras/f-1").json()["addresses"]
+    assert told["control_url"]
+    assert told["recorder_url"]
 
 
 def test_one_turns_it_another_hears_who_and_until_when_and_whoever_stands_above_takes_it(city: ApiCity, turning: RecordingDriver) -> None:
@@ -229,6 +232,7 @@ def test_bad_values_are_named(city: ApiCity) -> None:
     assert refused(url=f"ftp://u:{SECRET}@10.0.0.1/") == {"url"}
     assert refused(url=f"http://u:{SECRET}@127.0.0.1:8050/") == {"url"}
     assert refused(control_url=f"rtsp://u:{SECRET}@10.0.0.1/") == {"control_url"}
+    assert refused(recorder_url=f"rtsp://u:{SECRET}@10.0.0.1/") == {"recorder_url"}
     assert refused(url=f"rtsp://u:{SECRET}@10.0.0.1/" + "x" * 2_000) == {"url"}
     assert refused(properties={"fov_deg": 900}) == {"fov_deg"}
     assert refused(properties={"user": "x"}) == {"user"}
@@ -319,7 +323,8 @@ def planted(city: ApiCity, monkeypatch: pytest.MonkeyPatch) -> Iterator[Camera]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         url = f"rtsp://admin:{SECRET}@{HOST}:{server.server_address[1]}/live?key={SECRET}"
         control_url = f"http://admin:{SECRET}@{HOST}/onvif/device_service"
-        yield {**CAMERA, "url": url, "substream_url": url + "&sub=1", "control_url": control_url}
+        recorder_url = url + "&starttime={from:%Y%m%dt%H%M%Sz}"
+        yield {**CAMERA, "url": url, "substream_url": url + "&sub=1", "control_url": control_url, "recorder_url": recorder_url}
         server.shutdown()
 
 
@@ -405,6 +410,8 @@ def _every_answer(city: ApiCity, camera: Camera) -> Iterator[tuple[str, str]]:
             elif method in ("post", "put"):
                 for body in bodies:
                     yield f"{method} {path}", _ask(city, method.upper(), url, body)
+    past = (city.clock.now() - timedelta(hours=1)).isoformat()
+    yield "recorded", _ask(city, "POST", "/cameras/secret/recorded", {"at": past, "seconds": 10})
     for path in ("/changes?since=0&limit=1000", f"/scene?lon={LON}&lat={LAT}", "/cameras?limit=1000", "/places?q=西门", "/picture"):
         yield path, _ask(city, "GET", path)
 

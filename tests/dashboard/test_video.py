@@ -32,7 +32,7 @@ class FakeVideo:
     def __init__(self) -> None:
         self.messages: list[str | bytes | Exception] = []
         self.asked: list[tuple[str, str, str]] = []
-        self.floods = False
+        self.floods = self.is_played_out = False
         self.sent = self.ended = 0
 
     async def watch(self, actor: Actor, camera_id: str, token: str, session: str) -> AsyncGenerator[str | bytes, None]:
@@ -42,7 +42,7 @@ class FakeVideo:
                 if isinstance(message, Exception):
                     raise message
                 yield message
-            while True:
+            while not self.is_played_out:
                 await asyncio.sleep(0 if self.floods else 60)
                 self.sent += 1
                 yield bytes(20_000)
@@ -122,6 +122,11 @@ async def test_a_refusal_is_said_in_both_languages(world: World, reason: str) ->
     assert told["refused"] == reason
     assert told["message_en"]
     assert any("一" <= letter <= "鿿" for letter in told["message_zh"])
+
+
+async def test_what_has_been_played_to_its_end_closes_without_a_word_after_its_last_picture(world: World) -> None:
+    world.video.messages, world.video.is_played_out = ['{"mime":"x"}', b"init", *(b"fragment" * 20_000,) * 20], True
+    assert await closed(world) == (1000, world.video.messages)
 
 
 async def test_who_may_not_is_not_served(world: World) -> None:

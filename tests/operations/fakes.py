@@ -96,8 +96,8 @@ class KeptCameras:
     def __init__(self) -> None:
         self.kept: list[CameraSource] = []
 
-    def checked(self, properties: dict[str, Any], url: str, substream_url: str, control_url: str) -> dict[str, Any]:
-        for name, address in (("url", url), ("substream_url", substream_url), ("control_url", control_url)):
+    def checked(self, properties: dict[str, Any], addresses: dict[str, str]) -> dict[str, Any]:
+        for name, address in addresses.items():
             checked_address(name, address)
         return checked_properties(properties, str)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from operations.cameras.camera_fields import BadCamera, checked_address, checked_properties
+from operations.cameras.recorder_address import filled
 
 GOOD = [
     "rtsp://admin:p%40ss%23@10.9.8.7:554/Streaming/Channels/101?transportmode=unicast",
@@ -66,6 +69,63 @@ def test_this_machine_is_for_test_cameras_and_control_is_by_http() -> None:
     with pytest.raises(BadCamera, match="scheme"):
         checked_address("control_url", "rtsp://10.0.0.1/")
     assert checked_address("control_url", "") == ""
+
+
+HIKVISION = "rtsp://admin:p%40ss@10.9.8.7/Streaming/tracks/101?starttime={from:%Y%m%dt%H%M%Sz}&endtime={to:%Y%m%dt%H%M%Sz}"
+DAHUA = "rtsp://10.9.8.7/cam/playback?channel=1&starttime={from_local:%Y_%m_%d_%H_%M_%S}&endtime={to_local:%Y_%m_%d_%H_%M_%S}"
+
+
+@pytest.mark.parametrize(
+    "url", [HIKVISION, DAHUA, "rtsps://nvr.police.example/{from:%Y/%m/%d}/{from:%H%M%S}", "rtsp://10.9.8.7/b{from:%s}/e{to:%s}"]
+)
+def test_a_recorders_address_is_kept_with_its_placeholders(url: str) -> None:
+    assert checked_address("recorder_url", url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("rtsp://u:hidden@10.0.0.1/", "beginning of the span"),
+        ("rtsp://u:hidden@10.0.0.1/?b={to:%s}", "beginning of the span"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from}", "how the instant is written"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:hidden}", "how the instant is written"),
+        ("rtsp://u:hidden@10.0.0.1/?b={hidden:%s}", "not known"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:%Q}", "letter after %"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:%s%}", "letter after %"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:%Y%m%d%H%M}", "leaves part of an instant out of {from:…}"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:%Y%m%d%H%M%%S}", "leaves part of an instant out of {from:…}"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:%s}&e={to:%H%M%S}", "leaves part of an instant out of {to:…}"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:%s}&e={to", "{ or }"),
+        ("rtsp://u:hid}den@10.0.0.1/?b={from:%s}", "%7B"),
+        ("rtsp://u:hidden@{from:%s}/", "before its path"),
+        ("rtsp://u:hidden@10.0.0.1:{from:%s}", "before its path"),
+        ("http://u:hidden@10.0.0.1/?b={from:%s}", "use rtsp, rtsps"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:%Y %m %d %H %M %S}", "spaces"),
+        ("rtsp://u:hidden@10.0.0.1/?b={from:%s#}", "%23"),
+        ("rtsp://127.0.0.1/?b={from:%s}", "this machine"),
+        ("rtsp:///?b={from:%s}", "no host"),
+        ("rtsp://10.0.0.1/?b={from:%s}" + "{from:%s}" * 300, "characters"),
+    ],
+)
+def test_a_recorders_address_that_is_none_is_refused_by_reason_and_never_repeated(url: str, says: str) -> None:
+    with pytest.raises(BadCamera) as refused:
+        checked_address("recorder_url", url)
+    assert says in refused.value.detail
+    assert (refused.value.rule, refused.value.field) == ("bad_address", "recorder_url")
+    assert not any(part in refused.value.detail for part in ("hidden", "hid}den", "10.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    ("template", "url"),
+    [
+        (HIKVISION, "rtsp://admin:p%40ss@10.9.8.7/Streaming/tracks/101?starttime=20261130t142500z&endtime=20261130t143001z"),
+        (DAHUA, "rtsp://10.9.8.7/cam/playback?channel=1&starttime=2026_11_30_22_25_00&endtime=2026_11_30_22_30_01"),
+        ("rtsp://10.9.8.7/{from:%y-%m-%d%%20%H}/{from_local:%M%S}?b={from:%s}", "rtsp://10.9.8.7/26-11-30%2014/2500?b=1796048700"),
+    ],
+)
+def test_a_span_is_written_into_the_address_by_whole_seconds_and_none_is_left_out(template: str, url: str) -> None:
+    from_at = datetime(2026, 11, 30, 14, 25, 0, 900_000, tzinfo=UTC)
+    assert filled(template, from_at, from_at + timedelta(minutes=5), ZoneInfo("Asia/Shanghai")) == url
 
 
 def test_known_properties_are_put_in_their_units() -> None:

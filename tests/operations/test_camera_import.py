@@ -22,7 +22,8 @@ from storage.sql_journal import SqlJournal
 from tests.operations.access_world import NOW, STATION, organisations
 
 ADMIN = Actor("admin", "admin", "330200000000")
-HEAD = "id,lon,lat,name,heading_deg,fov_deg,ptz,codec,org_code,url,substream_url,control_url,mount\n"
+RECORDER = "rtsp://u:hidden@10.0.0.2/tracks/1?starttime={from:%Y%m%dt%H%M%Sz}"
+HEAD = "id,lon,lat,name,heading_deg,fov_deg,ptz,codec,org_code,url,substream_url,control_url,recorder_url,mount\n"
 
 
 def read(path: Path) -> CameraList:
@@ -42,23 +43,24 @@ async def write(found: CameraList, folder: Path) -> tuple[int, list[str], Handle
 
 async def test_rows_are_taken_or_rejected_with_their_reason_and_no_address_is_said(tmp_path: Path) -> None:
     rows = [
-        f"c1,121.5,29.8,东口,450,60,yes,H.264,{STATION},rtsp://u:hidden@10.0.0.1/1,rtsp://u:hidden@10.0.0.1/2,http://u:hidden@10.0.0.1/onvif,pole",
-        "c2,121.5,29.8,西口,,,,,,,,,",
-        "c1,121.5,29.8,again,,,,,,,,,",
-        ",121.5,29.8,no id,,,,,,,,,",
-        "c4,east,29.8,no point,,,,,,,,,",
-        "c5,121.5,29.8,x,,,,,,gopher://u:hidden@10.0.0.1/,,,",
-        "c6,121.5,29.8,x,north,,,,,,,,",
-        "c7,121.5,29.8,x,,,,,9999,,,,",
-        "c8,121.5,29.8,x,,,,,,,,,rtsp://u:hidden@10.0.0.1/",
+        f"c1,121.5,29.8,东口,450,60,yes,H.264,{STATION},rtsp://u:hidden@10.0.0.1/1,rtsp://u:hidden@10.0.0.1/2,http://u:hidden@10.0.0.1/onvif,{RECORDER},pole",
+        "c2,121.5,29.8,西口,,,,,,,,,,",
+        "c1,121.5,29.8,again,,,,,,,,,,",
+        ",121.5,29.8,no id,,,,,,,,,,",
+        "c4,east,29.8,no point,,,,,,,,,,",
+        "c5,121.5,29.8,x,,,,,,gopher://u:hidden@10.0.0.1/,,,,",
+        "c6,121.5,29.8,x,north,,,,,,,,,",
+        "c7,121.5,29.8,x,,,,,9999,,,,,",
+        "c8,121.5,29.8,x,,,,,,,,,,rtsp://u:hidden@10.0.0.1/",
+        "c9,121.5,29.8,x,,,,,,,,,rtsp://u:hidden@10.0.0.1/,",
     ]
     path = tmp_path / "cameras.csv"
     path.write_text(HEAD + "\n".join(rows), encoding="utf-8")
     found = read(path)
-    assert found.rows == 9
-    assert [row for row, _ in found.rejects] == [3, 4, 5, 6, 7, 8, 9]
+    assert found.rows == 10
+    assert [row for row, _ in found.rejects] == [3, 4, 5, 6, 7, 8, 9, 10]
     reasons = " | ".join(reason for _, reason in found.rejects)
-    for said in ("twice", "no id", "no point", "scheme", "heading_deg", "org_code", "holds an address"):
+    for said in ("twice", "no id", "no point", "scheme", "heading_deg", "org_code", "holds an address", "beginning of the span"):
         assert said in reasons
     assert "hidden" not in reasons
     assert "10.0.0.1" not in reasons
@@ -71,6 +73,7 @@ async def test_rows_are_taken_or_rejected_with_their_reason_and_no_address_is_sa
     source = store.get("c1")
     assert source is not None
     assert (source.url, source.control_url) == ("rtsp://u:hidden@10.0.0.1/1", "http://u:hidden@10.0.0.1/onvif")
+    assert source.recorder_url == RECORDER
     assert store.get("c2") is None
 
 

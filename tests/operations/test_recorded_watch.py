@@ -51,11 +51,39 @@ class RecorderGateway(Gateway):
         )
 
 
+class SiteGateway(RecorderGateway):
+    """Over an engine, of cameras that have a site's recorder as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_site: list[tuple[str, datetime, datetime]] = []
+        self.refuses = ""
+
+    async def recordings(self, camera: CameraSource, from_at: datetime, to_at: datetime) -> list[Recording]:
+        if not self.has:
+            raise VideoRefused("starting", "The engine does not answer.")
+        return self.has
+
+    async def from_recorder(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
+        if self.refuses:
+            raise VideoRefused(self.refuses, "no")
+        self.of_site.append((camera.recorder_url, at, to_at))
+        return Stream(
+            "s2", camera.camera_id, Quality.MAIN, StreamKind.WS_FMP4, f"/video/{camera.camera_id}", None, NOW + timedelta(seconds=30)
+        )
+
+
+RECORDER = "rtsp://10.0.0.8/1?b={from:%s}"
+
+
 class World:
     def __init__(self, folder: Path, gateway: Any) -> None:
         self.clock, self.log = ManualClock(NOW), Log()
-        known = {"gate": CameraSource("gate", "rtsp://10.0.0.9/x", "", "f", 0.0)}
-        self.video = VideoWatch(gateway, known.get, {"gate", "bare"}.__contains__, Sight(), self.log, self.clock)
+        known = {
+            "gate": CameraSource("gate", "rtsp://10.0.0.9/x", "", "f", 0.0),
+            "site": CameraSource("site", "", "", "f", 0.0, recorder_url=RECORDER),
+        }
+        self.video = VideoWatch(gateway, known.get, {"gate", "site", "bare"}.__contains__, Sight(), self.log, self.clock)
         self.folder = folder / "recorded"
         self.watch = RecordedWatch(self.video, VideoRing(folder / "ring"), self.folder, Sight(), self.clock)
         self.watch._clear()
@@ -196,6 +224,54 @@ async def test_what_the_ring_has_not_comes_from_the_cameras_recorder(tmp_path: P
     assert gateway.asked == [("gate", begins, at + timedelta(seconds=10))]
     token = found.url.partition("?token=")[2]
     assert [message async for message in world.video.watch(DESK, "gate", token, "mine")] == ["s1"]
+
+
+async def test_a_sites_recorder_is_asked_after_the_ring_and_the_engine_by_whole_seconds(tmp_path: Path) -> None:
+    gateway = SiteGateway()
+    world = World(tmp_path, gateway)
+    at = NOW - timedelta(hours=5)
+    found = await world.open(at + timedelta(seconds=0.7), camera="site")
+    assert (found.kind, found.time_source, found.start_at) == ("ws-fmp4", "recorder", at)
+    assert (gateway.of_site, gateway.asked) == ([(RECORDER, at, at + timedelta(seconds=10.7))], [])
+    assert [message async for message in world.video.watch(DESK, "site", found.url.partition("?token=")[2], "mine")] == ["s2"]
+    gateway.refuses = "at-limit"
+    with pytest.raises(VideoRefused) as refused:
+        await world.open(at, camera="site")
+    assert refused.value.reason == "at-limit"
+    with pytest.raises(VideoRefused) as refused:
+        await world.open(at)
+    assert refused.value.reason == "starting", "without one the engine's word is the last"
+    gateway.has = [Recording(at, at + timedelta(hours=1))]
+    assert (await world.open(at, camera="site")).start_at == at
+    assert gateway.asked == [("site", at, at + timedelta(seconds=10))]
+    fill(tmp_path / "ring", "site", BEGAN.timestamp(), 60)
+    assert (await world.open(camera="site")).kind == "mp4"
+
+
+async def test_what_was_before_the_ring_comes_from_a_recorder_and_the_rest_from_the_ring(tmp_path: Path) -> None:
+    gateway = SiteGateway()
+    world = World(tmp_path, gateway)
+    fill(tmp_path / "ring", "site", BEGAN.timestamp(), 60)
+    before = await world.open(BEGAN - timedelta(seconds=30), 60, camera="site")
+    assert (before.kind, before.start_at) == ("ws-fmp4", BEGAN - timedelta(seconds=30))
+    assert before.end_at == pytest.approx(BEGAN, abs=timedelta(seconds=0.2))
+    rest = await world.open(before.end_at, 30, camera="site")
+    assert (rest.kind, rest.start_at) == ("mp4", before.end_at)
+    gateway.refuses = "unreachable"
+    for camera in ("site", "gate"):
+        fill(tmp_path / "ring", camera, BEGAN.timestamp(), 60)
+        only = await world.open(BEGAN - timedelta(seconds=30), 60, camera=camera)
+        assert (only.kind, only.start_at) == ("mp4", before.end_at), "what the ring has is shown when there is no more"
+    assert (await world.open(BEGAN - timedelta(seconds=5), 60, camera="site")).kind == "mp4"
+
+
+async def test_a_ring_that_cannot_be_read_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(VideoRing, "entries", broken)
+    with pytest.raises(VideoRefused, match="can't be read"):
+        await world.open()
 
 
 async def test_without_either_it_is_refused_by_name(tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ class FarmThread:
     def url(self, name: str, quality: str = "sub") -> str:
         return self._farm.url(name, quality)
 
+    def recorder_url(self, name: str) -> str:
+        """As a register would hold it."""
+        return self._farm.url(name, "recorded") + "?starttime={from:%Y%m%dt%H%M%Sz}&endtime={to:%Y%m%dt%H%M%Sz}"
+
     def plays(self, name: str) -> int:
         """How often somebody began to watch it."""
         return self._farm.cameras[name].plays

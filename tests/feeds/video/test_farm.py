@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from feeds.video import screen_clock
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import SUB, Fault
+from operations.cameras.recorder_address import filled
 from tests.feeds.video.farm_thread import FarmThread, running_farm
 
 CAMERAS = (
@@ -23,6 +25,7 @@ CAMERAS = (
     TestCamera("b-frames", sub=replace(SUB, b_frames=2)),
     TestCamera("locked", user="admin", password="s3cret"),
     TestCamera("loop", live=False),
+    TestCamera("kept", main=SUB, recorder_s=600.0),
 )
 
 
@@ -54,6 +57,16 @@ def test_a_loop_shows_the_time_within_it(farm: FarmThread) -> None:
 def test_a_camera_with_a_password_takes_no_other(farm: FarmThread) -> None:
     with pytest.raises(av.error.HTTPUnauthorizedError):
         next(pictures(farm.url("locked").replace("s3cret", "guess")))
+
+
+def test_a_recorder_plays_the_span_that_was_asked_for_with_its_own_time_on_it(farm: FarmThread) -> None:
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    url = filled(farm.recorder_url("kept"), at, at + timedelta(seconds=3), UTC)
+    shown = [(screen_clock.read(picture) or 0) / 1000 - at.timestamp() for picture in pictures(url)]
+    assert (shown[0], shown[-1]) == (pytest.approx(0.0, abs=0.5), pytest.approx(3.0, abs=0.5))
+    for nothing in (url.partition("?")[0], url.replace("starttime", "begin"), filled(farm.recorder_url("plain"), at, at, UTC)):
+        with pytest.raises(av.error.HTTPNotFoundError):
+            next(pictures(nothing))
 
 
 def test_a_camera_fails_and_is_well_again(farm: FarmThread) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -14,8 +16,8 @@ from dispatch.clock import SystemClock
 from feeds.video import h264, nal
 from feeds.video import hub as hubs
 from feeds.video.fmp4 import Fragment
-from feeds.video.hub import Hub, Timing
-from feeds.video.pull import Packet, PullFailed
+from feeds.video.hub import Hub, PlayedOut, Timing
+from feeds.video.pull import NoSuchStream, Packet, PullFailed
 
 
 class Anything:
@@ -93,3 +95,46 @@ async def test_parameters_without_a_picture_say_nothing_of_the_camera(monkeypatc
     fine = next(one for one in nal.split(film(1, "yuv420p10le")[0].data) if nal.h264_type(one) == h264.SPS)
     assert not h264.read_sps(fine).is_plain
     await seen(monkeypatch, [Packet(nal.join([fine]), 0, 0.0, None), *plain], len(plain))
+
+
+@pytest.mark.parametrize(
+    ("pictures", "then", "failure", "reason"),
+    [
+        (3, None, PlayedOut, "expired"),
+        (0, None, PullFailed, "no-recorder"),
+        (0, NoSuchStream(), PullFailed, "no-recorder"),
+        (0, PullFailed("unreachable", "no answer"), PullFailed, "unreachable"),
+        (3, PullFailed("unreachable", "no answer"), PullFailed, "unreachable"),
+    ],
+)
+async def test_what_is_played_once_is_kept_for_its_first_viewer_and_never_pulled_again(
+    monkeypatch: pytest.MonkeyPatch, pictures: int, then: PullFailed | None, failure: type[PullFailed], reason: str
+) -> None:
+    pulls, is_watched = list[str](), threading.Event()
+    whole = [*film(2, "yuv420p"), replace(film(1, "yuv420p")[0], pts=7200)]  # a key frame again
+
+    def pulled(url: str, *_: object, **__: object) -> Iterator[Packet | None]:
+        pulls.append(url)
+        yield None
+        yield from whole[:pictures]
+        is_watched.wait(10)
+        if then is not None:
+            raise then
+
+    monkeypatch.setattr(hubs, "pull", pulled)
+    hub = Hub(("rtsp://10.0.0.1/x",), SystemClock(), Timing(), Anything(), lambda _hub: None, once=True)
+    while pictures > len(hub.group):  # noqa: ASYNC110 a thread brings them
+        await asyncio.sleep(0.01)
+    fragments: list[Fragment] = []
+
+    async def watch() -> None:
+        with hub.subscribe() as subscription:
+            is_watched.set()
+            while True:
+                fragments.extend(one for one in await subscription.take() if isinstance(one, Fragment))
+
+    with pytest.raises(PullFailed) as failed:
+        await asyncio.wait_for(watch(), 10)
+    assert (type(failed.value), failed.value.reason, len(fragments)) == (failure, reason, pictures)
+    await asyncio.sleep(0.4)
+    assert len(pulls) == 1
