@@ -1,9 +1,11 @@
-"""What every test shares: real inputs beside the repository, a PostgreSQL, and how tests are shared out among workers."""
+"""What every test shares: real inputs beside the repository, a PostgreSQL, how tests are shared out among workers; and what the pages
+of a test that failed showed.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,17 @@ class SharedOut(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedOut:
     return SharedOut(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that waited in vain says what it waited for; what was there instead stands below."""
+    report = yield
+    if report.failed and call.when == "call":
+        for name, value in getattr(item, "funcargs", {}).items():
+            if account := getattr(value, "account", None):
+                report.sections.append((f"page of {name}", account()))
+    return report
 
 
 @pytest.fixture(scope="session")

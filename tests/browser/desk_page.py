@@ -67,6 +67,7 @@ def enter(page: Page, incident_type: str, text: str) -> None:
     """A new incident without a point, by the form."""
     page.keyboard.press("n")
     page.wait_for_selector("#new-dialog:not([hidden])")
+    expect(page.locator("#new-type")).to_be_focused()  # the form is ready
     page.click("#new-type")
     page.locator("input[placeholder=Search]").fill(incident_type)
     page.get_by_text(incident_type, exact=True).last.click()

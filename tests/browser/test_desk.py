@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.desk_page import centre_on, pick_on_the_map
 from tests.browser.desk_server import READY_WITHIN_MS, DeskServer, Visitor
@@ -199,6 +199,24 @@ def _on_screen(visitor: Visitor, east_m: float, north_m: float) -> tuple[float, 
     box = visitor.page.locator("#map canvas").first.bounding_box()
     assert box is not None
     return box["x"] + x, box["y"] + y
+
+
+def test_a_form_takes_the_focus_but_not_from_somebody_who_was_quicker(operator: Visitor) -> None:
+    page = operator.page
+    page.evaluate("window.was = window.setTimeout; window.setTimeout = (work, ms) => window.was(work, ms === 60 ? 1000 : ms)")
+    page.keyboard.press("n")
+    page.wait_for_selector("#new-dialog:not([hidden])")
+    page.evaluate("void (window.setTimeout = window.was)")
+    page.click("#new-text")
+    page.wait_for_timeout(1_200)
+    page.keyboard.type("typed")
+    assert page.input_value("#new-text") == "typed"
+    page.fill("#new-text", "")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#new-dialog", state="hidden")
+    page.keyboard.press("n")
+    expect(page.locator("#new-type")).to_be_focused()
+    page.keyboard.press("Escape")
 
 
 def test_an_incident_is_entered_by_hand(operator: Visitor, desk: DeskServer) -> None:

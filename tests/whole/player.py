@@ -127,6 +127,10 @@ class Evening:
         wait_for(lambda: self.node.unit(crew)["lon"] is not None, PATIENCE_S)
         return phone
 
+    def account(self) -> str:
+        """What the desks show, for somebody who reads of an evening that failed."""
+        return "\n".join(f"{who}: {desk.visitor.account()}" for who, desk in self.desks.items())
+
     def close(self) -> None:
         for phone in self.phones.values():
             phone.context.close()

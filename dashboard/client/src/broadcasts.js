@@ -1,6 +1,6 @@
 // Broadcasts at the desk: what has come in stands over the map until somebody presses that it was read; what was sent shows who has.
 import { chime } from "./alarm.js";
-import { button, node } from "./nodes.js";
+import { button, focusSoon, node } from "./nodes.js";
 import { organisationName } from "./presence.js";
 import { on, serverNow, setProps, state, tell } from "./state.js";
 import { clockText, count, t } from "./words.js";
@@ -120,5 +120,5 @@ function replace(one) {
   setProps("broadcast-text", { value: one.text });
   setProps("broadcast-to", { value: one.org_code });
   setProps("broadcast-grade", { value: one.urgent ? "urgent" : "normal" });
-  setTimeout(() => el("broadcast-text").focus(), 60);
+  focusSoon(() => el("broadcast-text"), 60);
 }

@@ -20,6 +20,7 @@ import { connect, send, startWatching } from "./live.js";
 import { seek, startReplay } from "./replay.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
+import { focusSoon } from "./nodes.js";
 import { startPursuit } from "./pursuit.js";
 import { startPresence } from "./presence.js";
 import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
@@ -332,7 +333,7 @@ function focusDialogs() {
   for (const id of ["ask", "classify-dialog", "correct-dialog", "split-dialog"]) {
     const dialog = document.getElementById(id);
     new MutationObserver(() => {
-      if (!dialog.hidden) setTimeout(() => dialog.querySelector("textarea")?.focus(), 30);
+      if (!dialog.hidden) focusSoon(() => dialog.querySelector("textarea"), 30);
     }).observe(dialog, { attributes: true, attributeFilter: ["hidden"] });
   }
 }
@@ -341,5 +342,5 @@ function openForm() {
   setProps("new-key", { data: newId() });
   setProps("locate-dialog", { hidden: true }); // it would lie over this one
   setProps("new-dialog", { hidden: false });
-  setTimeout(() => document.getElementById("new-type")?.focus(), 60);
+  focusSoon(() => document.getElementById("new-type"), 60);
 }

@@ -11,3 +11,11 @@ export function button(className, text, act) {
   made.addEventListener("click", act);
   return made;
 }
+
+// Into a form that has just appeared, unless somebody has gone to one of its fields meanwhile: a list they opened would close again.
+export function focusSoon(find, afterMs) {
+  const before = document.activeElement;
+  setTimeout(() => {
+    if ([before, document.body].includes(document.activeElement)) find()?.focus();
+  }, afterMs);
+}
