@@ -44,8 +44,9 @@ def register(app: Dash, services: Services) -> None:
         again = ctx.triggered_id == ids.SCENE_TICK
         then = await services_seen(app, services)
         children, drawn = await scene_of(then, actor_of_callback(app, page), selection, page, QUANTILE_OF.get(sure or "", 0.5))
-        # The rings stay while units move: only the list is drawn again. They move with the incident's point.
-        if again and drawn["at"] == drawn_at:
+        # The rings stay while units move: only the list is drawn again. They move with the incident's point, and go where there is none:
+        # also those of the present, when a moment is looked at before there was the incident.
+        if again and drawn["at"] is not None and drawn["at"] == drawn_at:
             return Markup(children), no_update, no_update
         return Markup(children), drawn, drawn["at"]
 

@@ -378,6 +378,37 @@ def test_the_whole_way_through_dash_knows_the_actor(city: ApiCity) -> None:
     assert "may not see it" in ask(city, edge, "POST", "/_dash-update-component", json=body, headers=outsider).text
 
 
+def test_no_ring_stays_of_an_incident_that_is_not_there(city: ApiCity) -> None:
+    """The page looks at a moment before the incident: it forgets what the rings led to, and asks anew."""
+    _, edge = pages_of(city)
+    bearer = {"Authorization": f"Bearer {city.token('commander')}"}
+    incident_id = city.incident("commander")["incident_id"]
+
+    def asked(incident: str, drawn_at: list[float] | None) -> Any:
+        outputs = (("panel-scene", "children"), ("scene", "data"), ("scene-at", "data"))
+        inputs = (
+            ("selection", "data", {"kind": "incident", "incident_id": incident}),
+            ("scene-tick", "data", 1),
+            ("rings-sure", "value", "p50"),
+        )
+        state = (("scene-at", "data", drawn_at), ("page", "data", PAGE))
+        body = {
+            "output": "..panel-scene.children...scene.data...scene-at.data..",
+            "outputs": [{"id": name, "property": prop} for name, prop in outputs],
+            "inputs": [{"id": name, "property": prop, "value": value} for name, prop, value in inputs],
+            "changedPropIds": ["scene-tick.data"],
+            "state": [{"id": name, "property": prop, "value": value} for name, prop, value in state],
+        }
+        answer = ask(city, edge, "POST", "/_dash-update-component", json=body, headers=bearer)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["response"]
+
+    first = asked(incident_id, None)
+    assert first["scene"]["data"]["rings"]
+    assert "scene" not in asked(incident_id, first["scene-at"]["data"])  # they stay where they are
+    assert asked("no-such-incident", None)["scene"]["data"]["rings"] is None
+
+
 def test_log_in_and_out(city: ApiCity) -> None:
     _, edge = pages_of(city, [("operator", "x", "operator", CITY)])
     city.services.accounts.add_user("wang", "long enough password", "operator", CITY)
