@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,7 @@ def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
     print(f"{result.rows} rows, {len(result.incidents)} incidents ({new} new), {result.responses} responses")
     for remark, count in sorted(result.remarks.items()):
         print(f"  kept, {count} times: {remark}")
-    for line, reason in result.rejects:
-        print(f"  rejected, line {line}: {reason}")
-    return 1 if result.rejects else 0
+    return _not_taken("line", result.rejects)
 
 
 def import_elements(options: argparse.Namespace, settings: Settings) -> int:
@@ -42,22 +41,14 @@ def import_elements(options: argparse.Namespace, settings: Settings) -> int:
     result = read_elements(options.file, options.element)
     written, refused = asyncio.run(_write_elements(settings, result.elements))
     print(f"{result.rows} rows, {written} elements written")
-    for line, reason in result.rejects:
-        print(f"  rejected, row {line}: {reason}")
-    for reason in refused:
-        print(f"  refused: {reason}")
-    return 1 if result.rejects or refused else 0
+    return _not_taken("row", result.rejects, refused)
 
 
 def import_cameras(options: argparse.Namespace, settings: Settings) -> int:
     """Cameras with their addresses from CSV or GeoJSON; exit code 1 when rows were rejected. No address is ever printed."""
     found, written, refused = asyncio.run(_write_cameras(settings, options.file))
     print(f"{found.rows} rows, {written} cameras written, {len(found.sources)} with addresses")
-    for number, reason in found.rejects:
-        print(f"  rejected, row {number}: {reason}")
-    for reason in refused:
-        print(f"  refused: {reason}")
-    return 1 if found.rejects or refused else 0
+    return _not_taken("row", found.rejects, refused)
 
 
 async def _write_cameras(settings: Settings, file: Path) -> tuple[Any, int, list[str]]:
@@ -87,11 +78,7 @@ def import_circles(options: argparse.Namespace, settings: Settings) -> int:
     found = read_circles(options.file)
     written, refused = asyncio.run(_write_circles(settings, found))
     print(f"{found.features} features, {written} circles set")
-    for number, reason in found.rejects:
-        print(f"  rejected, feature {number}: {reason}")
-    for reason in refused:
-        print(f"  refused: {reason}")
-    return 1 if found.rejects or refused else 0
+    return _not_taken("feature", found.rejects, refused)
 
 
 async def _write_circles(settings: Settings, found: Any) -> tuple[int, list[str]]:
@@ -106,10 +93,8 @@ async def _write_circles(settings: Settings, found: Any) -> tuple[int, list[str]
 def import_roster(options: argparse.Namespace, settings: Settings) -> int:
     """Shifts with their crews from a CSV file, all or nothing; exit code 1 when rows were rejected."""
     found, written = asyncio.run(_write_roster(settings, options.file))
-    for line, reason in found.rejects:
-        print(f"  rejected, line {line}: {reason}")
     print(f"{found.rows} rows, {len(found.shifts)} shifts, " + ("nothing written" if found.rejects else f"{written} planned anew"))
-    return 1 if found.rejects else 0
+    return _not_taken("line", found.rejects)
 
 
 async def _write_roster(settings: Settings, file: Path) -> tuple[Any, int]:
@@ -125,3 +110,12 @@ async def _write_roster(settings: Settings, file: Path) -> tuple[Any, int]:
     async with running_handler(settings, folder) as handler:
         found = read_roster(file, handler.picture, OrganisationTree(city.organisations()), ZoneInfo(city.time_zone))
         return found, await write_roster(handler, found, administrator(folder), SystemClock().now())
+
+
+def _not_taken(part: str, rejects: Sequence[tuple[int, str]], refused: Sequence[str] = ()) -> int:
+    """Print what of a file was not taken over, `part` of it by its number; the exit code."""
+    for number, reason in rejects:
+        print(f"  rejected, {part} {number}: {reason}")
+    for reason in refused:
+        print(f"  refused: {reason}")
+    return 1 if rejects or refused else 0
