@@ -49,7 +49,7 @@ export function sceneLayers(scene, atlas) {
 }
 
 // Streets as single lines in typed arrays: some thousands of them are drawn whenever a crew moves, and a path, whose every corner is
-// rounded, costs six times as much of a computer without a graphics card. At five pixels at most nobody sees a corner.
+// rounded, has six times the corners to compute: much for a computer without a graphics card. At five pixels at most nobody sees them.
 function segments(streets, colourOf) {
   const count = streets.reduce((sum, street) => sum + street.path.length - 1, 0);
   const [from, to, colours] = [new Float64Array(2 * count), new Float64Array(2 * count), new Uint8ClampedArray(4 * count)];
