@@ -26,6 +26,7 @@ from dispatch.commands import Promise
 from dispatch.deadlines import load_targets
 from dispatch.model import Grade, Unit, UnitKind
 from dispatch.organisations import OrganisationTree
+from dispatch.past import PastIncident
 from feeds.video.admission import Limits
 from feeds.video.engine import EngineGateway
 from feeds.video.gateway import EmbeddedGateway
@@ -87,6 +88,7 @@ from operations.records.calibration import Calibrations
 from operations.records.daily_report import DailyReport, DailyReports
 from operations.records.expected import ExpectedIncidents
 from operations.records.history import History
+from operations.records.imported import ImportedIncidents
 from operations.records.kpis import KpiService
 from operations.records.past import Pasts
 from operations.records.past_speeds import PastSpeeds
@@ -402,10 +404,10 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     track_holds = TrackHolds(TrackHoldStore(engine), authority, history, lambda: handler.picture, audit, clock)
     track_retention = TrackRetention(tracks, speed_history, track_holds, settings.tracks_keep_days, ZoneInfo(city.time_zone), clock)
     health.watch("track_retention", track_retention.state)
+    org_of = home_of(jurisdictions, city)
+    monthly_facts = MonthlyFacts(journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), org_of, city.folder.name)
     kpis = KpiService(
-        MonthlyFacts(
-            journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), home_of(jurisdictions, city), city.folder.name, city.code
-        ),
+        monthly_facts,
         authority,
         organisations,
         targets,
@@ -439,6 +441,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         after_actions=AfterActions(),
         calibrations=Calibrations(history, authority, organisations, clock, lambda: handler.picture, city.time_zone),
         history=history,
+        imported=ImportedIncidents(past, monthly_facts, org_of),
         bus=bus,
         positions=positions,
         tracks=tracks,
@@ -523,11 +526,13 @@ def _one_line(name: str, path: Path | None) -> str:
     return secret
 
 
-def home_of(jurisdictions: Jurisdictions, city: City) -> Callable[[float, float], str]:
-    """Whose area a point (lon, lat) lies in; outside of all of them it is the city's own."""
+def home_of(jurisdictions: Jurisdictions, city: City) -> Callable[[PastIncident], str]:
+    """Whose a past incident is: by its place; without one, and outside of all areas, it is the city's own."""
 
-    def code(lon: float, lat: float) -> str:
-        found = jurisdictions.locate(lon, lat)
+    def code(incident: PastIncident) -> str:
+        if incident.lon is None or incident.lat is None:
+            return city.code
+        found = jurisdictions.locate(incident.lon, incident.lat)
         return found.code if found.inside else city.code
 
     return code

@@ -17,7 +17,9 @@ from dashboard.edge import actor_of
 from dashboard.i18n import Words, words_in
 from dashboard.kpi_workbook import MEDIA_TYPE, workbook
 from dashboard.layouts.kpi import KpiView, behind_page, kind_words, kpi_page, stage_words
+from dashboard.layouts.parts import number_of
 from dashboard.layouts.plain_page import in_address
+from dashboard.layouts.review_record import replay_address
 from dashboard.login import THEME_COOKIE, language_of
 from dashboard.organisation_names import organisation_name
 from dashboard.periods import beginning_of, days_asked
@@ -110,13 +112,20 @@ class _Pages:
 
     async def _row(self, asked: _Asked, incident_id: str, words: Words) -> tuple[str, ...]:
         services = self._services
-        incident = None if asked.query.source != OWN else await services.history.incident(incident_id)
+        is_own = asked.query.source == OWN
+        if is_own:
+            incident = await services.history.incident(incident_id)
+        else:
+            incident = await asyncio.to_thread(services.imported.as_ended, incident_id)
         if incident is None or not services.authority.may_see_incident(asked.desk, incident):
             return (escape(incident_id), "", "", "", "", "")
         kind = services.codes.type_by_id.get(incident.incident_type)
         received = incident.received_at.astimezone(self._zone)
+        # One of another system is nowhere but in the past.
+        address = f"/?incident={in_address(incident_id)}" if is_own else replay_address(incident_id, incident.received_at)
+        after_action = self._after_action(asked, incident_id, words) if is_own else ""
         return (
-            f'<a href="/?incident={in_address(incident_id)}">{incident.number}</a>{self._after_action(asked, incident_id, words)}',
+            f'<a href="{escape(address)}">{escape(number_of(incident))}</a>{after_action}',
             escape(words.pick(kind.zh, kind.en) if kind else incident.incident_type),
             escape(words.grade(int(incident.grade))),
             f"{received:%Y-%m-%d %H:%M:%S}",

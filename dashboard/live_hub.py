@@ -22,6 +22,7 @@ from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
 from dashboard.ticker import Ticker
 from dispatch.events import Recorded
 from dispatch.model import Actor
+from dispatch.past_events import IMPORTED
 from operations.access.audience import Audience, Rights
 from operations.access.authority import Action, as_wall
 from operations.footage.scene_video_told import ToldSceneVideo, scene_rows
@@ -263,7 +264,8 @@ class LiveHub:
             client.start_over()
 
     def _hear(self, batch: tuple[Recorded, ...]) -> None:
-        fresh = tuple(recorded for recorded in batch if recorded.revision > self._revision)
+        # What other systems recorded, which a replay tells, raises no revision.
+        fresh = tuple(recorded for recorded in batch if recorded.revision > self._revision or recorded.channel == IMPORTED)
         if not fresh:
             return  # in the picture that was taken after subscribing
         self._picture = self._services.handler.picture

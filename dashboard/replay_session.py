@@ -58,7 +58,7 @@ class ReplaySession:
         self._outlet = outlet
         self._screen = screen
         self._recheck = recheck
-        self._steps = EventSteps(services.history, services.authority, actor)
+        self._steps = EventSteps(services.history, services.imported, services.authority, actor)
         self._replay: Replay | None = None
         self._hub: LiveHub | None = None
         self.client: LiveClient | None = None

@@ -142,7 +142,7 @@ class FactsBuilder:
         self._responses += [_past_response(row, one) for one in incident.responses]
         self._incidents.append(
             (
-                incident.source_id.encode()[:64],
+                incident.incident_id.encode(),
                 self._sources.of(incident.source),
                 self._orgs.of(org_code),
                 self._types.of(incident.incident_type),

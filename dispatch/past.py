@@ -1,17 +1,21 @@
 """Incidents of the past that other systems recorded: what is known of them, apart from the journal of this node.
 
-They were never commands here, so they are no events: they are read for "earlier incidents at this place", hot spots and
-statistics. Gaps and disorder in their times are facts about the source and are kept, flagged.
+They were never commands here, so they are no events of the journal: they are read for "earlier incidents at this place", hot spots and
+statistics, and are replayed (`dispatch.past_events`). Gaps and disorder in their times are facts about the source and are kept, flagged.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import hashlib
+from datetime import datetime, timedelta
 
 import msgspec
 
 # Order in which the stages of one response should lie.
 STAGE_FIELDS = ("pushed_at", "departed_at", "arrived_at", "cleared_at")
+PREFIX = "past-"  # of the ids of these incidents: no incident of the journal has it
+# So long a replay shows one of which nothing is on record but that it was received.
+SHOWN_FOR = timedelta(minutes=10)
 
 
 class PastResponse(msgspec.Struct, frozen=True):
@@ -30,10 +34,14 @@ class PastResponse(msgspec.Struct, frozen=True):
         return tuple(name for name in STAGE_FIELDS if getattr(self, name) is None)
 
     @property
+    def times(self) -> list[datetime]:
+        """Of the stages that have one, in their order."""
+        return [t for name in STAGE_FIELDS if (t := getattr(self, name)) is not None]
+
+    @property
     def is_in_order(self) -> bool:
         """No stage lies before an earlier one."""
-        times = [t for name in STAGE_FIELDS if (t := getattr(self, name)) is not None]
-        return times == sorted(times)
+        return self.times == sorted(self.times)
 
 
 class PastIncident(msgspec.Struct, frozen=True):
@@ -49,3 +57,19 @@ class PastIncident(msgspec.Struct, frozen=True):
     lat: float | None = None
     disposition: str = ""
     responses: tuple[PastResponse, ...] = ()
+
+    @property
+    def incident_id(self) -> str:
+        """The same whenever and wherever it is imported."""
+        return past_id(self.source, self.source_id)
+
+    @property
+    def shown_until(self) -> datetime:
+        """Its end: the last time on record, never before the reception."""
+        last_at = max((at for one in self.responses for at in one.times), default=None)
+        return self.received_at + SHOWN_FOR if last_at is None else max(last_at, self.received_at)
+
+
+def past_id(source: str, source_id: str) -> str:
+    """Id of an incident by the source's name and its number there."""
+    return PREFIX + hashlib.sha256(f"{len(source)}:{source}:{source_id}".encode()).hexdigest()[:32]

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from operations.records.daily_report import DailyReports
     from operations.records.expected import ExpectedIncidents
     from operations.records.history import History
+    from operations.records.imported import ImportedIncidents
     from operations.records.kpis import KpiService
     from operations.records.past import Pasts
     from operations.situation.coverage import Coverage
@@ -100,6 +101,7 @@ class Services:
     daily_reports: DailyReports  # 警情日报, written each morning
     after_actions: AfterActions  # the review of an incident afterwards
     history: History  # reading back: timelines, changes, incidents by page, pictures of the past
+    imported: ImportedIncidents  # what other systems recorded, for moments of the past
     bus: Bus  # journal events as they are committed
     positions: PositionTable
     tracks: TrackReader  # positions of the past

@@ -17,16 +17,18 @@ from pathlib import Path
 import numpy as np
 
 from dispatch.kpi_facts import INCIDENT_COLUMNS, RESPONSE_COLUMNS, Columns, Facts, FactsBuilder, joined
+from dispatch.past import PastIncident
 from storage.journal import MAX_PAGE, IncidentQuery, Journal
 from storage.past import PastIncidents
 
-FORMAT = 1
-MOST_IN_MEMORY = 120  # months; a year of a city is about 60 MB
+FORMAT = 2
+MOST_IN_MEMORY = 240  # months, own and imported ones counted apart; a year of a city is about 60 MB
 _FIRST = datetime(1990, 1, 1, tzinfo=UTC)
+_NONE = FactsBuilder(UTC).built()
 
 
 class MonthlyFacts:
-    """Reads what was received in a period. `org_of` says whose area a point (lon, lat) of a past incident lies in."""
+    """Reads what was received in a period. `org_of` says whose a past incident is."""
 
     def __init__(
         self,
@@ -34,69 +36,83 @@ class MonthlyFacts:
         past: PastIncidents,
         folder: Path,
         zone: tzinfo,
-        org_of: Callable[[float, float], str],
+        org_of: Callable[[PastIncident], str],
         city: str,
-        home_org: str,
     ) -> None:
         self._journal, self._past = journal, past
         self._folder = folder
         self._zone = zone
         self._org_of = org_of
         self._city = f"{FORMAT} {city} {zone}"  # what else the columns depend on
-        self._home_org = home_org  # of past incidents without a point, and outside of all areas
-        self._months: OrderedDict[datetime, tuple[str, Facts]] = OrderedDict()
+        self._months: OrderedDict[str, tuple[str, Facts]] = OrderedDict()  # by name of their file
         self._joined: tuple[list[Facts], Facts] | None = None  # what was asked for last: most ask for the same again
         self._lock = threading.Lock()
 
     def load(self, from_: datetime, to: datetime) -> Facts:
         """Everything received in the calendar months that a period touches. Raises JournalError."""
         with self._lock:  # two readers at once would both read the same months
-            parts = [self._month(begins) for begins in months(max(from_, _FIRST), to)]
+            parts = [part(begins) for begins in months(max(from_, _FIRST), to) for part in (self._own, self._imported)]
             if self._joined is None or [id(part) for part in parts] != [id(part) for part in self._joined[0]]:
                 self._joined = (parts, joined(parts))
             return self._joined[1]
+
+    def load_imported(self, from_: datetime, to: datetime) -> list[Facts]:
+        """Of other systems alone, month by month: those that have any."""
+        with self._lock:
+            parts = [self._imported(begins) for begins in months(max(from_, _FIRST), to)]
+        return [part for part in parts if len(part.incidents)]
 
     def sources(self) -> list[str]:
         """Names of other systems whose incidents were imported."""
         return self._past.sources()
 
-    def _month(self, begins: datetime) -> Facts:
+    # What was imported changes seldom and one's own month all the time, so they are kept apart.
+
+    def _own(self, begins: datetime) -> Facts:
         ends = next_month(begins)
         tally = self._journal.tally(begins, ends)
-        state = f"{self._city} {tally.incidents} {tally.versions} {self._past.count(begins, ends)}"
-        known = self._months.get(begins)
+        return self._month(begins, f"{begins:%Y%m}", f"{tally.incidents} {tally.versions}", self._read_own)
+
+    def _imported(self, begins: datetime) -> Facts:
+        number = self._past.count(begins, next_month(begins))
+        return self._month(begins, f"{begins:%Y%m}-imported", str(number), self._read_imported) if number else _NONE
+
+    def _month(self, begins: datetime, name: str, state: str, read: Callable[[datetime, FactsBuilder], None]) -> Facts:
+        state = f"{self._city} {state}"
+        known = self._months.get(name)
         if known is None or known[0] != state:
-            facts = self._stored(begins, state)
+            facts = self._stored(name, state)
             if facts is None:
-                facts = self._read(begins, ends)
-                self._store(begins, state, facts)
+                builder = FactsBuilder(self._zone)
+                read(begins, builder)
+                facts = builder.built()
+                self._store(name, state, facts)
             known = (state, facts)
-            self._months[begins] = known
-        self._months.move_to_end(begins)
+            self._months[name] = known
+        self._months.move_to_end(name)
         while len(self._months) > MOST_IN_MEMORY:
             self._months.popitem(last=False)
         return known[1]
 
-    def _read(self, begins: datetime, ends: datetime) -> Facts:
-        builder = FactsBuilder(self._zone)
+    def _read_own(self, begins: datetime, builder: FactsBuilder) -> None:
         cursor: str | None = None
         while True:
-            page = self._journal.incidents(IncidentQuery(from_=begins, to=ends, cursor=cursor, limit=MAX_PAGE))
+            page = self._journal.incidents(IncidentQuery(from_=begins, to=next_month(begins), cursor=cursor, limit=MAX_PAGE))
             for incident in page.incidents:
                 builder.add(incident)
             cursor = page.cursor
             if cursor is None:
                 break
-        for past in self._past.between(begins, ends):
-            located = past.lon is not None and past.lat is not None
-            builder.add_past(past, self._org_of(past.lon or 0.0, past.lat or 0.0) if located else self._home_org)
-        return builder.built()
 
-    def _path(self, begins: datetime) -> Path:
-        return self._folder / f"{begins:%Y%m}.npz"
+    def _read_imported(self, begins: datetime, builder: FactsBuilder) -> None:
+        for incident in self._past.between(begins, next_month(begins)):
+            builder.add_past(incident, self._org_of(incident))
 
-    def _stored(self, begins: datetime, state: str) -> Facts | None:
-        path = self._path(begins)
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.npz"
+
+    def _stored(self, name: str, state: str) -> Facts | None:
+        path = self._path(name)
         if not path.exists():
             return None
         try:
@@ -110,11 +126,11 @@ class MonthlyFacts:
             return None
         return Facts(Columns([incidents]), Columns([responses]), *names)
 
-    def _store(self, begins: datetime, state: str, facts: Facts) -> None:
+    def _store(self, name: str, state: str, facts: Facts) -> None:
         if not len(facts.incidents):
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(begins)
+        path = self._path(name)
         beside = path.with_suffix(".part")
         columns = {f"incident_{name}": facts.incidents[name] for name in INCIDENT_COLUMNS}
         columns |= {f"response_{name}": facts.responses[name] for name in RESPONSE_COLUMNS}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Column, Engine, Float, Index, Integer, Row, String, Table, Text, and_, func, insert, select
+from sqlalchemy import Column, ColumnElement, Engine, Float, Index, Integer, Row, Select, String, Table, Text, and_, func, insert, select
 
 from dispatch.past import STAGE_FIELDS, PastIncident, PastResponse
 from storage.database import writing
@@ -24,8 +25,12 @@ past_incidents = Table(
     Column("lon", Float(53)),
     Column("lat", Float(53)),
     Column("disposition", Text, nullable=False),
+    Column("incident_id", String(40), nullable=False),
+    Column("lasts_s", Float(53), nullable=False),  # from reception to the last time on record
     Index("ix_past_incidents_place", "lat", "lon"),
     Index("ix_past_incidents_received", "received_at"),
+    Index("ix_past_incidents_id", "incident_id", unique=True),
+    Index("ix_past_incidents_lasts", "lasts_s"),
 )
 
 past_responses = Table(
@@ -40,6 +45,9 @@ past_responses = Table(
 )
 
 METRES_PER_DEGREE = 111_195.0
+ROUNDING_S = 0.001  # more than a sum of two stored times is off
+_AS_IS = [c.name for c in past_incidents.columns if c.name not in ("received_at", "lasts_s")]
+_MADE = ("incident_id", "lasts_s")  # out of the rest
 
 
 class PastIncidents:
@@ -74,8 +82,7 @@ class PastIncidents:
             .order_by(place.received_at.desc())
             .limit(limit)
         )
-        with self._engine.connect() as connection:
-            return [_incident(row, ()) for row in connection.execute(query)]
+        return self._bare(query)
 
     def places(self, since: datetime) -> list[tuple[str, float, float, float]]:
         """Type, reception (Unix s), lon and lat of every past incident with a point since then."""
@@ -99,14 +106,32 @@ class PastIncidents:
     def between(self, from_: datetime, to: datetime) -> list[PastIncident]:
         """Those received from `from_` until before `to` with their responses, in no order."""
         c = past_incidents.c
-        inside = (c.received_at >= from_.timestamp(), c.received_at < to.timestamp())
-        same = and_(past_responses.c.source == c.source, past_responses.c.source_id == c.source_id)
-        responses: dict[tuple[str, str], list[PastResponse]] = {}
+        return self._with_responses(c.received_at >= from_.timestamp(), c.received_at < to.timestamp())
+
+    def running(self, from_: datetime, to: datetime) -> list[PastIncident]:
+        """Those that something is on record of after `from_` and by `to`, or that were running then; with their responses, in no order."""
+        c = past_incidents.c
+        received = c.received_at.between((from_ - self.longest()).timestamp(), to.timestamp())  # bounds what is looked at
+        return self._with_responses(received, c.received_at + c.lasts_s > from_.timestamp() - ROUNDING_S)
+
+    def received_after(self, at: datetime) -> datetime | None:
+        """When the first one after an instant was received."""
+        c = past_incidents.c
+        return self._instant(select(func.min(c.received_at)).where(c.received_at > at.timestamp()))
+
+    def ended_by(self, at: datetime) -> datetime | None:
+        """The last time on record of those that had ended by an instant. Looks at all of them."""
+        c = past_incidents.c
+        return self._instant(select(func.max(c.received_at + c.lasts_s)).where(c.received_at + c.lasts_s <= at.timestamp()))
+
+    def longest(self) -> timedelta:
+        """How long the longest of all lasted."""
         with self._engine.connect() as connection:
-            for row in connection.execute(select(past_responses).join(past_incidents, same).where(*inside)):
-                responses.setdefault((row.source, row.source_id), []).append(_response(row))
-            rows = connection.execute(select(past_incidents).where(*inside))
-            return [_incident(row, tuple(responses.get((row.source, row.source_id), ()))) for row in rows]
+            return timedelta(seconds=connection.scalar(select(func.max(past_incidents.c.lasts_s))) or 0.0)
+
+    def one(self, incident_id: str) -> PastIncident | None:
+        """By its `incident_id`, with its responses."""
+        return next(iter(self._with_responses(past_incidents.c.incident_id == incident_id)), None)
 
     def all(self, source: str) -> list[PastIncident]:
         """Every past incident of one source with its responses, oldest first."""
@@ -118,10 +143,30 @@ class PastIncidents:
             incidents = select(past_incidents).where(past_incidents.c.source == source).order_by(past_incidents.c.received_at)
             return [_incident(row, tuple(responses.get(row.source_id, ()))) for row in connection.execute(incidents)]
 
+    def _instant(self, query: Select[Any]) -> datetime | None:
+        with self._engine.connect() as connection:
+            unix_s = connection.scalar(query)
+        return None if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
+
+    def _bare(self, query: Select[Any]) -> list[PastIncident]:
+        with self._engine.connect() as connection:
+            return [_incident(row, ()) for row in connection.execute(query)]
+
+    def _with_responses(self, *conditions: ColumnElement[bool]) -> list[PastIncident]:
+        c = past_incidents.c
+        same = and_(past_responses.c.source == c.source, past_responses.c.source_id == c.source_id)
+        responses: dict[tuple[str, str], list[PastResponse]] = {}
+        of_those = select(past_responses).join(past_incidents, same).where(*conditions).order_by(past_responses.c.response_id)
+        with self._engine.connect() as connection:
+            for row in connection.execute(of_those):
+                responses.setdefault((row.source, row.source_id), []).append(_response(row))
+            rows = connection.execute(select(past_incidents).where(*conditions))
+            return [_incident(row, tuple(responses.get((row.source, row.source_id), ()))) for row in rows]
+
 
 def _incident_row(incident: PastIncident) -> dict[str, object]:
-    names = [c.name for c in past_incidents.columns if c.name != "received_at"]
-    return {name: getattr(incident, name) for name in names} | {"received_at": incident.received_at.timestamp()}
+    received_at, until = incident.received_at.timestamp(), incident.shown_until.timestamp()
+    return {name: getattr(incident, name) for name in _AS_IS} | {"received_at": received_at, "lasts_s": until - received_at}
 
 
 def _response_row(incident: PastIncident, response: PastResponse) -> dict[str, object]:
@@ -130,7 +175,7 @@ def _response_row(incident: PastIncident, response: PastResponse) -> dict[str, o
 
 
 def _incident(row: Row[tuple[object, ...]], responses: tuple[PastResponse, ...]) -> PastIncident:
-    values = dict(row._mapping)
+    values = {name: value for name, value in row._mapping.items() if name not in _MADE}
     return PastIncident(**values | {"received_at": datetime.fromtimestamp(values["received_at"], UTC), "responses": responses})
 
 

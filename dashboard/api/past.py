@@ -31,7 +31,13 @@ _DENSITY = {
     "alarms": [3, 8, 21, 14],
     "by_kind": {"incident_received": [21, 47, 80, 66], "unit_pushed": [20, 51, 92, 70]},
 }
-_EXTENT = {"from": "2026-04-01T06:00:00Z", "to": "2026-05-01T12:00:00Z", "events_from": "2026-04-01T06:00:00Z", "tracks_from": None}
+_EXTENT = {
+    "from": "2026-04-01T06:00:00Z",
+    "to": "2026-05-01T12:00:00Z",
+    "events_from": "2026-04-01T06:00:00Z",
+    "tracks_from": None,
+    "imported_from": None,
+}
 
 
 def router(services: Services) -> APIRouter:
@@ -40,12 +46,20 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/extent", responses=answers(_EXTENT))
     async def extent(request: Request) -> Response:
-        """From when on events and positions are kept, and up to when a replay can come by now."""
+        """From when on events and positions are kept, and incidents of other systems; and up to when a replay can come by now."""
         services.authority.authorise(actor_of(request), Action.SEE_HISTORY)
-        events_from, tracks_s = await asyncio.gather(services.history.first_recorded_at(), asyncio.to_thread(services.tracks.first_at))
-        tracks_from = None if tracks_s is None else datetime.fromtimestamp(tracks_s, UTC)
-        first = min((at for at in (events_from, tracks_from) if at is not None), default=None)
-        return answer({"from": first, "to": services.clock.now(), "events_from": events_from, "tracks_from": tracks_from})
+        events_from, tracks_s, imported_from = await asyncio.gather(
+            services.history.first_recorded_at(),
+            asyncio.to_thread(services.tracks.first_at),
+            asyncio.to_thread(services.imported.first_at),
+        )
+        begins = {
+            "events_from": events_from,
+            "tracks_from": None if tracks_s is None else datetime.fromtimestamp(tracks_s, UTC),
+            "imported_from": imported_from,
+        }
+        first = min((at for at in begins.values() if at is not None), default=None)
+        return answer({"from": first, "to": services.clock.now(), **begins})
 
     @routes.get("/density", responses=answers(_DENSITY, problems=(422,)))
     async def density(
@@ -57,7 +71,8 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         """How many events of incidents of one's own organisations were recorded in each part of a span: all, alarms, and by kind.
 
-        Incidents count where they belong now; those that are confidential are left out.
+        Those of other systems that were imported are among them, when they happened. Incidents count where they belong now; those that
+        are confidential are left out.
         """
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_HISTORY)
@@ -70,7 +85,8 @@ def router(services: Services) -> APIRouter:
         query = CountQuery(from_, to, bins, services.authority.visible_orgs(actor), hidden)
         by_kind: dict[str, list[int]] = defaultdict(lambda: [0] * bins)
         events, alarms = [0] * bins, [0] * bins
-        for place, event, number in await services.history.counts(query):
+        own, imported = await asyncio.gather(services.history.counts(query), asyncio.to_thread(services.imported.counts, query))
+        for place, event, number in (*own, *imported):
             by_kind[event][place] += number
             events[place] += number
             alarms[place] += number if event in ALARMS else 0

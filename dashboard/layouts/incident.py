@@ -12,7 +12,7 @@ from dashboard import ids
 from dashboard.layouts.actions import command_label
 from dashboard.layouts.arrival import position_says, promised
 from dashboard.layouts.facts import Facts
-from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, kind_sign, press_button, section, stage_pill
+from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, kind_sign, number_of, press_button, section, stage_pill
 from dispatch.arrivals import disagreement_of
 from dispatch.deadlines import deadlines
 from dispatch.model import Assignment, AssignmentStage, Incident, Stage
@@ -39,7 +39,7 @@ def incident_head(incident: Incident, facts: Facts, caller: str = "") -> html.Di
             [
                 grade_sign(incident.grade, words),
                 html.H2(facts.type_name(incident.incident_type)),
-                html.Span(f"#{incident.number}", className="number"),
+                html.Span(number_of(incident), className="number"),
                 html.Span(words.grade(incident.grade), className=f"grade-word grade-{int(incident.grade)}"),
             ],
             className="head-line",
@@ -67,6 +67,12 @@ def incident_head(incident: Incident, facts: Facts, caller: str = "") -> html.Di
             className="head-facts",
         ),
     ]
+    if not incident.number:
+        said = words(
+            "As {source} recorded it: a crew without a time of push appears with its first time, the incident ends with the last.",
+            source=incident.source,
+        )
+        lines.append(html.P(said, className="muted"))
     if incident.text:
         lines.append(html.Blockquote(incident.text))
     if caller:
@@ -113,7 +119,7 @@ def _other(incident_id: str, facts: Facts) -> html.Span:
     """Another incident by its number, to go to; one that ended long ago has only its place in the journal."""
     other = facts.incidents.get(incident_id)
     selection = json.dumps({"kind": "incident", "incident_id": incident_id})
-    return html.Span(f"#{other.number}" if other else facts.words("an earlier one"), className="number link", **{"data-select": selection})
+    return html.Span(number_of(other) if other else facts.words("an earlier one"), className="number link", **{"data-select": selection})
 
 
 def stage_bar(incident: Incident, facts: Facts) -> html.Ol:

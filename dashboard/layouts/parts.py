@@ -12,12 +12,17 @@ from dash import html
 from dashboard import ids
 from dashboard.i18n import Words
 from dashboard.theme import GRADE_MARKS, KIND_SHAPES
-from dispatch.model import Grade, UnitKind
+from dispatch.model import Grade, Incident, UnitKind
 
 
 def icon(name: str) -> html.Span:
     """One of the project's own drawings, in the colour of the text around it."""
     return html.Span(className="icon", style={"--icon": f"url(/assets/icons/{name}.svg)"}, **{"aria-hidden": "true"})
+
+
+def number_of(incident: Incident) -> str:
+    """What people call it by; one that another system recorded (`dispatch.past_events`) has only its number there."""
+    return f"#{incident.number}" if incident.number else incident.source_id or ""
 
 
 def press_button(

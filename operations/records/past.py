@@ -1,23 +1,28 @@
 """The system as it was at an instant: the same services by another clock, from what was recorded, heard and read by then.
 
 Units stand where tracks say, by when it was heard; incidents, statuses, duty and circles are the fold of the journal, by when it was
-recorded; elements are the readings of then. Who may see what is the authority's as of now: what an account may see today it may see of
-yesterday too. Times by road are those that had been learned when that part of the day began, under the traffic events of then. Kept
-nowhere, and so not in it: the health of feeds and cameras, who was sending video, what was expected where.
+recorded, and what other systems recorded of that time; elements are the readings of then. Who may see what is the authority's as of
+now: what an account may see today it may see of yesterday too. Times by road are those that had been learned when that part of the day
+began, under the traffic events of then. Kept nowhere, and so not in it: the health of feeds and cameras, who was sending video, what was
+expected where.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from dispatch.clock import ManualClock
 from dispatch.errors import RuleViolation
+from dispatch.model import Incident
+from dispatch.past import PREFIX
 from dispatch.picture import OperatingPicture
 from geodata.routing.travel import TravelTimes
 from operations.incidents.bus import Bus
@@ -121,12 +126,13 @@ class Pasts:
     async def moment(self, services: Services, at: datetime) -> Past:
         """A moment of its own, to be moved on. Raises DamagedSlice, DamagedSpeeds, JournalError."""
         at_s = at.timestamp()
-        revision, state, readings = await asyncio.gather(
+        revision, state, readings, imported = await asyncio.gather(
             services.history.at(at),
             asyncio.to_thread(services.tracks.known_at, at_s),
             asyncio.to_thread(self.readings.as_of, at_s, at_s - READ_BACK_S),
+            asyncio.to_thread(services.imported.at, at),
         )
-        picture = await services.history.picture_after(revision)
+        picture = with_imported(await services.history.picture_after(revision), imported)
         clock, handler, positions = ManualClock(at.astimezone(UTC)), PastHandler(picture), PositionTable()
         take_units(positions, picture)
         put(positions, state)
@@ -143,7 +149,7 @@ class Pasts:
         def picture() -> OperatingPicture:
             return handler.picture
 
-        history = PastHistory(live.history, picture, clock.now)
+        history = PastHistory(live.history, live.imported, picture, clock.now)
         personal = live.personal.of(history)
         travel = self.travel(live, past.elements, past.at)
         circles = live.duty_circles.past(clock, picture)
@@ -201,6 +207,14 @@ def take_units(positions: PositionTable, picture: OperatingPicture, before: Oper
     for unit_id, unit in picture.units.items():
         if known.get(unit_id) is not unit:
             positions.follow(unit)
+
+
+def with_imported(picture: OperatingPicture, changed: Mapping[str, Incident]) -> OperatingPicture:
+    """The picture with incidents of other systems as they are after a change; those that had ended before are gone from it."""
+    if not changed:
+        return picture
+    kept = {id_: one for id_, one in picture.incidents.items() if one.is_open or not id_.startswith(PREFIX)}
+    return msgspec.structs.replace(picture, incidents={**kept, **changed})
 
 
 def put(positions: PositionTable, state: TrackState) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from dispatch.commands import Caller
 from dispatch.events import Recorded
 from dispatch.model import Incident
+from dispatch.past import PREFIX
+from dispatch.past_events import past_incident_at
 from dispatch.picture import OperatingPicture
 from operations.records.history import History
+from operations.records.imported import ImportedIncidents
 from storage.journal import MAX_PAGE, PAGE, Page
 
 Box = tuple[float, float, float, float]  # west, south, east, north, degrees
@@ -23,8 +27,11 @@ class PastHistory:
     moment (which takes reopening it) is not found at its old place.
     """
 
-    def __init__(self, history: History, picture: Callable[[], OperatingPicture], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, history: History, imported: ImportedIncidents, picture: Callable[[], OperatingPicture], now: Callable[[], datetime]
+    ) -> None:
         self._history = history
+        self._imported = imported
         self._picture = picture
         self._now = now
 
@@ -33,7 +40,10 @@ class PastHistory:
         return self._picture().revision
 
     async def timeline(self, incident_id: str) -> list[Recorded]:
-        """Events of one incident up to this moment, in order."""
+        """Events of one incident up to this moment, in order; also of one that another system recorded."""
+        if incident_id.startswith(PREFIX):
+            now = self._now()
+            return [recorded for recorded in await self._events(incident_id) if recorded.recorded_at <= now]
         revision = self._revision
         return [recorded for recorded in await self._history.timeline(incident_id) if recorded.revision <= revision]
 
@@ -44,6 +54,8 @@ class PastHistory:
 
     async def incident(self, incident_id: str) -> Incident | None:
         """The incident as it was."""
+        if incident_id.startswith(PREFIX):
+            return past_incident_at(await self._events(incident_id), self._now())
         picture = self._picture()
         return picture.incidents.get(incident_id) or await self._history.incident_at(incident_id, picture.revision)
 
@@ -75,6 +87,9 @@ class PastHistory:
     async def caller(self, incident_id: str) -> Caller | None:
         """Who called; None when nobody is known or it was erased since: what was erased is shown nowhere."""
         return await self._history.caller(incident_id)
+
+    async def _events(self, incident_id: str) -> tuple[Recorded, ...]:
+        return await asyncio.to_thread(self._imported.timeline, incident_id)
 
     async def _as_they_were(self, incidents: list[Incident], revision: int) -> list[Incident]:
         changed = await self._history.changed_after(revision, [one.incident_id for one in incidents])

@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from dispatch.events import Recorded
 from dispatch.evolve import fold
+from dispatch.evolve_incident import evolve_incident
 from dispatch.model import Incident
-from operations.records.past import SETTLED_S, Past, Pasts, put, take_units
+from dispatch.past_events import IMPORTED
+from operations.records.past import SETTLED_S, Past, Pasts, put, take_units, with_imported
 from storage.readings import Reading
 from storage.track_reader import Heard
 from storage.track_slices import SLICE_S
@@ -40,6 +44,8 @@ class Replay:
         self._events: deque[Recorded] = deque()  # read and not yet told
         self._events_read = past.handler.picture.revision  # revision
         self._events_known_until = past.at  # Unix s: whatever was recorded by then is in `_events`, or told
+        self._imported: deque[Recorded] = deque()  # of other systems
+        self._imported_known_until = past.at
         self._heard: Heard | None = None  # of the slice that `past.at` is in
         self._slot = -1  # where that slice begins, Unix s
         self._heard_known_until = past.at
@@ -95,17 +101,22 @@ class Replay:
             settled = self.newest_at
             self._heard, self._slot = await asyncio.to_thread(self._live.tracks.heard_in, slot), slot
             self._heard_known_until = max(min(slot + SLICE_S, settled), until)
+        ahead = min(slot + SLICE_S, self.newest_at)
         if self._readings_known_until < until:
-            ahead = min(slot + SLICE_S, self.newest_at)
             self._readings += await asyncio.to_thread(self._pasts.readings.between, self._readings_known_until, ahead)
             self._readings_known_until = max(ahead, until)
+        if self._imported_known_until < until:
+            span = (datetime.fromtimestamp(at, UTC) for at in (self._imported_known_until, max(ahead, until)))
+            self._imported += await asyncio.to_thread(self._live.imported.between, *span)
+            self._imported_known_until = max(ahead, until)
 
     def _groups(self, until: float) -> Iterator[tuple[Recorded, ...]]:
-        """Events recorded by `until`, those of one instant together: what one command, or one commit, did."""
-        while self._events and self._events[0].recorded_at.timestamp() <= until:
-            group = [self._events.popleft()]
-            while self._events and self._events[0].recorded_at == group[0].recorded_at:
-                group.append(self._events.popleft())
+        """Events recorded by `until`, those of one instant together: what one command, or one commit, did; other systems' apart."""
+        while queues := [queue for queue in (self._events, self._imported) if queue and queue[0].recorded_at.timestamp() <= until]:
+            queue = min(queues, key=lambda queue: queue[0].recorded_at)
+            group = [queue.popleft()]
+            while queue and queue[0].recorded_at == group[0].recorded_at:
+                group.append(queue.popleft())
             yield tuple(group)
 
     # Moving on --------------------------------------------------------------------------------------------------------
@@ -127,6 +138,15 @@ class Replay:
 
     async def _tell(self, group: tuple[Recorded, ...]) -> None:
         """Fold the events and tell whoever listens; the next ones wait until these were heard."""
+        if group[0].channel == IMPORTED:
+            group = self._fold_imported(group)
+        else:
+            await self._fold(group)
+        self.past.bus.publish(group)
+        while self.past.bus.is_waiting:  # noqa: ASYNC110 who listens is on this loop and takes one turn
+            await asyncio.sleep(0)
+
+    async def _fold(self, group: tuple[Recorded, ...]) -> None:
         handler = self.past.handler
         before = handler.picture
         ended: dict[str, Incident | None] = {}  # something happens to incidents that the picture no longer holds
@@ -134,6 +154,15 @@ class Replay:
             ended[incident_id] = await self._live.history.incident_at(incident_id, group[0].revision - 1)
         picture = handler.picture = fold(before, group, lambda incident_id, _: ended.get(incident_id))
         take_units(self.past.positions, picture, before)
-        self.past.bus.publish(group)
-        while self.past.bus.is_waiting:  # noqa: ASYNC110 who listens is on this loop and takes one turn
-            await asyncio.sleep(0)
+
+    def _fold_imported(self, group: tuple[Recorded, ...]) -> tuple[Recorded, ...]:
+        """The same events, at the picture's revision: they are in no journal and raise none."""
+        picture = self.past.handler.picture
+        changed: dict[str, Incident] = {}
+        for recorded in group:
+            id_ = recorded.incident_id or ""
+            after = evolve_incident(changed.get(id_) or picture.incidents.get(id_), recorded)
+            if after is not None:
+                changed[id_] = after
+        self.past.handler.picture = with_imported(picture, changed)
+        return tuple(msgspec.structs.replace(recorded, revision=picture.revision) for recorded in group)

@@ -45,7 +45,7 @@ def journal(engine: Engine) -> Iterator[SqlJournal]:
 
 
 def monthly(engine: Engine, journal: SqlJournal, folder: Path, zone: str = "Asia/Shanghai") -> MonthlyFacts:
-    return MonthlyFacts(journal, PastIncidents(engine), folder, ZoneInfo(zone), lambda lon, lat: CITY, "city", CITY)
+    return MonthlyFacts(journal, PastIncidents(engine), folder, ZoneInfo(zone), lambda incident: CITY, "city")
 
 
 def write(journal: SqlJournal, *incidents: Incident) -> None:

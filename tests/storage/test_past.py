@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine
 
 from dispatch.past import PastIncident, PastResponse
 from operations.records.incident_import import read_incidents, read_mapping
-from storage.database import open_database
+from storage.database import migration_config, open_database, upgrade, writing
 from storage.past import PastIncidents
 
 AT = datetime(2009, 1, 10, 22, 36, 1, tzinfo=UTC)
@@ -62,3 +63,21 @@ def test_the_san_francisco_calls_are_stored_whole(engine: Engine, shared_data: P
     stored = past.all("sf-fire-calls")
     assert sum(len(i.responses) for i in stored) == 4340
     assert {i.source_id for i in stored} == {i.source_id for i in result.incidents}
+
+
+def test_what_was_imported_before_there_were_ids_gets_them(engine: Engine) -> None:
+    past = PastIncidents(engine)
+    bare = PastIncident("test", "3", "fire", 2, AT)
+    early = PastIncident("test", "4", "fire", 2, AT, responses=(PastResponse("4-E1", "E1", cleared_at=AT - timedelta(seconds=5)),))
+    past.add([incident("1"), bare, early])
+    config = migration_config()
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0023")
+    upgrade(engine)
+    for one in (incident("1"), bare, early):
+        assert past.one(one.incident_id) == one
+    assert past.longest() == timedelta(minutes=10)
+    minute = AT + timedelta(seconds=60)
+    assert {one.source_id for one in past.running(minute - timedelta(seconds=1), minute)} == {"1", "3"}
+    assert {one.source_id for one in past.running(minute + timedelta(seconds=1), minute + timedelta(hours=1))} == {"3"}

@@ -5,7 +5,7 @@ import { alikeOf } from "./further.js";
 import { isMine, isOpen } from "./live.js";
 import { initials, lookersOf } from "./presence.js";
 import { on, select, serverNow, state } from "./state.js";
-import { count, countdown, duration, t } from "./words.js";
+import { count, countdown, duration, numberOf, t } from "./words.js";
 
 const shown = new Map(); // incident_id → row as the grid has it
 let api = null;
@@ -28,7 +28,7 @@ function row(incident) {
     incident_id: incident.incident_id,
     order: rank(incident),
     grade: incident.grade,
-    number: incident.number,
+    number: numberOf(incident),
     type: state.config.types[incident.incident_type] || incident.incident_type,
     place: incident.address || (incident.lon === null ? t("not located yet") : `${incident.lon.toFixed(4)}, ${incident.lat.toFixed(4)}`),
     located: incident.lon !== null,
@@ -146,7 +146,7 @@ export function registerCard() {
       h("div", { className: "card-main" },
         h("div", { className: "card-first" },
           h("strong", null, data.type),
-          h("span", { className: "number" }, `#${data.number}`),
+          h("span", { className: "number" }, data.number),
           data.claim ? claimSign(h, data.claim) : null,
           data.lookers.all ? lookersSign(h, data.lookers) : null,
           h("span", { className: "age", "data-since": data.receivedAt, title: t("since the call was received") }, duration(serverNow() - data.receivedAt)),

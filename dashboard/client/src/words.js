@@ -17,6 +17,9 @@ export function t(text, values = {}) {
 
 export const isChinese = () => language === "zh";
 
+// What people call an incident by; one that another system recorded has only its number there.
+export const numberOf = (incident) => (incident.number ? `#${incident.number}` : incident.source_id);
+
 // Short age or duration: 8 s, 3:05, 2 h 10. Seconds count while they matter.
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";

@@ -1,7 +1,7 @@
 // Pictures on a wall: those a desk sent, and rounds of a group on what remains. Nobody touches it; its tiles are made once.
 import { isWall } from "../wall.js";
 import { on, state } from "../state.js";
-import { clockText, t } from "../words.js";
+import { clockText, numberOf, t } from "../words.js";
 import { nameOf } from "./camera.js";
 import { added, askedOf, camerasIn, layoutFor, pageOf, pagesOf, placed } from "./rounds.js";
 import { keepTime, Tile } from "./tile.js";
@@ -117,7 +117,7 @@ function arrange() {
 function drawHead() {
   const parts = [];
   const incident = sent.selection && state.incidents.get(sent.selection.incident_id);
-  if (incident) parts.push(`#${incident.number} ${state.config.types[incident.incident_type] ?? incident.incident_type}${incident.address ? ` · ${incident.address}` : ""}`);
+  if (incident) parts.push(`${numberOf(incident)} ${state.config.types[incident.incident_type] ?? incident.incident_type}${incident.address ? ` · ${incident.address}` : ""}`);
   if (sent.cameras.length || sent.round) parts.push(t("sent by {name} at {time}", { name: sent.by, time: clockText(sent.at).slice(0, 5) }));
   if (roundOf().cameras.length && free() > 0) {
     const pages = pagesOf(inRound().length, free());
