@@ -13,7 +13,7 @@ import msgspec
 
 # Order in which the stages of one response should lie.
 STAGE_FIELDS = ("pushed_at", "departed_at", "arrived_at", "cleared_at")
-PREFIX = "past-"  # of the ids of these incidents: no incident of the journal has it
+_PREFIX = "past-"  # of the ids of these incidents: no incident of the journal has it
 # So long a replay shows one of which nothing is on record but that it was received.
 SHOWN_FOR = timedelta(minutes=10)
 
@@ -70,6 +70,11 @@ class PastIncident(msgspec.Struct, frozen=True):
         return self.received_at + SHOWN_FOR if last_at is None else max(last_at, self.received_at)
 
 
+def is_past(incident_id: str) -> bool:
+    """Whether an id is of an incident that another system recorded."""
+    return incident_id.startswith(_PREFIX)
+
+
 def past_id(source: str, source_id: str) -> str:
     """Id of an incident by the source's name and its number there."""
-    return PREFIX + hashlib.sha256(f"{len(source)}:{source}:{source_id}".encode()).hexdigest()[:32]
+    return _PREFIX + hashlib.sha256(f"{len(source)}:{source}:{source_id}".encode()).hexdigest()[:32]

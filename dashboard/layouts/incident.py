@@ -16,6 +16,7 @@ from dashboard.layouts.parts import age_of, countdown, empty, grade_sign, icon, 
 from dispatch.arrivals import disagreement_of
 from dispatch.deadlines import deadlines
 from dispatch.model import Assignment, AssignmentStage, Incident, Stage
+from dispatch.past import is_past
 from operations.access.permissions import Action
 
 _BAR = (Stage.RECEIVED, Stage.PUSHED, Stage.ACKNOWLEDGED, Stage.EN_ROUTE, Stage.ON_SCENE, Stage.FEEDBACK, Stage.REVIEWED, Stage.CLOSED)
@@ -67,7 +68,7 @@ def incident_head(incident: Incident, facts: Facts, caller: str = "") -> html.Di
             className="head-facts",
         ),
     ]
-    if not incident.number:
+    if is_past(incident.incident_id):
         said = words(
             "As {source} recorded it: a crew without a time of push appears with its first time, the incident ends with the last.",
             source=incident.source,

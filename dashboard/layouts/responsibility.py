@@ -8,15 +8,17 @@ from dashboard.layouts.actions import command_label
 from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import icon, press_button
 from dispatch.model import Incident
+from dispatch.past import is_past
 from geodata.districts.responsibility import Answer, Kind
 
 
 def belongs_elsewhere(incident: Incident, responsible: Answer | None, facts: Facts) -> list[html.Div]:
-    """A line that suggests a hand-over; none where the owner is `responsible`, or was settled by a hand-over, or one is under way.
+    """A line that suggests a hand-over; none where the owner is `responsible`, or was settled by a hand-over, or one is under way, or
+    it was another system's.
 
     `responsible` is None while there is no point.
     """
-    settled = incident.handed_over or incident.handover_to or not incident.is_open
+    settled = incident.handed_over or incident.handover_to or not incident.is_open or is_past(incident.incident_id)
     if settled or responsible is None or responsible.code == incident.org_code:
         return []
     words = facts.words

@@ -18,6 +18,7 @@ from operations.access.authority import Action
 
 _SHOWN_IN_RING = 8
 _SHOWN_BEYOND = 4
+_OUTSIDE_M = 50_000.0  # from the nearest street: no place of this city
 _SHOWN_CAMERAS = 6
 _SHOWN_AROUND = 10
 _SHOWN_EARLIER = 6
@@ -30,7 +31,10 @@ def scene_panel(scene: Json, incident: Incident | None, facts: Facts) -> list[An
     words = facts.words
     head = []
     if scene["no_rings_because"]:
-        head.append(html.P(scene["no_rings_because"], className="notice padded"))
+        away_m = scene["nearest_street_m"]
+        far = words("No rings here: the nearest street on the map is {distance} away.", distance=words.distance(away_m))
+        is_outside = away_m is None or away_m > _OUTSIDE_M
+        head.append(html.P(words("No rings here: the place lies outside of the map.") if is_outside else far, className="notice padded"))
     if incident is None:
         head.append(html.P(words("Responsible: {name}", name=facts.organisation_name(scene["org_code"])), className="padded muted"))
     if facts.may(Action.SEE_SCENE) and not scene["no_rings_because"]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dispatch.events import Recorded
 from dispatch.kpi_facts import Facts
 from dispatch.model import Incident
-from dispatch.past import PREFIX, SHOWN_FOR, PastIncident
+from dispatch.past import SHOWN_FOR, PastIncident, is_past
 from dispatch.past_events import past_events, past_incident_at
 from storage.journal import CountQuery
 from storage.kpi_months import MonthlyFacts
@@ -56,7 +56,7 @@ class ImportedIncidents:
 
     def timeline(self, incident_id: str) -> tuple[Recorded, ...]:
         """All that happened on one of them; nothing of an id that is not one of theirs."""
-        found = self._past.one(incident_id) if incident_id.startswith(PREFIX) else None
+        found = self._past.one(incident_id) if is_past(incident_id) else None
         return () if found is None else past_events(found, self._org_of(found))
 
     def as_ended(self, incident_id: str) -> Incident | None:

@@ -22,7 +22,7 @@ import numpy as np
 from dispatch.clock import ManualClock
 from dispatch.errors import RuleViolation
 from dispatch.model import Incident
-from dispatch.past import PREFIX
+from dispatch.past import is_past
 from dispatch.picture import OperatingPicture
 from geodata.routing.travel import TravelTimes
 from operations.incidents.bus import Bus
@@ -213,7 +213,7 @@ def with_imported(picture: OperatingPicture, changed: Mapping[str, Incident]) ->
     """The picture with incidents of other systems as they are after a change; those that had ended before are gone from it."""
     if not changed:
         return picture
-    kept = {id_: one for id_, one in picture.incidents.items() if one.is_open or not id_.startswith(PREFIX)}
+    kept = {id_: one for id_, one in picture.incidents.items() if one.is_open or not is_past(id_)}
     return msgspec.structs.replace(picture, incidents={**kept, **changed})
 
 

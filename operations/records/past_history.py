@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from dispatch.commands import Caller
 from dispatch.events import Recorded
 from dispatch.model import Incident
-from dispatch.past import PREFIX
+from dispatch.past import is_past
 from dispatch.past_events import past_incident_at
 from dispatch.picture import OperatingPicture
 from operations.records.history import History
@@ -41,7 +41,7 @@ class PastHistory:
 
     async def timeline(self, incident_id: str) -> list[Recorded]:
         """Events of one incident up to this moment, in order; also of one that another system recorded."""
-        if incident_id.startswith(PREFIX):
+        if is_past(incident_id):
             now = self._now()
             return [recorded for recorded in await self._events(incident_id) if recorded.recorded_at <= now]
         revision = self._revision
@@ -54,7 +54,7 @@ class PastHistory:
 
     async def incident(self, incident_id: str) -> Incident | None:
         """The incident as it was."""
-        if incident_id.startswith(PREFIX):
+        if is_past(incident_id):
             return past_incident_at(await self._events(incident_id), self._now())
         picture = self._picture()
         return picture.incidents.get(incident_id) or await self._history.incident_at(incident_id, picture.revision)

@@ -136,7 +136,7 @@ class SceneService:
             asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
             self._earlier(lon, lat, actor, incident),
         )
-        ring_features, why_not = rings
+        ring_features, off = rings
         return {
             "at": self._clock.now(),
             "revision": moment.picture.revision,
@@ -144,7 +144,8 @@ class SceneService:
             "lon": lon,
             "lat": lat,
             "rings": ring_features,
-            "no_rings_because": why_not,
+            "no_rings_because": None if off is None else str(off),
+            "nearest_street_m": None if off is None else off.distance_m,
             **ground,
             "earlier_incidents": earlier,
         }
@@ -328,11 +329,11 @@ class SceneService:
 
     # Around -----------------------------------------------------------------------------------------------------------
 
-    def _rings_or_why(self, lon: float, lat: float, siren: bool, quantile: float) -> tuple[Json | None, str | None]:
+    def _rings_or_why(self, lon: float, lat: float, siren: bool, quantile: float) -> tuple[Json | None, OffNetwork | None]:
         try:
             return self._travel.rings(lon, lat, MINUTES, quantile=quantile, siren=siren).geojson(streets=True), None
         except OffNetwork as off:
-            return None, str(off)
+            return None, off
 
     def _ground(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Json:
         """Units, cameras, elements, weather."""
@@ -390,11 +391,13 @@ class SceneService:
             asyncio.to_thread(self._imported, lon, lat, since, orgs),
         )
         seen = [
-            _earlier_row(lon, lat, other, other.incident_id, other.number, other.stage)
+            _earlier_row(lon, lat, other, other.incident_id, other.number or None, other.stage)
             for other in page.incidents
             if (incident is None or other.incident_id != incident.incident_id) and self._authority.may_see_incident(actor, other)
         ]
-        seen += [_earlier_row(lon, lat, other, None, None, "closed") for other in past]
+        # In a moment of the past some of them are among the incidents already.
+        known = {row["incident_id"] for row in seen} | {None if incident is None else incident.incident_id}
+        seen += [_earlier_row(lon, lat, other, None, None, "closed") for other in past if other.incident_id not in known]
         close = [row for row in seen if row["straight_m"] <= EARLIER_RADIUS_M]
         return sorted(close, key=lambda row: row["received_at"], reverse=True)[:MAX_EARLIER]
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from dispatch.commands import Push
+from dispatch.past import STAGE_FIELDS, PastIncident
+from operations.records.incident_import import read_incidents, read_mapping
+from storage.database import open_database
+from storage.past import PastIncidents
 from tests.browser.desk_server import DeskServer, Visitor
 
 pytestmark = pytest.mark.browser
 
+MAPPING = Path(__file__).resolve().parents[2] / "docs/examples/sf-fire-calls.toml"
 APART_S = 4.0  # between what is told apart: a pixel of the bar is a second
 SPAN_S = 600.0  # the bar's narrowest
 
@@ -73,3 +82,41 @@ def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operat
     expect(page.locator("#replay-band")).to_be_hidden()
     page.wait_for_url(lambda url: "/replay" not in url)
     page.wait_for_selector("#panel [data-press]")
+
+
+def test_calls_of_another_system_pass_over_the_map(operator: Visitor, desk: DeskServer, shared_data: Path) -> None:
+    """One of San Francisco's fire calls, at sixty times: received, on the way, there, over."""
+    found = read_incidents(shared_data / "incidents/sf_fire_calls_lonemountain_2009on.csv", read_mapping(MAPPING)).incidents
+    one = next(call for call in found if len(call.responses) > 2 and takes_its_time(call))
+    engine = open_database(f"sqlite:///{desk.folder / 'data' / 'journal.sqlite'}")
+    PastIncidents(engine).add(found)
+    engine.dispose()
+    page, id_ = operator.page, one.incident_id
+
+    begins = quote((one.received_at - timedelta(seconds=30)).isoformat())
+    operator.open(f"/replay?at={begins}&speed=60&incident={id_}&lang=en")
+    assert page.evaluate(f"liandong.state.incidents.has('{id_}')") is False
+    page.keyboard.press(" ")
+    operator.until(f"liandong.state.incidents.get('{id_}')?.stage === 'received'")
+    expect(page.locator(f".card:has-text('{one.source_id}')")).to_contain_text(one.incident_type)
+    drawn = page.evaluate("liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'incidents').props.data")
+    assert [(row["lon"], row["lat"]) for row in drawn if row["incident_id"] == id_] == [(one.lon, one.lat)]
+    operator.until(f"liandong.state.incidents.get('{id_}')?.stage === 'en_route'")
+    operator.until(f"liandong.state.incidents.get('{id_}')?.stage === 'on_scene'")
+    page.keyboard.press(" ")
+    expect(page.locator("#panel-body")).to_contain_text(f"As {one.source} recorded it")
+    expect(page.locator("#panel-body .assignment")).to_have_count(len(page.evaluate(f"liandong.state.incidents.get('{id_}').assignments")))
+    page.keyboard.press(" ")
+    operator.until(f"liandong.state.incidents.get('{id_}')?.stage === 'closed'")
+    expect(page.locator(f".card:has-text('{one.source_id}')")).to_have_count(0)
+    page.keyboard.press("l")
+    operator.until(f"liandong.state.incidents.size > 0 && !liandong.state.incidents.has('{id_}')")
+
+
+def takes_its_time(call: PastIncident) -> bool:
+    """Whether a quarter of an hour at most is enough for it, and each of its stages lasts for a second of a replay at sixty times."""
+    firsts = [min((at for one in call.responses if (at := getattr(one, name)) is not None), default=None) for name in STAGE_FIELDS[1:3]]
+    instants = [call.received_at, *firsts, call.shown_until]
+    known = [at for at in instants if at is not None]
+    apart = [later - earlier for earlier, later in pairwise(known)]
+    return len(known) == 4 and min(apart) > timedelta(seconds=90) and call.shown_until - call.received_at < timedelta(minutes=15)

@@ -135,6 +135,12 @@ async function start(config) {
     if (state.selection) changed(true);
   });
   on("focus-selection", focus);
+  // Named by the address before there was any incident.
+  let isAwaited = asked.selection !== null && !asked.view;
+  on("incidents-replaced", () => {
+    if (isAwaited) focus();
+    isAwaited = false;
+  });
   on("picking", picking);
   setInterval(() => {
     if (state.selection && state.selection.kind !== "element" && state.connected && !document.hidden) setProps("scene-tick", { data: Date.now() });
