@@ -46,6 +46,7 @@ BENCHES = (
     "loop",
     "storm",
     "video",
+    "wall",
     "tracks",
     "seek",
     "kpis",

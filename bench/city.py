@@ -18,7 +18,7 @@ import numpy as np
 
 from bench import big_extract, cities, harness
 from bench.nearest import positions
-from bench.processes import Server, rss_mb
+from bench.processes import Server, rss_mb, with_descendants
 from bench.rings import Incident, answer, incidents, search
 from geodata.building.build import build_city
 from geodata.cities.city import open_city
@@ -88,7 +88,7 @@ def restarts(folder: Path, incident: Incident) -> tuple[list[float], float]:
             server.start_again()
             server.get(f"/api/v1/rings?lon={incident.lon}&lat={incident.lat}", "desk")
             taken.append(time.perf_counter() - begun)
-        return taken, rss_mb(server.pid)
+        return taken, rss_mb(with_descendants(server.pid))
 
 
 def questions(folder: Path, osm_file: Path) -> tuple[dict[str, list[float]], Incident]:

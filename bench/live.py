@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bench import harness
 from bench.cot import CotPeer
 from bench.fleet import GROUP, Fleet, Receipts
-from bench.processes import Server, cpu_s, rss_mb
+from bench.processes import Server, cpu_s, rss_mb, with_descendants
 from bench.websocket import BINARY, TEXT, WebSocket, open_websocket
 from geodata.cities.city import open_city
 
@@ -195,7 +195,7 @@ async def _measure(server: Server) -> dict[str, Any]:
     }
     our_windows, peer_windows = await _turn_about(load, ours, city, notes)
     single = await load.window(ours.alone())
-    rss = rss_mb(server.pid)
+    rss = rss_mb(with_descendants(server.pid))
     await load.window(ours, seconds=LAG_S)
     lag = await asyncio.to_thread(server.loop_lag_p99_ms, "desk")
     ours.close()

@@ -22,7 +22,7 @@ from bench.loop_clients import Desk, Terminal, Told
 from bench.loop_kills import LANES, Kills, kill_again_and_again
 from bench.loop_polling import Polling
 from bench.loop_sides import CITY_DESKS, EVENTS, STEPS, Call, Ours, Side, desk_scopes
-from bench.processes import Server, cpu_s, rss_mb
+from bench.processes import Server, cpu_s, rss_mb, with_descendants
 from dispatch.organisations import OrganisationTree
 from geodata.cities.city import City, open_city
 from geodata.districts.jurisdictions import Jurisdictions
@@ -161,7 +161,7 @@ async def _measure(
         "compared_terminals": terminals,
         "clients_cpu_share": statistics.median([turn.clients_cpu_s / WINDOW_S for turn in our_turns]),
         "polling_clients_cpu_share": statistics.median([turn.clients_cpu_s / WINDOW_S for turn in peer_turns]),
-        "rss_mb": rss_mb(server.pid),
+        "rss_mb": rss_mb(with_descendants(server.pid)),
     }
     notes = {
         "desk_p99_ms": f"from the instant a command was due to its event at each desk in whose scope it is; {DELAY_INCIDENTS} incidents in "

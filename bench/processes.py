@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -49,15 +50,23 @@ def cpu_s(pid: int) -> float:
     return total / TICKS_PER_S
 
 
-def rss_mb(pid: int) -> float:
-    """Resident memory of the whole tree."""
+def rss_mb(pids: Sequence[int]) -> float:
+    """Resident memory of processes together."""
     total = 0
-    for one in with_descendants(pid):
+    for one in pids:
         try:
             total += int(Path(f"/proc/{one}/statm").read_text().split()[1])
         except OSError:
             continue  # ended meanwhile
     return total * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def name_of(pid: int) -> str:
+    """Of the program that a process runs; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -102,7 +102,16 @@ class Screen:
 
 @asynccontextmanager
 async def screen(port: int, account: str, password: str) -> AsyncIterator[Screen]:
-    """A Chromium that has logged in. Raises PeerError without one."""
+    """A page with nothing but the desk's player on it. Raises PeerError without a Chromium."""
+    async with logged_in(port, account, password, 1400, 900) as page:
+        player = PLAYER.read_text(encoding="utf-8").replace("export function", "function")
+        await page.evaluate(f"() => {{ {player}; window.play = play; {_PAGE}; document.body.replaceChildren(); }}")
+        yield Screen(page)
+
+
+@asynccontextmanager
+async def logged_in(port: int, account: str, password: str, width: int, height: int) -> AsyncIterator[Page]:
+    """A page of a Chromium that has logged in. Raises PeerError without one."""
     from playwright.async_api import async_playwright
 
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -111,15 +120,13 @@ async def screen(port: int, account: str, password: str) -> AsyncIterator[Screen
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
-            page = await browser.new_page(viewport={"width": 1400, "height": 900})
+            page = await browser.new_page(viewport={"width": width, "height": height})
             page.set_default_timeout(60_000)
             await page.goto(f"http://127.0.0.1:{port}/login?next=/account")
             await page.fill("input[name=name]", account)
             await page.fill("input[name=password]", password)
             await page.click("button[type=submit]")
             await page.wait_for_url("**/account")
-            player = PLAYER.read_text(encoding="utf-8").replace("export function", "function")
-            await page.evaluate(f"() => {{ {player}; window.play = play; {_PAGE}; document.body.replaceChildren(); }}")
-            yield Screen(page)
+            yield page
         finally:
             await browser.close()
