@@ -1,7 +1,8 @@
 """`bench wall`: does a video wall grow? Nine tiles that go round twenty-seven cameras, as fast as a wall may turn its pages, in Chromium.
 
-Memory is read about twice a minute, after a garbage collection in the page, of the page, of everything the browser runs, of the server and of
-its video processes. Growth is the slope over the second half of the run, for each page turned; a day is 4,320 pages of 20 s. No peer.
+Memory is read about twice a minute, after a garbage collection in the page: of the page, of everything the browser runs, of the server
+and of its video processes. Growth is the slope over the second half of the run, for each page turned; a day is 4,320 pages of 20 s.
+There is no peer.
 """
 
 from __future__ import annotations

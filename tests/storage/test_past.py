@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic import command
 from sqlalchemy import Engine
@@ -19,9 +20,17 @@ AT = datetime(2009, 1, 10, 22, 36, 1, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A new database of each kind, empty."""
+    url = f"sqlite:///{tmp_path / 'journal.sqlite'}"
+    if request.param == "postgres":
+        server: str = request.getfixturevalue("postgres_url")
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS imported")
+            connection.execute("CREATE DATABASE imported")
+        url = server.replace("/postgres?", "/imported?")
+    engine = open_database(url)
     yield engine
     engine.dispose()
 
@@ -49,7 +58,7 @@ def test_near_finds_by_place_and_age(engine: Engine) -> None:
 def test_a_failure_leaves_nothing_half_written(engine: Engine) -> None:
     past = PastIncidents(engine)
     twice = [incident("1"), PastIncident("test", "2", "fire", 2, AT, responses=incident("1").responses)]
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(Exception, match=r"UNIQUE|unique"):
         past.add(twice)
     assert past.all("test") == []
 
@@ -81,3 +90,13 @@ def test_what_was_imported_before_there_were_ids_gets_them(engine: Engine) -> No
     minute = AT + timedelta(seconds=60)
     assert {one.source_id for one in past.running(minute - timedelta(seconds=1), minute)} == {"1", "3"}
     assert {one.source_id for one in past.running(minute + timedelta(seconds=1), minute + timedelta(hours=1))} == {"3"}
+
+
+def test_instants_before_and_after(engine: Engine) -> None:
+    past = PastIncidents(engine)
+    assert (past.received_after(AT), past.ended_by(AT), past.longest()) == (None, None, timedelta(0))
+    later = AT + timedelta(days=1)
+    past.add([incident("1"), PastIncident("test", "2", "fire", 2, later)])
+    assert (past.received_after(AT - timedelta(seconds=1)), past.received_after(AT)) == (AT, later)
+    assert past.ended_by(later) == AT + timedelta(seconds=60)
+    assert past.ended_by(later + timedelta(days=1)) == later + timedelta(minutes=10)
