@@ -108,6 +108,7 @@ async def _roster(services: Services, request: Request, org: str | None, refused
     sees = _sees(services, actor, picture)
     shown = await asyncio.to_thread(rosters.roster_view, picture, org_code, now, sees)
     visible = services.authority.visible_orgs(actor)
+    below = (services.organisations.reach(org_code, now.date()) & visible & picture.shifts.keys()) - {org_code}
     may = {action: services.authority.can(actor, action) for action in (Action.MUSTER_RESERVES, Action.SIGN_ON, Action.ANSWER_MUSTER)}
     view = DutyView(
         roster=shown,
@@ -119,6 +120,7 @@ async def _roster(services: Services, request: Request, org: str | None, refused
         time_zone=services.city.time_zone,
         beats={beat.id: beat.name for beat in services.beats.all()},
         shifts=picture.shifts.get(org_code, ()),
+        below=[one for one in services.organisations.all() if one.code in below],
         hours=HOURS,
         key=secrets.token_hex(8),
         error=words.refusal(refused) if refused is not None else "",

@@ -30,6 +30,7 @@ class DutyView(msgspec.Struct, frozen=True):
     time_zone: str
     beats: Mapping[str, str]  # names by id
     shifts: Sequence[Shift]
+    below: Sequence[Organisation]  # those below it that keep a roster
     hours: Sequence[int]
     key: str
     error: str = ""
@@ -49,12 +50,23 @@ def duty_page(view: DutyView, words: Words, theme: str) -> str:
             _crews(words("On duty"), roster["on_duty"], view, words, words("Nobody is on duty.")),
             _crews(words("Overtime"), roster["overtime"], view, words, ""),
             _crews(words("Off duty"), roster["off_duty"], view, words, ""),
+            _below(view, words),
         )
     )
     body = (
         f'<main>{said}<div class="tools">{_chooser(view, names, words)}{_muster_form(view, words)}</div><div id="live">{live}</div></main>'
     )
     return framed(words("Duty roster"), names.get(org_code) or org_code, body, words, theme, "duty", f"/duty?org={in_address(org_code)}")
+
+
+def _below(view: DutyView, words: Words) -> str:
+    """The ways to rosters of organisations below: a city has none of its own as a rule, and its crews stand in those."""
+    if not view.below:
+        return ""
+    title = words("Rosters below")
+    named = sorted((words.pick(one.name, one.name_en), one.code) for one in view.below)
+    links = "".join(f'<li><a href="/duty?org={in_address(code)}">{escape(name)}</a></li>' for name, code in named)
+    return f'<section><h2>{escape(title)} <small>{len(named)}</small></h2><ul class="below">{links}</ul></section>'
 
 
 def _chooser(view: DutyView, names: Mapping[str, str], words: Words) -> str:

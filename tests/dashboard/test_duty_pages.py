@@ -15,7 +15,7 @@ from dashboard.edge import Edge
 from dispatch.commands import Arrive, Note, Push
 from dispatch.duty_commands import CancelShift, EndMuster, PlanShift
 from dispatch.shifts import Rostered
-from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity
+from tests.dashboard.api_world import CITY, COUNTY, EAST, WEST, ApiCity
 from tests.dashboard.test_account import Person
 from tests.dashboard.test_account import edge as edge  # the same pages
 
@@ -102,6 +102,14 @@ def test_the_roster_says_who_is_on_duty_with_whom_and_who_leads(chief: Person, d
     assert f"/handover/{WEST}?shift={day.id}" in page
     assert f"/handover/{WEST}?shift={day.night}" not in page  # it has not begun
     assert "值班领导" in get(chief, f"/duty?org={WEST}&lang=zh")
+
+
+def test_an_organisation_leads_to_the_rosters_below_it(chief: Person, day: Day) -> None:
+    links = f'<a href="/duty?org={WEST}">'
+    assert links in get(chief, f"/duty?org={COUNTY}&lang=en")
+    assert "Rosters below" in get(chief, f"/duty?org={COUNTY}&lang=en")
+    assert "Rosters below" not in get(chief, f"/duty?org={WEST}&lang=en")
+    assert "下级值班表" in get(chief, f"/duty?org={COUNTY}&lang=zh")
 
 
 def test_an_organisation_without_a_roster_and_one_whose_plan_has_run_out_say_so(chief: Person, day: Day) -> None:
