@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
+from geodata.routing.coordinate_text import polygons_text
 from geodata.routing.searches import Floats, Ints
 from geodata.routing.soundness import is_sound
 
@@ -72,6 +73,10 @@ class Outline:
         rings = [corners[a:b] for a, b in itertools.pairwise(starts)]
         parts = self.polygon_start.tolist()
         return [rings[a:b] for a, b in itertools.pairwise(parts)]
+
+    def text(self) -> bytes:
+        """The same as JSON text."""
+        return polygons_text(self.corner, self.ring_start, self.polygon_start)
 
 
 def outline(
