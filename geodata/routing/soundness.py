@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from geodata.routing.searches import Floats, Ints
 
 # Sides are compared within squares; so many on a side of the whole that a square holds few of them and most lie in one or two.
-SQUARES_PER_ROOT = 0.7
+SQUARES_PER_ROOT = 1.0
 
 
 @njit(cache=True, nogil=True)
