@@ -271,13 +271,15 @@ def simplify(x: Floats, y: Floats, a: int, b: int, squared: float, keep: NDArray
         depth -= 2
         i, j = stack[depth], stack[depth + 1]
         to = a if j == b else j
-        dx, dy = x[to] - x[i], y[to] - y[i]
+        ax, ay = x[i], y[i]
+        dx, dy = x[to] - ax, y[to] - ay
         length = dx * dx + dy * dy
+        per_length = 1.0 / length if length > 0.0 else 0.0
         worst, worst_d = -1, squared
         for k in range(i + 1, j):
-            u = ((x[k] - x[i]) * dx + (y[k] - y[i]) * dy) / length if length > 0.0 else 0.0
-            u = min(1.0, max(0.0, u))
-            d = (x[i] + u * dx - x[k]) ** 2 + (y[i] + u * dy - y[k]) ** 2
+            px, py = x[k] - ax, y[k] - ay
+            u = min(1.0, max(0.0, (px * dx + py * dy) * per_length))
+            d = (u * dx - px) ** 2 + (u * dy - py) ** 2
             if d > worst_d:
                 worst, worst_d = k, d
         if worst >= 0:

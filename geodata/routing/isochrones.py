@@ -236,7 +236,7 @@ def measure_shapes(first: Ints, last: Ints, x: Floats, y: Floats, drawn_m: Float
         drawn_m[e] = total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def write_line(
     edge: int, a: float, b: float, a_s: float, b_s: float, first: Ints, last: Ints, x: Floats, y: Floats, drawn_m: Floats,
     used: int, out_x: Floats, out_y: Floats, out_s: Times,

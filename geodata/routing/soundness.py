@@ -122,17 +122,18 @@ def turns_about(
     v: int, is_hole: bool, x: Floats, y: Floats, column: Ints, row: Ints, ring: Ints, polygon: Ints, across: int, start: Ints, held: Ints
 ) -> int:
     """How often a corner is run round: a hole's by the other rings of its polygon, an outer ring's by the rings of all other polygons."""
-    k, turns = ring[v], 0
+    k, turns, px, py = ring[v], 0, x[v], y[v]
     for c in range(column[v], across):
-        for at in range(start[row[v] * across + c], start[row[v] * across + c + 1]):
+        square = row[v] * across + c
+        for at in range(start[square], start[square + 1]):
             o = held[at]
+            # Most pass by above or below.
+            goes_up = y[o] <= py
+            if goes_up == (y[o + 1] <= py):
+                continue
             # A side that passes several squares of the row counts in the first of them.
-            if c > column[v] and c > min(column[o], column[o + 1]):
+            if (c > column[v] and c > min(column[o], column[o + 1])) or (polygon[ring[o]] == polygon[k]) != is_hole or ring[o] == k:
                 continue
-            if (polygon[ring[o]] == polygon[k]) != is_hole or ring[o] == k:
-                continue
-            if y[o] <= y[v] < y[o + 1] and side_of(x[o], y[o], x[o + 1], y[o + 1], x[v], y[v]) > 0.0:
-                turns += 1
-            elif y[o + 1] <= y[v] < y[o] and side_of(x[o], y[o], x[o + 1], y[o + 1], x[v], y[v]) < 0.0:
-                turns -= 1
+            side = side_of(x[o], y[o], x[o + 1], y[o + 1], px, py)
+            turns += int(goes_up and side > 0.0) - int(not goes_up and side < 0.0)
     return turns
