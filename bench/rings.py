@@ -90,7 +90,7 @@ def search(ground: Ground, incident: Incident) -> None:
 
 def answer(travel: TravelTimes, incident: Incident, streets: bool = False) -> bytes:
     """The whole answer as a client gets it: three rings with areas, as JSON text."""
-    return msgspec.json.encode(travel.rings(incident.lon, incident.lat, MINUTES).geojson(streets))
+    return msgspec.json.encode(travel.rings(incident.lon, incident.lat, MINUTES).encodable(streets))
 
 
 def against_scipy(ground: Ground, chosen: list[Incident]) -> tuple[dict[str, list[float]], int]:

@@ -133,7 +133,7 @@ def router(services: Services) -> APIRouter:
         except BadRings as error:
             raise InvalidFields.one("quantile" if quantile not in QUANTILES else "minutes", str(error)) from None
         more = {} if at is None else {"at": at}
-        return await answer_in_thread(lambda: drawn.geojson(streets) | more, GEOJSON)
+        return await answer_in_thread(lambda: drawn.encodable(streets) | more, GEOJSON)
 
     @routes.get("/nearest", responses=answers(_NEAREST, problems=(422,)))
     async def nearest(

@@ -16,7 +16,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
+from geodata.routing.coordinate_text import polygons_text
 from geodata.routing.searches import Floats, Ints
+from geodata.routing.soundness import is_sound
 
 # Sides of a cell between four values: bottom, right, top, left. For each pattern of inside corners (bit 0 south-west, 1 south-east,
 # 2 north-east, 3 north-west) the contour's sides from → to, inside on its left; the two patterns with opposite corners have two
@@ -72,6 +74,10 @@ class Outline:
         parts = self.polygon_start.tolist()
         return [rings[a:b] for a, b in itertools.pairwise(parts)]
 
+    def text(self) -> bytes:
+        """The same as JSON text."""
+        return polygons_text(self.corner, self.ring_start, self.polygon_start)
+
 
 def outline(
     grid: Floats, level: float, ceiling: float, west: float, south: float, cell_m: float, projection: LocalProjection, least_hole_m2: float
@@ -86,7 +92,7 @@ def outline(
     # Simplified rings cross once in twenty times; less simplified ones hardly ever.
     for tolerance in TOLERANCES:
         simple = Outline(*polygons(*traced, tolerance, least_hole_m2 / cell_m**2, *place))
-        if simple.shape.is_valid:
+        if is_sound(simple.corner, simple.ring_start, simple.polygon_start):
             return simple
     shape = shapely.set_precision(shapely.make_valid(simple.shape, method="structure", keep_collapsed=False), 1e-6)
     parts = [p for p in shapely.get_parts(shapely.get_parts(shape)) if p.geom_type == "Polygon" and not p.is_empty]
@@ -97,46 +103,35 @@ def outline(
 @njit(cache=True, nogil=True)
 def trace(grid: Floats, level: float, ceiling: float, cases: NDArray[np.int8]) -> tuple[Floats, Floats, NDArray[np.int64], Ints]:
     """Rings of the contour at `level` in units of cells, inside on their left: x, y, first corner of each ring, its outer ring."""
-    rows, columns = grid.shape
-    sides = rows * columns
-    # The side from r, c to the east is number r * columns + c, to the north the same plus `sides`.
-    # Where the contour crosses a side: the one it goes on to, then -2 - the ring it belongs to. Elsewhere never written nor read.
-    onward = np.empty(2 * sides, np.int32)
-    crossed = link_sides(grid, level, cases, onward)
-    crossings = len(crossed)
-    x, y = np.empty(crossings), np.empty(crossings)
-    start, outer = np.empty(crossings // 4 + 2, np.int64), np.empty(crossings // 4 + 1, np.int32)
-    west = np.empty(crossings // 4 + 1, np.int64)  # of each ring, its westernmost crossing whose eastern end is outside
+    cells = cells_on(grid, level)
+    at_x, at_y, onward, behind, begins = link(grid, level, ceiling, cells, cases)
+    count = len(begins)
+    x, y = np.empty(count), np.empty(count)
+    start, outer = np.empty(count // 4 + 2, np.int64), np.empty(count // 4 + 1, np.int32)
+    west = np.empty(count // 4 + 1, np.int32)  # of each ring, its westernmost crossing whose eastern end is outside
     rings, used = 0, 0
     start[0] = 0
-    for first in crossed:
-        at = first
-        west_c = columns
+    for at in begins:
+        if onward[at] < 0:
+            continue
+        # A ring is met first where it is southernmost and goes north and east from there: with the inside in between, or as a hole's rim,
+        # which comes from the east.
+        outer[rings] = -1 if at_x[at] == np.floor(at_x[at]) else rings
+        west_x = np.inf
         while onward[at] >= 0:
-            cell = at % sides
-            r, c = cell // columns, cell % columns
-            east = at < sides
-            here, there = min(ceiling, grid[r, c]), min(ceiling, grid[r, c + 1] if east else grid[r + 1, c])
-            # Kept off the cells' corners, where rounding would let outlines touch.
-            share = min(1.0 - CORNER, max(CORNER, (level - here) / (there - here)))
-            x[used], y[used] = (c + share, r) if east else (c, r + share)
+            x[used], y[used] = at_x[at], at_y[at]
             used += 1
-            if east and here <= level and c < west_c:
-                west[rings], west_c = cell, c
+            if behind[at] >= 0 and at_x[at] < west_x:
+                west[rings], west_x = at, at_x[at]
             following = onward[at]
             onward[at] = -2 - rings
             at = following
-        if used > start[rings]:
-            rings += 1
-            start[rings] = used
+        rings += 1
+        start[rings] = used
     for k in range(rings):
-        outer[k] = k
-        if signed_area(x, y, start[k], start[k + 1]) < 0:
-            # From the western rim of a hole go west to the next rim: of the part's outer ring, or of a hole further west.
-            cell = west[k]
-            while grid[cell // columns, cell % columns - 1] <= level:
-                cell -= 1
-            outer[k] = -2 - onward[cell - 1]
+        if outer[k] < 0:
+            # The rim behind the western one of a hole is that of the part's outer ring, or of a hole further west.
+            outer[k] = -2 - onward[behind[west[k]]]
     for k in range(rings):
         while outer[k] != outer[outer[k]]:
             outer[k] = outer[outer[k]]
@@ -144,30 +139,69 @@ def trace(grid: Floats, level: float, ceiling: float, cases: NDArray[np.int8]) -
 
 
 @njit(cache=True, nogil=True)
-def link_sides(grid: Floats, level: float, cases: NDArray[np.int8], onward: Ints) -> Ints:
-    """Fill `onward` cell by cell; return the sides the contour crosses."""
+def cells_on(grid: Floats, level: float) -> NDArray[np.int64]:
+    """The cells between four values that the contour passes, row by row: row << 32 | column << 4 | the pattern of inside corners."""
     rows, columns = grid.shape
-    sides = rows * columns
-    side = np.empty(4, np.int32)
-    crossed, crossings = np.empty(1024, np.int32), 0
+    found, count = np.empty(rows * columns, np.int64), 0
+    # Eight bits each, and in a loop of their own: so the processor finds the patterns of many cells at once.
+    pattern, one, two, three = np.empty(columns, np.uint8), np.uint8(1), np.uint8(2), np.uint8(3)
     for r in range(rows - 1):
-        west = int(grid[r, 0] <= level) | int(grid[r + 1, 0] <= level) << 3
         for c in range(columns - 1):
-            south_east, north_east = int(grid[r, c + 1] <= level), int(grid[r + 1, c + 1] <= level)
-            pattern = west | south_east << 1 | north_east << 2
-            west = south_east | north_east << 3
-            if pattern == 0 or pattern == 15:
-                continue
-            here = r * columns + c
-            side[0], side[1], side[2], side[3] = here, sides + here + 1, here + columns, sides + here
-            if crossings + 2 > len(crossed):
-                crossed = np.concatenate((crossed, np.empty_like(crossed)))
-            for k in range(0, 4, 2):
-                if cases[pattern, k] >= 0:
-                    crossed[crossings] = side[cases[pattern, k]]
-                    onward[crossed[crossings]] = side[cases[pattern, k + 1]]
-                    crossings += 1
-    return crossed[:crossings]
+            south_west, south_east = np.uint8(grid[r, c] <= level), np.uint8(grid[r, c + 1] <= level)
+            north_west, north_east = np.uint8(grid[r + 1, c] <= level), np.uint8(grid[r + 1, c + 1] <= level)
+            pattern[c] = south_west | south_east << one | north_east << two | north_west << three
+        for c in range(columns - 1):
+            # Written in any case and kept or not: whether the contour passes is unforeseeable.
+            found[count] = r << 32 | c << 4 | int(pattern[c])
+            count += 0 < pattern[c] < 15
+    return found[:count]
+
+
+@njit(cache=True, nogil=True)
+def link(
+    grid: Floats, level: float, ceiling: float, cells: NDArray[np.int64], cases: NDArray[np.int8]
+) -> tuple[Floats, Floats, Ints, Ints, Ints]:
+    """Where the contour crosses a side between two values: x, y, the crossing it goes on to; the one behind, to the west in the same row,
+    where one leaves the inside eastwards, else -1; and for each piece of the contour, cell by cell, the crossing it begins at.
+    """
+    room = 2 * len(cells) + 2
+    x, y = np.empty(room), np.empty(room)
+    onward, behind, begins = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    below = np.empty(grid.shape[1], np.int32)  # number of the crossing between two columns in the row below, where there is one
+    side = np.empty(4, np.int32)
+    side[_RIGHT] = -1
+    last, count, pieces = -1, 0, 0
+    for cell in cells:
+        r, c, pattern = cell >> 32, cell >> 4 & 0xFFFFFFF, cell & 15
+        # A crossing on the left side or the bottom was met before: on the right of the cell before this one, on top of the one below.
+        side[_LEFT], side[_BOTTOM] = side[_RIGHT], below[c]
+        # Written without branches, for which sides are crossed is unforeseeable: what is not there is overwritten by the next.
+        south_east, north_east, north_west = pattern >> 1 & 1, pattern >> 2 & 1, pattern >> 3
+        corner = grid[r + 1, c + 1]
+        side[_RIGHT] = count
+        x[count], y[count], behind[count] = c + 1, r + share(grid[r, c + 1], corner, level, ceiling), -1
+        count += south_east ^ north_east
+        side[_TOP] = count
+        x[count], y[count], behind[count] = c + share(grid[r + 1, c], corner, level, ceiling), r + 1, -1 if north_east else last
+        crosses = north_west ^ north_east
+        below[c] = last = count if crosses else last
+        count += crosses
+        begins[pieces] = side[cases[pattern, 0]]
+        onward[begins[pieces]] = side[cases[pattern, 1]]
+        pieces += 1
+        if cases[pattern, 2] >= 0:
+            begins[pieces] = side[cases[pattern, 2]]
+            onward[begins[pieces]] = side[cases[pattern, 3]]
+            pieces += 1
+    return x, y, onward, behind, begins[:pieces]
+
+
+@njit(cache=True, nogil=True)
+def share(here: float, there: float, level: float, ceiling: float) -> float:
+    """Where between two values the contour crosses, from 0 to 1; kept off the cells' corners, where rounding would let outlines touch."""
+    here = min(ceiling, here)
+    step = min(ceiling, there) - here
+    return min(1.0 - CORNER, max(CORNER, (level - here) / (step if step != 0.0 else 1.0)))
 
 
 @njit(cache=True, nogil=True)
@@ -177,23 +211,21 @@ def polygons(
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
     """Simplified rings in rounded degrees, each part's outer ring first and its holes after it."""
     rings = len(outer)
-    area = np.empty(rings)
-    for k in range(rings):
-        area[k] = signed_area(x, y, start[k], start[k + 1])
-    # Holes (negative area) follow their outer ring.
-    order = np.argsort(outer * 2 + (area < 0), kind="mergesort")
+    is_hole = outer != np.arange(rings)
+    # Holes follow their outer ring.
+    order = np.argsort(outer * 2 + is_hole, kind="mergesort")
     corner = np.empty((len(x) + rings, 2))
     ring_start, polygon_start = np.zeros(rings + 1, np.int64), np.zeros(rings + 1, np.int64)
     keep = np.zeros(len(x), np.bool_)
     stack = np.empty(2 * len(x) + 4, np.int64)
     used, written, parts = 0, 0, 0
     for k in order:
-        if area[k] < 0 and -area[k] < least_hole:
-            continue
         a, b = start[k], start[k + 1]
+        if is_hole[k] and -signed_area(x, y, a, b) < least_hole:
+            continue
         kept = simplify(x, y, a, b, tolerance * tolerance, keep, stack)
         if kept < 3:
-            if area[k] < 0:
+            if is_hole[k]:
                 continue
             keep[a:b] = True
         begin = used
@@ -204,7 +236,7 @@ def polygons(
                 used += 1
         corner[used] = corner[begin]
         used += 1
-        if area[k] >= 0:
+        if not is_hole[k]:
             polygon_start[parts] = written
             parts += 1
         written += 1
@@ -239,13 +271,15 @@ def simplify(x: Floats, y: Floats, a: int, b: int, squared: float, keep: NDArray
         depth -= 2
         i, j = stack[depth], stack[depth + 1]
         to = a if j == b else j
-        dx, dy = x[to] - x[i], y[to] - y[i]
+        ax, ay = x[i], y[i]
+        dx, dy = x[to] - ax, y[to] - ay
         length = dx * dx + dy * dy
+        per_length = 1.0 / length if length > 0.0 else 0.0
         worst, worst_d = -1, squared
         for k in range(i + 1, j):
-            u = ((x[k] - x[i]) * dx + (y[k] - y[i]) * dy) / length if length > 0.0 else 0.0
-            u = min(1.0, max(0.0, u))
-            d = (x[i] + u * dx - x[k]) ** 2 + (y[i] + u * dy - y[k]) ** 2
+            px, py = x[k] - ax, y[k] - ay
+            u = min(1.0, max(0.0, (px * dx + py * dy) * per_length))
+            d = (u * dx - px) ** 2 + (u * dy - py) ** 2
             if d > worst_d:
                 worst, worst_d = k, d
         if worst >= 0:

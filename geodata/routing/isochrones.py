@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geodata.projection import LocalProjection
+from geodata.routing.coordinate_text import lines_text
 from geodata.routing.searches import Floats, Found, Ints, Times, owned
 from geodata.streets.graph import StreetGraph
 
@@ -45,6 +46,10 @@ class StreetPieces:
         chosen = np.flatnonzero(self.ring <= ring if cumulative else self.ring == ring)
         vertices, start = self._vertices
         return [vertices[start[i] : start[i + 1]] for i in chosen.tolist()]
+
+    def text(self, ring: int) -> bytes:
+        """What `lines` says of everything within ring number `ring`, as JSON text."""
+        return lines_text(self.lonlat, self.start, np.flatnonzero(self.ring <= ring).astype(np.int32))
 
     @cached_property
     def _vertices(self) -> tuple[list[tuple[float, float]], list[int]]:
@@ -231,7 +236,7 @@ def measure_shapes(first: Ints, last: Ints, x: Floats, y: Floats, drawn_m: Float
         drawn_m[e] = total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def write_line(
     edge: int, a: float, b: float, a_s: float, b_s: float, first: Ints, last: Ints, x: Floats, y: Floats, drawn_m: Floats,
     used: int, out_x: Floats, out_y: Floats, out_s: Times,

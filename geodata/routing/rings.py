@@ -36,6 +36,8 @@ OFF_STREET_MPS = 15.0
 # The contour cuts the last half cell off every end, and simplifying a little more; so much later it is drawn. Without it recall falls
 # to 0.985 at one minute.
 SLACK_CELLS, SLACK_S = 0.5, 0.25
+# Of a street's bends those as far from the last one that counts, in cells along both axes.
+FINEST_BEND = 0.75
 # Smaller holes between streets are noise of the raster, not places one can't get to.
 LEAST_HOLE_CELLS = 2.0
 # Where nothing is near the raster is so much above the level; from a very high value the outline would stick to the cells inside.
@@ -66,17 +68,27 @@ def raster(pieces: StreetPieces, ring: int, fill: Fill) -> tuple[float, float, F
     """West and south of the first cell's centre in metres, and the seconds to each cell through streets within ring number `ring`."""
     level_s = pieces.levels_s[ring]
     inside = pieces.ring <= ring
-    vertex = np.repeat(inside, np.diff(pieces.start)) if not inside.all() else slice(None)
-    x, y = pieces.x[vertex], pieces.y[vertex]
-    if not len(x):
+    least_x, least_y, most_x, most_y = bounds(pieces.x, pieces.y, pieces.start, inside)
+    if least_x > most_x:
         return 0.0, 0.0, np.full((2, 2), level_s + OUTSIDE_S)
     margin = fill.reach_m + 2 * fill.cell_m
     # Cells lie on a grid of the whole city, so that a ring does not flicker when its point moves by a metre.
-    west, south = (math.floor((float(v.min()) - margin) / fill.cell_m) * fill.cell_m for v in (x, y))
-    columns, rows = (math.ceil((float(v.max()) + margin - first) / fill.cell_m) + 1 for v, first in ((x, west), (y, south)))
+    west, south = (math.floor((least - margin) / fill.cell_m) * fill.cell_m for least in (least_x, least_y))
+    columns, rows = (math.ceil((most + margin - first) / fill.cell_m) + 1 for most, first in ((most_x, west), (most_y, south)))
     grid = np.full((rows, columns), level_s + OUTSIDE_S + fill.reach_m / OFF_STREET_MPS)
     stamp(pieces.x, pieces.y, pieces.time_s, pieces.start, inside, grid, west, south, fill.cell_m, fill.reach_m, OFF_STREET_MPS)
     return west, south, grid
+
+
+@njit(cache=True, nogil=True)
+def bounds(x: Floats, y: Floats, start: NDArray[np.int64], inside: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """Least x, least y, largest x and largest y of the pieces that are inside; inf, inf, -inf, -inf where none is."""
+    west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
+    for piece in range(len(inside)):
+        if inside[piece]:
+            for v in range(start[piece], start[piece + 1]):
+                west, south, east, north = min(west, x[v]), min(south, y[v]), max(east, x[v]), max(north, y[v])
+    return west, south, east, north
 
 
 @njit(cache=True, nogil=True)
@@ -84,52 +96,33 @@ def stamp(
     x: Floats, y: Floats, time_s: Times, start: NDArray[np.int64], inside: NDArray[np.bool_],
     grid: Floats, west: float, south: float, cell_m: float, reach_m: float, off_street_mps: float,
 ) -> None:  # fmt: skip
-    """Lower each cell within `reach_m` of a piece to the time on the street plus the time off it."""
-    step = 0.75 * cell_m
+    """Lower each cell within `reach_m` of a piece to the time on the street plus the time off it; none may lie beyond the raster."""
+    # In units of cells, from the first one's centre.
+    per_m, reach, slowness = 1.0 / cell_m, reach_m / cell_m, cell_m / off_street_mps
     for piece in range(len(inside)):
         if not inside[piece]:
             continue
-        end = start[piece + 1] - 1
-        a = start[piece]
-        while a < end:
-            # Bends finer than half a cell can't be seen in the raster.
-            b = a + 1
-            while b < end and abs(x[b] - x[a]) + abs(y[b] - y[a]) < step:
-                b += 1
-            stamp_segment(x[a], y[a], time_s[a], x[b], y[b], time_s[b], grid, west, south, cell_m, reach_m, off_street_mps)
-            a = b
-
-
-@njit(cache=True, nogil=True)
-def stamp_segment(
-    ax: float, ay: float, a_s: float, bx: float, by: float, b_s: float,
-    grid: Floats, west: float, south: float, cell_m: float, reach_m: float, off_street_mps: float,
-) -> None:  # fmt: skip
-    """The same for one straight segment."""
-    rows, columns = grid.shape
-    dx, dy = bx - ax, by - ay
-    per_squared = 1.0 / max(1e-9, dx * dx + dy * dy)
-    slowness = 1.0 / off_street_mps
-    reach_squared = reach_m * reach_m
-    low = max(0, math.ceil((min(ay, by) - reach_m - south) / cell_m))
-    high = min(rows - 1, math.floor((max(ay, by) + reach_m - south) / cell_m))
-    for r in range(low, high + 1):
-        cy = south + r * cell_m
-        # Of a slanting segment only the part within reach of this row matters.
-        u, w = 0.0, 1.0
-        if abs(dy) > 1e-9:
-            u, w = (cy - reach_m - ay) / dy, (cy + reach_m - ay) / dy
-            if u > w:
-                u, w = w, u
-            u, w = max(0.0, u), min(1.0, w)
-        left, right = min(ax + u * dx, ax + w * dx) - reach_m, max(ax + u * dx, ax + w * dx) + reach_m
-        for c in range(max(0, math.ceil((left - west) / cell_m)), min(columns - 1, math.floor((right - west) / cell_m)) + 1):
-            cx = west + c * cell_m
-            at = min(1.0, max(0.0, ((cx - ax) * dx + (cy - ay) * dy) * per_squared))
-            ex, ey = ax + at * dx - cx, ay + at * dy - cy
-            off = ex * ex + ey * ey
-            seconds = a_s + at * (b_s - a_s) + math.sqrt(off) * slowness
-            # Written without branches: which cells win is unforeseeable, and a wrong guess costs more than a root.
-            best = grid[r, c]
-            best = seconds if seconds < best and off <= reach_squared else best
-            grid[r, c] = best
+        first, last = start[piece], start[piece + 1] - 1
+        ax, ay, a_s = (x[first] - west) * per_m, (y[first] - south) * per_m, float(time_s[first])
+        for vertex in range(first + 1, last + 1):
+            bx, by, b_s = (x[vertex] - west) * per_m, (y[vertex] - south) * per_m, float(time_s[vertex])
+            dx, dy = bx - ax, by - ay
+            # Finer bends can't be seen in the raster.
+            if vertex < last and abs(dx) + abs(dy) < FINEST_BEND:
+                continue
+            per_squared = 1.0 / max(1e-9, dx * dx + dy * dy)
+            # Of a slanting segment only the part within reach of a row matters.
+            per_row = 1.0 / dy if abs(dy) > 1e-9 else 0.0
+            near = reach * abs(per_row) if abs(dy) > 1e-9 else 1.0
+            for r in range(math.ceil(min(ay, by) - reach), math.floor(max(ay, by) + reach) + 1):
+                middle = (r - ay) * per_row
+                one, other = ax + max(0.0, middle - near) * dx, ax + min(1.0, middle + near) * dx
+                for c in range(math.ceil(min(one, other) - reach), math.floor(max(one, other) + reach) + 1):
+                    at = min(1.0, max(0.0, ((c - ax) * dx + (r - ay) * dy) * per_squared))
+                    ex, ey = ax + at * dx - c, ay + at * dy - r
+                    off = ex * ex + ey * ey
+                    seconds = a_s + at * (b_s - a_s) + math.sqrt(off) * slowness
+                    # Written without branches: which cells win is unforeseeable, and a wrong guess costs more than a root.
+                    best = grid[r, c]
+                    grid[r, c] = seconds if seconds < best and off <= reach * reach else best
+            ax, ay, a_s = bx, by, b_s

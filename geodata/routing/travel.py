@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike
@@ -74,14 +75,21 @@ class RingsAnswer:
 
     def geojson(self, streets: bool = False) -> dict[str, Any]:
         """FeatureCollection: one MultiPolygon a ring, the smallest last; `streets` puts the reached streets before, as MultiLineStrings."""
+        return self._collection(streets, self.streets.lines, lambda k: self.outlines[k].coordinates())
+
+    def encodable(self, streets: bool = False) -> dict[str, Any]:
+        """The same for who encodes it with msgspec: the coordinates are text already, several times cheaper than lists."""
+        return self._collection(streets, lambda k: msgspec.Raw(self.streets.text(k)), lambda k: msgspec.Raw(self.outlines[k].text()))
+
+    def _collection(self, streets: bool, lines: Callable[[int], Any], polygons: Callable[[int], Any]) -> dict[str, Any]:
         largest_first = range(len(self.minutes) - 1, -1, -1)
         features = []
         if streets:
-            features = [self._feature(k, "streets", "MultiLineString", self.streets.lines(k)) for k in largest_first]
-        features += [self._feature(k, "ring", "MultiPolygon", self.outlines[k].coordinates()) for k in largest_first]
+            features = [self._feature(k, "streets", "MultiLineString", lines(k)) for k in largest_first]
+        features += [self._feature(k, "ring", "MultiPolygon", polygons(k)) for k in largest_first]
         return {"type": "FeatureCollection", "features": features}
 
-    def _feature(self, ring: int, kind: str, shape: str, coordinates: list[Any]) -> dict[str, Any]:
+    def _feature(self, ring: int, kind: str, shape: str, coordinates: Any) -> dict[str, Any]:
         properties = {
             "kind": kind,
             "minutes": self.minutes[ring],
@@ -313,7 +321,9 @@ class TravelTimes:
             self.reach(units).within((60.0,))
             self.route((lon, lat), (lon, lat), profile)
             for direction in ("to", "from"):
-                self.rings(lon, lat, (0.5, 1), direction, profile).geojson(streets=True)
+                drawn = self.rings(lon, lat, (0.5, 1), direction, profile)
+                drawn.geojson(streets=True)
+                drawn.encodable(streets=True)
 
 
 def checked_minutes(minutes: Sequence[float]) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import shapely
@@ -52,6 +53,12 @@ def test_streets_come_as_multilinestrings_before_the_rings(travel: TravelTimes) 
         x, y = LocalProjection(*ORIGIN).to_metres(*shapely.get_coordinates(shape).T)
         drawn = shapely.length(shapely.transform(shape, lambda _, x=x, y=y: np.column_stack([x, y])))
         assert drawn == pytest.approx(metres, rel=0.005)
+
+
+@pytest.mark.parametrize("streets", [False, True])
+def test_what_is_encoded_is_the_geojson(travel: TravelTimes, streets: bool) -> None:
+    answer = travel.rings(*CENTRE)
+    assert msgspec.json.encode(answer.encodable(streets)) == msgspec.json.encode(answer.geojson(streets))
 
 
 def test_rings_to_and_from_differ_where_streets_are_one_way() -> None:
