@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata.routing.coordinate_text import lines_text, polygons_text
@@ -20,6 +20,7 @@ def starts(parts: list[list[object]]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum([len(part) for part in parts], dtype=np.int64)]).astype(np.int64)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(lines=st.lists(POINTS, min_size=1, max_size=5), data=st.data())
 def test_lines_are_those_an_encoder_writes(lines: list[list[tuple[int, int]]], data: st.DataObject) -> None:
     chosen = data.draw(st.lists(st.integers(0, len(lines) - 1), unique=True))
@@ -28,6 +29,7 @@ def test_lines_are_those_an_encoder_writes(lines: list[list[tuple[int, int]]], d
     assert lines_text(vertex, starts(lines), np.array(chosen, np.int32)) == msgspec.json.encode(expected)
 
 
+@settings(deadline=None)
 @given(polygons=st.lists(st.lists(POINTS, min_size=1, max_size=3), max_size=3))
 def test_polygons_are_those_an_encoder_writes(polygons: list[list[list[tuple[int, int]]]]) -> None:
     rings = [ring for polygon in polygons for ring in polygon]
@@ -36,6 +38,7 @@ def test_polygons_are_those_an_encoder_writes(polygons: list[list[list[tuple[int
     assert polygons_text(corner, starts(rings), starts(polygons)) == msgspec.json.encode(expected)
 
 
+@settings(deadline=None)
 @given(micro=st.integers(-100, 100))
 def test_very_small_numbers_are_the_same_numbers(micro: int) -> None:
     degrees = micro / 1e6
