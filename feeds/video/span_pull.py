@@ -58,7 +58,7 @@ def pull_span(url: str, span: Span, may_transcode: Callable[[], bool], is_wanted
     try:
         with closing(_Recorder(RtspClient(url, OPEN_WITHIN_S, is_wanted), deadline)) as recorder:
             track = recorder.describe()
-            recorder.set_up(track)
+            recorder.set_up()
             times = recorder.play(span, track)
             yield None
             yield from _packets(_units(recorder, track, times, span), track, may_transcode)
@@ -90,12 +90,16 @@ class _Recorder:
         self._all, self._own = self._at(found.control), self._at(found.track.control)
         return found.track
 
-    def set_up(self, track: Track) -> None:
+    def set_up(self) -> None:
         answer = self._ask("SETUP", self._own, {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
-        session, channels = _SESSION.match(answer.get("session")), _CHANNELS.search(answer.get("transport"))
-        if session is None or channels is None:
-            raise ValueError("no session, or none over TCP")
-        self.client.session, self.channel = session[1], int(channels[1])
+        session, transport = _SESSION.match(answer.get("session")), answer.get("transport")
+        if session is None:
+            raise ValueError("no session")
+        self.client.session = session[1]
+        if "TCP" not in transport.upper():
+            raise PullFailed(*_WORDS[461], is_final=True)
+        if channels := _CHANNELS.search(transport):  # else those that were asked for
+            self.channel = int(channels[1])
         if session[2]:
             self._alive_every_s = min(max(1.0, float(session[2])), SESSION_S) / 2
 
@@ -132,7 +136,7 @@ class _Recorder:
             _check(self._alive, answer)
 
     def close(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             if self.client.session:
                 self.client.send("TEARDOWN", self._all, {})
         self.client.close()

@@ -31,7 +31,10 @@ class Span(NamedTuple):
         return f"clock={begin:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
 
     def is_near(self, at_s: float) -> bool:
-        return self.from_s - AROUND_S <= at_s <= self.to_s + AROUND_S
+        return self.has_begun_at(at_s) and at_s <= self.to_s + AROUND_S
+
+    def has_begun_at(self, at_s: float) -> bool:
+        return self.from_s - AROUND_S <= at_s
 
 
 def begins_at(header: str) -> float | None:
@@ -65,6 +68,7 @@ class SpanTime:
 
     def of(self, unit: AccessUnit) -> tuple[int, float]:
         """In 1/90000 s, as the recorder counts, and in Unix s. Raises PullFailed for what is not of that time, or may not be."""
+        is_first = self._newest is None
         if self._newest is not None:
             self._ticks += _signed(unit.timestamp - self._newest)
         elif self._began_with is None or abs(_signed(unit.timestamp - self._began_with)) > AROUND_S * self._hz:
@@ -73,7 +77,8 @@ class SpanTime:
         taken_at = self._taken_at(unit)
         if taken_at is None:
             raise PullFailed("no-recorder", "The recorder does not say that it plays that time; its address may be one of live pictures.")
-        if not self._span.is_near(taken_at):
+        # Behind a gap of the recording the next picture may lie far beyond the span, which then is over.
+        if not (self._span.is_near(taken_at) if is_first else self._span.has_begun_at(taken_at)):
             raise PullFailed("no-recorder", "The recorder has nothing of that time: it plays another.", is_final=True)
         return self._ticks * TIMESCALE // self._hz, taken_at
 

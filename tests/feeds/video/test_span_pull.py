@@ -349,6 +349,37 @@ def test_a_recorder_that_plays_on_is_stopped_at_the_end_of_the_span() -> None:
     assert recorder.methods()[-1] == "TEARDOWN"
 
 
+def test_behind_a_gap_that_reaches_beyond_the_span_nothing_is_shown() -> None:
+    media = pictures(AT_S, 3).removesuffix(rtp.interleaved(1, rtp.Packetizer("h264", 1).bye())) + pictures(AT_S + 900, 3)
+    with scripted(lambda asked: (honest(asked) or b"") + (media if asked.method == "PLAY" else b"")) as recorder:
+        assert [one.captured_at - AT_S for one in pulled(recorder.url())] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("transport", "channel", "reason"),
+    [
+        ("RTP/AVP/TCP;unicast;interleaved=6-7", 6, None),
+        ("RTP/AVP/TCP;unicast", 0, None),
+        ("RTP/AVP;unicast;client_port=5000-5001", 0, "unplayable"),
+    ],
+)
+def test_pictures_come_where_the_recorder_says(transport: str, channel: int, reason: str | None) -> None:
+    def says(asked: Asked) -> bytes | None:
+        if asked.method == "SETUP":
+            return asked.answer(Session="77", Transport=transport)
+        packets = [
+            rtp.interleaved(channel, one) for one in rtp.Packetizer("h264", 1).packets([b"\x65key"], 0, rtp.replay_extension(AT_S, True))
+        ]
+        end = rtp.interleaved(channel + 1, rtp.Packetizer("h264", 1).bye())
+        return (honest(asked) or b"") + (b"".join([*packets, end]) if asked.method == "PLAY" else b"")
+
+    with scripted(says) as recorder:
+        if reason is None:
+            assert len(pulled(recorder.url())) == 1
+        else:
+            assert refusal(recorder.url()).reason == reason
+
+
 def test_a_session_that_the_recorder_has_forgotten_is_said_to_be_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(span_pull, "SESSION_S", 0.1)
 

@@ -76,6 +76,14 @@ def test_pictures_of_another_time_are_refused_whatever_its_answer_said(taken_at:
     assert refused.value.reason == "no-recorder"
 
 
+def test_a_gap_that_reaches_beyond_the_span_is_its_end_and_no_other_time() -> None:
+    times = SpanTime(SPAN, 90_000, None, None)
+    assert times.of(unit(0, AT + 1))[1] == AT + 1
+    assert times.of(unit(90_000, AT + 7_200))[1] == AT + 7_200
+    with pytest.raises(PullFailed, match="plays another"):
+        times.of(unit(180_000, AT - 7_200))
+
+
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(-20_000, 80_000), max_size=40), st.sampled_from([90_000, 48_000, 1_000]))
 def test_counting_goes_on_over_the_end_of_32_bits(begin: int, steps: list[int], clock_hz: int) -> None:
     times, at = SpanTime(Span(AT, AT + 1e6), clock_hz, AT, None), begin
