@@ -76,7 +76,9 @@ class CameraBody(Body):
     url: Address | None = Field(None, description="rtsp, rtsps, http or https; left out: stays as it is; empty: is taken away")
     substream_url: Address | None = Field(None, description="smaller picture of the same camera")
     control_url: Address | None = Field(None, description="ONVIF device that turns it, http or https")
-    recorder_url: Address | None = Field(None, description="rtsp or rtsps, with {from:…} and {to:…} where a site's recorder takes the span")
+    recorder_url: Address | None = Field(
+        None, description="of a site's recorder, rtsp or rtsps: {from:…} and {to:…} where it takes the span, none where RTSP tells it"
+    )
     datum: Datum | None = Field(None, description="of lon and lat; default: the one declared with the token")
 
 

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 
+from feeds.digest_response import Challenge, Quality, response
 from feeds.gb28181.sip import Message, parameter
 
 # A challenge is good for so long; a device that is slower gets another one.
@@ -55,15 +56,9 @@ def check(credentials: str, method: str, password: str) -> str:
     if not credentials.lower().startswith("digest ") or name is None or name not in hashlib.algorithms_available:
         return "unknown_algorithm"
 
-    def digest(*parts: str) -> str:
-        return hashlib.new(name, ":".join(parts).encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
-
-    secret = digest(parameter(credentials, "username"), parameter(credentials, "realm"), password)
-    asked = digest(method, parameter(credentials, "uri"))
-    nonce, quality = parameter(credentials, "nonce"), parameter(credentials, "qop")
-    if quality:
-        expected = digest(secret, nonce, parameter(credentials, "nc"), parameter(credentials, "cnonce"), quality, asked)
-    else:
-        expected = digest(secret, nonce, asked)
+    challenge = Challenge(name, parameter(credentials, "realm"), parameter(credentials, "nonce"))
+    named = parameter(credentials, "qop")
+    quality = Quality(named, parameter(credentials, "nc"), parameter(credentials, "cnonce")) if named else None
+    expected = response(challenge, parameter(credentials, "username"), password, method, parameter(credentials, "uri"), quality)
     given = parameter(credentials, "response").lower().encode("utf-8", "surrogateescape")
     return "" if hmac.compare_digest(given, expected.encode()) else "wrong_password"

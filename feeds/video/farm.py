@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 
 from dispatch.clock import Clock, SystemClock
 from feeds.video.farm_media import MAIN, SUB, Fault, Format, LiveStreet, Loop, Unit
-from feeds.video.farm_recorder import PLAYS, PastClock, span_of
+from feeds.video.farm_recorder import BY_EXTENSION, BY_RANGE, BY_REPORTS, PLAYS, REPLAYS, PastClock, span_asked, span_of
 from feeds.video.farm_rtsp import Connection, Digest, sdp
-from feeds.video.rtp import CLOCK_HZ, Packetizer, interleaved
+from feeds.video.rtp import CLOCK_HZ, Packetizer, interleaved, replay_extension
 
 REPORT_EVERY_S = 2.0
 LATE_S = 1.0  # more than this behind, ticks are left out
@@ -43,8 +43,12 @@ class TestCamera:
     clock_error_s: float = 0.0  # of what its sender reports say
     user: str = ""
     password: str = field(default="", repr=False)
+    digest: tuple[str, str] = ("", "")  # algorithm and qop of its log-in
+    session_s: float = 0.0  # without a request for so long it cuts off; 0: never
     fault: Fault = Fault.NONE
     recorder_s: float = 0.0  # how far back its recorder has it; 0: it has none
+    dates: tuple[str, ...] = (BY_EXTENSION, BY_REPORTS, BY_RANGE)  # how that tells when pictures were taken, at `/NAME/replay`
+    knows_replay: bool = True  # else it refuses what requires it
     plays: int = 0  # how often a stream of it was asked for
 
 
@@ -58,6 +62,11 @@ class _Stream:
         self._group: list[bytes] = []  # packets since the last key frame
         self._pump: asyncio.Task[None] | None = None
         self._packetizer = Packetizer(form.codec, random.getrandbits(32))
+        self.is_replay = False  # RTSP tells it the span
+
+    def replay(self, clock: Clock, until_s: float) -> None:
+        """From where a clock stands, when somebody joins."""
+        self._clock, self._until_s = clock, until_s
 
     @property
     def is_past(self) -> bool:
@@ -97,6 +106,7 @@ class _Stream:
 
     async def _run(self) -> None:
         media, fps, reported_s, offset = self.media(), self.form.fps, -math.inf, random.getrandbits(31)
+        reports = self._camera.sender_reports and (not self.is_replay or BY_REPORTS in self._camera.dates)
         tick = math.ceil(self._clock.unix_s() * fps)
         while self._watchers:
             await asyncio.sleep(max(0.0, tick / fps - self._clock.unix_s()))
@@ -104,7 +114,7 @@ class _Stream:
             units = await asyncio.to_thread(media.units, tick, fault) if self._camera.live else media.units(tick, fault)
             if fault is not Fault.STALL:
                 stamp = offset + tick * CLOCK_HZ // fps
-                if self._camera.sender_reports and tick / fps - reported_s >= REPORT_EVERY_S:
+                if reports and tick / fps - reported_s >= REPORT_EVERY_S:
                     reported_s = tick / fps
                     self._send(self._packetizer.sender_report(reported_s + self._camera.clock_error_s, stamp), control=True)
                 for unit in units:
@@ -112,10 +122,16 @@ class _Stream:
             behind_s = self._clock.unix_s() - tick / fps
             tick = tick + 1 if behind_s < LATE_S else math.ceil(self._clock.unix_s() * fps)
             if tick / fps >= self._until_s:
-                for watcher in list(self._watchers):
-                    watcher.end()
+                self._end()
                 break
         self._pump, self._group = None, []
+
+    def _end(self) -> None:
+        if self.is_replay:  # which may be asked for another span on the same connection
+            self._send(self._packetizer.bye(), control=True)
+            return
+        for watcher in list(self._watchers):
+            watcher.end()
 
     def _send_unit(self, unit: Unit, offset: int, fault: Fault) -> None:
         if unit.is_key:
@@ -123,7 +139,9 @@ class _Stream:
                 return
             self._group.clear()
         nals = unit.nals if fault is not Fault.GARBAGE else [random.randbytes(len(one)) for one in unit.nals]
-        packets = self._packetizer.packets(nals, offset + unit.tick * CLOCK_HZ // self.form.fps)
+        dated = self.is_replay and BY_EXTENSION in self._camera.dates
+        extension = replay_extension(unit.tick / self.form.fps, unit.is_key) if dated else b""
+        packets = self._packetizer.packets(nals, offset + unit.tick * CLOCK_HZ // self.form.fps, extension)
         self._group += packets
         for packet in packets:
             self._send(packet)
@@ -191,14 +209,16 @@ class Farm:
                     continue
                 if camera.fault is Fault.DROP:
                     return
-                if camera.user and not Digest(camera.user, camera.password).accepts(request):
-                    connection.answer(request, 401, "Unauthorized", {"WWW-Authenticate": Digest.challenge()})
+                login = Digest(camera.user, camera.password, *camera.digest)
+                if camera.user and not login.accepts(request):
+                    connection.answer(request, 401, "Unauthorized", {"WWW-Authenticate": login.challenge()})
                     continue
+                connection.session_s = camera.session_s
                 stream = found
                 if not await self._answer(connection, request, camera, stream):
                     return
-        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
-            pass  # whoever watched has gone, or speaks no RTSP
+        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError, ValueError):
+            pass  # whoever watched has gone, or says nothing more, or speaks no RTSP
         finally:
             if stream is not None:
                 stream.leave(connection)
@@ -210,20 +230,38 @@ class Farm:
     def _find(self, request: Connection.Request, known: _Stream | None) -> tuple[TestCamera | None, _Stream | None]:
         """`known`: what this connection has asked for before."""
         path = request.path.rstrip("/").removesuffix("/track0")
-        if path.endswith(f"/{PLAYS}"):
-            camera = self.cameras.get(path.removesuffix(f"/{PLAYS}").removeprefix("/"))
-            return camera, known if camera is None or known is not None else self._played(camera, request.url)
+        name, _, last = path.removeprefix("/").rpartition("/")
+        if last in (PLAYS, REPLAYS):
+            camera = self.cameras.get(name)
+            if camera is None or known is not None:
+                return camera, known
+            return camera, self._played(camera, request.url) if last == PLAYS else self._replayed(camera)
         return self._streams.get(path, (None, None))
 
     def _played(self, camera: TestCamera, url: str) -> _Stream | None:
         """A stream of what its recorder has of a span; None when there is nothing."""
-        now_s, span = self._clock.unix_s(), span_of(url)
-        if span is None or not now_s - camera.recorder_s <= span[0] < now_s:
+        span = span_of(url)
+        if span is None or not self._has(camera, span):
             return None
         return _Stream(camera, camera.main, PastClock(span[0], self._clock), span[1])
 
+    def _has(self, camera: TestCamera, span: tuple[float, float]) -> bool:
+        now_s = self._clock.unix_s()
+        return now_s - camera.recorder_s <= span[0] < now_s
+
+    def _replayed(self, camera: TestCamera) -> _Stream | None:
+        """A stream of what its recorder has; of when is told as it is played."""
+        if not camera.recorder_s:
+            return None
+        stream = _Stream(camera, camera.main, PastClock(0.0, self._clock))
+        stream.is_replay = True
+        return stream
+
     async def _answer(self, connection: Connection, request: Connection.Request, camera: TestCamera, stream: _Stream) -> bool:
         """Whether the connection goes on."""
+        if request.headers.get("require") and not (camera.knows_replay and stream.is_replay):
+            connection.answer(request, 551, "Option not supported", {"Unsupported": request.headers["require"]})
+            return True
         match request.method:
             case "OPTIONS":
                 connection.answer(request, headers={"Public": "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"})
@@ -240,8 +278,16 @@ class Farm:
                 connection.channel = int(transport.split("interleaved=")[1].split("-")[0].split(";")[0])
                 connection.answer(request, headers={"Transport": transport})
             case "PLAY":
+                told = "npt=now-"
+                if stream.is_replay:
+                    told = request.headers.get("range", "")
+                    span = span_asked(told)
+                    if span is None or not self._has(camera, span):
+                        connection.answer(request, 457, "Invalid Range")
+                        return True
+                    stream.replay(PastClock(span[0], self._clock), span[1])
                 camera.plays += 1
-                connection.answer(request, headers={"Range": "npt=now-"})
+                connection.answer(request, headers={"Range": told} if not stream.is_replay or BY_RANGE in camera.dates else {})
                 stream.join(connection, connection.channel)
             case "GET_PARAMETER":
                 connection.answer(request)

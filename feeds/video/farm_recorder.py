@@ -1,4 +1,5 @@
-"""What a test camera's recorder takes: an address with a span, `/NAME/recorded?starttime=20261130t142500z&endtime=20261130t143000z`."""
+"""What a test camera's recorder takes: an address with a span, `/NAME/recorded?starttime=20261130t142500z&endtime=20261130t143000z`, or a
+span that RTSP tells at a plain address, `/NAME/replay`, as ONVIF has it."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from dispatch.clock import Clock
 
-PLAYS = "recorded"  # the last part of such an address
+PLAYS, REPLAYS = "recorded", "replay"  # the last parts of such addresses
+# How a recorder tells when its pictures were taken.
+BY_EXTENSION, BY_REPORTS, BY_RANGE = "extension", "reports", "range"
 WRITTEN = "%Y%m%dt%H%M%Sz"
 
 
@@ -19,6 +22,16 @@ def span_of(url: str) -> tuple[float, float] | None:
     except ValueError:
         return None
     return (from_s, to_s) if "starttime" in asked else None
+
+
+def span_asked(header: str) -> tuple[float, float] | None:
+    """Of RTSP's Range, Unix s; None for one that is not by the clock."""
+    unit, _, asked = header.partition("=")
+    try:
+        from_s, to_s = (_unix_s(text.lower()) if text else float("inf") for text in asked.split("-"))
+    except ValueError:
+        return None
+    return (from_s, to_s) if unit == "clock" else None
 
 
 class PastClock:

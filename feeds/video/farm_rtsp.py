@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from feeds.digest_response import Challenge, Quality, response
 from feeds.video import nal
 from feeds.video.rtp import CLOCK_HZ, PAYLOAD_TYPE
 
@@ -35,6 +35,7 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self.channel = 0
+        self.session_s = 0.0  # without a request for so long it is cut off; 0: never
 
     @property
     def waiting_bytes(self) -> int:
@@ -52,7 +53,11 @@ class Connection:
         self._writer.close()
 
     async def request(self) -> Request | None:
-        """The next request; None at the end. Raises ConnectionError, IncompleteReadError or ValueError."""
+        """The next request; None at the end. Raises ConnectionError, IncompleteReadError, TimeoutError or ValueError."""
+        async with asyncio.timeout(self.session_s or None):
+            return await self._request()
+
+    async def _request(self) -> Request | None:
         while (first := await self._reader.read(1)) == b"$":
             head = await self._reader.readexactly(3)
             await self._reader.readexactly(int.from_bytes(head[1:], "big"))
@@ -70,7 +75,8 @@ class Connection:
     def answer(
         self, request: Request, status: int = 200, reason: str = "OK", headers: Mapping[str, str] | None = None, body: str = ""
     ) -> None:
-        lines = [f"RTSP/1.0 {status} {reason}", f"CSeq: {request.headers.get('cseq', '0')}", "Session: 8630"]
+        lines = [f"RTSP/1.0 {status} {reason}", f"CSeq: {request.headers.get('cseq', '0')}"]
+        lines.append(f"Session: 8630;timeout={self.session_s:.0f}" if self.session_s else "Session: 8630")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         if body:
             lines.append(f"Content-Length: {len(body)}")
@@ -79,25 +85,24 @@ class Connection:
 
 @dataclass(frozen=True)
 class Digest:
-    """Log-in by RFC 2617, without qop, as cameras have it."""
+    """Log-in by RFC 2617, as most cameras have it without qop; by RFC 7616 with another algorithm."""
 
     user: str
-    password: str
+    password: str = field(repr=False)
+    algorithm: str = ""  # as it is named; empty: MD5
+    qop: str = ""
 
-    @staticmethod
-    def challenge() -> str:
-        return f'Digest realm="{REALM}", nonce="{NONCE}"'
+    def challenge(self) -> str:
+        more = (f', qop="{self.qop}"' if self.qop else "") + (f", algorithm={self.algorithm}" if self.algorithm else "")
+        return f'Digest realm="{REALM}", nonce="{NONCE}"{more}'
 
     def accepts(self, request: Connection.Request) -> bool:
         """Whether a request carries the right answer to the challenge."""
-        given = dict(re.findall(r'(\w+)="([^"]*)"', request.headers.get("authorization", "")))
-        known = _md5(f"{self.user}:{REALM}:{self.password}")
-        asked = _md5(f"{request.method}:{given.get('uri', '')}")
-        return given.get("username") == self.user and given.get("response") == _md5(f"{known}:{NONCE}:{asked}")
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        given = {name: a or b for name, a, b in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s",]+))', request.headers.get("authorization", ""))}
+        challenge = Challenge({"SHA-256": "sha256"}.get(self.algorithm, "md5"), REALM, NONCE)
+        quality = Quality(self.qop, given.get("nc", ""), given.get("cnonce", "")) if self.qop else None
+        wanted = response(challenge, self.user, self.password, request.method, given.get("uri", ""), quality)
+        return (given.get("username"), given.get("qop", ""), given.get("response")) == (self.user, self.qop, wanted)
 
 
 def sdp(codec: str, parameters: Sequence[bytes]) -> str:

@@ -20,8 +20,9 @@ from feeds.video.channel import Kind
 from feeds.video.hub import Timing
 from feeds.video.looks import FROZEN_AFTER_S
 from feeds.video.processes import VideoProcess
+from feeds.video.span_time import Span
 from feeds.video.worker import Setup
-from operations.cameras.recorder_address import filled
+from operations.cameras.recorder_address import filled, takes_range
 from operations.cameras.video import CameraState, Quality, Snapshot, Stream, StreamKind, VideoGateway, VideoRefused
 from storage.cameras import CameraSource
 
@@ -38,10 +39,11 @@ class _Opened:
     quality: Quality
     expires_at: float
     viewers: int = 0
+    span: Span | None = None  # of what is played, where its address does not say it
 
     def wanted(self) -> dict[str, Any]:
         told: dict[str, Any] = {"camera_id": self.camera.camera_id, "quality": self.quality.value}
-        return told | {"urls": addresses(self.camera, self.quality), "once": self.is_played}
+        return told | {"urls": addresses(self.camera, self.quality), "once": self.is_played, "span": self.span}
 
     @property
     def is_played(self) -> bool:
@@ -57,9 +59,16 @@ def addresses(camera: CameraSource, quality: Quality) -> tuple[str, ...]:
 
 async def played(own: VideoGateway, camera: CameraSource, url: str, at: datetime) -> Stream:
     """What a recorder plays at an address from `at` on, by the built-in gateway. Raises VideoRefused."""
-    # Under an id of its own, so that it is neither the camera's live picture nor what another plays of the same moment.
+    return _of_camera(camera, await own.open(_played_at(camera, url, at), Quality.MAIN))
+
+
+def _played_at(camera: CameraSource, url: str, at: datetime) -> CameraSource:
+    """Under an id of its own, so that it is neither the camera's live picture nor what another plays of the same moment."""
     played_id = f"{camera.camera_id}{PLAYED}{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    stream = await own.open(msgspec.structs.replace(camera, camera_id=played_id, url=url, substream_url=""), Quality.MAIN)
+    return msgspec.structs.replace(camera, camera_id=played_id, url=url, substream_url="")
+
+
+def _of_camera(camera: CameraSource, stream: Stream) -> Stream:
     return msgspec.structs.replace(stream, camera_id=camera.camera_id, url=f"/video/{camera.camera_id}")
 
 
@@ -102,9 +111,11 @@ class EmbeddedGateway:
         await asyncio.gather(*(process.stop() for process in self._processes))
 
     async def open(self, camera: CameraSource, quality: Quality) -> Stream:
+        return await self._open(camera, quality)
+
+    async def _open(self, camera: CameraSource, quality: Quality, span: Span | None = None) -> Stream:
         self._forget_old()
-        now = self._clock.unix_s()
-        opened = _Opened(camera, quality, now + OPEN_FOR_S)
+        opened = _Opened(camera, quality, self._clock.unix_s() + OPEN_FOR_S, span=span)
         answer = await self._ask("open", opened, hold_s=OPEN_FOR_S)
         stream_id = secrets.token_urlsafe(18)
         self._streams[stream_id] = opened
@@ -116,11 +127,15 @@ class EmbeddedGateway:
             url=f"/video/{camera.camera_id}",
             codec=answer["codec"],
             expires_at=self._clock.now() + timedelta(seconds=OPEN_FOR_S),
+            began_at=None if answer.get("began_at") is None else datetime.fromtimestamp(answer["began_at"], UTC),
         )
 
     async def from_recorder(self, camera: CameraSource, at: datetime, to_at: datetime) -> Stream:
         if not camera.recorder_url:
             raise VideoRefused("no-recorder", "Nobody has said where a recorder of this camera is.")
+        if takes_range(camera.recorder_url):
+            span = Span(at.timestamp(), to_at.timestamp())
+            return _of_camera(camera, await self._open(_played_at(camera, camera.recorder_url, at), Quality.MAIN, span))
         return await played(self, camera, filled(camera.recorder_url, at, to_at, self._zone), at)
 
     async def watch(self, stream_id: str) -> AsyncGenerator[str | bytes, None]:

@@ -20,6 +20,8 @@ from typing import Protocol
 from dispatch.clock import Clock
 from feeds.video.fmp4 import Fmp4Writer, Fragment, Init
 from feeds.video.pull import NoSuchStream, NotH264, Packet, PullFailed, pull
+from feeds.video.span_pull import pull_span
+from feeds.video.span_time import Span
 
 MOST_BEHIND = 200  # fragments that wait for one subscriber; then it goes on with the next key frame
 MOST_KEPT = 1500  # fragments since the last key frame; a camera that sends none for so long has no beginning to offer
@@ -117,10 +119,18 @@ class Hub:
     """One stream. `urls`: the camera's address, and another to take rather than to transcode the first."""
 
     def __init__(
-        self, urls: tuple[str, ...], clock: Clock, timing: Timing, permits: Permits, ended: Callable[[Hub], None], once: bool = False
+        self,
+        urls: tuple[str, ...],
+        clock: Clock,
+        timing: Timing,
+        permits: Permits,
+        ended: Callable[[Hub], None],
+        once: bool = False,
+        span: Span | None = None,
     ) -> None:
-        """`once`: what a recorder plays, to its end or its first failure; kept from its beginning until the first subscriber is there."""
-        self.urls, self._once = urls, once
+        """`once`: what a recorder plays, to its end or its first failure; kept from its beginning until the first subscriber is there.
+        `span`: of which time, where its address does not say it."""
+        self.urls, self._once, self._span = urls, once, span
         self._clock, self._timing, self._permits, self._ended = clock, timing, permits, ended
         self._loop = asyncio.get_running_loop()
         self._subscriptions: set[Subscription] = set()
@@ -283,7 +293,7 @@ class Hub:
         urls, tries = list(self.urls), 0
         while self._is_wanted:
             try:
-                for packet in pull(urls[0], self._clock, self._may_transcode, h264_only=len(urls) > 1):
+                for packet in self._pulled(urls):
                     if not self._is_wanted:
                         return
                     if packet is None:
@@ -305,8 +315,13 @@ class Hub:
             tries += 1
             self._ending.wait(RETRIES_S[min(tries, len(RETRIES_S)) - 1])
 
+    def _pulled(self, urls: list[str]) -> Iterator[Packet | None]:
+        if self._span is not None:
+            return pull_span(urls[0], self._span, self._may_transcode, lambda: self._is_wanted)
+        return pull(urls[0], self._clock, self._may_transcode, h264_only=len(urls) > 1)
+
     def _write(self, packet: Packet) -> None:
-        items = self._writer.feed(packet.data, packet.pts, packet.captured_at, packet.late_s is not None)
+        items = self._writer.feed(packet.data, packet.pts, packet.captured_at, packet.late_s is not None or packet.by_recorder)
         # Of parameters with which pictures begin: others may be bits that were lost on the way, or be corrected before any picture.
         if any(isinstance(one, Init) for one in items) and not (self._writer.sps and self._writer.sps.is_plain):
             raise PullFailed("unplayable", "The camera's H.264 has more than 8 bits or fine colour; browsers don't play it.", is_final=True)

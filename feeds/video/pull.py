@@ -56,6 +56,7 @@ class Packet:
     pts: int  # 1/90000 s
     captured_at: float  # Unix s
     late_s: float | None  # it came so much after it was taken; None: the camera tells no time, or a wrong one
+    by_recorder: bool = False  # `captured_at` is by the recorder that plays it, which tells of no lateness
 
 
 class NoSuchStream(PullFailed):
@@ -93,7 +94,7 @@ def pull(url: str, clock: Clock, may_transcode: Callable[[], bool], h264_only: b
             yield None
             yield from _packets(container, container.streams.video[0], clock, may_transcode, h264_only)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise _failure(error) from None
+        raise failure_of(error) from None
 
 
 def _packets(container: Any, stream: Any, clock: Clock, may_transcode: Callable[[], bool], h264_only: bool) -> Iterator[Packet]:
@@ -101,9 +102,7 @@ def _packets(container: Any, stream: Any, clock: Clock, may_transcode: Callable[
     if stream.codec_context.name != "h264":
         if h264_only:
             raise NotH264
-        if not may_transcode():
-            raise PullFailed("transcoding-at-limit", "The camera's codec needs transcoding, and no more cameras can be transcoded.", True)
-        transcoder = Transcoder(stream)
+        transcoder = transcoder_of(stream.codec_context, may_transcode)
     elif stream.codec_context.extradata:
         yield Packet(bytes(stream.codec_context.extradata), 0, clock.unix_s(), None)
     times, scale = CameraTime(), Fraction(90_000) * stream.time_base
@@ -118,11 +117,15 @@ def _packets(container: Any, stream: Any, clock: Clock, may_transcode: Callable[
         if transcoder is None:
             yield Packet(bytes(packet), pts, captured_at, late_s)
             continue
-        try:
-            for data, own_pts in transcoder.feed(packet):
-                yield Packet(data, own_pts, captured_at, late_s)
-        except av.InvalidDataError:
-            continue  # a damaged picture; the next ones may be whole
+        for data, own_pts in transcoder.feed(packet):
+            yield Packet(data, own_pts, captured_at, late_s)
+
+
+def transcoder_of(decoder: Any, may_transcode: Callable[[], bool]) -> Transcoder:
+    """Raises PullFailed when no more can be transcoded."""
+    if not may_transcode():
+        raise PullFailed("transcoding-at-limit", "The camera's codec needs transcoding, and no more cameras can be transcoded.", True)
+    return Transcoder(decoder)
 
 
 class CameraTime:
@@ -151,9 +154,14 @@ def _sender_time(packet: Any) -> float | None:
     return float(struct.unpack_from("=q", data)[0]) / 1e6
 
 
-def _failure(error: Exception) -> PullFailed:
+def login_refused() -> PullFailed:
+    return PullFailed("login-refused", "The camera refuses the name and password that are kept for it.", is_final=True)
+
+
+def failure_of(error: Exception) -> PullFailed:
+    """What is said of it: none of its words."""
     if isinstance(error, (av.HTTPUnauthorizedError, av.HTTPForbiddenError)):
-        return PullFailed("login-refused", "The camera refuses the name and password that are kept for it.", is_final=True)
+        return login_refused()
     if isinstance(error, av.HTTPNotFoundError):
         return NoSuchStream()
     if isinstance(error, (av.InvalidDataError, ValueError)) and not isinstance(error, OSError):

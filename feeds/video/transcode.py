@@ -17,17 +17,21 @@ _TICK = Fraction(1, 90_000)
 class Transcoder:
     """Packets of one camera in, H.264 (Annex B) out. Not thread-safe."""
 
-    def __init__(self, stream: Any) -> None:
-        self._decoder = stream.codec_context
+    def __init__(self, decoder: Any) -> None:
+        self._decoder = decoder
         self._decoder.thread_count = 1
         self._reformatter = VideoReformatter()
         self._encoder: Any = None
         self._next_pts = -1  # pictures before it are left out
 
     def feed(self, packet: Any) -> list[tuple[bytes, int]]:
-        """H.264 packets with their times (1/90000 s). Raises av.FFmpegError for one that can't be decoded."""
+        """H.264 packets with their times (1/90000 s). Raises av.FFmpegError when it can't go on."""
         out: list[tuple[bytes, int]] = []
-        for frame in self._decoder.decode(packet):
+        try:
+            frames = self._decoder.decode(packet)
+        except av.InvalidDataError:
+            return out  # a damaged picture; the next ones may be whole
+        for frame in frames:
             pts = int(frame.pts * frame.time_base / _TICK) if frame.pts is not None and frame.time_base else self._next_pts
             if 0 <= self._next_pts - pts < 90_000:
                 continue

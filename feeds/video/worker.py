@@ -28,6 +28,7 @@ from feeds.video.fmp4 import Fragment, Init
 from feeds.video.hub import Hub, Item, PlayedOut, Timing, Told
 from feeds.video.pull import PullFailed, check_address
 from feeds.video.recorder import Recorders
+from feeds.video.span_time import Span
 from operations.cameras.video import CameraState, Quality
 
 REPORT_EVERY_S = 1.0
@@ -52,6 +53,7 @@ class Wanted(msgspec.Struct, frozen=True):
     quality: Quality
     urls: tuple[str, ...]
     once: bool = False  # what a recorder plays, to its end
+    span: Span | None = None  # of which time, where its address does not say it
 
     def __repr__(self) -> str:
         """Without the addresses."""
@@ -97,7 +99,8 @@ class Worker:
             check_address(wanted.urls[0])
             admit(wanted.quality, self._running())
             ended = partial(self._forget, key)
-            known = self._hubs[key] = Hub(wanted.urls, self._clock, self._setup.timing, self._admission, ended, wanted.once)
+            timing = self._setup.timing
+            known = self._hubs[key] = Hub(wanted.urls, self._clock, timing, self._admission, ended, wanted.once, wanted.span)
         return known
 
     def _running(self) -> list[Quality]:
@@ -197,7 +200,8 @@ class Worker:
                     hub = self.hub(wanted)
                     hub.hold(float(request["hold_s"]))
                     if wanted.once:
-                        await self._first_picture(hub)
+                        first = await self._first_picture(hub)
+                        answer["began_at"] = first.captured_at if first.by_camera and wanted.span is not None else None
                     answer["codec"] = hub.init.codec if hub.init is not None else None
                 case "close":
                     known = self._hubs.get((wanted.camera_id, wanted.quality))
@@ -209,11 +213,11 @@ class Worker:
             answer |= {"refused": failure.reason, "words": str(failure)}
         writer.write(control(answer))
 
-    async def _first_picture(self, hub: Hub) -> None:
+    async def _first_picture(self, hub: Hub) -> Fragment:
         """What a recorder refuses, or has not, is said before anybody begins to watch. Raises PullFailed."""
         try:
             async with asyncio.timeout(SNAPSHOT_WITHIN_S):
-                await hub.key_frame(0.0)
+                return (await hub.key_frame(0.0))[1]
         except TimeoutError:
             hub.close()
             raise PullFailed("unreachable", "The recorder sent no key frame in time.") from None

@@ -4,6 +4,8 @@
 
 After the colon stands how the instant is written, by the letters of strftime: in UTC, or in the city's time for `from_local` and
 `to_local`. What is said of a wrong one never holds a part of it.
+
+An address without any placeholder is that of a recorder which is told the span by RTSP itself (`Range: clock=…`), as ONVIF has it.
 """
 
 from __future__ import annotations
@@ -17,8 +19,13 @@ _PLACE = re.compile(r"\{([^{}]*)\}")
 _LETTER = re.compile(r"%(.)", re.DOTALL)
 
 
+def takes_range(address: str) -> bool:
+    """Whether the span is told by RTSP and not by the address, which nothing is wrong with."""
+    return "{" not in address
+
+
 def wrong_with(template: str) -> str:
-    """Why spans can't be written into an address, in words without any of it; empty when they can."""
+    """Why spans can't be written into an address, in words without any of it; empty when they can, or need not be."""
     if re.search(r"[{}]", _PLACE.sub("", template)):
         return "holds a { or } that belongs to no placeholder; one in a password is written %7B, %7D"
     if "{" in re.split(r"[/?]", template.partition("://")[2], maxsplit=1)[0]:
@@ -34,8 +41,8 @@ def wrong_with(template: str) -> str:
         if pattern.replace("%%", "").count("%") != len(found.replace("%", "")) or set(found) - set(LETTERS):
             return f"has a letter after % in a placeholder that is not served; use {', '.join(f'%{one}' for one in LETTERS)}"
         letters[name] += found
-    if not any(letters[name] for name in BEGINNINGS):
-        return "does not say where the beginning of the span goes; write for example {from:%Y%m%dt%H%M%Sz}"
+    if not takes_range(template) and not any(letters[name] for name in BEGINNINGS):
+        return "does not say where the beginning of the span goes; write for example {from:%Y%m%dt%H%M%Sz}, or no placeholder at all"
     for names in (BEGINNINGS, ENDS):
         told = "".join(letters[name] for name in names)
         if told and not _tells_an_instant(told):

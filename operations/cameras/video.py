@@ -46,7 +46,7 @@ class StreamKind(StrEnum):
     WS_FMP4 = "ws-fmp4"  # fragmented MP4 over a WebSocket, for MediaSource (docs/video.md)
 
 
-class Stream(msgspec.Struct, frozen=True):
+class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
     """A stream that may be watched until `expires_at`; an open one is not cut then."""
 
     stream_id: str
@@ -56,6 +56,7 @@ class Stream(msgspec.Struct, frozen=True):
     url: str  # path on this origin, with its token
     codec: str | None  # as MediaSource wants it, `avc1.4d401f`; None when it is told with the first picture
     expires_at: datetime
+    began_at: datetime | None = None  # when its first picture was taken, where a recorder tells it
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -92,9 +92,9 @@ class VideoWatch:
         except VideoRefused:
             if not camera.recorder_url:
                 raise
-            from_at = at.replace(microsecond=0)  # its address tells whole seconds
+            from_at = at.replace(microsecond=0)  # it is asked by whole seconds
             stream = await self.gateway.from_recorder(camera, from_at, to_at)
-        return self._granted(stream, session), from_at
+        return self._granted(stream, session), stream.began_at or from_at
 
     async def watch(self, actor: Actor, camera_id: str, token: str, session: str) -> AsyncGenerator[str | bytes, None]:
         """Messages of a granted stream. Raises NotPermitted, and VideoRefused when there is no such grant or it can't go on."""

@@ -80,7 +80,7 @@ class CameraReport(Report, frozen=True, kw_only=True, tag="camera"):
     url: Annotated[str, Meta(max_length=2_000)] = ""
     substream_url: Annotated[str, Meta(max_length=2_000)] = ""
     control_url: Annotated[str, Meta(max_length=2_000)] = ""  # of the device that turns it
-    recorder_url: Annotated[str, Meta(max_length=2_000)] = ""  # of a site's recorder, with places for the span
+    recorder_url: Annotated[str, Meta(max_length=2_000)] = ""  # of a site's recorder, with places for the span, if it takes it there
     properties: dict[str, Any] = {}
     datum: str | None = None
 

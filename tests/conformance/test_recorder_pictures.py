@@ -1,11 +1,12 @@
-"""A site's recorder all the way: a test camera's past by the built-in processes, alone and behind an engine, as messages to a browser."""
+"""A site's recorder all the way: a test camera's past by the built-in processes, alone and behind an engine, as messages to a browser; of
+one that takes the span in its address, and of one that is told it by RTSP."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,8 +21,9 @@ from feeds.video import screen_clock
 from feeds.video.admission import Limits
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import SUB, Fault
+from feeds.video.farm_recorder import BY_EXTENSION, BY_RANGE, BY_REPORTS
 from feeds.video.gateway import EmbeddedGateway
-from operations.cameras.video import Quality, StreamKind, VideoGateway, VideoRefused
+from operations.cameras.video import Quality, Stream, StreamKind, VideoGateway, VideoRefused
 from storage.cameras import CameraSource
 from tests.feeds.video.engine_gateways import over_engines
 from tests.feeds.video.farm_thread import FarmThread, running_farm
@@ -32,6 +34,7 @@ CAMERAS = (
     TestCamera("hevc", main=replace(SUB, codec="hevc"), recorder_s=3_600.0),
     TestCamera("locked", main=SUB, recorder_s=3_600.0, user="admin", password=PASSWORD),
     TestCamera("silent", main=SUB, recorder_s=3_600.0, fault=Fault.STALL),
+    *(TestCamera(told_by, main=SUB, recorder_s=3_600.0, dates=(told_by,)) for told_by in (BY_EXTENSION, BY_REPORTS, BY_RANGE)),
 )
 
 
@@ -52,25 +55,38 @@ async def gateway(request: pytest.FixtureRequest) -> AsyncIterator[VideoGateway]
         await made.stop()
 
 
+Url = Callable[[FarmThread, str], str]
+
+
+@pytest.fixture(params=[FarmThread.recorder_url, FarmThread.replay_url], ids=["address", "range"])
+def url_of(request: pytest.FixtureRequest) -> Url:
+    """What a register holds of a recorder, by how it takes the span."""
+    found: Url = request.param
+    return found
+
+
 def source(name: str, recorder_url: str) -> CameraSource:
     return CameraSource(name, "", "", "test", 0.0, recorder_url=recorder_url)
 
 
 async def played(gateway: VideoGateway, camera: CameraSource, at: datetime, seconds: float) -> tuple[list[dict[str, Any]], bytes]:
     """What was told and the pictures, to the end."""
-    texts, pictures = [], b""
     async with asyncio.timeout(25):
-        stream = await opened(gateway, camera, at, seconds)
-        async with aclosing(gateway.watch(stream)) as watched:
-            async for message in watched:
-                if isinstance(message, str):
-                    texts.append(msgspec.json.decode(message))
-                else:
-                    pictures += message
+        return await watched(gateway, await opened(gateway, camera, at, seconds))
+
+
+async def watched(gateway: VideoGateway, stream: Stream) -> tuple[list[dict[str, Any]], bytes]:
+    texts, pictures = [], b""
+    async with aclosing(gateway.watch(stream.stream_id)) as messages:
+        async for message in messages:
+            if isinstance(message, str):
+                texts.append(msgspec.json.decode(message))
+            else:
+                pictures += message
     return texts, pictures
 
 
-async def opened(gateway: VideoGateway, camera: CameraSource, at: datetime, seconds: float) -> str:
+async def opened(gateway: VideoGateway, camera: CameraSource, at: datetime, seconds: float) -> Stream:
     """The processes need a moment to start."""
     while True:
         try:
@@ -81,7 +97,7 @@ async def opened(gateway: VideoGateway, camera: CameraSource, at: datetime, seco
             await asyncio.sleep(0.2)
             continue
         assert (stream.kind, stream.camera_id, stream.url) == (StreamKind.WS_FMP4, camera.camera_id, f"/video/{camera.camera_id}")
-        return stream.stream_id
+        return stream
 
 
 def shown_s(pictures: bytes) -> list[float]:
@@ -94,27 +110,47 @@ def past(seconds: float) -> datetime:
     return SystemClock().now().replace(microsecond=0) - timedelta(seconds=seconds)
 
 
-async def test_the_past_is_played_from_the_second_that_was_asked_for_to_its_end(farm: FarmThread, gateway: VideoGateway) -> None:
+async def test_the_past_is_played_from_the_second_that_was_asked_for_to_its_end(
+    farm: FarmThread, gateway: VideoGateway, url_of: Url
+) -> None:
+    plays = farm.plays("street")
     for name, transcoded in (("street", False), ("hevc", True)):
         at = past(1_500)
-        texts, pictures = await played(gateway, source(name, farm.recorder_url(name)), at, 4)
+        texts, pictures = await played(gateway, source(name, url_of(farm, name)), at, 4)
         assert texts[0]["transcoded"] is transcoded
         shown = shown_s(pictures)
         assert shown[0] - at.timestamp() == pytest.approx(0.0, abs=0.5)
         assert shown[-1] - at.timestamp() == pytest.approx(4.0, abs=0.5)
         assert shown == sorted(shown)
     assert gateway.states() == {}, "what is played says nothing of the camera"
-    assert farm.plays("street") <= 2, "played once by each gateway"
+    assert farm.plays("street") == plays + 1, "played once"
 
 
-async def test_what_a_recorder_refuses_is_said_by_its_reason_and_without_its_address(farm: FarmThread, gateway: VideoGateway) -> None:
+@pytest.mark.parametrize("told_by", [(BY_EXTENSION,), (BY_REPORTS,), (BY_RANGE,)], ids=str)
+async def test_when_its_first_picture_was_taken_is_told_where_the_recorder_tells_it(
+    farm: FarmThread, gateway: VideoGateway, told_by: tuple[str, ...]
+) -> None:
+    stream = await opened(gateway, source("told", farm.replay_url(told_by[0])), past(1_200), 2)
+    _, pictures = await watched(gateway, stream)
+    assert stream.began_at is not None
+    assert stream.began_at.timestamp() == pytest.approx(shown_s(pictures)[0], abs=0.002 if told_by != (BY_RANGE,) else 0.1)
+
+
+async def test_nothing_is_said_of_when_it_was_taken_where_an_address_was_asked(farm: FarmThread, gateway: VideoGateway) -> None:
+    stream = await opened(gateway, source("street", farm.recorder_url("street")), past(1_200), 2)
+    assert stream.began_at is None
+
+
+async def test_what_a_recorder_refuses_is_said_by_its_reason_and_without_its_address(
+    farm: FarmThread, gateway: VideoGateway, url_of: Url
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nowhere = f"127.0.0.1:{closed.getsockname()[1]}"
     for url, seconds, reason in (
-        (farm.recorder_url("locked").replace(PASSWORD, "guess"), 60, "login-refused"),
-        (farm.recorder_url("locked"), 7_200, "no-recorder"),
-        (farm.recorder_url("silent"), 60, "no-recorder"),
-        (farm.recorder_url("street").replace(f"127.0.0.1:{farm.port}", nowhere), 60, "unreachable"),
+        (url_of(farm, "locked").replace(PASSWORD, "guess"), 60, "login-refused"),
+        (url_of(farm, "locked"), 7_200, "no-recorder"),
+        (url_of(farm, "silent"), 60, "no-recorder"),
+        (url_of(farm, "street").replace(f"127.0.0.1:{farm.port}", nowhere), 60, "unreachable"),
         ("", 60, "no-recorder"),
     ):
         with pytest.raises(VideoRefused) as refused:
@@ -124,13 +160,13 @@ async def test_what_a_recorder_refuses_is_said_by_its_reason_and_without_its_add
     assert PASSWORD not in str(gateway.state())
 
 
-async def test_what_is_played_counts_among_the_streams_until_it_is_closed(farm: FarmThread, gateway: VideoGateway) -> None:
-    camera, at = msgspec.structs.replace(source("street", farm.recorder_url("street")), url=farm.url("street")), past(600)
+async def test_what_is_played_counts_among_the_streams_until_it_is_closed(farm: FarmThread, gateway: VideoGateway, url_of: Url) -> None:
+    camera, at = msgspec.structs.replace(source("street", url_of(farm, "street")), url=farm.url("street")), past(600)
     first = await opened(gateway, camera, at, 30)
     with pytest.raises(VideoRefused) as refused:
         await opened(gateway, camera, at, 30)
     assert refused.value.reason == "at-limit"
-    await gateway.close(first)
+    await gateway.close(first.stream_id)
     async with asyncio.timeout(10):
         while True:
             try:

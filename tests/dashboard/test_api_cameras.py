@@ -232,7 +232,7 @@ def test_bad_values_are_named(city: ApiCity) -> None:
     assert refused(url=f"ftp://u:{SECRET}@10.0.0.1/") == {"url"}
     assert refused(url=f"http://u:{SECRET}@127.0.0.1:8050/") == {"url"}
     assert refused(control_url=f"rtsp://u:{SECRET}@10.0.0.1/") == {"control_url"}
-    assert refused(recorder_url=f"rtsp://u:{SECRET}@10.0.0.1/") == {"recorder_url"}
+    assert refused(recorder_url=f"rtsp://u:{SECRET}@10.0.0.1/?b={{to:%s}}") == {"recorder_url"}
     assert refused(url=f"rtsp://u:{SECRET}@10.0.0.1/" + "x" * 2_000) == {"url"}
     assert refused(properties={"fov_deg": 900}) == {"fov_deg"}
     assert refused(properties={"user": "x"}) == {"user"}

@@ -76,7 +76,14 @@ DAHUA = "rtsp://10.9.8.7/cam/playback?channel=1&starttime={from_local:%Y_%m_%d_%
 
 
 @pytest.mark.parametrize(
-    "url", [HIKVISION, DAHUA, "rtsps://nvr.police.example/{from:%Y/%m/%d}/{from:%H%M%S}", "rtsp://10.9.8.7/b{from:%s}/e{to:%s}"]
+    "url",
+    [
+        HIKVISION,
+        DAHUA,
+        "rtsps://u:p%40ss@10.9.8.7/profileG/track1",
+        "rtsps://nvr.police.example/{from:%Y/%m/%d}/{from:%H%M%S}",
+        "rtsp://10.9.8.7/b{from:%s}/e{to:%s}",
+    ],
 )
 def test_a_recorders_address_is_kept_with_its_placeholders(url: str) -> None:
     assert checked_address("recorder_url", url) == url
@@ -85,7 +92,9 @@ def test_a_recorders_address_is_kept_with_its_placeholders(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("rtsp://u:hidden@10.0.0.1/", "beginning of the span"),
+        ("http://u:hidden@10.0.0.1/", "use rtsp, rtsps"),
+        ("rtsp://127.0.0.1/", "this machine"),
+        ("rtsp://u:hid}den@10.0.0.1/", "%7B"),
         ("rtsp://u:hidden@10.0.0.1/?b={to:%s}", "beginning of the span"),
         ("rtsp://u:hidden@10.0.0.1/?b={from}", "how the instant is written"),
         ("rtsp://u:hidden@10.0.0.1/?b={from:hidden}", "how the instant is written"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import msgspec
 import pytest
 
 from dispatch.clock import ManualClock
@@ -57,6 +58,7 @@ class SiteGateway(RecorderGateway):
     def __init__(self) -> None:
         super().__init__()
         self.of_site: list[tuple[str, datetime, datetime]] = []
+        self.began_at: datetime | None = None
         self.refuses = ""
 
     async def recordings(self, camera: CameraSource, from_at: datetime, to_at: datetime) -> list[Recording]:
@@ -68,9 +70,8 @@ class SiteGateway(RecorderGateway):
         if self.refuses:
             raise VideoRefused(self.refuses, "no")
         self.of_site.append((camera.recorder_url, at, to_at))
-        return Stream(
-            "s2", camera.camera_id, Quality.MAIN, StreamKind.WS_FMP4, f"/video/{camera.camera_id}", None, NOW + timedelta(seconds=30)
-        )
+        until, url = NOW + timedelta(seconds=30), f"/video/{camera.camera_id}"
+        return Stream("s2", camera.camera_id, Quality.MAIN, StreamKind.WS_FMP4, url, None, until, self.began_at)
 
 
 RECORDER = "rtsp://10.0.0.8/1?b={from:%s}"
@@ -246,6 +247,16 @@ async def test_a_sites_recorder_is_asked_after_the_ring_and_the_engine_by_whole_
     assert gateway.asked == [("site", at, at + timedelta(seconds=10))]
     fill(tmp_path / "ring", "site", BEGAN.timestamp(), 60)
     assert (await world.open(camera="site")).kind == "mp4"
+
+
+async def test_a_recorder_that_says_when_its_first_picture_was_taken_is_believed_and_nobody_else_hears_of_it(tmp_path: Path) -> None:
+    gateway = SiteGateway()
+    world = World(tmp_path, gateway)
+    at = NOW - timedelta(hours=5)
+    gateway.began_at = at - timedelta(seconds=1.5)
+    assert (await world.open(at, camera="site")).start_at == gateway.began_at
+    live = Stream("s", "site", Quality.SUB, StreamKind.WS_FMP4, "/video/site", None, NOW)
+    assert "began_at" not in msgspec.to_builtins(live), "what is live has no beginning"
 
 
 async def test_what_was_before_the_ring_comes_from_a_recorder_and_the_rest_from_the_ring(tmp_path: Path) -> None:

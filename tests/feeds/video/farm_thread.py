@@ -24,6 +24,10 @@ class FarmThread:
         """As a register would hold it."""
         return self._farm.url(name, "recorded") + "?starttime={from:%Y%m%dt%H%M%Sz}&endtime={to:%Y%m%dt%H%M%Sz}"
 
+    def replay_url(self, name: str) -> str:
+        """Of a recorder that is told the span by RTSP."""
+        return self._farm.url(name, "replay")
+
     def plays(self, name: str) -> int:
         """How often somebody began to watch it."""
         return self._farm.cameras[name].plays

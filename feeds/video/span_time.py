@@ -1,0 +1,100 @@
+"""When pictures that a recorder plays were taken: by its own word on each (the ONVIF extension), else by its sender reports, else by where
+it said that it begins. A recorder that says none of it may as well play what is live: nothing of it is shown."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from feeds.video.access_units import AccessUnit
+from feeds.video.pull import PullFailed
+from feeds.video.rtp import Control
+
+TIMESCALE = 90_000
+AROUND_S = (
+    30.0  # so far before and after the span a picture of it may lie: recorders begin with a key frame before, and end with one behind
+)
+_CLOCK = re.compile(r"clock\s*=\s*(\d{8}T\d{6})(?:\.(\d{1,9}))?Z")
+
+
+class Span(NamedTuple):
+    """Of time, Unix s."""
+
+    from_s: float
+    to_s: float
+
+    @property
+    def header(self) -> str:
+        """As RTSP's Range has it (RFC 2326, 3.7), by whole seconds, none of it left out."""
+        begin, end = (datetime.fromtimestamp(0, UTC) + timedelta(seconds=s) for s in (self.from_s // 1, -(-self.to_s // 1)))
+        return f"clock={begin:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}"
+
+    def is_near(self, at_s: float) -> bool:
+        return self.has_begun_at(at_s) and at_s <= self.to_s + AROUND_S
+
+    def has_begun_at(self, at_s: float) -> bool:
+        return self.from_s - AROUND_S <= at_s
+
+
+def begins_at(header: str) -> float | None:
+    """Where a Range by the clock begins, Unix s; None for another, or what can't be read."""
+    found = _CLOCK.match(header.strip())
+    if found is None:
+        return None
+    try:
+        at = datetime.strptime(found[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return at.timestamp() + float(f"0.{found[2] or 0}")
+
+
+class SpanTime:
+    """Of one stream."""
+
+    def __init__(self, span: Span, clock_hz: int, began_at: float | None, began_with: int | None) -> None:
+        """`began_at`: where the recorder says that it begins; `began_with`: the RTP timestamp of that, None: of the first picture."""
+        self._span, self._hz = span, clock_hz
+        self._began_at = began_at if began_at is not None and span.is_near(began_at) else None
+        self._began_with = began_with
+        self._newest: int | None = None  # RTP timestamp
+        self._ticks = 0  # of it, counted on from the first
+        self._reported: tuple[float, int] | None = None
+
+    def report(self, told: Control) -> None:
+        """A sender report. Those of some recorders tell when it was sent, not when the picture was taken: then it is of no use."""
+        if told.at_s is not None and self._span.is_near(told.at_s):
+            self._reported = (told.at_s, told.timestamp)
+
+    def of(self, unit: AccessUnit) -> tuple[int, float]:
+        """In 1/90000 s, as the recorder counts, and in Unix s. Raises PullFailed for what is not of that time, or may not be."""
+        is_first = self._newest is None
+        if self._newest is not None:
+            self._ticks += _signed(unit.timestamp - self._newest)
+        elif self._began_with is None or abs(_signed(unit.timestamp - self._began_with)) > AROUND_S * self._hz:
+            self._began_with = unit.timestamp
+        self._newest = unit.timestamp
+        taken_at = self._taken_at(unit)
+        if taken_at is None:
+            raise PullFailed("no-recorder", "The recorder does not say that it plays that time; its address may be one of live pictures.")
+        # Behind a gap of the recording the next picture may lie far beyond the span, which then is over.
+        if not (self._span.is_near(taken_at) if is_first else self._span.has_begun_at(taken_at)):
+            raise PullFailed("no-recorder", "The recorder has nothing of that time: it plays another.", is_final=True)
+        return self._ticks * TIMESCALE // self._hz, taken_at
+
+    def _taken_at(self, unit: AccessUnit) -> float | None:
+        if unit.taken_at is not None:
+            return unit.taken_at
+        for told in (self._reported, self._began):
+            if told is not None:
+                return told[0] + _signed(unit.timestamp - told[1]) / self._hz
+        return None
+
+    @property
+    def _began(self) -> tuple[float, int] | None:
+        return None if self._began_at is None or self._began_with is None else (self._began_at, self._began_with)
+
+
+def _signed(ticks: int) -> int:
+    """Between two timestamps that begin anew after 32 bits."""
+    return (ticks + 2**31) % 2**32 - 2**31
