@@ -230,7 +230,8 @@ class CoverageSearch:
         profiles = tuple(PROFILES[profile] for profile in used.tolist())
         label_s = np.empty((len(profiles), 2, len(self.streets.low)), np.float32)
         for r, profile in enumerate(profiles):
-            self._label(profile, edge[row == r], fraction[row == r], limit_s, label_s[r])
+            mine = row == r
+            spread_from(self._layout(profile), edge[mine], fraction[mine], limit_s, label_s[r])
         street, along = self.streets.places(edge, fraction)
         return Reach(self.streets, limit_s, label_s, *self._street_times(profiles), street, along, row.astype(np.int32))
 
@@ -249,12 +250,3 @@ class CoverageSearch:
             sides = np.stack([self.streets.low, self.streets.high])
             layout = self._layouts[profile] = TurnLayout.of(self.ground, profile, sides, self.parts)
         return layout
-
-    def _label(self, profile: str, edge: Ints, fraction: Floats, limit_s: float, label_s: Table) -> None:
-        """Fill `label_s` with the seconds until a unit of the profile enters each street from either side."""
-        time_s = self.ground.profiles[profile].time_s
-        both = np.concatenate([edge, self.ground.twin[edge]])
-        usable = np.isfinite(time_s[both])
-        rest = np.concatenate([1.0 - fraction, fraction])
-        key_s = (rest[usable] * time_s[both][usable]).astype(np.float32)
-        spread_from(self._layout(profile), both[usable], key_s, limit_s, label_s)

@@ -56,31 +56,50 @@ Kinds = NDArray[np.int8]
 
 
 @njit(cache=True, nogil=True)
+def begin(edge: Ints, fraction: Floats, unit_s: Times, low: int, high: int, number: Table, index: IntTable, seed: Ints) -> int:
+    """Write down when units leave the edges they are on, those from `low` up to `high`; the edges go to `seed`. Returns how many there are.
+
+    `edge`, `fraction`: where the units are, who may leave at either end.
+    """
+    seeds = 0
+    for i in range(len(edge)):
+        for n, rest in ((edge[i], 1.0 - fraction[i]), (index[edge[i], TWIN], fraction[i])):
+            if n < low or n >= high or unit_s[n] == np.inf:
+                continue
+            key = np.float32(rest * unit_s[n])
+            if index[n, FOLLOWING] == UNTOUCHED:
+                number[n, KEY], index[n, FOLLOWING] = key, -1
+                seed[seeds] = n
+                seeds += 1
+            else:
+                # Of several units on one edge the foremost leaves it first, and before whoever enters it later.
+                number[n, KEY] = min(number[n, KEY], key)
+    return seeds
+
+
+@njit(cache=True, nogil=True)
 def spread(  # noqa: C901 in one piece: handing arrays to helpers counts references in the innermost loop, which doubles the time
     number: Table, index: IntTable, node_number: Table, node_index: IntTable, label_s: Times, turn_ptr: Ints, turn: Ints,
-    seed_edge: Ints, seed_key_s: Times, limit_s: float, bucket_s: float, bucket: Ints,
+    seed: Ints, seeds: int, limit_s: float, bucket_s: float, bucket: Ints,
     part: int, bounds: Ints, all_number: Table, all_index: IntTable, beyond: Ints,
 ) -> int:  # fmt: skip
     """Fill the junctions' records and `label_s` of the edges that are entered otherwise than by the first arrival.
 
-    All start as in the layout: KEY the edge's seconds (inf: closed), FOLLOWING `UNTOUCHED`, FIRST and `label_s` inf; `bucket` is -1 before
-    and after. `seed_key_s`: seconds until a unit on the seed's edge leaves it at the head, ascending. `all_number`, `all_index`: the
-    junctions' records of every part's search. Writes to `beyond` the other parts' junctions whose own records or whose ways' it has
+    All start as in the layout: KEY the edge's seconds (inf: closed), FOLLOWING `UNTOUCHED`, FIRST and `label_s` inf, but for the first
+    `seeds` of `seed`, which `begin` has written; `bucket` is -1 before and after. `all_number`, `all_index`: the junctions' records of
+    every part's search. Writes to `beyond` the other parts' junctions whose own records or whose ways' it has
     changed, some of them more than once, and returns how many.
     """
     low, high, beyond_count = bounds[part], bounds[part + 1], 0
     per_s = 1.0 / bucket_s
     buckets = int(limit_s * per_s) + 1
     limit = np.float32(limit_s)
-    for i in range(len(seed_edge)):
-        e, key = seed_edge[i], seed_key_s[i]
-        # Of several units on one edge the foremost leaves it first, and before whoever enters it later.
-        if index[e, FOLLOWING] == UNTOUCHED:
-            number[e, KEY] = key
-            index[e, FOLLOWING] = -1
-            if key <= limit:
-                index[e, FOLLOWING] = bucket[int(key * per_s)]
-                bucket[int(key * per_s)] = e
+    for i in range(seeds):
+        e = seed[i]
+        key = number[e, KEY]
+        if key <= limit:
+            index[e, FOLLOWING] = bucket[int(key * per_s)]
+            bucket[int(key * per_s)] = e
     for b in range(buckets):
         while bucket[b] != -1:
             # Unlink the edge with the smallest key.
@@ -160,29 +179,38 @@ def collect(
 ) -> None:  # fmt: skip
     """Write to `out` when each way on from the part's junctions is entered, by whichever search, and make their records as before it."""
     low, high = bounds[part], bounds[part + 1]
-    for p in range(len(number)):
+    for p in range(part, part + len(number)):
+        p %= len(number)
         records = number[p], index[p], node_number[p], node_index[p], label_s[p]
         if p == part:
-            collect_from(low, high, *records, edge_s, kind, tail, spot, out)
+            collect_from(low, high, *records, edge_s, kind, tail, spot, True, out)
         for i in range(beyond_counts[p]):
             node = beyond[p, i]
             if low <= node < high:
-                collect_from(node, node + 1, *records, edge_s, kind, tail, spot, out)
+                collect_from(node, node + 1, *records, edge_s, kind, tail, spot, False, out)
 
 
 @njit(cache=True, nogil=True)
 def collect_from(
     low: int, high: int, number: Table, index: IntTable, node_number: Table, node_index: IntTable, label_s: Times,
-    edge_s: Times, kind: Kinds, tail: Ints, spot: Ints, out: Times,
+    edge_s: Times, kind: Kinds, tail: Ints, spot: Ints, is_first: bool, out: Times,
 ) -> None:  # fmt: skip
-    """Lower `out` to when the ways on from junctions are entered in one search; the records are as before it then."""
+    """Set `out`, or lower it where this search is not the first, to when the ways on from junctions are entered in one search.
+
+    The records are as before it then.
+    """
     for n in range(node_index[low, WAYS], node_index[high, WAYS]):
         node = tail[n]
         # Both are read and one is chosen: which it is is unforeseeable.
         first_s, later_s = node_number[node, FIRST], label_s[n]
         is_later = (node_index[node, BACK] == n) | (node_index[node, STATE] == EACH_TURN)
-        if spot[n] >= 0:
-            out[spot[n]] = min(out[spot[n]], later_s if is_later else first_s)
+        entered_s = later_s if is_later else first_s
+        if spot[n] < 0:
+            out[~spot[n]] = np.inf
+        elif is_first:
+            out[spot[n]] = entered_s
+        else:
+            out[spot[n]] = min(out[spot[n]], entered_s)
         label_s[n] = np.inf
         number[n, KEY], index[n, FOLLOWING] = edge_s[n], UNTOUCHED
     for node in range(low, high):
@@ -195,9 +223,10 @@ class TurnLayout:
 
     own: Ints  # [states] number here of each state of the profile (`geodata.streets.graph.Profile`): edges first, then copies
     tail: Ints  # [edges] the junction each leaves
-    spot: Ints  # [edges] where each is among the streets' sides, [2 · streets]; -1 where it is closed
+    spot: Ints  # [edges] where each is among the streets' sides, [2 · streets]; where it is closed, -1 less that
     bounds: Ints  # [parts + 1] the first junction of each part, and how many there are
     edge_bounds: Ints  # [parts + 1] the first edge that leaves a junction of each part
+    unit_s: Times  # [edges] seconds for a unit that is on the edge already; inf where closed
     time_s: Table  # [2, streets] seconds for them; inf where closed
     per_s: Table  # [2, streets] share of them that is done in a second; 0 where closed
     edges: Table  # [states, 4] records before a search
@@ -242,13 +271,14 @@ class TurnLayout:
         time_s = profile.time_s[sides]
         per_s = (1.0 / time_s.astype(np.float64)).astype(np.float32)
         turn, copied = own[profile.next_edge[place]], own[profile.copy_of]
-        spot = np.full(edge_count, -1, np.int32)
-        is_open = np.isfinite(time_s)
-        spot[own[sides][is_open]] = np.flatnonzero(is_open)
+        spot = np.empty(edge_count, np.int32)
+        place_of_side = np.arange(time_s.size).reshape(time_s.shape)
+        spot[own[sides]] = np.where(np.isfinite(time_s), place_of_side, ~place_of_side)
         leaves, edge_bounds = tail[number_of[:edge_count]], node_index[bounds, WAYS].copy()
         return cls(
-            own, leaves, spot, bounds, edge_bounds, time_s, per_s, edges, nodes, edge_s, kind.astype(np.int8), turn_ptr, turn, copied
-        )
+            own, leaves, spot, bounds, edge_bounds, profile.time_s[number_of[:edge_count]], time_s, per_s,
+            edges, nodes, edge_s, kind.astype(np.int8), turn_ptr, turn, copied,
+        )  # fmt: skip
 
 
 def part_of(x: Floats, y: Floats, parts: int) -> Ints:
@@ -298,27 +328,26 @@ class Scratch:
         self.beyond_counts = np.zeros(parts, np.int32)
 
 
-def spread_from(layout: TurnLayout, seed_edge: Ints, seed_key_s: Times, limit_s: float, out: Table) -> None:
+def spread_from(layout: TurnLayout, edge: Ints, fraction: Floats, limit_s: float, out: Table) -> None:
     """Fill `out` [2, streets] with the seconds until each street is first entered from either side; inf beyond `limit_s`.
 
     It is inf as well where it is entered only after the whole of it has been reached from the other side.
-    A seed is a unit on an edge and the seconds until it leaves that edge at its head.
+    `edge`, `fraction`: where the units are, by the graph's numbers.
     """
-    order = np.argsort(seed_key_s, kind="stable")
-    seed, key_s = layout.own[seed_edge[order]], seed_key_s[order]
-    of_part = np.searchsorted(layout.edge_bounds, seed, side="right") - 1
     try:
         scratch = layout.pool.pop()
     except IndexError:
         scratch = Scratch(layout)
     edges, nodes, bucket_s = scratch.edges, scratch.nodes, max(BUCKET_S * scratch.parts, limit_s / MAX_BUCKETS)
     index, node_index = edges.view(np.int32), nodes.view(np.int32)
-    out.fill(np.inf)
+    edge, seed = layout.own[edge], np.empty((scratch.parts, 2 * len(edge)), np.int32)
 
     def search(part: int) -> None:
+        low, high = layout.edge_bounds[part : part + 2].tolist()
+        seeds = begin(edge, fraction, layout.unit_s, low, high, edges[part], index[part], seed[part])
         scratch.beyond_counts[part] = spread(
             edges[part], index[part], nodes[part], node_index[part], scratch.label_s[part], layout.turn_ptr, layout.turn,
-            seed[of_part == part], key_s[of_part == part], float(limit_s), bucket_s, scratch.bucket[part],
+            seed[part], seeds, float(limit_s), bucket_s, scratch.bucket[part],
             part, layout.bounds, nodes, node_index, scratch.beyond[part],
         )  # fmt: skip
         fold_copies(edges[part], index[part], scratch.label_s[part], layout.copied, layout.edge_s)
