@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from geodata.routing.cores import parts_for, side_by_side
 from geodata.routing.nearest import Bools, UnitPlacement
 from geodata.routing.searches import Floats, Ground, Ints, Times
-from geodata.routing.spreading import TurnLayout, spread_from
+from geodata.routing.spreading import spread_from
+from geodata.routing.turn_layout import TurnLayout
 from geodata.streets.graph import PROFILES
 
 LIMIT_S = 300.0

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 from geodata.building.graph_build import build_graph
 from geodata.building.street_layout import lay_out_streets
 from geodata.openstreetmap.osm import read_osm
-from geodata.routing import cores, coverage, spreading
+from geodata.routing import cores, coverage, spreading, turn_layout
 from geodata.routing.cores import side_by_side
 from geodata.routing.coverage import CoverageSearch, Reach
 from geodata.routing.nearest import UnitPlacement
@@ -145,7 +145,7 @@ def test_a_search_leaves_its_memory_as_it_found_it(seed: int, count: int) -> Non
     search = CoverageSearch(ground, 2)
     search.reach(some_units(rng, ground, count))
     for layout in search._layouts.values():
-        used, new = layout.pool.pop(), spreading.Scratch(layout)
+        used, new = layout.pool.pop(), turn_layout.Scratch(layout)
         for name in ("edges", "nodes", "label_s", "bucket"):
             assert getattr(used, name).tobytes() == getattr(new, name).tobytes(), name
 
@@ -153,7 +153,7 @@ def test_a_search_leaves_its_memory_as_it_found_it(seed: int, count: int) -> Non
 @pytest.mark.parametrize(("parts", "sizes"), [(1, [9]), (2, [6, 3]), (4, [3, 3, 2, 1])])
 def test_a_city_is_halved_across_its_longer_side(parts: int, sizes: list[int]) -> None:
     x, y = np.meshgrid(np.arange(3) * 10.0, np.arange(3) * 5.0)
-    part = spreading.part_of(x.ravel(), y.ravel(), parts)
+    part = turn_layout.part_of(x.ravel(), y.ravel(), parts)
     assert np.bincount(part, minlength=parts).tolist() == sizes
     assert (np.sort(x.ravel()[part >= parts / 2]) >= 10.0).all()
 
