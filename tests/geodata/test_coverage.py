@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
@@ -164,6 +165,26 @@ def test_work_side_by_side_is_done_once_each_and_its_errors_are_heard() -> None:
     assert sorted(done) == [0, 1, 2, 3]
     with pytest.raises(ZeroDivisionError):
         side_by_side(lambda part: 1 // (part - 2), 4)
+
+
+@pytest.mark.skipif(cores.PARTS < 2, reason="there is only one core")
+def test_other_threads_are_kept_off_the_core_of_the_one_that_asks() -> None:
+    allowed, begun = os.sched_getaffinity(0), Barrier(cores.PARTS)  # each thread does one part
+    used: dict[int, set[int]] = {}
+
+    def work(part: int) -> None:
+        begun.wait(timeout=5)
+        used[part] = os.sched_getaffinity(0)
+
+    for core in [*sorted(allowed)[:2], *sorted(allowed)[:2]]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cores._apart, "_current_core", lambda core=core: core)
+            side_by_side(work, cores.PARTS)  # with the first work the threads begin
+            side_by_side(work, cores.PARTS)
+        assert used[0] == allowed
+        others = [used[part] for part in range(1, cores.PARTS)]
+        assert set().union(*others) == allowed - {core}
+        assert sum(map(len, others)) == len(allowed) - 1
 
 
 def answer_of(asked: Callable[[], object]) -> object:
