@@ -5,10 +5,12 @@ a junction lie side by side, 16 bytes each. At most junctions a unit may go on b
 arrive enters all ways on but its own way back, and whoever comes later could enter nothing new but that one. The street back is reached by
 then, over its whole length, so a later arrival is of use only where a forbidden turn lies on the way the first one has come: it gets to
 that junction from another side. Such ways are marked (RESTRICTED) while they grow; everywhere else later arrivals are not even queued.
-Where more is forbidden than the way back (`_kind`) each turn is looked at.
+Where more is forbidden than the way back (`geodata.routing.turn_layout`) each turn is looked at.
 
 Edges leave a row of buckets in order of time, the smallest of a bucket first, so that every time is final when it is written and each edge
-is queued once. The buckets are so narrow that most hold one edge. Times are exact to the rounding of 32-bit floats (30 µs at five minutes).
+is queued once. The buckets are so narrow that two in three are empty and most others hold one edge; a bit says of each whether it holds
+any, since a question with an unforeseeable answer, asked of every bucket, costs more. Times are exact to the rounding of 32-bit floats
+(30 µs at five minutes).
 
 A city is cut into as many parts as there are cores to search them at the same time. Each part's search begins with the units on ways that
 leave its junctions and has records of its own for the whole city; a street is entered when the first of the searches enters it. At a
@@ -26,63 +28,116 @@ the city. It reads the other's records while they are written, and may:
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
+from numba import njit, types
+from numba.extending import intrinsic
 
 from geodata.routing.cores import side_by_side
-from geodata.routing.searches import Floats, Ground, Ints, Times
-from geodata.streets.graph import Profile
+from geodata.routing.searches import Floats, Ints, Times
+from geodata.routing.turn_layout import (
+    BACK,
+    DEAD_END,
+    EACH_TURN,
+    FIRST,
+    FOLLOWING,
+    FREE,
+    HEAD,
+    KEY,
+    MAX_BUCKETS,
+    OPENED,
+    REACHED,
+    RESTRICTED,
+    STATE,
+    TWIN,
+    UNTOUCHED,
+    WAYS,
+    IntTable,
+    Kinds,
+    Scratch,
+    Table,
+    TurnLayout,
+)
 
 # Fastest of 1/64 to 1/1024 s with 250,000 edges within five minutes. Two parts have half the edges each, and buckets twice as wide.
 BUCKET_S = 1.0 / 1024.0
-# Long searches share this many buckets.
-MAX_BUCKETS = 1 << 19
-# Columns of an edge's record; KEY is a 32-bit float, the others are 32-bit integers in the same memory.
-KEY, HEAD, FOLLOWING, TWIN = 0, 1, 2, 3
-# Columns of a junction's record; FIRST is a float, the time of the first arrival. STATE: see below.
-FIRST, BACK, STATE, WAYS = 0, 1, 2, 3
-UNTOUCHED = -2  # in FOLLOWING: never queued
-# STATE of a junction. Where all who arrive may go on by every way but the one back:
-FREE, REACHED, DEAD_END, RESTRICTED, OPENED, EACH_TURN = 0, 1, 2, 3, 4, 5
-# FREE: nobody has arrived. REACHED: somebody has, later ones are of no use. RESTRICTED: the next one will be of use. OPENED: no further one
-# is. DEAD_END: nobody is of use but who comes from a forbidden turn, and turns round. EACH_TURN: more is forbidden than the way back.
-Table = NDArray[np.float32]
-IntTable = NDArray[np.int32]
-Kinds = NDArray[np.int8]
+ONE_BIT = np.uint64(1)
+
+
+@intrinsic
+def lowest_bit(_typing: Any, _word: Any) -> Any:
+    """The number of the lowest bit that is set in a word: one instruction of the processor, which numba has no name for."""
+
+    def instruction(context: Any, builder: Any, _signature: Any, words: Any) -> Any:
+        return builder.cttz(words[0], context.get_constant(types.boolean, True))
+
+    return types.int64(types.uint64), instruction
+
+
+@njit(cache=True, nogil=True)
+def fetch(records: IntTable, low: int, high: int) -> int:
+    """Read through the records from `low` up to `high`: in order that is fast, and a search that comes upon them one by one waits less.
+
+    Between two questions other work has the processor's memory. All records are needed, if not by the search then by `collect`.
+    """
+    seen = 0
+    for i in range(low, high, 4):  # four are fetched at a time
+        seen ^= records[i, 0]
+    return seen
+
+
+@njit(cache=True, nogil=True)
+def begin(edge: Ints, fraction: Floats, unit_s: Times, low: int, high: int, number: Table, index: IntTable, seed: Ints) -> int:
+    """Write down when units leave the edges they are on, those from `low` up to `high`; the edges go to `seed`. Returns how many there are.
+
+    `edge`, `fraction`: where the units are, who may leave at either end.
+    """
+    seeds = 0
+    for i in range(len(edge)):
+        for n, rest in ((edge[i], 1.0 - fraction[i]), (index[edge[i], TWIN], fraction[i])):
+            if n < low or n >= high or unit_s[n] == np.inf:
+                continue
+            key = np.float32(rest * unit_s[n])
+            if index[n, FOLLOWING] == UNTOUCHED:
+                number[n, KEY], index[n, FOLLOWING] = key, -1
+                seed[seeds] = n
+                seeds += 1
+            else:
+                # Of several units on one edge the foremost leaves it first, and before whoever enters it later.
+                number[n, KEY] = min(number[n, KEY], key)
+    return seeds
 
 
 @njit(cache=True, nogil=True)
 def spread(  # noqa: C901 in one piece: handing arrays to helpers counts references in the innermost loop, which doubles the time
     number: Table, index: IntTable, node_number: Table, node_index: IntTable, label_s: Times, turn_ptr: Ints, turn: Ints,
-    seed_edge: Ints, seed_key_s: Times, limit_s: float, bucket_s: float, bucket: Ints,
+    seed: Ints, seeds: int, limit_s: float, bucket_s: float, bucket: Ints,
     part: int, bounds: Ints, all_number: Table, all_index: IntTable, beyond: Ints,
 ) -> int:  # fmt: skip
     """Fill the junctions' records and `label_s` of the edges that are entered otherwise than by the first arrival.
 
-    All start as in the layout: KEY the edge's seconds (inf: closed), FOLLOWING `UNTOUCHED`, FIRST and `label_s` inf; `bucket` is -1 before
-    and after. `seed_key_s`: seconds until a unit on the seed's edge leaves it at the head, ascending. `all_number`, `all_index`: the
-    junctions' records of every part's search. Writes to `beyond` the other parts' junctions whose own records or whose ways' it has
+    All start as in the layout: KEY the edge's seconds (inf: closed), FOLLOWING `UNTOUCHED`, FIRST and `label_s` inf, but for the first
+    `seeds` of `seed`, which `begin` has written; `bucket` is -1 before and after. `all_number`, `all_index`: the junctions' records of
+    every part's search. Writes to `beyond` the other parts' junctions whose own records or whose ways' it has
     changed, some of them more than once, and returns how many.
     """
     low, high, beyond_count = bounds[part], bounds[part + 1], 0
     per_s = 1.0 / bucket_s
     buckets = int(limit_s * per_s) + 1
     limit = np.float32(limit_s)
-    for i in range(len(seed_edge)):
-        e, key = seed_edge[i], seed_key_s[i]
-        # Of several units on one edge the foremost leaves it first, and before whoever enters it later.
-        if index[e, FOLLOWING] == UNTOUCHED:
-            number[e, KEY] = key
-            index[e, FOLLOWING] = -1
-            if key <= limit:
-                index[e, FOLLOWING] = bucket[int(key * per_s)]
-                bucket[int(key * per_s)] = e
-    for b in range(buckets):
-        while bucket[b] != -1:
+    filled = np.zeros((buckets >> 6) + 1, np.uint64)
+    for i in range(seeds):
+        e = seed[i]
+        key = number[e, KEY]
+        if key <= limit:
+            k = int(key * per_s)
+            index[e, FOLLOWING] = bucket[k]
+            bucket[k] = e
+            filled[k >> 6] |= ONE_BIT << np.uint64(k & 63)
+    for word in range(len(filled)):
+        while filled[word] != 0:
+            b = (word << 6) + lowest_bit(filled[word])  # type: ignore[call-arg]  # numba itself gives the first
             # Unlink the edge with the smallest key.
             e = bucket[b]
             before, previous = -1, e
@@ -94,6 +149,8 @@ def spread(  # noqa: C901 in one piece: handing arrays to helpers counts referen
                 i = index[i, FOLLOWING]
             if before == -1:
                 bucket[b] = index[e, FOLLOWING]
+                if bucket[b] == -1:
+                    filled[word] ^= ONE_BIT << np.uint64(b & 63)
             else:
                 index[before, FOLLOWING] = index[e, FOLLOWING]
             # Which edges are entered now.
@@ -140,6 +197,7 @@ def spread(  # noqa: C901 in one piece: handing arrays to helpers counts referen
                         k = int(key * per_s)
                         index[n, FOLLOWING] = bucket[k]
                         bucket[k] = n
+                        filled[k >> 6] |= ONE_BIT << np.uint64(k & 63)
     return beyond_count
 
 
@@ -160,165 +218,66 @@ def collect(
 ) -> None:  # fmt: skip
     """Write to `out` when each way on from the part's junctions is entered, by whichever search, and make their records as before it."""
     low, high = bounds[part], bounds[part + 1]
-    for p in range(len(number)):
+    for p in range(part, part + len(number)):
+        p %= len(number)
         records = number[p], index[p], node_number[p], node_index[p], label_s[p]
         if p == part:
-            collect_from(low, high, *records, edge_s, kind, tail, spot, out)
+            collect_from(low, high, *records, edge_s, kind, tail, spot, True, out)
         for i in range(beyond_counts[p]):
             node = beyond[p, i]
             if low <= node < high:
-                collect_from(node, node + 1, *records, edge_s, kind, tail, spot, out)
+                collect_from(node, node + 1, *records, edge_s, kind, tail, spot, False, out)
 
 
 @njit(cache=True, nogil=True)
 def collect_from(
     low: int, high: int, number: Table, index: IntTable, node_number: Table, node_index: IntTable, label_s: Times,
-    edge_s: Times, kind: Kinds, tail: Ints, spot: Ints, out: Times,
+    edge_s: Times, kind: Kinds, tail: Ints, spot: Ints, is_first: bool, out: Times,
 ) -> None:  # fmt: skip
-    """Lower `out` to when the ways on from junctions are entered in one search; the records are as before it then."""
+    """Set `out`, or lower it where this search is not the first, to when the ways on from junctions are entered in one search.
+
+    The records are as before it then.
+    """
     for n in range(node_index[low, WAYS], node_index[high, WAYS]):
         node = tail[n]
         # Both are read and one is chosen: which it is is unforeseeable.
         first_s, later_s = node_number[node, FIRST], label_s[n]
         is_later = (node_index[node, BACK] == n) | (node_index[node, STATE] == EACH_TURN)
-        if spot[n] >= 0:
-            out[spot[n]] = min(out[spot[n]], later_s if is_later else first_s)
+        entered_s = later_s if is_later else first_s
+        if spot[n] < 0:
+            out[~spot[n]] = np.inf
+        elif is_first:
+            out[spot[n]] = entered_s
+        else:
+            out[spot[n]] = min(out[spot[n]], entered_s)
         label_s[n] = np.inf
         number[n, KEY], index[n, FOLLOWING] = edge_s[n], UNTOUCHED
     for node in range(low, high):
         node_number[node, FIRST], node_index[node, BACK], node_index[node, STATE] = np.inf, -1, kind[node]
 
 
-@dataclass(frozen=True)
-class TurnLayout:
-    """The turns of one profile laid out for the search. Edges are numbered by the junction they leave."""
-
-    own: Ints  # [states] number here of each state of the profile (`geodata.streets.graph.Profile`): edges first, then copies
-    tail: Ints  # [edges] the junction each leaves
-    spot: Ints  # [edges] where each is among the streets' sides, [2 · streets]; -1 where it is closed
-    bounds: Ints  # [parts + 1] the first junction of each part, and how many there are
-    edge_bounds: Ints  # [parts + 1] the first edge that leaves a junction of each part
-    time_s: Table  # [2, streets] seconds for them; inf where closed
-    per_s: Table  # [2, streets] share of them that is done in a second; 0 where closed
-    edges: Table  # [states, 4] records before a search
-    nodes: Table  # [junctions + 1, 4] the same; the last only ends the ways of the one before
-    edge_s: Times  # [states] KEY of `edges`, by itself: less to read after each search
-    kind: Kinds  # [junctions] STATE of `nodes`
-    turn_ptr: Ints  # [states + 1]
-    turn: Ints  # [turns]
-    copied: Ints  # [copies] numbers here of the edges that have copies; the copies are the last states, in this order
-    # Memory of searches that are over. deque.pop and .append are atomic: a pool without a lock.
-    pool: deque[Scratch] = field(default_factory=deque)
-
-    @classmethod
-    def of(cls, ground: Ground, pace: str, sides: IntTable, parts: int) -> TurnLayout:
-        """`sides`: [2, streets] the graph's two edges of each street; `parts`: 1, 2 or 4. Some 50 ms for 250,000 edges."""
-        profile = ground.profiles[pace]
-        of_state = profile.state_edge
-        size, junctions, edge_count = len(of_state), len(ground.graph.node_x), len(profile.time_s)
-        part = part_of(ground.graph.node_x, ground.graph.node_y, parts)
-        junction = np.empty(junctions, np.int32)
-        junction[np.argsort(part, kind="stable")] = np.arange(junctions, dtype=np.int32)
-        bounds = np.searchsorted(np.sort(part), np.arange(parts + 1)).astype(np.int32)
-        tail, head = (junction[np.asarray(a)[of_state]] for a in (ground.graph.tail, ground.graph.head))
-        twin = ground.twin[of_state]
-        # Copies lie behind all edges: they are no ways that somebody without their history could take.
-        number_of = np.concatenate([np.argsort(tail[:edge_count], kind="stable"), np.arange(edge_count, size)]).astype(np.int32)
-        own = np.empty(size, np.int32)
-        own[number_of] = np.arange(size, dtype=np.int32)
-        edges = np.empty((size, 4), np.float32)
-        index = edges.view(np.int32)
-        edge_s = edges[:, KEY] = ground.state_s[pace][number_of]
-        index[:, HEAD], index[:, FOLLOWING], index[:, TWIN] = head[number_of], UNTOUCHED, own[twin[number_of]]
-        nodes = np.full((junctions + 1, 4), np.inf, np.float32)
-        node_index = nodes.view(np.int32)
-        node_index[:, BACK] = -1
-        kind = _kind(profile, tail, head, twin, junctions)
-        node_index[:-1, STATE] = kind
-        node_index[:, WAYS] = np.searchsorted(tail[number_of[:edge_count]], np.arange(junctions + 1))
-        counts = np.diff(profile.next_ptr)[number_of]
-        turn_ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        place = np.arange(len(profile.next_edge)) - np.repeat(turn_ptr[:-1], counts) + np.repeat(profile.next_ptr[number_of], counts)
-        time_s = profile.time_s[sides]
-        per_s = (1.0 / time_s.astype(np.float64)).astype(np.float32)
-        turn, copied = own[profile.next_edge[place]], own[profile.copy_of]
-        spot = np.full(edge_count, -1, np.int32)
-        is_open = np.isfinite(time_s)
-        spot[own[sides][is_open]] = np.flatnonzero(is_open)
-        leaves, edge_bounds = tail[number_of[:edge_count]], node_index[bounds, WAYS].copy()
-        return cls(
-            own, leaves, spot, bounds, edge_bounds, time_s, per_s, edges, nodes, edge_s, kind.astype(np.int8), turn_ptr, turn, copied
-        )
-
-
-def part_of(x: Floats, y: Floats, parts: int) -> Ints:
-    """[junctions] the part each is in: halved across the longer side, and the halves again, until there are `parts` (a power of two)."""
-    part = np.zeros(len(x), np.int32)
-    if parts > 1 and len(x):
-        axis = x if np.ptp(x) >= np.ptp(y) else y
-        beyond = axis > np.median(axis)
-        for half, first in ((~beyond, 0), (beyond, parts // 2)):
-            part[half] = first + part_of(x[half], y[half], parts // 2)
-    return part
-
-
-def _kind(profile: Profile, tail: Ints, head: Ints, twin: Ints, junctions: int) -> Ints:
-    """[junctions] FREE where all who arrive may go on by every way but the one back, DEAD_END at the end of one street, else EACH_TURN.
-
-    `tail`, `head`, `twin`: of each state.
-    """
-    edge_count = len(profile.time_s)
-    usable = np.isfinite(profile.time_s)
-    ways, streets = np.bincount(tail[:edge_count][usable], minlength=junctions), np.bincount(tail[:edge_count], minlength=junctions)
-    turns = np.diff(profile.next_ptr)
-    arriving = np.flatnonzero(usable)
-    other = turns[arriving] != ways[head[arriving]] - usable[twin[arriving]]
-    from_state = np.repeat(np.arange(len(turns)), turns)
-    turns_back = from_state[profile.next_edge == twin[from_state]]
-    kind = np.full(junctions, FREE, np.int32)
-    kind[head[arriving[other]]] = EACH_TURN
-    kind[head[turns_back]] = EACH_TURN
-    at_end = head[turns_back]
-    kind[at_end[streets[at_end] == 1]] = DEAD_END
-    # Where a copy begins or ends it matters who comes from where.
-    kind[tail[edge_count:]] = EACH_TURN
-    kind[head[edge_count:]] = EACH_TURN
-    return kind
-
-
-class Scratch:
-    """Memory of one search at a time, kept as it is before a search: about 24 bytes an edge, 16 a junction and 2 MB for each part."""
-
-    def __init__(self, layout: TurnLayout) -> None:
-        self.parts = parts = len(layout.bounds) - 1
-        self.edges, self.nodes = (np.tile(a, (parts, 1, 1)) for a in (layout.edges, layout.nodes))
-        self.label_s = np.full((parts, len(layout.edges)), np.inf, np.float32)
-        self.bucket = np.full((parts, MAX_BUCKETS + 1), -1, np.int32)
-        self.beyond = np.empty((parts, len(layout.edges)), np.int32)
-        self.beyond_counts = np.zeros(parts, np.int32)
-
-
-def spread_from(layout: TurnLayout, seed_edge: Ints, seed_key_s: Times, limit_s: float, out: Table) -> None:
+def spread_from(layout: TurnLayout, edge: Ints, fraction: Floats, limit_s: float, out: Table) -> None:
     """Fill `out` [2, streets] with the seconds until each street is first entered from either side; inf beyond `limit_s`.
 
     It is inf as well where it is entered only after the whole of it has been reached from the other side.
-    A seed is a unit on an edge and the seconds until it leaves that edge at its head.
+    `edge`, `fraction`: where the units are, by the graph's numbers.
     """
-    order = np.argsort(seed_key_s, kind="stable")
-    seed, key_s = layout.own[seed_edge[order]], seed_key_s[order]
-    of_part = np.searchsorted(layout.edge_bounds, seed, side="right") - 1
     try:
         scratch = layout.pool.pop()
     except IndexError:
         scratch = Scratch(layout)
     edges, nodes, bucket_s = scratch.edges, scratch.nodes, max(BUCKET_S * scratch.parts, limit_s / MAX_BUCKETS)
     index, node_index = edges.view(np.int32), nodes.view(np.int32)
-    out.fill(np.inf)
+    edge, seed = layout.own[edge], np.empty((scratch.parts, 2 * len(edge)), np.int32)
 
     def search(part: int) -> None:
+        low, high = layout.edge_bounds[part : part + 2].tolist()
+        fetch(index[part], low, high)
+        fetch(node_index[part], *layout.bounds[part : part + 2].tolist())
+        seeds = begin(edge, fraction, layout.unit_s, low, high, edges[part], index[part], seed[part])
         scratch.beyond_counts[part] = spread(
             edges[part], index[part], nodes[part], node_index[part], scratch.label_s[part], layout.turn_ptr, layout.turn,
-            seed[of_part == part], key_s[of_part == part], float(limit_s), bucket_s, scratch.bucket[part],
+            seed[part], seeds, float(limit_s), bucket_s, scratch.bucket[part],
             part, layout.bounds, nodes, node_index, scratch.beyond[part],
         )  # fmt: skip
         fold_copies(edges[part], index[part], scratch.label_s[part], layout.copied, layout.edge_s)

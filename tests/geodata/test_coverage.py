@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from scipy.sparse.csgraph import dijkstra
 from geodata.building.graph_build import build_graph
 from geodata.building.street_layout import lay_out_streets
 from geodata.openstreetmap.osm import read_osm
-from geodata.routing import cores, coverage, spreading
+from geodata.routing import cores, coverage, spreading, turn_layout
 from geodata.routing.cores import side_by_side
 from geodata.routing.coverage import CoverageSearch, Reach
 from geodata.routing.nearest import UnitPlacement
@@ -145,7 +146,7 @@ def test_a_search_leaves_its_memory_as_it_found_it(seed: int, count: int) -> Non
     search = CoverageSearch(ground, 2)
     search.reach(some_units(rng, ground, count))
     for layout in search._layouts.values():
-        used, new = layout.pool.pop(), spreading.Scratch(layout)
+        used, new = layout.pool.pop(), turn_layout.Scratch(layout)
         for name in ("edges", "nodes", "label_s", "bucket"):
             assert getattr(used, name).tobytes() == getattr(new, name).tobytes(), name
 
@@ -153,7 +154,7 @@ def test_a_search_leaves_its_memory_as_it_found_it(seed: int, count: int) -> Non
 @pytest.mark.parametrize(("parts", "sizes"), [(1, [9]), (2, [6, 3]), (4, [3, 3, 2, 1])])
 def test_a_city_is_halved_across_its_longer_side(parts: int, sizes: list[int]) -> None:
     x, y = np.meshgrid(np.arange(3) * 10.0, np.arange(3) * 5.0)
-    part = spreading.part_of(x.ravel(), y.ravel(), parts)
+    part = turn_layout.part_of(x.ravel(), y.ravel(), parts)
     assert np.bincount(part, minlength=parts).tolist() == sizes
     assert (np.sort(x.ravel()[part >= parts / 2]) >= 10.0).all()
 
@@ -164,6 +165,26 @@ def test_work_side_by_side_is_done_once_each_and_its_errors_are_heard() -> None:
     assert sorted(done) == [0, 1, 2, 3]
     with pytest.raises(ZeroDivisionError):
         side_by_side(lambda part: 1 // (part - 2), 4)
+
+
+@pytest.mark.skipif(cores.PARTS < 2, reason="there is only one core")
+def test_other_threads_are_kept_off_the_core_of_the_one_that_asks() -> None:
+    allowed, begun = os.sched_getaffinity(0), Barrier(cores.PARTS)  # each thread does one part
+    used: dict[int, set[int]] = {}
+
+    def work(part: int) -> None:
+        begun.wait(timeout=5)
+        used[part] = os.sched_getaffinity(0)
+
+    for core in [*sorted(allowed)[:2], *sorted(allowed)[:2]]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cores._apart, "_current_core", lambda core=core: core)
+            side_by_side(work, cores.PARTS)  # with the first work the threads begin
+            side_by_side(work, cores.PARTS)
+        assert used[0] == allowed
+        others = [used[part] for part in range(1, cores.PARTS)]
+        assert set().union(*others) == allowed - {core}
+        assert sum(map(len, others)) == len(allowed) - 1
 
 
 def answer_of(asked: Callable[[], object]) -> object:
