@@ -176,6 +176,15 @@ def evict(folder: Path) -> None:
                 os.close(descriptor)
 
 
+def warm(place: Path) -> None:
+    """Read a file, or all of a folder's, into the page cache."""
+    for path in [place] if place.is_file() else place.rglob("*"):
+        if path.is_file():
+            with path.open("rb", buffering=0) as file:
+                while file.read(1 << 22):
+                    pass
+
+
 def resident_bytes(path: Path) -> int:
     """How much of a file is in the page cache, by mincore."""
     size = path.stat().st_size

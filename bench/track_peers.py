@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import psycopg
 
 from bench import harness
-from bench.track_day import BEGAN_S, COLUMNS, UNITS, TrackDay, evict
+from bench.track_day import BEGAN_S, COLUMNS, UNITS, TrackDay, evict, warm
 from storage.track_files import FIX
 from storage.track_reader import TrackReader, TrackState
 
@@ -39,6 +39,9 @@ class Side(Protocol):
     def forget(self) -> None:
         """Make the next question a cold one, as far as a process can."""
 
+    def warm(self) -> None:
+        """Bring its files into the page cache."""
+
     def state(self, at_s: float) -> Answer: ...
 
     def day(self, unit: int) -> Answer: ...
@@ -58,6 +61,9 @@ class Ours:
     def forget(self) -> None:
         self._reader = TrackReader(self._day.tracks)
         evict(self._day.tracks)
+
+    def warm(self) -> None:
+        warm(self._day.tracks)
 
     def state(self, at_s: float) -> Answer:
         begin = time.perf_counter()
@@ -87,6 +93,9 @@ class Sqlite:
         self._connection.close()
         evict(self._day.folder)
         self._connection = self._open()
+
+    def warm(self) -> None:
+        warm(self._day.sqlite)
 
     def state(self, at_s: float) -> Answer:
         at_ds = int(at_s * 10)
@@ -129,6 +138,9 @@ class Postgres:
     def forget(self) -> None:
         evict(self._folder / "data" / "base")
 
+    def warm(self) -> None:
+        warm(self._folder / "data" / "base")
+
     def state(self, at_s: float) -> Answer:
         at_ds = int(at_s * 10)
         begin = time.perf_counter()
@@ -154,6 +166,9 @@ class DuckDb:
 
     def forget(self) -> None:
         evict(parquet_folder(self._day))
+
+    def warm(self) -> None:
+        warm(parquet_folder(self._day))
 
     def state(self, at_s: float) -> Answer:
         at_ds = int(at_s * 10)

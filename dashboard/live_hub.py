@@ -145,6 +145,8 @@ class LiveHub:
         client = LiveClient(seen_by, outlet, audience, screen, recheck)
         self._clients.add(client)  # no await from here to the hello: nothing can be told in between
         self._say_hello(client, missed)
+        if self._replay is not None:
+            self._tick(asyncio.get_running_loop().time())  # at rest nothing moves that would hurry the frame with everybody's place
         return client
 
     def leave(self, client: LiveClient) -> None:

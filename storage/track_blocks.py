@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -27,6 +26,7 @@ LEVEL = 10
 _TABLE = UNITS + len(NUMBERS)  # u32 at a block's beginning: fixes of each unit, length of each column of numbers
 
 Ints = NDArray[np.int64]
+Octets = NDArray[np.uint8]
 Fixes = NDArray[Any]  # storage.track_files.FIX
 
 
@@ -39,15 +39,28 @@ class Header(msgspec.Struct, frozen=True):
     blocks: tuple[tuple[int, int], ...]  # length and CRC-32 of each
 
 
-@dataclass(frozen=True)
-class _Segments:
-    """Runs of one unit's fixes: of which block and unit of it, from which fix of the block on, how many; its place among those with any."""
+class _Runs:
+    """Pieces of columns, wanted one after the other: of which block each, from which of its numbers on, how many."""
 
-    block: Ints
-    unit: Ints
-    first: Ints
-    count: Ints
-    present: Ints
+    def __init__(self, block: Ints, first: Ints, count: Ints) -> None:
+        self._block, self._count = block, count
+        # Of each wanted number, how far it stands behind the beginning of its block's column.
+        self._within = np.arange(int(count.sum())) + np.repeat(first - np.cumsum(count) + count, count)
+
+    def bytes_of(self, raw: Octets, begins: Ints) -> Octets:
+        """`begins`: where each block's column begins, a byte a number."""
+        return raw.take(self._within + np.repeat(begins[self._block], self._count))
+
+    def numbers_of(self, raw: Octets, begins: Ints, numbers: Ints, widths: Ints) -> Ints:
+        """The same of columns of `widths` byte planes, each with a byte for every one of the block's `numbers`."""
+        found = np.zeros(len(self._within), np.int64)
+        for plane in range(int(widths[self._block].max(initial=0))):
+            is_there = widths > plane
+            octets = self.bytes_of(raw, np.where(is_there, begins + plane * numbers, begins)).astype(np.int64)
+            if not is_there.all():
+                octets *= np.repeat(is_there[self._block], self._count)
+            found |= octets << (8 * plane)
+        return found
 
 
 def pack_blocks(start_s: int, unit_ids: Sequence[str], fixes: Fixes) -> bytes:
@@ -80,69 +93,57 @@ def _block(fixes: Fixes, counts: Ints) -> bytes:
     return b"".join((table.tobytes(), *(numbers[name] for name in NUMBERS), *steps))
 
 
-def decode(blocks: Sequence[bytes], wanted: Sequence[int] | None, dtype: np.dtype[Any]) -> tuple[Fixes, Ints]:
-    """Fixes of uncompressed blocks, and how many each block gave. `wanted`: of each block the place of the one unit to be read; None: all.
+def decode(raw: Octets, sizes: Ints, wanted: Sequence[int] | None, dtype: np.dtype[Any]) -> tuple[Fixes, Ints]:
+    """Fixes of uncompressed blocks, one behind the other in `raw`, and how many each gave.
 
-    `unit` counts through all blocks, sixteen a block. Raises ValueError where columns don't fit each other.
+    `wanted`: of each block the place of the one unit to be read; None: all. `unit` counts through all blocks, sixteen a block.
+    Raises ValueError where columns don't fit each other.
     """
-    if not blocks:
+    if not len(sizes):
         return np.zeros(0, dtype), np.zeros(0, np.int64)
-    raw = np.frombuffer(b"".join(blocks), np.uint8)
-    sizes = np.array([len(block) for block in blocks], np.int64)
     begins = np.cumsum(sizes) - sizes
-    if (sizes < 4 * _TABLE).any():
-        raise ValueError("a block is too short for its table")
-    table = np.stack([np.frombuffer(block, "<u4", _TABLE) for block in blocks]).astype(np.int64)
-    counts, lengths = table[:, :UNITS], table[:, UNITS:]
-    totals = counts.sum(axis=1)
-    if (4 * _TABLE + lengths.sum(axis=1) + len(BYTES) * totals != sizes).any():
-        raise ValueError("a block's columns are not as long as its table says")
+    counts, lengths = _tables(raw, begins, sizes)
+    totals, is_present = counts.sum(axis=1), counts > 0
     places = begins[:, None] + 4 * _TABLE + np.cumsum(lengths, axis=1) - lengths
-    segments = _segments(counts, wanted)
-    block = np.repeat(segments.block, segments.count)
-    # Of each fix: its place within its block.
-    within = np.arange(len(block)) + np.repeat(segments.first - np.cumsum(segments.count) + segments.count, segments.count)
-    fixes = np.empty(len(block), dtype)
-    fixes["unit"] = np.repeat(segments.block * UNITS + segments.unit, segments.count)
-    present: Ints = (counts > 0).sum(axis=1)
+    chosen = is_present if wanted is None else is_present & (np.arange(UNITS) == np.asarray(wanted, np.int64)[:, None])
+    block, unit = np.nonzero(chosen)
+    each = counts[chosen]
+    of_fixes = _Runs(block, (np.cumsum(counts, axis=1) - counts)[chosen], each)
+    of_firsts = _Runs(block, (np.cumsum(is_present, axis=1) - is_present)[chosen], np.ones_like(each))
+    columns = {}
+    for number, name in enumerate(NUMBERS):
+        runs, of_block = (of_firsts, is_present.sum(axis=1)) if name.startswith("first_") else (of_fixes, totals)
+        widths = raw[places[:, number]].astype(np.int64)
+        if (lengths[:, number] != 1 + widths * of_block).any():
+            raise ValueError(f"column {name} is not as long as its numbers need")
+        columns[name] = unzigzag(runs.numbers_of(raw, places[:, number] + 1, of_block, widths))
+    fixes = np.empty(len(columns["lag_ds"]), dtype)
+    fixes["unit"] = np.repeat(block * UNITS + unit, each)
     for name in STEPPED:
-        steps = unzigzag(_gather(raw, places[:, NUMBERS.index(name)], totals, block, within))
-        firsts = unzigzag(_gather(raw, places[:, NUMBERS.index(f"first_{name}")], present, segments.block, segments.present))
-        fixes[name] = _sums(steps, segments.count) + np.repeat(firsts, segments.count)
-    lag = unzigzag(_gather(raw, places[:, NUMBERS.index("lag_ds")], totals, block, within))
-    fixes["received_ds"] = lag + fixes["position_ms"] // 100
+        fixes[name] = columns[name] = _sums(columns[name], each, columns[f"first_{name}"])
+    fixes["received_ds"] = columns["lag_ds"] + columns["position_ms"] // 100
     ends = places[:, -1] + lengths[:, -1]
     for number, name in enumerate(BYTES):
-        fixes[name] = _sums(raw[(ends + number * totals)[block] + within].astype(np.int64), segments.count)
-    return fixes, np.bincount(segments.block, weights=segments.count, minlength=len(blocks)).astype(np.int64)
+        fixes[name] = _sums(of_fixes.bytes_of(raw, ends + number * totals), each, np.zeros(len(each), np.uint8))
+    return fixes, np.bincount(block, weights=each, minlength=len(sizes)).astype(np.int64)
 
 
-def _segments(counts: Ints, wanted: Sequence[int] | None) -> _Segments:
-    firsts = np.cumsum(counts, axis=1) - counts
-    present: Ints = np.cumsum(counts > 0, axis=1) - (counts > 0)
-    chosen = counts > 0
-    if wanted is not None:
-        chosen &= np.arange(UNITS) == np.asarray(wanted, np.int64)[:, None]
-    block, place = np.nonzero(chosen)
-    return _Segments(block, place, firsts[chosen], counts[chosen], present[chosen])
+def _tables(raw: Octets, begins: Ints, sizes: Ints) -> tuple[Ints, Ints]:
+    """[blocks, units] fixes of each unit, [blocks, columns] length of each column of numbers."""
+    if (sizes < 4 * _TABLE).any():
+        raise ValueError("a block is too short for its table")
+    table = raw[begins[:, None] + np.arange(4 * _TABLE)].view("<u4").astype(np.int64)
+    counts, lengths = table[:, :UNITS], table[:, UNITS:]
+    if (4 * _TABLE + lengths.sum(axis=1) + len(BYTES) * counts.sum(axis=1) != sizes).any():
+        raise ValueError("a block's columns are not as long as its table says")
+    return counts, lengths
 
 
-def _gather(raw: NDArray[np.uint8], places: Ints, lengths: Ints, block: Ints, within: Ints) -> Ints:
-    """Numbers out of byte planes: of each wanted one its block, and its place in that block's column of `lengths` numbers."""
-    widths = raw[np.minimum(places, len(raw) - 1)].astype(np.int64)
-    values = np.zeros(len(within), np.int64)
-    for plane in range(int(widths.max(initial=0))):
-        at = (places + 1 + plane * lengths)[block] + within
-        deep = widths[block] > plane
-        values |= np.where(deep, raw[np.where(deep, at, 0)], 0).astype(np.int64) << (8 * plane)
-    return values
-
-
-def _sums(steps: Ints, counts: Ints) -> Ints:
-    """Running sums that begin anew with each segment."""
-    sums = np.cumsum(steps)
-    before = np.concatenate(([0], sums))[np.cumsum(counts) - counts]
-    return sums - np.repeat(before, counts)
+def _sums(steps: NDArray[Any], counts: Ints, firsts: NDArray[Any]) -> NDArray[Any]:
+    """Running sums that begin anew with each segment of `counts`, each with its own first value. Of bytes modulo 256."""
+    sums = np.cumsum(steps, dtype=steps.dtype)
+    before = np.concatenate((np.zeros(1, steps.dtype), sums))[np.cumsum(counts) - counts]
+    return sums + np.repeat(firsts - before, counts)
 
 
 def planes(values: Ints) -> bytes:

@@ -43,6 +43,7 @@ BYTE_COLUMNS = ("heading", "speed", "status", "flags")
 
 _RECORD = struct.Struct("<II")  # length of the payload, its CRC-32
 _UNITS, _FIXES = b"U", b"F"  # first byte of a payload
+_HEADERS = msgspec.msgpack.Decoder(Header)
 
 
 class DamagedSlice(Exception):
@@ -104,7 +105,7 @@ def unpack(content: bytes) -> Slice:
     for number, (length, crc) in enumerate(header.blocks):
         blocks.append(_uncompressed(content[place : place + length], crc, f"block {number}", decompressor))
         place += length
-    fixes, _ = _reading(decode, blocks, None, FIX)
+    fixes, _ = fixes_of(np.frombuffer(b"".join(blocks), np.uint8), [len(block) for block in blocks], None)
     if len(fixes) != header.fixes:
         raise DamagedSlice(f"columns do not fit each other: {len(fixes)} fixes, {header.fixes} were written")
     return Slice(header.start_s, unit_ids, fixes)
@@ -117,7 +118,7 @@ def read_header(content: bytes) -> tuple[Header, int]:
         header = content[HEAD.size : HEAD.size + length]
         if magic != MAGIC or zlib.crc32(header) != crc:
             raise DamagedSlice("header is damaged or of another format")
-        return msgspec.msgpack.decode(header, type=Header), HEAD.size + length
+        return _HEADERS.decode(header), HEAD.size + length
     except (struct.error, msgspec.MsgspecError) as error:
         raise DamagedSlice(f"can't be read: {error}") from None
 
@@ -135,6 +136,19 @@ def _unit_ids(content: bytes, place: int, header: Header) -> tuple[list[str], in
     return unit_ids_of(content[place : place + length], crc), place + length
 
 
+def unpacked_bytes(packed: bytes, crc: int, name: str) -> int:
+    """How long compressed bytes are uncompressed, once they are what was written. Raises DamagedSlice."""
+    if zlib.crc32(packed) != crc:
+        raise DamagedSlice(f"{name} is damaged")
+    try:
+        size = zstandard.frame_content_size(packed)
+    except zstandard.ZstdError as error:
+        raise DamagedSlice(f"{name} can't be read: {error}") from None
+    if size < 0:
+        raise DamagedSlice(f"{name} does not say how long it is")
+    return size
+
+
 def _uncompressed(packed: bytes, crc: int, name: str, decompressor: zstandard.ZstdDecompressor | None = None) -> bytes:
     if zlib.crc32(packed) != crc:
         raise DamagedSlice(f"{name} is damaged")
@@ -144,14 +158,12 @@ def _uncompressed(packed: bytes, crc: int, name: str, decompressor: zstandard.Zs
         raise DamagedSlice(f"{name} can't be read: {error}") from None
 
 
-def read_block(packed: bytes, crc: int, decompressor: zstandard.ZstdDecompressor) -> bytes:
-    """A block, uncompressed. Raises DamagedSlice."""
-    return _uncompressed(packed, crc, "a block", decompressor)
+def fixes_of(raw: NDArray[np.uint8], sizes: Sequence[int], places: Sequence[int] | None) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Fixes of uncompressed blocks, one behind the other, of one unit whose place in each is given or of all; how many each block gave.
 
-
-def fixes_of(blocks: Sequence[bytes], places: Sequence[int]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """One unit's fixes out of many blocks, given its place in each; and how many each gave. Raises DamagedSlice."""
-    return _reading(decode, blocks, places, FIX)
+    Raises DamagedSlice.
+    """
+    return _reading(decode, raw, np.array(sizes, np.int64), places, FIX)
 
 
 def _reading(read: Callable[..., Any], *given: Any) -> Any:

@@ -226,8 +226,8 @@ class TrackReader:
                     reader.take_whole(start_s, indexed.piece.unit_ids, indexed.piece.fixes)
         fixes = reader.fixes()
         milliseconds = fixes["position_ms"]
-        fixes = fixes[(milliseconds >= from_at * 1e3) & (milliseconds < to_at * 1e3)]
-        fixes = fixes[np.argsort(fixes["position_ms"], kind="stable")]
+        asked = np.flatnonzero((milliseconds >= from_at * 1e3) & (milliseconds < to_at * 1e3))
+        fixes = fixes.take(asked[np.argsort(milliseconds[asked], kind="stable")])
         fixes["unit"] = 0
         return _state(Slice(0, [unit_id], fixes), fixes)
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 SLICE_S = 300
+_DAY_S = 86_400
 
 
 def slice_name(start_s: int) -> str:
     """Day folder and time of day, UTC: `20260301/080500`."""
-    return datetime.fromtimestamp(start_s, UTC).strftime("%Y%m%d/%H%M%S")
+    day, second = divmod(start_s, _DAY_S)
+    minute = second // 60
+    return f"{_day_name(day)}/{minute // 60:02}{minute % 60:02}{second % 60:02}"
+
+
+@lru_cache(maxsize=64)  # a path names every slice of its days
+def _day_name(day: int) -> str:
+    return datetime.fromtimestamp(day * _DAY_S, UTC).strftime("%Y%m%d")
 
 
 def slice_start_s(name: str) -> int:

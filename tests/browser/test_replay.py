@@ -84,6 +84,31 @@ def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operat
     page.wait_for_selector("#panel [data-press]")
 
 
+def test_no_map_without_anybody_is_drawn_on_the_way_to_another_moment(operator: Visitor, desk: DeskServer) -> None:
+    """The units of a moment come with its hello, their places with the frame behind it: neither is drawn without the other."""
+    page = operator.page
+    operator.until("liandong.fleet.count > 0 && liandong.state.replay === null")
+    time.sleep(APART_S)
+    page.evaluate(
+        """() => {
+          const { basemap: { overlay }, fleet } = liandong, drawn = (window.drawnUnits = []), set = overlay.setProps.bind(overlay);
+          overlay.setProps = (props) => {
+            if (props.layers) drawn.push(props.layers.find((layer) => layer.id === "units").props.data.length);
+            return set(props);
+          };
+        }"""
+    )
+    operator.until("window.drawnUnits.length > 0")
+    now = time.time()
+    for back_s in (6.0, 3.0, 7.0, 2.5):
+        before = operator.knows("window.drawnUnits.length")
+        page.evaluate(f"liandong.replay.seek({now - back_s}, {{ playing: false }})")
+        operator.until(f"liandong.state.replay.wanted === null && window.drawnUnits.length > {before}")
+    page.keyboard.press("l")
+    operator.until("liandong.state.replay === null && liandong.state.connected")
+    assert 0 not in operator.knows("window.drawnUnits")
+
+
 def test_calls_of_another_system_pass_over_the_map(operator: Visitor, desk: DeskServer, shared_data: Path) -> None:
     """One of San Francisco's fire calls, at sixty times: received, on the way, there, over."""
     found = read_incidents(shared_data / "incidents/sf_fire_calls_lonemountain_2009on.csv", read_mapping(MAPPING)).incidents

@@ -117,6 +117,21 @@ async def test_a_jump_to_any_instant_shows_what_was_shown_live(world: PastWorld)
             assert shown(replay) == live[at], f"at {at - first:.0f} s"
 
 
+async def test_a_jump_at_rest_brings_everybodys_place_right_behind_the_hello(world: PastWorld) -> None:
+    """Nothing moves there that would call for a frame: it comes before the replay's own word that the jump is over."""
+    instants = [at async for at in stretch(world)]
+    world.clock.advance(30)
+    await world.written()
+    async with LiveClient(f"{world.url}?at={iso(instants[0])}&playing=0", header(OPERATOR)) as replay:
+        await replay.until(lambda: replay.frames)
+        for at in instants[1:]:
+            begun, told = len(replay.raw), len(replay.of_type("replay"))
+            await replay.send({"type": "seek", "at": iso(at)})
+            await replay.until(lambda told=told: len(replay.of_type("replay")) > told)
+            kinds = ["frame" if raw.startswith(b"LD") else msgspec.json.decode(raw)["type"] for raw in replay.raw[begun:]]
+            assert "frame" in kinds[kinds.index("hello") : kinds.index("replay")]
+
+
 async def test_a_replay_at_sixty_times_tells_every_event_as_it_was_told_live(world: PastWorld) -> None:
     async with LiveClient(world.url, header(OPERATOR)) as live_client:
         live = await recorded(world, live_client)

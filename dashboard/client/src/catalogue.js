@@ -1,4 +1,5 @@
 // The catalogue panel: which elements are drawn, how many there are, how old the newest is.
+import { inNextFrame } from "./draw.js";
 import { fleet } from "./fleet.js";
 import { isElement, newestAgeS } from "./elements.js";
 import { isOpen } from "./live.js";
@@ -11,9 +12,8 @@ export function startCatalogue(initial) {
   state.on = new Set(initial);
   for (const row of rows()) row.addEventListener("click", () => toggle(row.dataset.element));
   document.getElementById("catalogue-fold").addEventListener("click", () => document.getElementById("catalogue").classList.toggle("folded"));
-  on("counts", draw);
-  on("fleet", draw);
-  on("incidents-replaced", draw);
+  const soon = inNextFrame(draw);
+  for (const topic of ["counts", "fleet", "incidents-replaced"]) on(topic, soon);
   setInterval(draw, 2_000);
   draw();
 }
@@ -38,15 +38,20 @@ function numbers(id) {
   return state.counts[id] || { count: null, state: "no_feed" };
 }
 
+// Text that is the same is left alone: each new one has the page laid out again.
+function put(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 function draw() {
   for (const row of rows()) {
     const id = row.dataset.element;
     const { count: number, state: feed } = numbers(id);
     row.setAttribute("aria-pressed", String(state.on.has(id)));
     row.dataset.state = feed;
-    row.querySelector(".count").textContent = feed === "no_feed" || number === null ? t("no feed") : count(number);
+    put(row.querySelector(".count"), feed === "no_feed" || number === null ? t("no feed") : count(number));
     const ageS = newestAgeS(id);
     const said = { no_feed: "", static: "", live: Number.isFinite(ageS) ? age(ageS) : "", stale: Number.isFinite(ageS) ? t("old: {age}", { age: age(ageS) }) : t("old") }[feed] ?? "";
-    row.querySelector(".feed-state").textContent = said;
+    put(row.querySelector(".feed-state"), said);
   }
 }

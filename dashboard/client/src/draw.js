@@ -13,4 +13,15 @@ export function rgb(hex, alpha = 255) {
   return [n >> 16, (n >> 8) & 255, n & 255, alpha];
 }
 
+// What is told several times before the page is drawn, drawn once: in the next animation frame.
+export function inNextFrame(work) {
+  let asked = 0;
+  return () => {
+    asked ||= requestAnimationFrame(() => {
+      asked = 0;
+      work();
+    });
+  };
+}
+
 export const sizeAt = (zoom, small, large) => (small + (large - small) * Math.min(1, Math.max(0, (zoom - 10) / 5))) * magnified();

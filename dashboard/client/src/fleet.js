@@ -26,6 +26,7 @@ export const fleet = {
   fixAt: null,
   changed: 0, // raised when anything but positions changed
   placed: 0, // raised when a unit got or lost its position
+  awaited: false, // after a hello, until the frame that says where everybody is
   topSpeedKmh: 0,
 };
 
@@ -82,6 +83,7 @@ export function startFleet() {
     for (let index = 0; index < fleet.count; index += 1) forget(index);
     fleet.count = 0;
     fleet.placed += 1;
+    fleet.awaited = true;
     takeRows(hello.units);
     tell("fleet");
   });
@@ -102,6 +104,8 @@ function takeFrame({ full, count, pictureAt, bytes }) {
   const halves = new Uint16Array(bytes.buffer, HEADER, (count * RECORD) / 2);
   const heard = full ? new Uint8Array(fleet.count) : null;
   const placedBefore = fleet.placed;
+  const isFirst = fleet.awaited;
+  fleet.awaited = false;
   let statusChanged = false;
   for (let k = 0; k < count; k += 1) {
     const word = (k * RECORD) / 4;
@@ -123,7 +127,8 @@ function takeFrame({ full, count, pictureAt, bytes }) {
   }
   if (statusChanged) fleet.changed += 1;
   // Another status or place is shown at once; what glides is drawn when it has come far enough to be seen.
-  if (count || fleet.placed !== placedBefore) tell("moved", statusChanged || fleet.placed !== placedBefore);
+  const atOnce = isFirst || statusChanged || fleet.placed !== placedBefore;
+  if (count || atOnce) tell("moved", atOnce);
 }
 
 // The glide to a new fix takes as long as it took the unit to get there, so that it arrives when the next one is due. It begins

@@ -98,6 +98,7 @@ function wake() {
 
 function frame(nowMs) {
   asked = 0;
+  if (fleet.awaited) return; // a map without anybody on it would be drawn for nothing: the frame with their places wakes this again
   const startedMs = performance.now();
   const fastestMps = glide(nowMs);
   const selectedUnit = state.selection?.kind === "unit";

@@ -77,10 +77,11 @@ export function seek(at, { playing = state.replay?.playing ?? false, speed = sta
   Object.assign(state.replay, { at, anchorMs: performance.now(), wanted: at });
   wantedMs = performance.now();
   waiting = at;
-  shown();
   const pauseMs = sentAt + SEEK_EVERY_MS - performance.now();
   clearTimeout(timer);
-  timer = setTimeout(flush, Math.max(0, pauseMs));
+  if (pauseMs > 0) timer = setTimeout(flush, pauseMs);
+  else flush(); // before the page is drawn for it: the server works meanwhile
+  shown();
 }
 
 function flush() {

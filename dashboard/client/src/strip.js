@@ -1,5 +1,6 @@
 // The strip on top: clock of the city, connection, feeds, counts; and the banner that nobody can overlook.
 import { alarmsOf, drawClocks } from "./clocks.js";
+import { inNextFrame } from "./draw.js";
 import { fleet } from "./fleet.js";
 import { isOpen } from "./live.js";
 import { on, serverNow, state } from "./state.js";
@@ -22,7 +23,7 @@ export function startStrip() {
   on("moved", (statusChanged) => statusChanged && drawUnits());
   setInterval(tick, 1_000);
   setInterval(() => state.replay?.playing && tick(), 200); // a replay's seconds are short
-  on("replay-clock", tick);
+  on("replay-clock", inNextFrame(tick));
   tick();
 }
 

@@ -1,5 +1,5 @@
 // The time bar: how much happened when, and where in it this page is. Dragged, clicked or written into, it shows that moment.
-import { token } from "./draw.js";
+import { inNextFrame, token } from "./draw.js";
 import { faster, inReplay, leave, loop, seek, setPlaying, setSpeed, SPEEDS, step } from "./replay.js";
 import { isoOf, on, presentNow, serverNow, state, tell } from "./state.js";
 import { clockText, dayText, t } from "./words.js";
@@ -22,6 +22,7 @@ let density = null;
 let pending = 0;
 let loopFrom = null; // first end of a loop, until the second is set
 let dragging = false;
+let [width, height, font] = [0, 0, ""]; // of the track, noted when it changes: to ask for them lays the page out, in the middle of a jump
 
 export function startTimeBar() {
   fillSpeeds();
@@ -48,8 +49,12 @@ export function startTimeBar() {
     const at = unixOf(event.target.value);
     if (Number.isFinite(at)) seek(within(at));
   });
-  new ResizeObserver(soon).observe(canvas);
-  for (const topic of ["replay-clock", "replay-mode"]) on(topic, draw);
+  new ResizeObserver(() => {
+    [width, height, font] = [canvas.clientWidth, canvas.clientHeight, `10px ${getComputedStyle(canvas).fontFamily}`];
+    soon();
+  }).observe(canvas);
+  const drawSoon = inNextFrame(draw);
+  for (const topic of ["replay-clock", "replay-mode"]) on(topic, drawSoon);
   setInterval(draw, 500);
   setInterval(load, AGAIN_MS);
   load();
@@ -179,14 +184,14 @@ function drawControls(at) {
 
 function drawTrack(at) {
   const canvas = el("time-bar-track");
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (!width || !height) return;
+  const pen = canvas.getContext("2d");
   const ratio = devicePixelRatio;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
+    pen.font = font;
   }
-  const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   const { from, to } = bounds();
@@ -241,7 +246,6 @@ function drawDensity(pen, x, height) {
 function drawTicks(pen, x, from, to, width, height) {
   const step = TICKS_S.find((seconds) => (seconds / (to - from)) * width >= TICK_PX) ?? TICKS_S[TICKS_S.length - 1];
   const shift = offsetS(from); // ticks stand at whole hours of the city
-  pen.font = `10px ${getComputedStyle(document.body).fontFamily}`;
   for (let time = Math.ceil((from + shift) / step) * step - shift; time < to; time += step) {
     pen.fillStyle = token("line");
     pen.fillRect(x(time), 0, 1, height - 12);

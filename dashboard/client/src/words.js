@@ -47,7 +47,8 @@ export function age(seconds) {
 }
 
 export function count(number) {
-  return new Intl.NumberFormat(isChinese() ? "zh-CN" : "en").format(number);
+  countFormat ||= new Intl.NumberFormat(isChinese() ? "zh-CN" : "en");
+  return countFormat.format(number);
 }
 
 // The day alone, as a moment of the past is named by.
@@ -56,6 +57,7 @@ export function dayText(unixS) {
   return dayFormat.format(unixS * 1000);
 }
 
+let countFormat = null;
 let dayFormat = null;
 let clockFormat = null;
 let dateFormat = null;
