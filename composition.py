@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import math
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -259,7 +260,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         duty_circles.bound_s,
     )
     handler = Handler(journal, clock, bus, authority, enricher, node=city.code)
-    history, past = History(journal), PastIncidents(engine)
+    history, past, org_of = History(journal), PastIncidents(engine), home_of(jurisdictions, city)
     tracks = TrackStore(settings.data / "tracks")
     readings = ReadingStore(engine)
     elements = ElementStore(city, catalogue, clock, lambda: handler.picture, positions, readings)
@@ -318,6 +319,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         picture=lambda: handler.picture,
         history=history,
         past=past,
+        org_of=org_of,
         duty_circles=duty_circles,
         movement=movement,
     )
@@ -404,8 +406,9 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     track_holds = TrackHolds(TrackHoldStore(engine), authority, history, lambda: handler.picture, audit, clock)
     track_retention = TrackRetention(tracks, speed_history, track_holds, settings.tracks_keep_days, ZoneInfo(city.time_zone), clock)
     health.watch("track_retention", track_retention.state)
-    org_of = home_of(jurisdictions, city)
-    monthly_facts = MonthlyFacts(journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), org_of, city.folder.name)
+    monthly_facts = MonthlyFacts(
+        journal, past, settings.data / "kpis", ZoneInfo(city.time_zone), org_of, f"{city.folder.name} {areas_digest(city)}"
+    )
     kpis = KpiService(
         monthly_facts,
         authority,
@@ -527,15 +530,21 @@ def _one_line(name: str, path: Path | None) -> str:
 
 
 def home_of(jurisdictions: Jurisdictions, city: City) -> Callable[[PastIncident], str]:
-    """Whose a past incident is: by its place; without one, and outside of all areas, it is the city's own."""
+    """Whose a past incident is: whoever answers for its place; without one, and outside of all areas, it is the city's own."""
 
     def code(incident: PastIncident) -> str:
         if incident.lon is None or incident.lat is None:
             return city.code
         found = jurisdictions.locate(incident.lon, incident.lat)
-        return found.code if found.inside else city.code
+        return city.code if found.outside else found.code
 
     return code
+
+
+def areas_digest(city: City) -> str:
+    """Changes whenever a place may belong to another organisation."""
+    files = (city.folder / name for name in ("organisations.json", "jurisdictions.geojson"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 def _identity_provider(settings: Settings, clock: Clock) -> Provider | None:

@@ -14,8 +14,10 @@ import msgspec
 # Order in which the stages of one response should lie.
 STAGE_FIELDS = ("pushed_at", "departed_at", "arrived_at", "cleared_at")
 _PREFIX = "past-"  # of the ids of these incidents: no incident of the journal has it
-# So long a replay shows one of which nothing is on record but that it was received.
-SHOWN_FOR = timedelta(minutes=10)
+# So long a replay shows one of which nothing is on record but that it was received, and the longest it shows any: lists have times
+# like 9999-12-31 for what never ended.
+SHOWN_FOR, SHOWN_AT_MOST = timedelta(minutes=10), timedelta(days=30)
+_BETWEEN = "::"  # a source's name and a crew's, in what a crew is called by
 
 
 class PastResponse(msgspec.Struct, frozen=True):
@@ -65,9 +67,11 @@ class PastIncident(msgspec.Struct, frozen=True):
 
     @property
     def shown_until(self) -> datetime:
-        """Its end: the last time on record, never before the reception."""
+        """Its end: the last time on record, never before the reception nor more than `SHOWN_AT_MOST` after it."""
         last_at = max((at for one in self.responses for at in one.times), default=None)
-        return self.received_at + SHOWN_FOR if last_at is None else max(last_at, self.received_at)
+        if last_at is None:
+            return self.received_at + SHOWN_FOR
+        return self.received_at + min(max(last_at - self.received_at, timedelta(0)), SHOWN_AT_MOST)
 
 
 def is_past(incident_id: str) -> bool:
@@ -78,3 +82,13 @@ def is_past(incident_id: str) -> bool:
 def past_id(source: str, source_id: str) -> str:
     """Id of an incident by the source's name and its number there."""
     return _PREFIX + hashlib.sha256(f"{len(source)}:{source}:{source_id}".encode()).hexdigest()[:32]
+
+
+def crew_id(source: str, unit: str) -> str:
+    """What a crew of another system is called by where a unit's id stands: never a unit's, whatever that system calls it."""
+    return f"{source}{_BETWEEN}{unit or '?'}"
+
+
+def crew_name(id_: str) -> str:
+    """The crew's name there; of any other id the id."""
+    return id_.partition(_BETWEEN)[2] or id_

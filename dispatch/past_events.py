@@ -12,7 +12,7 @@ from typing import NamedTuple
 from dispatch.events import AnyEvent, Arrived, Departed, IncidentClosed, IncidentReceived, Recorded, ServiceCalled, UnitReleased
 from dispatch.evolve_incident import evolve_incident
 from dispatch.model import Grade, Incident
-from dispatch.past import PastIncident, PastResponse
+from dispatch.past import PastIncident, PastResponse, crew_id
 
 IMPORTED = "import"  # channel of these events
 
@@ -26,7 +26,7 @@ class _Told(NamedTuple):
 def past_events(incident: PastIncident, org_code: str) -> tuple[Recorded, ...]:
     """What happened, in order of time; `org_code` is the organisation its place belongs to.
 
-    Of an event `occurred_at` is what the other system says, `recorded_at` when it is told: never before the reception. Revisions are 0.
+    Of an event `occurred_at` is what the other system says, `recorded_at` when it is told: from the reception to the end. Revisions are 0.
     """
     received = IncidentReceived(
         incident_id=incident.incident_id,
@@ -43,8 +43,9 @@ def past_events(incident: PastIncident, org_code: str) -> tuple[Recorded, ...]:
         source_id=incident.source_id,
     )
     at, until = incident.received_at, incident.shown_until
-    steps = [step for one in incident.responses for step in _steps(incident.incident_id, one)]
-    told = [_Told(at, at, received), *sorted(steps, key=lambda step: step.at), _Told(until, until, _closed(incident))]
+    steps = sorted((step for one in incident.responses for step in _steps(incident, one)), key=lambda step: step.at)
+    closed = IncidentClosed(incident.incident_id, incident.disposition)
+    told = [_Told(at, at, received), *(step._replace(at=min(max(step.at, at), until)) for step in steps), _Told(until, until, closed)]
     return tuple(_recorded(incident, number, step) for number, step in enumerate(told, 1))
 
 
@@ -63,12 +64,8 @@ def _grade(number: int) -> Grade:
     return Grade(min(max(number, min(Grade)), max(Grade)))
 
 
-def _closed(incident: PastIncident) -> IncidentClosed:
-    return IncidentClosed(incident.incident_id, incident.disposition)
-
-
-def _steps(incident_id: str, response: PastResponse) -> list[_Told]:
-    id_, unit = response.response_id, response.unit
+def _steps(incident: PastIncident, response: PastResponse) -> list[_Told]:
+    incident_id, id_, unit = incident.incident_id, response.response_id, crew_id(incident.source, response.unit)
     if not response.times:
         return []
     # A crew is there before anything else is told of it and gone after all of it, also where its times are in disorder.
@@ -92,7 +89,7 @@ def _recorded(incident: PastIncident, number: int, step: _Told) -> Recorded:
         incident_version=number,
         schema=0,
         occurred_at=step.occurred_at,
-        recorded_at=max(step.at, incident.received_at),
+        recorded_at=step.at,
         actor=incident.source,
         actor_role="",
         command_id=None,

@@ -21,14 +21,17 @@ from dispatch.past import PastIncident
 from storage.journal import MAX_PAGE, IncidentQuery, Journal
 from storage.past import PastIncidents
 
-FORMAT = 2
-MOST_IN_MEMORY = 240  # months, own and imported ones counted apart; a year of a city is about 60 MB
-_FIRST = datetime(1990, 1, 1, tzinfo=UTC)
+FORMAT = 3
+MOST_IN_MEMORY = 120  # months of a kind; a year of a city is about 60 MB
+_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 _NONE = FactsBuilder(UTC).built()
 
 
 class MonthlyFacts:
-    """Reads what was received in a period. `org_of` says whose a past incident is."""
+    """Reads what was received in a period. `org_of` says whose a past incident is.
+
+    What was imported changes seldom and one's own month all the time, so they are kept apart.
+    """
 
     def __init__(
         self,
@@ -39,60 +42,35 @@ class MonthlyFacts:
         org_of: Callable[[PastIncident], str],
         city: str,
     ) -> None:
+        """`city`: changes whenever places belong to other organisations."""
         self._journal, self._past = journal, past
-        self._folder = folder
-        self._zone = zone
         self._org_of = org_of
-        self._city = f"{FORMAT} {city} {zone}"  # what else the columns depend on
-        self._months: OrderedDict[str, tuple[str, Facts]] = OrderedDict()  # by name of their file
+        of_city = f"{FORMAT} {city} {zone}"  # what else the columns depend on
+        self._own = _Months(folder, "", zone, of_city, self._own_state, self._read_own)
+        self._imported = _Months(folder, "-imported", zone, of_city, self._imported_state, self._read_imported)
         self._joined: tuple[list[Facts], Facts] | None = None  # what was asked for last: most ask for the same again
-        self._lock = threading.Lock()
+        self._joining = threading.Lock()
 
     def load(self, from_: datetime, to: datetime) -> Facts:
         """Everything received in the calendar months that a period touches. Raises JournalError."""
-        with self._lock:  # two readers at once would both read the same months
-            parts = [part(begins) for begins in months(max(from_, _FIRST), to) for part in (self._own, self._imported)]
+        parts = [kept.of(begins) for begins in months(max(from_, _FIRST), to) for kept in (self._own, self._imported)]
+        with self._joining:
             if self._joined is None or [id(part) for part in parts] != [id(part) for part in self._joined[0]]:
                 self._joined = (parts, joined(parts))
             return self._joined[1]
 
     def load_imported(self, from_: datetime, to: datetime) -> list[Facts]:
         """Of other systems alone, month by month: those that have any."""
-        with self._lock:
-            parts = [self._imported(begins) for begins in months(max(from_, _FIRST), to)]
+        parts = [self._imported.of(begins) for begins in months(max(from_, _FIRST), to)]
         return [part for part in parts if len(part.incidents)]
 
     def sources(self) -> list[str]:
         """Names of other systems whose incidents were imported."""
         return self._past.sources()
 
-    # What was imported changes seldom and one's own month all the time, so they are kept apart.
-
-    def _own(self, begins: datetime) -> Facts:
-        ends = next_month(begins)
-        tally = self._journal.tally(begins, ends)
-        return self._month(begins, f"{begins:%Y%m}", f"{tally.incidents} {tally.versions}", self._read_own)
-
-    def _imported(self, begins: datetime) -> Facts:
-        number = self._past.count(begins, next_month(begins))
-        return self._month(begins, f"{begins:%Y%m}-imported", str(number), self._read_imported) if number else _NONE
-
-    def _month(self, begins: datetime, name: str, state: str, read: Callable[[datetime, FactsBuilder], None]) -> Facts:
-        state = f"{self._city} {state}"
-        known = self._months.get(name)
-        if known is None or known[0] != state:
-            facts = self._stored(name, state)
-            if facts is None:
-                builder = FactsBuilder(self._zone)
-                read(begins, builder)
-                facts = builder.built()
-                self._store(name, state, facts)
-            known = (state, facts)
-            self._months[name] = known
-        self._months.move_to_end(name)
-        while len(self._months) > MOST_IN_MEMORY:
-            self._months.popitem(last=False)
-        return known[1]
+    def _own_state(self, begins: datetime) -> str | None:
+        tally = self._journal.tally(begins, next_month(begins))
+        return f"{tally.incidents} {tally.versions}" if tally.incidents else None
 
     def _read_own(self, begins: datetime, builder: FactsBuilder) -> None:
         cursor: str | None = None
@@ -104,15 +82,62 @@ class MonthlyFacts:
             if cursor is None:
                 break
 
+    def _imported_state(self, begins: datetime) -> str | None:
+        number = self._past.count(begins, next_month(begins))
+        return str(number) if number else None
+
     def _read_imported(self, begins: datetime, builder: FactsBuilder) -> None:
         for incident in self._past.between(begins, next_month(begins)):
             builder.add_past(incident, self._org_of(incident))
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.npz"
 
-    def _stored(self, name: str, state: str) -> Facts | None:
-        path = self._path(name)
+class _Months:
+    """Facts of one kind by month, in memory and on disk. Two readers at once would both read the same months: one waits."""
+
+    def __init__(
+        self,
+        folder: Path,
+        suffix: str,
+        zone: tzinfo,
+        of_city: str,
+        state_of: Callable[[datetime], str | None],
+        read: Callable[[datetime, FactsBuilder], None],
+    ) -> None:
+        """`state_of` a month: what changes whenever it has to be read anew; None when there is nothing in it."""
+        self._folder, self._suffix = folder, suffix
+        self._zone = zone
+        self._of_city = of_city
+        self._state_of, self._read = state_of, read
+        self._kept: OrderedDict[datetime, tuple[str, Facts]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, begins: datetime) -> Facts:
+        """Of the month that begins then. Raises JournalError."""
+        with self._lock:
+            state = self._state_of(begins)
+            if state is None:
+                return _NONE
+            state = f"{self._of_city} {state}"
+            known = self._kept.get(begins)
+            if known is None or known[0] != state:
+                facts = self._stored(begins, state)
+                if facts is None:
+                    builder = FactsBuilder(self._zone)
+                    self._read(begins, builder)
+                    facts = builder.built()
+                    self._store(begins, state, facts)
+                known = (state, facts)
+                self._kept[begins] = known
+            self._kept.move_to_end(begins)
+            while len(self._kept) > MOST_IN_MEMORY:
+                self._kept.popitem(last=False)
+            return known[1]
+
+    def _path(self, begins: datetime) -> Path:
+        return self._folder / f"{begins:%Y%m}{self._suffix}.npz"
+
+    def _stored(self, begins: datetime, state: str) -> Facts | None:
+        path = self._path(begins)
         if not path.exists():
             return None
         try:
@@ -126,11 +151,11 @@ class MonthlyFacts:
             return None
         return Facts(Columns([incidents]), Columns([responses]), *names)
 
-    def _store(self, name: str, state: str, facts: Facts) -> None:
+    def _store(self, begins: datetime, state: str, facts: Facts) -> None:
         if not len(facts.incidents):
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(name)
+        path = self._path(begins)
         beside = path.with_suffix(".part")
         columns = {f"incident_{name}": facts.incidents[name] for name in INCIDENT_COLUMNS}
         columns |= {f"response_{name}": facts.responses[name] for name in RESPONSE_COLUMNS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Engine, Float, Index, Integer, Row, Select, String, Table, Text, and_, func, insert, select
@@ -111,7 +111,7 @@ class PastIncidents:
     def running(self, from_: datetime, to: datetime) -> list[PastIncident]:
         """Those that something is on record of after `from_` and by `to`, or that were running then; with their responses, in no order."""
         c = past_incidents.c
-        received = c.received_at.between((from_ - self.longest()).timestamp(), to.timestamp())  # bounds what is looked at
+        received = c.received_at.between(from_.timestamp() - self.longest_s(), to.timestamp())  # bounds what is looked at
         return self._with_responses(received, c.received_at + c.lasts_s > from_.timestamp() - ROUNDING_S)
 
     def received_after(self, at: datetime) -> datetime | None:
@@ -124,10 +124,10 @@ class PastIncidents:
         c = past_incidents.c
         return self._instant(select(func.max(c.received_at + c.lasts_s)).where(c.received_at + c.lasts_s <= at.timestamp()))
 
-    def longest(self) -> timedelta:
+    def longest_s(self) -> float:
         """How long the longest of all lasted."""
         with self._engine.connect() as connection:
-            return timedelta(seconds=connection.scalar(select(func.max(past_incidents.c.lasts_s))) or 0.0)
+            return float(connection.scalar(select(func.max(past_incidents.c.lasts_s))) or 0.0)
 
     def one(self, incident_id: str) -> PastIncident | None:
         """By its `incident_id`, with its responses."""

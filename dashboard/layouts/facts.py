@@ -14,6 +14,7 @@ from dispatch.codes import Codes
 from dispatch.deadlines import Targets
 from dispatch.model import Incident, Unit
 from dispatch.organisations import OrganisationTree
+from dispatch.past import crew_name
 from operations.tracking.stage_signs import Suggestion
 
 
@@ -58,9 +59,9 @@ class Facts:
         return self.words.pick(kind.zh, kind.en) if kind else incident_type
 
     def service_name(self, service: str) -> str:
-        """Another service; one that is not in the city's table keeps its own name."""
+        """Another service, or a crew of another system; one that is not in the city's table keeps its own name."""
         found = next((one for one in self.codes.service if one.id == service), None)
-        return self.words.pick(found.zh, found.en) if found else service
+        return self.words.pick(found.zh, found.en) if found else crew_name(service)
 
     def disposition_name(self, disposition: str) -> str:
         found = next((one for one in self.codes.disposition if one.id == disposition), None)

@@ -28,6 +28,7 @@ class Responsible:
     chain: tuple[str, ...]  # `code` first, then its parents up to the city
     # False: no station's area holds the point, `code` is the nearest station of the smallest area that does.
     inside: bool
+    outside: bool = False  # no area at all holds the point
 
 
 def area_bounds(areas: Mapping[str, Any]) -> dict[str, Bounds]:
@@ -75,7 +76,7 @@ class Jurisdictions:
                 station = code if level == "station" else self._nearest_station(lon, lat, on, below=code)
                 return Responsible(station or code, self._chain(station or code, on), level == "station" or station is None)
         code = self._nearest_station(lon, lat, on, below=None) or self._city(on)
-        return Responsible(code, self._chain(code, on), False)
+        return Responsible(code, self._chain(code, on), inside=False, outside=True)
 
     def locate_all(self, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> list[str]:
         """The finest organisation for each of many points, as `locate` finds it for one; without a day (1 s for 100,000)."""

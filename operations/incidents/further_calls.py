@@ -7,6 +7,7 @@ from typing import Protocol
 
 from dispatch.duplicates import Call, Likeness, call_of, candidates
 from dispatch.model import Actor, Incident
+from dispatch.past import is_past
 from dispatch.picture import OperatingPicture
 
 
@@ -38,14 +39,14 @@ class FurtherCalls:
 
     async def of_incident(self, actor: Actor, incident: Incident, picture: OperatingPicture, channel: str) -> list[Likeness]:
         """Others that the incident may be the same as; none once it has ended. Raises Unavailable when a look can't be written down."""
-        if not incident.is_open or not self._sight.in_scope(actor, incident.org_code):
+        if not incident.is_open or is_past(incident.incident_id) or not self._sight.in_scope(actor, incident.org_code):
             return []
         known = await self._callers.calls_of_same_number(actor, incident, channel)
         return self._candidates(actor, call_of(incident), {one.incident_id for one in known}, picture)
 
     def at_a_glance(self, actor: Actor, incident: Incident, picture: OperatingPicture) -> list[Likeness]:
         """Open ones, for the sign in the queue: without the caller's number, which nobody has asked to see. May run in a thread."""
-        if not incident.is_open or not self._sight.in_scope(actor, incident.org_code):
+        if not incident.is_open or is_past(incident.incident_id) or not self._sight.in_scope(actor, incident.org_code):
             return []
         found = self._candidates(actor, call_of(incident), set(), picture)
         return [one for one in found if picture.incidents[one.incident_id].is_open]
@@ -59,6 +60,8 @@ class FurtherCalls:
         is_confidential = self._sight.is_confidential(call.incident_type)
 
         def may_suggest(other: Incident) -> bool:
+            if is_past(other.incident_id):
+                return False  # nothing can be merged with what another system recorded
             # What is merged into a complaint is out of most people's sight: it is suggested among complaints alone.
             if self._sight.is_confidential(other.incident_type) != is_confidential:
                 return False

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from dispatch.events import Recorded
 from dispatch.kpi_facts import Facts
 from dispatch.model import Incident
-from dispatch.past import SHOWN_FOR, PastIncident, is_past
+from dispatch.past import SHOWN_AT_MOST, SHOWN_FOR, PastIncident, is_past
 from dispatch.past_events import past_events, past_incident_at
 from storage.journal import CountQuery
 from storage.kpi_months import MonthlyFacts
 from storage.past import PastIncidents
 
-WINDOW = timedelta(hours=1)  # looked through at a time for the next or last event
+# Looked through at a time for the next or last event: more each time, less where much happened.
+WINDOW, WIDE, WIDEST = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
 INSTANT = timedelta(microseconds=1)
 ROUNDING = timedelta(milliseconds=1)  # more than sums of stored times are off
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -74,7 +75,7 @@ class ImportedIncidents:
             if found is not None:
                 return found
             looked_at += len(told)
-            window = WINDOW if told else 2 * window
+            window = min(2 * window, WIDE if told else WIDEST)
             after = to
             if not told and not self._past.running(to, to):
                 begins = self._past.received_after(to)
@@ -93,7 +94,7 @@ class ImportedIncidents:
             if found is not None:
                 return found
             looked_at += len(told)
-            window = WINDOW if told else 2 * window
+            window = min(2 * window, WIDE if told else WIDEST)
             to = from_
             if not told and not self._past.running(from_, from_):
                 ended = self._past.ended_by(from_)
@@ -104,10 +105,12 @@ class ImportedIncidents:
 
     def counts(self, query: CountQuery) -> list[tuple[int, str, int]]:
         """As of the journal's (`storage.journal.Journal.counts`), by when they are told."""
-        longest = self._past.longest()
         found: Counter[tuple[int, str]] = Counter()
-        if self._past.count(query.from_ - longest, query.to):
-            for facts in self._facts.load_imported(query.from_ - longest, query.to):
+        begins = self.first_at()
+        if begins is not None and begins < query.to:
+            # One that was received before is told of in the span as well.
+            longest = min(timedelta(seconds=self._past.longest_s()), max(query.from_, begins) - EARLIEST)
+            for facts in self._facts.load_imported(max(begins, max(query.from_, begins) - longest), query.to):
                 for name, times in told_times(facts, query.orgs, query.without_types):
                     inside = times[(times >= query.from_.timestamp()) & (times < query.to.timestamp())]
                     bins = ((inside - query.from_.timestamp()) / query.bin_s).astype(np.int64)
@@ -146,9 +149,10 @@ def told_times(facts: Facts, orgs: Collection[str], without_types: Collection[st
     closed = np.full(len(rows), -np.inf)
     np.maximum.at(closed, of_incident[~np.isnan(last_at)], last_at[~np.isnan(last_at)])
     closed = np.where(np.isinf(closed), received + SHOWN_FOR.total_seconds(), np.maximum(closed, received))
+    closed = np.minimum(closed, received + SHOWN_AT_MOST.total_seconds())
     told = [("incident_received", received[is_counted]), ("incident_closed", closed[is_counted])]
     released_at = np.where(np.isnan(times[-1]), np.nan, last_at)
     for name, at in (("service_called", first_at), ("departed", times[1]), ("arrived", times[2]), ("unit_released", released_at)):
         is_told = ~np.isnan(at) & is_counted[of_incident]
-        told.append((name, np.maximum(at, received[of_incident])[is_told]))
+        told.append((name, np.minimum(np.maximum(at, received[of_incident]), closed[of_incident])[is_told]))
     return told

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from dispatch.past import PastIncident, PastResponse
+from dispatch.past import SHOWN_AT_MOST, PastIncident, PastResponse
 
 _NUMBER_PAIR = re.compile(r"^\(?\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)?$")
 # A cell longer than this is no value of a table of incidents.
@@ -179,6 +179,8 @@ class _RowReader:
             return None
         if len(set(received)) > 1:
             self._result.remarks["received times differ between rows of one incident; the earliest was taken"] += 1
+        if any(at - min(received) > SHOWN_AT_MOST for one in responses for at in one.times):
+            self._result.remarks[f"times more than {SHOWN_AT_MOST.days} days after the reception; a replay ends the incident there"] += 1
         lon, lat = self._point(good_row)
         return PastIncident(
             source=self._mapping.source.name,
@@ -224,7 +226,10 @@ class _RowReader:
         except ValueError:
             raise ValueError(f"{text[:40]!r} in column {column!r} is no time of the form {self._mapping.source.time_format}") from None
         aware = local if local.tzinfo is not None else local.replace(tzinfo=self._zone)
-        instant = aware.astimezone(UTC)
+        try:
+            instant = aware.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{text!r} in column {column!r} lies beyond the years that a time can have") from None
         if local.tzinfo is None:
             if instant.astimezone(self._zone).replace(tzinfo=None) != local:
                 raise ValueError(f"{text!r} in column {column!r} does not exist in {self._zone.key}: clocks were put forward over it")

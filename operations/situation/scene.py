@@ -89,6 +89,7 @@ class SceneService:
         picture: Callable[[], OperatingPicture],
         history: History,
         past: PastIncidents,
+        org_of: Callable[[PastIncident], str],
         duty_circles: DutyCircles,
         movement: Movement = WALKING,
     ) -> None:
@@ -101,7 +102,7 @@ class SceneService:
         self._clock = clock
         self._picture = picture
         self._history = history
-        self._past = past
+        self._past, self._org_of = past, org_of
         self._duty_circles = duty_circles
         self._movement = movement
         self._profile_of_kind = profile_numbers(movement)
@@ -402,11 +403,9 @@ class SceneService:
         return sorted(close, key=lambda row: row["received_at"], reverse=True)[:MAX_EARLIER]
 
     def _imported(self, lon: float, lat: float, since: datetime, orgs: frozenset[str]) -> list[PastIncident]:
-        """Imported records name no organisation: whoever answers for the place today may read them."""
-        if self._jurisdictions.locate(lon, lat).code not in orgs:
-            return []
-        past = self._past.near(lon, lat, EARLIER_RADIUS_M, since, MAX_EARLIER, self._clock.now())
-        return [other for other in past if not self._authority.is_confidential(other.incident_type)]
+        """Imported records name no organisation: whoever answers for their place today may read them."""
+        past = self._past.near(lon, lat, EARLIER_RADIUS_M, since, 5 * MAX_EARLIER, self._clock.now())
+        return [other for other in past if self._org_of(other) in orgs and not self._authority.is_confidential(other.incident_type)]
 
 
 def _with_siren(incident: Incident | None) -> bool:

@@ -142,4 +142,4 @@ async def past_world(city: City, folder: Path) -> AsyncIterator[PastWorld]:
         yield PastWorld(node, clock, address, hub, server)
 
 
-__all__ = ["CITY_DESK", "OPERATOR", "VIEWER", "PastWorld", "header", "past_world", "stretch"]
+__all__ = ["CITY_DESK", "OPERATOR", "VIEWER", "PastWorld", "header", "past_world", "register", "stretch"]

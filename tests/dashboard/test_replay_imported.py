@@ -20,7 +20,7 @@ from operations.records.incident_import import read_incidents, read_mapping
 from storage.database import open_database
 from storage.past import PastIncidents
 from tests.cities import EAST, WEST, build_test_city, degrees
-from tests.dashboard.past_world import CITY_DESK, OPERATOR, PastWorld, header, past_world
+from tests.dashboard.past_world import CITY_DESK, OPERATOR, PastWorld, header, past_world, register
 from tests.dashboard.test_replay import PAGE, begun_again, iso, said, shown
 from tests.live_client import LiveClient
 
@@ -85,7 +85,7 @@ async def test_a_replay_tells_each_step_and_a_jump_shows_the_same(world: PastWor
     assert moments[60].keys() == {first, second}
     # The second comes 30 s after the first.
     at = {one["unit_id"]: (one["pushed_at"], one["departed_at"]) for one in moments[60][second]["assignments"]}
-    assert at == {"A1": (iso(T0.timestamp() + 45), iso(T0.timestamp() + 60))}
+    assert at == {"old::A1": (iso(T0.timestamp() + 45), iso(T0.timestamp() + 60))}
 
 
 async def test_panel_timeline_and_list_of_a_moment_and_nothing_of_the_present(world: PastWorld) -> None:
@@ -116,6 +116,20 @@ async def test_panel_timeline_and_list_of_a_moment_and_nothing_of_the_present(wo
         assert density["events"] == [2, 1, 1, 2, 0, 0, 0, 0, 2, 0]
         elsewhere = await client.get(f"/history/density?{span}&scope={EAST}")
         assert sum(elsewhere.json()["events"]) == 0
+
+
+async def test_a_crew_that_is_called_like_a_unit_of_today_is_none(world: PastWorld) -> None:
+    """Who owns the namesake sees no more by it, and the panel says the name that the list has."""
+    await register(world)
+    crew = PastResponse("r", "w1", *(T0 + timedelta(seconds=s) for s in (5, 20, 40, 150)))
+    bring_in(world, PastIncident("old", "n1", "theft", 2, T0, "Market", *degrees(800, 500), "done", (crew,)))
+    then = await world.services.pasts.at(world.services, T0 + timedelta(seconds=60))
+    (incident,) = then.handler.picture.incidents.values()
+    assert incident.org_code == EAST
+    assert not then.authority.may_see_incident(STATION, incident, then.handler.picture)
+    panel = said(await panel_of(then, CITY_DESK, {"kind": "incident", "incident_id": incident.incident_id}, PAGE)).decode()
+    assert '"w1"' in panel
+    assert "W1" not in panel
 
 
 async def test_steps_go_over_both_journals(world: PastWorld) -> None:

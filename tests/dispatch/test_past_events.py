@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dispatch.events import Recorded
 from dispatch.model import AssignmentStage, Stage
-from dispatch.past import SHOWN_FOR, PastIncident, PastResponse, past_id
+from dispatch.past import SHOWN_AT_MOST, SHOWN_FOR, PastIncident, PastResponse, crew_id, crew_name, past_id
 from dispatch.past_events import past_events, past_incident_at
 
 T0 = datetime(2009, 1, 10, 22, 36, 1, tzinfo=UTC)
@@ -87,6 +87,21 @@ def test_what_happened_before_the_reception_is_told_with_it() -> None:
     events = told(response(pushed=-60, departed=30))
     assert [(one.recorded_at - T0).total_seconds() for one in events] == [0, 0, 30, 30]
     assert events[1].occurred_at == T0 - timedelta(seconds=60)
+
+
+def test_what_never_ended_by_its_list_ends_after_a_month() -> None:
+    never = PastResponse("r2", "", T0 + timedelta(seconds=20), cleared_at=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    events = told(response(pushed=30, cleared=900), never)
+    assert events[-1].recorded_at == events[-2].recorded_at == T0 + SHOWN_AT_MOST
+    shown = past_incident_at(events, T0 + timedelta(days=29))
+    assert shown is not None
+    assert [(one.service, one.is_active) for one in shown.assignments] == [("sf::?", True), ("sf::E21", False)]
+    assert shown.lead is None, "no crew of ours, also without a name"
+
+
+def test_a_crew_is_called_by_its_name_and_is_no_unit() -> None:
+    assert crew_name(crew_id("sf", "E21")) == "E21"
+    assert crew_name("119") == "119"
 
 
 def test_one_without_any_later_time_is_shown_for_a_while() -> None:

@@ -66,6 +66,10 @@ def test_gap_between_stations_goes_to_the_nearest_of_the_county(jurisdictions: J
     assert (answer.code, answer.inside) == (WEST, False)
 
 
+def test_outside_of_every_area_is_said(jurisdictions: Jurisdictions) -> None:
+    assert [jurisdictions.locate(lon, 29.85).outside for lon in (121.51, 121.542, 100.0)] == [False, False, True]
+
+
 @pytest.mark.parametrize("lon", [121.45, 100.0])
 def test_outside_every_station_the_nearest_one(jurisdictions: Jurisdictions, lon: float) -> None:
     answer = jurisdictions.locate(lon, 29.85)

@@ -26,6 +26,9 @@ EAST, WEST = "330201000000", "330202000000"
 T0 = datetime(2009, 1, 31, 22, 0, 0, 250_000, tzinfo=UTC)  # the month ends while they run
 
 
+NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # as lists write it
+
+
 def org_of(incident: PastIncident) -> str:
     return EAST if (incident.lon or 0.0) > 0 else WEST
 
@@ -44,6 +47,7 @@ def made(seed: int, number: int = 40) -> list[PastIncident]:
             responses = [PastResponse("0-0", "E0", begins, None, None, begins + timedelta(days=2))]
         kind = draw.choice(["fire", "complaint"])
         found.append(PastIncident("sf", str(k), kind, 3, begins, "", draw.choice([-1.0, 1.0, None]), 37.0, "", tuple(responses)))
+    found.append(PastIncident("sf", "never", "fire", 3, T0, responses=(PastResponse("n", "E9", T0, cleared_at=NEVER),)))
     return found
 
 
@@ -108,7 +112,13 @@ def test_nothing_before_the_instant_named_is_stepped_back_to(given: list[PastInc
 
 
 def test_density_counts_what_is_told(given: list[PastIncident], imported: ImportedIncidents) -> None:
-    for from_, days in ((T0 - timedelta(days=2), 3), (T0, 450), (T0 + timedelta(hours=1), 1), (T0 + timedelta(days=500), 10)):
+    for from_, days in (
+        (datetime(1, 1, 1, tzinfo=UTC), 740_000),
+        (T0 - timedelta(days=2), 3),
+        (T0, 450),
+        (T0 + timedelta(hours=1), 1),
+        (T0 + timedelta(days=500), 10),
+    ):
         query = CountQuery(from_, from_ + timedelta(days=days), 50, frozenset({EAST}), frozenset({"complaint"}))
         counted: Counter[tuple[int, str]] = Counter()
         for past in given:

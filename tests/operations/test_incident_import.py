@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -56,6 +56,7 @@ def test_rows_of_one_call_become_one_incident(tmp_path: Path) -> None:
         ("7,fire,,,7-E1,E1,,\n", "no time in column 'received'"),
         ("7,fire,yesterday,,7-E1,E1,,\n", "'yesterday' in column 'received' is no time of the form %m/%d/%Y %I:%M:%S %p"),
         ("7,fire,03/08/2009 02:30:00 AM,,7-E1,E1,,\n", "does not exist in America/Los_Angeles: clocks were put forward over it"),
+        ("7,fire,01/10/2009 02:36:01 PM,,7-E1,E1,,12/31/9999 11:59:59 PM\n", "lies beyond the years that a time can have"),
         ("7,fire,01/10/2009 02:36:01 PM,,,E1,,\n", "response id '' is missing in column 'row'"),
     ],
 )
@@ -83,6 +84,12 @@ def test_disorder_is_kept_and_counted(tmp_path: Path) -> None:
     result = read(tmp_path, "7,fire,01/10/2009 02:36:01 PM,,7-E1,E1,01/10/2009 02:41:00 PM,01/10/2009 02:37:00 PM\n")
     assert result.remarks["response with stages out of order"] == 1
     assert not result.incidents[0].responses[0].is_in_order
+
+
+def test_what_never_ended_is_kept_and_counted(tmp_path: Path) -> None:
+    result = read(tmp_path, "7,fire,01/10/2009 02:36:01 PM,,7-E1,E1,01/10/2009 02:41:00 PM,12/31/9999 10:00:00 AM\n")
+    assert result.remarks["times more than 30 days after the reception; a replay ends the incident there"] == 1
+    assert result.incidents[0].shown_until == result.incidents[0].received_at + timedelta(days=30)
 
 
 def test_a_table_without_the_columns_is_refused_whole(tmp_path: Path) -> None:

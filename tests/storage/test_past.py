@@ -86,7 +86,7 @@ def test_what_was_imported_before_there_were_ids_gets_them(engine: Engine) -> No
     upgrade(engine)
     for one in (incident("1"), bare, early):
         assert past.one(one.incident_id) == one
-    assert past.longest() == timedelta(minutes=10)
+    assert past.longest_s() == 600.0
     minute = AT + timedelta(seconds=60)
     assert {one.source_id for one in past.running(minute - timedelta(seconds=1), minute)} == {"1", "3"}
     assert {one.source_id for one in past.running(minute + timedelta(seconds=1), minute + timedelta(hours=1))} == {"3"}
@@ -94,7 +94,7 @@ def test_what_was_imported_before_there_were_ids_gets_them(engine: Engine) -> No
 
 def test_instants_before_and_after(engine: Engine) -> None:
     past = PastIncidents(engine)
-    assert (past.received_after(AT), past.ended_by(AT), past.longest()) == (None, None, timedelta(0))
+    assert (past.received_after(AT), past.ended_by(AT), past.longest_s()) == (None, None, 0.0)
     later = AT + timedelta(days=1)
     past.add([incident("1"), PastIncident("test", "2", "fire", 2, later)])
     assert (past.received_after(AT - timedelta(seconds=1)), past.received_after(AT)) == (AT, later)

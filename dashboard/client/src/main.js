@@ -134,13 +134,7 @@ async function start(config) {
   on("hello", () => {
     if (state.selection) changed(true);
   });
-  on("focus-selection", focus);
-  // Named by the address before there was any incident.
-  let isAwaited = asked.selection !== null && !asked.view;
-  on("incidents-replaced", () => {
-    if (isAwaited) focus();
-    isAwaited = false;
-  });
+  on("focus-selection", () => focus());
   on("picking", picking);
   setInterval(() => {
     if (state.selection && state.selection.kind !== "element" && state.connected && !document.hidden) setProps("scene-tick", { data: Date.now() });
@@ -165,6 +159,7 @@ async function start(config) {
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
+  if (asked.selection && !asked.view) beginAt();
   document.documentElement.classList.add("ready");
 
 }
@@ -207,10 +202,22 @@ function selected(selection) {
   if (selection?.kind === "incident") focus();
 }
 
-function focus() {
+// The page begins at what its address names: at once, for a move would be stopped by the style that is loaded meanwhile.
+function beginAt() {
+  if (state.incidents.size) focus(true);
+  else {
+    let isFirst = true;
+    on("incidents-replaced", () => {
+      if (isFirst) focus(true);
+      isFirst = false;
+    });
+  }
+}
+
+function focus(quickly = false) {
   const chosen = state.selection;
   const incident = chosen?.kind === "incident" ? state.incidents.get(chosen.incident_id) : null;
-  if (incident && incident.lon !== null) moveCamera({ lon: incident.lon, lat: incident.lat, zoom: Math.max(14, basemap.map.getZoom()) });
+  if (incident && incident.lon !== null) moveCamera({ lon: incident.lon, lat: incident.lat, zoom: Math.max(14, basemap.map.getZoom()) }, quickly);
 }
 
 function clicked(info, event) {

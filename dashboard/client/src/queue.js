@@ -5,7 +5,7 @@ import { alikeOf } from "./further.js";
 import { isMine, isOpen } from "./live.js";
 import { initials, lookersOf } from "./presence.js";
 import { on, select, serverNow, state } from "./state.js";
-import { count, countdown, duration, numberOf, t } from "./words.js";
+import { count, countdown, crewName, duration, numberOf, t } from "./words.js";
 
 const shown = new Map(); // incident_id → row as the grid has it
 let api = null;
@@ -208,7 +208,7 @@ function unitNames(unitIds) {
 }
 
 function callsign(unitId) {
-  return lookup(unitId) || state.config.services[unitId] || unitId;
+  return lookup(unitId) || state.config.services[unitId] || crewName(unitId);
 }
 
 let lookup = () => null;

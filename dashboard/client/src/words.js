@@ -20,6 +20,9 @@ export const isChinese = () => language === "zh";
 // What people call an incident by; one that another system recorded has only its number there.
 export const numberOf = (incident) => (incident.number ? `#${incident.number}` : incident.source_id);
 
+// A crew of another system stands under its system's name and its own (`dispatch.past.crew_id`).
+export const crewName = (id) => id.slice(id.indexOf("::") + 1 && id.indexOf("::") + 2);
+
 // Short age or duration: 8 s, 3:05, 2 h 10. Seconds count while they matter.
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from dispatch.past import SHOWN_FOR, past_id
+from dispatch.past import SHOWN_AT_MOST, SHOWN_FOR, past_id
 
 revision = "0024"
 down_revision = "0023"
@@ -30,13 +30,14 @@ def _fill(connection: sa.Connection) -> None:
         times = [at for at in stages if at is not None]
         if times:
             last_at[source, source_id] = max(times)
+    without_s, most_s = SHOWN_FOR.total_seconds(), SHOWN_AT_MOST.total_seconds()
     known = connection.execute(sa.text("SELECT source, source_id, received_at FROM past_incidents")).all()
     filled = [
         {
             "source": source,
             "source_id": source_id,
             "incident_id": past_id(source, source_id),
-            "lasts_s": max(0.0, last_at.get((source, source_id), received_at + SHOWN_FOR.total_seconds()) - received_at),
+            "lasts_s": min(max(0.0, last_at.get((source, source_id), received_at + without_s) - received_at), most_s),
         }
         for source, source_id, received_at in known
     ]
