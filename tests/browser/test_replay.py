@@ -137,6 +137,11 @@ def test_calls_of_another_system_pass_over_the_map(operator: Visitor, desk: Desk
     page.keyboard.press("l")
     operator.until(f"liandong.state.incidents.size > 0 && !liandong.state.incidents.has('{id_}')")
 
+    # Whoever is given its address finds it in the middle of the map.
+    during = quote((one.received_at + timedelta(seconds=30)).isoformat())
+    operator.open(f"/replay?at={during}&incident={id_}&lang=en")
+    operator.until(f"Math.abs(liandong.basemap.map.getCenter().lng - {one.lon}) < 0.001")
+
 
 def takes_its_time(call: PastIncident) -> bool:
     """Whether a quarter of an hour at most is enough for it, and each of its stages lasts for a second of a replay at sixty times."""

@@ -118,7 +118,7 @@ async function start(config) {
   await findMap();
   if (asked.view) moveCamera(asked.view, true);
   basemap.overlay.setProps({ onClick: clicked, onHover: (info) => tell("hover", info), getCursor: ({ isHovering }) => (state.picking || circles.mode ? "crosshair" : isHovering ? "pointer" : "grab") });
-  letter(config);
+  const lettered = letter(config);
   await startOverlay();
   drawSceneVideo();
   startElements();
@@ -159,7 +159,7 @@ async function start(config) {
   }
   setProps("page", { data: { id: newId(), lang: config.lang, wall: isWall(), desk: config.desk } });
   if (asked.selection) select(asked.selection);
-  if (asked.selection && !asked.view) beginAt();
+  if (asked.selection && !asked.view) lettered.then(beginAt);
   document.documentElement.classList.add("ready");
 
 }
@@ -202,8 +202,9 @@ function selected(selection) {
   if (selection?.kind === "incident") focus();
 }
 
-// The page begins at what its address names: at once, for a move would be stopped by the style that is loaded meanwhile.
+// The page begins at what its address names, once the map has the style with its names: with it Plotly sets the camera anew.
 function beginAt() {
+  if (state.touchedAt > 0) return; // somebody has gone elsewhere meanwhile
   if (state.incidents.size) focus(true);
   else {
     let isFirst = true;
