@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import httpx
 from dashboard.client.build import build
 from settings import Settings
 from single_commands import open_accounts
+from storage.cameras import CameraSource, CameraStore
+from storage.database import open_database
 from tests.cities import CITY, WEST, build_test_city, degrees
 from tests.servers import ends_with_us
 
@@ -33,10 +36,17 @@ class Node:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.accounts = open_accounts(Settings(city=self._city, data=self.data, demo=False), self._city)
+        self._settings = Settings(city=self._city, data=self.data, demo=False)
+        self.accounts = open_accounts(self._settings, self._city)
         token = self.accounts.add_token("operator", CITY, name="desk")
         self._desk = httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=20.0)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def write_addresses(self, cameras: Sequence[CameraSource]) -> None:
+        """Into the store, before it starts: a running node takes no address of its own machine."""
+        engine = open_database(self._settings.database_url)
+        CameraStore(engine).write(cameras)
+        engine.dispose()
 
     def start(self) -> None:
         command = [sys.executable, "app.py", "run", "--no-demo", "--jt808-port", "0", "--log-level", "error"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute
 
+from storage.cameras import CameraSource
 from tests.browser.node import PASSWORD, Node
 from tests.cities import degrees
 
@@ -132,11 +133,12 @@ class Phone:
 
 
 @contextmanager
-def node_with(folder: Path, *unit_ids: str, targets: str = "") -> Iterator[Node]:
-    """A running node with some of `CREWS`; `targets`: text of the city's own targets.toml."""
+def node_with(folder: Path, *unit_ids: str, targets: str = "", cameras: Sequence[CameraSource] = ()) -> Iterator[Node]:
+    """A running node with some of `CREWS`; `targets`: text of the city's own targets.toml; `cameras`: addresses it knows beforehand."""
     running = Node(folder)
     if targets:
         (folder / "city" / "targets.toml").write_text(targets, encoding="utf-8")
+    running.write_addresses(cameras)
     try:
         running.start()
         for unit_id in unit_ids:

@@ -100,6 +100,20 @@ def test_create_push_and_close_by_keys_alone(operator: Visitor, desk: DeskServer
     keys.press("Escape")
 
 
+def test_a_key_held_until_its_form_is_there_types_nothing_into_it(operator: Visitor) -> None:
+    page, kind = operator.page, operator.page.locator("#new-type")
+    page.keyboard.down("n")
+    expect(kind).to_be_focused()
+    page.keyboard.up("n")
+    expect(kind).to_be_focused()
+    expect(kind).to_have_attribute("aria-expanded", "false")
+    page.keyboard.press("d")  # a list does open by a letter
+    expect(kind).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("input[placeholder=Search]")).to_have_value("d")
+    page.keyboard.press("Escape")
+    expect(page.locator("#new-dialog")).to_be_hidden()
+
+
 def test_a_further_call_is_pointed_out_and_merged_by_a_key(operator: Visitor, desk: DeskServer) -> None:
     page = operator.page
     first, later = desk.incident(300, 300), desk.incident(320, 300)

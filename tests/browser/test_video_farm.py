@@ -13,7 +13,6 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dispatch.model import Actor
-from feeds.video import screen_clock
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import SUB, Fault
 from operations.tracking.reports import CameraReport, FeedSession
@@ -21,7 +20,7 @@ from storage.cameras import CameraSource
 from storage.video_ring import VideoRing
 from tests.browser.desk_server import DeskServer, Visitor
 from tests.browser.node import wait_for
-from tests.browser.pictures import ages_on_screen_s, is_live
+from tests.browser.pictures import IN_STEP_S, ages_on_screen_s, clocks_while_playing, is_live
 from tests.cities import CITY, degrees
 from tests.feeds.video.farm_thread import FarmThread, running_farm
 from tests.operations.ring_world import clocks
@@ -121,16 +120,14 @@ def test_two_clips_play_in_step_on_the_incidents_clock(visitor: Visitor, desk: D
     visitor.until("liandong.clipOffsets().length === 2 && liandong.clipOffsets().every(({ off_s }) => Math.abs(off_s) < 0.05)")
     page.evaluate("liandong.replay.setPlaying(true)")
     page.wait_for_timeout(1_000)
-    seen = [two for two in (page.evaluate(IN_STEP) for _ in range(8) if page.wait_for_timeout(100) is None) if len(two["clips"]) == 2]
-    read = [(two["at"], *(clock_in(clip) for clip in two["clips"])) for two in seen]
-    whole = [(at, one, other) for at, one, other in read if one is not None and other is not None]
-    assert len(whole) >= 5, "the clocks can't be read off the screen"
-    apart_s, off_s = [abs(one - other) for _, one, other in whole], [abs(one - at) for at, one, _ in whole]
+    read = clocks_while_playing(page, 2)
+    assert len(read) >= 5, "the clocks can't be read off the screen"
+    apart_s, off_s = [abs(one - other) for _, one, other in read], [abs(one - at) for at, one, _ in read]
     record_property("clips_apart_max_ms", round(max(apart_s) * 1000))
     record_property("clips_off_the_clock_median_ms", round(float(np.median(off_s)) * 1000))
-    assert max(apart_s) < 0.2
-    assert float(np.median(off_s)) < 0.2
-    assert len({one for _, one, _ in whole}) > 3, "the clips stand still"
+    assert max(apart_s) < IN_STEP_S
+    assert float(np.median(off_s)) < IN_STEP_S
+    assert len({one for _, one, _ in read}) > 3, "the clips stand still"
 
     page.keyboard.press("l")
     expect(page.locator(".video-tile.in-step")).to_have_count(0)
@@ -153,25 +150,6 @@ def test_looking_back_reaches_a_sites_recorder_and_shows_the_time_it_says(visito
     assert 298 < float(np.median(ages_s)) < 305
     page.keyboard.press("l")
     is_live(visitor, "kept")
-
-
-# What both clips show and what the page's clock says, in one turn of the page.
-IN_STEP = """() => {
-  const { at, speed, playing, anchorMs } = liandong.state.replay;
-  const clips = [...document.querySelectorAll(".video-tile.in-step video.front")].map((video) => {
-    const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth, height: Math.ceil(video.videoWidth / 16) });
-    const drawn = canvas.getContext("2d");
-    drawn.drawImage(video, 0, 0);
-    const { data } = drawn.getImageData(0, 0, canvas.width, canvas.height);
-    return { width: canvas.width, grey: [...data].filter((_, k) => k % 4 === 1) };
-  });
-  return { at: playing ? at + (performance.now() - anchorMs) / 1000 * speed : at, clips };
-}"""
-
-
-def clock_in(clip: dict[str, Any]) -> float | None:
-    taken_ms = screen_clock.read(np.array(clip["grey"], np.uint8).reshape(-1, clip["width"]))
-    return None if taken_ms is None else taken_ms / 1000
 
 
 def recorded_until(ring: VideoRing, names: Sequence[str], after_s: float) -> float | None:

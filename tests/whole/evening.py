@@ -21,6 +21,7 @@ PHONES = {CAR: WEST, VAN: WEST, BIKE: EAST}
 # Crews without a terminal, on the radio alone: where they stand, metres east and north.
 RADIO_CREWS = {"r1": (100, 100), "r2": (100, 300), "r3": (100, 500), "r4": (100, 700), "r5": (100, 1000), "r6": (400, 900)}
 RADIO_CREWS |= {"r7": (300, 1000), "r8": (500, 1000), "r9": (500, 700), "r10": (500, 800)}
+CAMERA, SEEN_BY_CAMERA = "corner", 28  # the only camera that sends, and the incident that is near it
 # Who is written down as the actor, and the channel when nothing else is said.
 ACTORS = {
     CITY: ("city-desk", "desk"),
@@ -83,6 +84,11 @@ def call(of: int, incident_type: str, grade: int, east_m: float, north_m: float,
     """A call that the command-and-dispatch program of another system has taken."""
     what = {"incident_type": incident_type, "grade": grade, "at": (east_m, north_m)}
     return Step(of, FEED, "receive", (f"incident_received {incident_type}",), False, what | how)
+
+
+def camera(of: int, camera_id: str, east_m: float, north_m: float) -> Step:
+    """A camera that looks on joins the register of another system, which tells where it stands."""
+    return Step(of, FEED, f"register {camera_id}", (), False, {"at": (east_m, north_m)})
 
 
 def clock(of: int, *told: str) -> Step:
@@ -194,22 +200,6 @@ TWO_CALLS_ABOUT_ONE_FIRE: Story = (
     api(6, STATION, "depart r6 by radio", "radio: departed r6"),
     hand(6, STATION, "note", "note_added", text="smoke seen from the bridge"),
 )
-NOT_FOR_THE_POLICE: Story = (
-    call(8, "help", 3, 900, 300),
-    hand(8, CITY, "divert", "incident_ended diverted 119", text="a cat on a roof"),
-)
-A_FALSE_ALARM: Story = (
-    call(9, "suspicious_person", 3, 200, 700),
-    hand(9, STATION, "mark_invalid", "incident_ended invalid", text="the owner himself"),
-)
-MORE_THAN_A_STATION_CAN_DO: Story = (
-    call(10, "crowd", 2, 300, 600),
-    hand(10, STATION, "escalate", "incident_escalated county", text="three hundred people"),
-    api(10, CITY, "push bike", "unit_pushed bike push", *reached(BIKE)),
-    hand(10, BIKE, "refuse", "push_refused bike"),
-    api(10, CITY, "push bike", "unit_pushed bike push", *reached(BIKE)),
-    hand(10, CITY, "refuse bike by radio", "radio: push_refused bike", text="a flat tyre"),
-)
 # The second act: networks come and go.
 STAGES_WITHOUT_A_NETWORK: Story = (
     call(11, "theft", 3, 250, 250),
@@ -294,6 +284,22 @@ WHAT_IS_SAID_TWICE_IS_DONE_ONCE: Story = (
     api(17, STATION, "depart r7 by radio"),
 )
 # The third act: between organisations, and after the end.
+MORE_THAN_A_STATION_CAN_DO: Story = (
+    call(10, "crowd", 2, 300, 600),
+    hand(10, STATION, "escalate", "incident_escalated county", text="three hundred people"),
+    api(10, CITY, "push bike", "unit_pushed bike push", *reached(BIKE)),
+    hand(10, BIKE, "refuse", "push_refused bike"),
+    api(10, CITY, "push bike", "unit_pushed bike push", *reached(BIKE)),
+    hand(10, CITY, "refuse bike by radio", "radio: push_refused bike", text="a flat tyre"),
+)
+NOT_FOR_THE_POLICE: Story = (
+    call(8, "help", 3, 900, 300),
+    hand(8, CITY, "divert", "incident_ended diverted 119", text="a cat on a roof"),
+)
+A_FALSE_ALARM: Story = (
+    call(9, "suspicious_person", 3, 200, 700),
+    hand(9, STATION, "mark_invalid", "incident_ended invalid", text="the owner himself"),
+)
 HANDED_ON: Story = (
     call(18, "missing_person", 2, 500, 300),
     hand(18, STATION, "offer_handover", "handover_offered east", text="she lives there", choice="东门派出所"),
@@ -383,7 +389,12 @@ WHAT_THE_CREW_SAW_AND_HEARD: Story = (
     api(27, STATION, "close", "incident_closed settled", disposition="settled"),
 )
 A_BIG_FIRE: Story = (
-    call(28, "fire", 2, 150, 150),
+    (
+        camera(28, CAMERA, 20, 60),
+        call(28, "fire", 2, 150, 150),
+        hand(28, CITY, f"bookmark {CAMERA}", "moment_bookmarked"),
+    ),
+    clock(28, "city: upload_added video/mp4"),
     api(28, CITY, "push r8 r9", "unit_pushed r8 push", "unit_pushed r9 push"),
     api(28, CITY, "call_service", "service_called 119", service="119"),
     api(28, CITY, "call_service", "service_called 120", service="120"),
@@ -420,9 +431,6 @@ ACTS: tuple[tuple[Story, ...], ...] = (
         THE_WHOLE_LOOP_BY_HAND,
         NOBODY_KNOWS_WHERE,
         TWO_CALLS_ABOUT_ONE_FIRE,
-        NOT_FOR_THE_POLICE,
-        A_FALSE_ALARM,
-        MORE_THAN_A_STATION_CAN_DO,
     ),
     (
         STAGES_WITHOUT_A_NETWORK,
@@ -433,7 +441,8 @@ ACTS: tuple[tuple[Story, ...], ...] = (
     ),
     (CALLED_BY_RADIO_WHILE_THE_PHONE_WAS_AWAY, HELP_WITHOUT_A_NETWORK),
     (
-        HANDED_ON,
+        A_BIG_FIRE,  # the first: its clip is there half a minute after it was marked
+        (*MORE_THAN_A_STATION_CAN_DO, *HANDED_ON),
         OFFERED_AND_ACCEPTED,
         OFFERED_AND_REFUSED,
         TAKEN_OVER,
@@ -441,8 +450,9 @@ ACTS: tuple[tuple[Story, ...], ...] = (
         ENDED_TOO_EARLY,
         (*TWO_CREWS_AND_A_LEAD, *A_CREW_IN_DANGER),
         WHAT_THE_CREW_SAW_AND_HEARD,
-        A_BIG_FIRE,
         A_PLACE_THAT_MOVES,
         A_CALL_THAT_WAITS,
+        NOT_FOR_THE_POLICE,
+        A_FALSE_ALARM,
     ),
 )

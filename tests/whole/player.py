@@ -33,7 +33,7 @@ ASKED = frozenset(
     {"feedback", "refuse", "review", "return", "close", "divert", "mark_invalid", "cancel", "reopen", "note"}
     | {"call_service", "merge", "escalate", "offer_handover", "refuse_handover", "call_back"}
 )
-KEYS = {"take_alarm": "a", "stop_repush": "s", "push_nearest": "p", "claim": "c"}
+KEYS = {"take_alarm": "a", "stop_repush": "s", "push_nearest": "p", "claim": "c", "bookmark": "b"}
 OF_ANOTHER = frozenset({"merge", "tell_apart"})  # what stands behind the command is another incident
 
 
@@ -218,7 +218,7 @@ class Evening:
             known = set(self.ids.values())
             (self.ids[number],) = wait_for(lambda: {one["incident_id"] for one in self.incidents()} - known, PATIENCE_S)
 
-    def _number(self, of: int) -> int:
+    def number(self, of: int) -> int:
         """What people call it."""
         number: int = self.node.ask("GET", f"/incidents/{self.ids[of]}")["number"]
         return number
@@ -232,13 +232,13 @@ class Evening:
             enter(page, how["choice"], how["text"])
             return
         incident_id = self.ids[step.of]
-        desk.look_at(self._number(step.of), len(self.expected[step.of]))
+        desk.look_at(self.number(step.of), len(self.expected[step.of]))
         if verb in KEYS:
             self._by_key(page, verb, incident_id, about[0] if about else "")
             return
         press(page, verb, incident_id, about[0] if about and verb not in OF_ANOTHER else "")
         if verb == "merge":
-            expect(page.locator("#ask-choice")).to_contain_text(f"#{self._number(int(about[0]))} ")
+            expect(page.locator("#ask-choice")).to_contain_text(f"#{self.number(int(about[0]))} ")
         if verb in ASKED:
             answer(page, how.get("text", ""), how.get("choice", ""))
         elif verb in ("classify", "split"):
@@ -250,13 +250,15 @@ class Evening:
             page.click("#locate-send")
             expect(page.locator("#locate-dialog")).to_be_hidden()
 
-    def _by_key(self, page: Page, verb: str, incident_id: str, unit_id: str) -> None:
-        """The key presses the button that bears it."""
+    def _by_key(self, page: Page, verb: str, incident_id: str, about: str) -> None:
+        """The key presses the button that bears it, of the picture there is or of the panel."""
         if verb == "push_nearest":
             self._say_where_radio_crews_are()  # by an old position nobody is recommended
             page.wait_for_selector(
-                f"html:not(.scene-waiting) #panel-scene .push-top[data-press*='{incident_id}'][data-press*='\"{unit_id}\"']"
+                f"html:not(.scene-waiting) #panel-scene .push-top[data-press*='{incident_id}'][data-press*='\"{about}\"']"
             )
+        elif verb == "bookmark":
+            page.wait_for_selector(f".video-tile[data-camera='{about}'].has-picture:not(.bad) video.front")
         else:
             page.wait_for_selector(f"#panel-body [data-press*='\"{verb}\"'][data-press*='{incident_id}']")
         page.keyboard.press(KEYS[verb])
@@ -326,6 +328,11 @@ class Evening:
     # From elsewhere ----------------------------------------------------------------------------------------------------
 
     def _by_the_feed(self, step: Step) -> None:
+        verb, *about = step.does.split()
+        if verb == "register":
+            lon, lat = degrees(*step.how["at"])
+            self._report({"type": "camera", "camera_id": about[0], "lon": lon, "lat": lat})
+            return
         if step.does != "receive again":
             how = dict(step.how)
             lon, lat = degrees(*how.pop("at"))

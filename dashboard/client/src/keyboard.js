@@ -105,6 +105,13 @@ function timeBarKey(event) {
 
 export function startKeyboard() {
   addEventListener("pointerdown", (event) => closeDesks(event.target), true);
+  // A key that was a command is no letter for the list that it opened, which has the focus by the time it is let go.
+  const pressedAt = new Map(); // what had the focus, by key
+  addEventListener("keyup", (event) => {
+    const node = pressedAt.get(event.code);
+    pressedAt.delete(event.code);
+    if (node && node !== event.target) event.stopPropagation();
+  }, true);
   const elementByKey = new Map(state.config.catalogue.flatMap((category) => category.elements.map((element) => [element.key, element.id])));
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
@@ -136,6 +143,7 @@ export function startKeyboard() {
     const act = KEYS[event.key];
     if (!act) return;
     event.preventDefault();
+    pressedAt.set(event.code, event.target);
     if (state.replay && !IN_REPLAY.has(event.key)) {
       tell("toast", { kind: "bad", text: t("In replay no command is given. L goes back to the present.") });
       return;
