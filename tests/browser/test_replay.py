@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
@@ -13,17 +13,21 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dispatch.commands import Push
+from dispatch.model import Actor
 from dispatch.past import STAGE_FIELDS, PastIncident
 from operations.records.incident_import import read_incidents, read_mapping
+from operations.tracking.reports import FeedSession, PositionReport
 from storage.database import open_database
 from storage.past import PastIncidents
 from tests.browser.desk_server import DeskServer, Visitor
+from tests.cities import CITY, degrees
 
 pytestmark = pytest.mark.browser
 
 MAPPING = Path(__file__).resolve().parents[2] / "docs/examples/sf-fire-calls.toml"
 APART_S = 4.0  # between what is told apart: a pixel of the bar is a second
 SPAN_S = 600.0  # the bar's narrowest
+FEED = FeedSession("gps", Actor("gps", "feed", CITY, kind="token"))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +92,11 @@ def test_no_map_without_anybody_is_drawn_on_the_way_to_another_moment(operator: 
     """The units of a moment come with its hello, their places with the frame behind it: neither is drawn without the other."""
     page = operator.page
     operator.until("liandong.fleet.count > 0 && liandong.state.replay === null")
-    time.sleep(APART_S)
+    # Crews are moved beside the feeds here, and nothing of that is kept: their place of now is.
+    at, (lon, lat) = datetime.now(UTC), degrees(550, 550)
+    told = [PositionReport(unit_id=unit_id, lon=lon, lat=lat, position_at=at) for unit_id in desk.services.handler.picture.units]
+    assert desk.call(desk.services.intake.positions(told, FEED)) == []
+    time.sleep(2 * APART_S)
     page.evaluate(
         """() => {
           const { basemap: { overlay }, fleet } = liandong, drawn = (window.drawnUnits = []), set = overlay.setProps.bind(overlay);
