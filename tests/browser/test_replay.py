@@ -27,6 +27,18 @@ pytestmark = pytest.mark.browser
 MAPPING = Path(__file__).resolve().parents[2] / "docs/examples/sf-fire-calls.toml"
 APART_S = 4.0  # between what is told apart: a pixel of the bar is a second
 SPAN_S = 600.0  # the bar's narrowest
+# How often the map was drawn for a selection while the frame was waited for; asked again where that came meanwhile, once a second.
+ASKED_BETWEEN = """async () => {
+  const { fleet } = liandong;
+  for (let k = 0; k < 20; k += 1) {
+    fleet.awaited = true;
+    const drawn = (window.drawnBefore = window.drawnUnits.length);
+    liandong.select({ kind: "unit", unit_id: `u${k}` });
+    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+    if (fleet.awaited) return { before: window.drawnUnits.length - drawn };
+  }
+  return null;
+}"""
 FEED = FeedSession("gps", Actor("gps", "feed", CITY, kind="token"))
 
 
@@ -112,9 +124,13 @@ def test_no_map_without_anybody_is_drawn_on_the_way_to_another_moment(operator: 
         before = operator.knows("window.drawnUnits.length")
         page.evaluate(f"liandong.replay.seek({now - back_s}, {{ playing: false }})")
         operator.until(f"liandong.state.replay.wanted === null && window.drawnUnits.length > {before}")
+    assert 0 not in operator.knows("window.drawnUnits")
+    # Whatever else asks for a drawing between the two waits for the second.
+    asked = page.evaluate(ASKED_BETWEEN)
+    assert asked == {"before": 0}
+    operator.until("window.drawnUnits.length > window.drawnBefore")
     page.keyboard.press("l")
     operator.until("liandong.state.replay === null && liandong.state.connected")
-    assert 0 not in operator.knows("window.drawnUnits")
 
 
 def test_calls_of_another_system_pass_over_the_map(operator: Visitor, desk: DeskServer, shared_data: Path) -> None:
