@@ -87,6 +87,8 @@ class Recording:
         """Keep the ring small, whatever becomes of the rest; then tell the gateway what to record. Raises VideoRefused."""
         now, picture = self._clock.unix_s(), self._picture()
         await self._trim(now)
+        if now - self._told_at >= TELL_AGAIN_S:
+            self._known = {}  # others may have been registered
         asked = candidates(picture, self._near) if self._most else Candidates((), ())
         self._known = {key: found for key, found in self._known.items() if key[0] in picture.incidents}
         if asked != self._asked or now - self._told_at >= TELL_AGAIN_S:  # addresses are read no oftener
@@ -109,7 +111,7 @@ class Recording:
             log.exception("ring_not_trimmed")
 
     def _near(self, incident_id: str, lon: float, lat: float) -> Sequence[str]:
-        """Remembered: cameras do not move, and a city has many."""
+        """Remembered for a while: a city has many cameras, and few are new."""
         key = (incident_id, lon, lat)
         if key not in self._known:
             self._known[key] = self._nearest(lon, lat)[:NEAREST]

@@ -93,6 +93,7 @@ class World:
         self.node, self.clock, self.gateway, self.asked, self.read = Node(), ManualClock(START), Gateway(), 0, 0
         self.ring = VideoRing(folder)
         self.without: set[str] = set()
+        self.first = ""  # a camera nearer than all others
         self.recording = Recording(
             self.gateway,  # type: ignore[arg-type]
             self.ring,
@@ -112,7 +113,7 @@ class World:
 
     def nearest(self, lon: float, lat: float) -> list[str]:
         self.asked += 1
-        return [f"cam-{number}" for number in range(1, 9)]
+        return [*([self.first] if self.first else []), *(f"cam-{number}" for number in range(1, 9))]
 
     async def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -138,6 +139,14 @@ async def test_the_gateway_is_told_what_is_so_and_again_for_a_process_that_was_s
     world.node.give(c.Cancel(incident_id=incident_id))
     await world.pass_time(2)
     assert world.gateway.told[3] == []
+
+
+async def test_a_camera_that_is_registered_while_the_incident_lasts_joins_in(world: World) -> None:
+    received(world.node, Grade.MAJOR)
+    await world.pass_time(0)
+    world.first = "new"
+    await world.pass_time(TELL_AGAIN_S)
+    assert [camera_id for camera_id, _ in world.gateway.told[-1]] == ["new", "cam-1", "cam-2"]
 
 
 async def test_a_circles_camera_without_an_address_or_named_twice_takes_no_place_of_its_half(tmp_path: Path) -> None:
