@@ -13,6 +13,7 @@ from typing import Any
 
 import av
 
+from dispatch.clock import Clock
 from feeds.video import nal, rtp
 from feeds.video.access_units import AccessUnit, AccessUnits
 from feeds.video.pull import (
@@ -47,7 +48,9 @@ _WORDS = {
 _NO_RANGE = frozenset({400, 405, 451, 455, 456, 501})
 
 
-def pull_span(url: str, span: Span, may_transcode: Callable[[], bool], is_wanted: Callable[[], bool]) -> Iterator[Packet | None]:
+def pull_span(
+    url: str, span: Span, clock: Clock, may_transcode: Callable[[], bool], is_wanted: Callable[[], bool]
+) -> Iterator[Packet | None]:
     """None once the recorder plays, then packets to the end of the span.
 
     `may_transcode` is asked once, when the codec is not H.264. `is_wanted` is asked again and again: it ends within a second when nobody
@@ -61,7 +64,7 @@ def pull_span(url: str, span: Span, may_transcode: Callable[[], bool], is_wanted
             recorder.set_up()
             times = recorder.play(span, track)
             yield None
-            yield from _packets(_units(recorder, track, times, span), track, may_transcode)
+            yield from _packets(_units(recorder, track, times, span, clock), track, may_transcode)
     except Unwanted:
         return
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -179,7 +182,7 @@ def _check(method: str, answer: Answer) -> None:
     raise PullFailed(reason, words, is_final=True)
 
 
-def _units(recorder: _Recorder, track: Track, times: SpanTime, span: Span) -> Iterator[tuple[AccessUnit, int, float]]:
+def _units(recorder: _Recorder, track: Track, times: SpanTime, span: Span, clock: Clock) -> Iterator[tuple[AccessUnit, int, float]]:
     """Pictures with their times, until there are no more; a recorder that falls silent has come to its end, as a camera's stream has."""
     units, is_any, is_over = AccessUnits(track.codec), False, False
     heard_at = began_at = time.monotonic()
@@ -194,7 +197,7 @@ def _units(recorder: _Recorder, track: Track, times: SpanTime, span: Span) -> It
             continue
         if got.channel == recorder.channel + 1:
             told = rtp.control(got.data)
-            times.report(told)
+            times.report(told, clock.unix_s())
             is_over = told.is_bye
         packet = _packet(got, recorder.channel, track.payload_type)
         if packet is None and not is_over:

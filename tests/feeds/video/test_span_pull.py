@@ -74,7 +74,7 @@ def yes() -> bool:
 
 def pulled(url: str, span: Span = SPAN, is_wanted: Callable[[], bool] = yes) -> list[Packet]:
     """Pictures to the end, without the parameters before them."""
-    return [one for one in pull_span(url, span, yes, is_wanted) if one is not None and one.by_recorder]
+    return [one for one in pull_span(url, span, SystemClock(), yes, is_wanted) if one is not None and one.by_recorder]
 
 
 def refusal(url: str, span: Span = SPAN) -> PullFailed:
@@ -123,7 +123,7 @@ def test_hevc_is_transcoded_where_it_may_be(farm: FarmThread) -> None:
     shown = shown_s(pulled(url_of(farm, "hevc"), span))
     assert shown[0] - span.from_s == pytest.approx(0.0, abs=0.2)
     with pytest.raises(PullFailed) as refused:
-        list(pull_span(url_of(farm, "hevc"), span, lambda: False, yes))
+        list(pull_span(url_of(farm, "hevc"), span, SystemClock(), lambda: False, yes))
     assert refused.value.reason == "transcoding-at-limit"
 
 
@@ -149,6 +149,31 @@ def test_what_is_refused_is_said_by_its_reason(farm: FarmThread, name: str, seco
 
 def test_an_address_of_live_pictures_shows_nothing_of_the_present(farm: FarmThread) -> None:
     assert refusal(farm.url("dated", "main"), past(600)).reason == "no-recorder"
+
+
+@pytest.mark.parametrize("is_range_told", [True, False])
+def test_a_report_of_when_it_was_sent_dates_nothing_where_the_span_ends_now(is_range_told: bool) -> None:
+    span = past(60, 61)
+
+    def says(asked: Asked) -> bytes | None:
+        if asked.method != "PLAY":
+            return honest(asked)
+        packetizer = rtp.Packetizer("h264", 1)
+        media = [rtp.interleaved(1, packetizer.sender_report(time.time(), 0))]
+        media += [rtp.interleaved(0, one) for k in range(2) for one in packetizer.packets([b"\x65key"], k * 90_000)]
+        answer = asked.answer(Range=asked.headers["range"]) if is_range_told else asked.answer()
+        return answer + b"".join(media) + rtp.interleaved(1, packetizer.bye())
+
+    with scripted(says) as recorder:
+        if is_range_told:
+            assert [one.captured_at - span.from_s for one in pulled(recorder.url(), span)] == [0, 1]
+        else:
+            assert "does not say" in str(refusal(recorder.url(), span))
+
+
+def test_true_reports_date_a_span_that_is_hardly_over(farm: FarmThread) -> None:
+    span = past(5)
+    assert [one.captured_at - span.from_s for one in pulled(url_of(farm, "reported"), span)][:1] == [pytest.approx(0.0, abs=0.1)]
 
 
 @pytest.mark.usefixtures("soon")

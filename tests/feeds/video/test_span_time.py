@@ -15,6 +15,7 @@ from feeds.video.span_time import Span, SpanTime, begins_at
 
 AT = datetime(2026, 11, 30, 14, 25, tzinfo=UTC).timestamp()
 SPAN = Span(AT + 0.4, AT + 59.2)
+LATER = AT + 86_400
 
 
 def unit(timestamp: int, taken_at: float | None = None) -> AccessUnit:
@@ -45,8 +46,8 @@ def test_its_own_word_on_each_picture_goes_before_reports_and_these_before_where
     times = SpanTime(SPAN, 90_000, AT, None)
     assert times.of(unit(1_000)) == (0, AT)
     assert times.of(unit(91_000)) == (90_000, AT + 1)
-    times.report(Control(AT + 5, 91_000))
-    assert times.of(unit(181_000)) == (180_000, AT + 6)
+    times.report(Control(AT + 2.5, 91_000), LATER)
+    assert times.of(unit(181_000)) == (180_000, AT + 3.5)
     assert times.of(unit(271_000, AT + 7.5)) == (270_000, AT + 7.5)
 
 
@@ -57,9 +58,65 @@ def test_the_timestamp_of_its_beginning_counts_unless_it_can_not_be_right() -> N
 
 def test_reports_of_when_they_were_sent_are_of_no_use() -> None:
     times = SpanTime(SPAN, 90_000, AT, None)
-    times.report(Control(AT + 86_400, 1_000))
-    times.report(Control())
+    times.report(Control(AT + 86_400, 1_000), AT + 86_400)
+    times.report(Control(), LATER)
     assert times.of(unit(1_000))[1] == AT
+
+
+@pytest.mark.parametrize("ago_s", [10, 60, 600])
+@pytest.mark.parametrize("clock_error_s", [-5, 0, 5])
+def test_where_a_span_ends_now_a_report_of_when_it_was_sent_dates_nothing(ago_s: float, clock_error_s: float) -> None:
+    for began_at in (AT, None):
+        times = SpanTime(Span(AT, AT + ago_s), 90_000, began_at, None)
+        times.report(Control(AT + ago_s + clock_error_s, 1_000), AT + ago_s)
+        if began_at is None:
+            with pytest.raises(PullFailed, match="does not say"):
+                times.of(unit(1_000))
+        else:
+            assert times.of(unit(1_000))[1] == AT
+            times.report(Control(AT + ago_s + clock_error_s + 5, 451_000), AT + ago_s + 5)
+            assert times.of(unit(451_000))[1] == AT + 5
+
+
+@pytest.mark.parametrize(
+    ("first_at", "arrived_at"),
+    [
+        (AT, AT + 1),  # what is taken now, sent now
+        (AT, AT + 20),
+        (AT - 8, AT + 20),  # a key frame before it
+        (AT + 40, LATER),  # the recording begins late
+    ],
+)
+def test_reports_alone_date_what_can_not_be_when_they_were_sent(first_at: float, arrived_at: float) -> None:
+    times = SpanTime(Span(AT, AT + 60), 90_000, None, None)
+    times.report(Control(first_at + 1, 91_000), arrived_at)
+    assert times.of(unit(1_000))[1] == first_at
+
+
+def test_a_key_frame_before_the_beginning_is_dated_by_the_report() -> None:
+    times = SpanTime(SPAN, 90_000, AT, None)
+    times.report(Control(AT - 4, 1_000), LATER)
+    assert times.of(unit(1_000))[1] == AT - 4
+
+
+def test_two_times_for_the_same_pictures_are_none() -> None:
+    times = SpanTime(SPAN, 90_000, AT, None)
+    times.report(Control(AT + 10, 1_000), LATER)
+    with pytest.raises(PullFailed, match="two times"):
+        times.of(unit(1_000))
+
+
+@pytest.mark.parametrize("is_long_ago", [True, False])
+def test_reports_that_have_dated_pictures_tell_of_a_gap_unless_they_may_be_of_when_they_were_sent(is_long_ago: bool) -> None:
+    times, arrived_at = SpanTime(SPAN, 90_000, AT, None), LATER if is_long_ago else AT + 60
+    times.report(Control(AT, 1_000), arrived_at)
+    assert times.of(unit(1_000))[1] == AT
+    times.report(Control(AT + 31, 91_000), arrived_at + 1)
+    if is_long_ago:
+        assert times.of(unit(91_000))[1] == AT + 31
+    else:
+        with pytest.raises(PullFailed, match="two times"):
+            times.of(unit(91_000))
 
 
 @pytest.mark.parametrize("began_at", [None, AT + 86_400])
