@@ -22,7 +22,7 @@ LOOKED_UP_EVERY_S = 0.25  # whether anybody still wants it
 LONGEST_LINE, LONGEST_HEAD, MOST_HEADERS = 4_096, 16 * 1024, 64  # bytes, bytes, lines
 LARGEST_BODY = 64 * 1024
 MOST_WAITING = 8 << 20  # bytes of pictures that come before the answer to what was asked
-_STATUS = re.compile(r"RTSP/1\.\d (\d{3})(?: .*)?")
+_STATUS = re.compile(r"RTSP/1\.[0-9] ([0-9]{3})(?: .*)?")
 _ASKED = re.compile(r"([A-Z_]{1,20}) \S+ RTSP/1\.\d")
 _ADDRESS = re.compile(r"[!-~]{1,2000}")
 
@@ -150,7 +150,8 @@ class RtspClient:
             if len(self._buffer) > LONGEST_HEAD:
                 raise ValueError("a head is too long")
             self._need(len(self._buffer) + 1, deadline)
-        first, *rest = self._buffer[:end].decode("latin-1").split("\r\n")
+        # As it is written: what a device has to be told again is told in its own bytes, whatever they mean.
+        first, *rest = self._buffer[:end].decode("utf-8", "surrogateescape").split("\r\n")
         if end > LONGEST_HEAD or len(rest) > MOST_HEADERS or max(map(len, (first, *rest))) > LONGEST_LINE:
             raise ValueError("a head is too long")
         headers = tuple((name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in rest))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import time
 from collections.abc import Iterator
@@ -99,6 +100,19 @@ def test_nothing_is_waited_for_that_nobody_wants() -> None:
 def test_an_address_that_would_break_its_line_is_not_asked(url: str) -> None:
     with connected(b"") as (client, _), pytest.raises(ValueError, match="can't be asked"):
         client.send("SETUP", url, {})
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "gb18030"])
+def test_a_realm_is_given_back_and_hashed_in_the_bytes_in_which_it_came(coding: str) -> None:
+    realm = "监控".encode(coding)
+    asks = b'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="' + realm + b'", nonce="n"\r\n\r\n'
+    with connected(asks + PIECES[0].replace(b"CSeq: 1", b"CSeq: 2")) as (client, theirs):
+        assert client.ask("DESCRIBE", client.url, {}, time.monotonic() + 5).status == 200
+        said = theirs.recv(2_000).partition(b"CSeq: 2\r\n")[2]
+    secret = hashlib.md5(b"admin:" + realm + b":secret").hexdigest()
+    asked = hashlib.md5(b"DESCRIBE:rtsp://10.0.0.1/replay").hexdigest()
+    assert b'realm="' + realm + b'"' in said
+    assert f'response="{hashlib.md5(f"{secret}:n:{asked}".encode()).hexdigest()}"'.encode() in said
 
 
 def test_neither_name_nor_password_goes_out_unasked() -> None:
