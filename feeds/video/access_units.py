@@ -24,6 +24,7 @@ class AccessUnit:
     is_key: bool
     taken_at: float | None  # Unix s, by the recorder's extension
     is_last: bool  # by the same
+    ssrc: int = 0  # of RTP: whose count `timestamp` is
 
 
 @dataclass
@@ -32,6 +33,7 @@ class _Open:
 
     timestamp: int
     is_spoilt: bool
+    ssrc: int
     units: list[bytes] = field(default_factory=list)
     piece: bytearray | None = None  # a unit that comes in fragments
     size: int = 0
@@ -61,7 +63,7 @@ class AccessUnits:
             self._finish(out)
         if self._open is None:
             # Whether it is the first packet of its picture can't be told behind a gap.
-            self._open = _Open(packet.timestamp, is_behind_gap or packet.timestamp == self._spoilt_at)
+            self._open = _Open(packet.timestamp, is_behind_gap or packet.timestamp == self._spoilt_at, packet.ssrc)
         if self._open.taken_at is None:
             self._open.taken_at = packet.taken_at
         self._open.is_last = self._open.is_last or packet.is_last
@@ -97,7 +99,7 @@ class AccessUnits:
             self.dropped += 1
         else:
             self._needs_key = False
-            out.append(AccessUnit(nal.join(one.units), one.timestamp, is_key, one.taken_at, one.is_last))
+            out.append(AccessUnit(nal.join(one.units), one.timestamp, is_key, one.taken_at, one.is_last, one.ssrc))
 
     def _is_key(self, unit: bytes) -> bool:
         return nal.hevc_type(unit) in _HEVC_KEYS if self._is_hevc else nal.h264_type(unit) == h264.KEY_SLICE

@@ -24,6 +24,8 @@ AROUND_S = (
 AGREES_S = 2.0
 # No recorder's clock is taken to be more wrong: a report that is nearer to when it came may tell when it was sent.
 WRONG_CLOCK_S = 300.0
+# The count may leap so far and still be the same: behind more there is a gap, or it has begun anew.
+LEAP_S = 5.0
 _CLOCK = re.compile(r"clock\s*=\s*(\d{8}T\d{6})(?:\.(\d{1,9}))?Z")
 
 
@@ -84,29 +86,40 @@ class SpanTime:
         self._span, self._hz = span, clock_hz
         self._began_at = began_at if began_at is not None and span.is_near(began_at) else None
         self._began_with = began_with
-        self._newest: int | None = None  # RTP timestamp
+        self._newest: AccessUnit | None = None
         self._ticks = 0  # of it, counted on from the first
         self._line: _Line | None = None  # by which pictures are dated
         self._source: _Source | None = None
         self._expected: _Line | None = None  # what a report is weighed against
-        self._report: tuple[_Line, float] | None = None  # that is to be weighed, and when it came
+        self._report: tuple[Control, float] | None = None  # that is to be weighed, and when it came
 
     def report(self, told: Control, arrived_at: float) -> None:
         """A sender report, which came at that moment (Unix s)."""
         if told.at_s is not None:
-            self._report = _Line(told.at_s, told.timestamp), arrived_at
+            self._report = told, arrived_at
 
     def of(self, unit: AccessUnit) -> tuple[int, float]:
         """In 1/90000 s, as the recorder counts, and in Unix s. Raises PullFailed for what is not of that time, or may not be."""
-        is_first = self._newest is None
+        is_first, followed = self._newest is None, None
         if self._newest is None:
             self._begin(unit.timestamp)
         else:
-            self._ticks += _signed(unit.timestamp - self._newest)
-        self._newest = unit.timestamp
+            step = _signed(unit.timestamp - self._newest.timestamp)
+            self._ticks += step
+            if unit.ssrc != self._newest.ssrc or abs(step) > LEAP_S * self._hz:
+                followed = self._line if unit.ssrc == self._newest.ssrc else None
+                self._line = self._source = self._expected = None
+        self._newest = unit
         taken_at = self._taken_at(unit)
+        if taken_at is None and followed is not None and followed.at(unit.timestamp, self._hz) >= self._span.to_s:
+            taken_at = followed.at(unit.timestamp, self._hz)  # not to be shown, whether that is right or not
         if taken_at is None:
-            raise PullFailed("no-recorder", "The recorder does not say that it plays that time; its address may be one of live pictures.")
+            words = (
+                "The recorder does not say that it plays that time; its address may be one of live pictures."
+                if is_first
+                else "The recorder does not say when the pictures behind a break were taken."
+            )
+            raise PullFailed("no-recorder", words)
         # Behind a gap of the recording the next picture may lie far beyond the span, which then is over.
         if not (self._span.is_near(taken_at) if is_first else self._span.has_begun_at(taken_at)):
             raise PullFailed("no-recorder", "The recorder has nothing of that time: it plays another.", is_final=True)
@@ -126,11 +139,14 @@ class SpanTime:
         if unit.taken_at is not None:
             self._line, self._source = _Line(unit.taken_at, unit.timestamp), _Source.PICTURE
         elif report is not None and self._source is not _Source.PICTURE:
-            self._weigh(*report)
+            self._weigh(*report, unit)
         return None if self._line is None else self._line.at(unit.timestamp, self._hz)
 
-    def _weigh(self, told: _Line, arrived_at: float) -> None:
-        """Believe a report or pass it over. Raises PullFailed where nothing explains that it tells another time."""
+    def _weigh(self, report: Control, arrived_at: float, unit: AccessUnit) -> None:
+        """Believe it or pass it over. Raises PullFailed where nothing explains that it tells another time."""
+        if report.at_s is None or report.ssrc != unit.ssrc or abs(_signed(report.timestamp - unit.timestamp)) > AROUND_S * self._hz:
+            return
+        told = _Line(report.at_s, report.timestamp)
         if self._source is not _Source.REPORT and not self._span.is_near(told.at_s):
             return
         is_expected = self._expected is not None and (-AROUND_S <= told.at_s - self._expected.at(told.timestamp, self._hz) <= AGREES_S)

@@ -147,7 +147,7 @@ def test_another_source_begins_anew() -> None:
     key = Received(96, True, 500, 10, 8, b"\x65b", None, False)
     packets = [first, key, replace(key, sequence=501, timestamp=20), replace(key, sequence=502, timestamp=30, payload=b"\x41c")]
     units = AccessUnits("h264")
-    assert [one.timestamp for one in put_together(units, packets)] == [20, 30]
+    assert [(one.timestamp, one.ssrc) for one in put_together(units, packets)] == [(20, 8), (30, 8)]
     assert units.lost == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,8 +19,8 @@ SPAN = Span(AT + 0.4, AT + 59.2)
 LATER = AT + 86_400
 
 
-def unit(timestamp: int, taken_at: float | None = None) -> AccessUnit:
-    return AccessUnit(b"", timestamp & 0xFFFFFFFF, True, taken_at, False)
+def unit(timestamp: int, taken_at: float | None = None, ssrc: int = 0) -> AccessUnit:
+    return AccessUnit(b"", timestamp & 0xFFFFFFFF, True, taken_at, False, ssrc)
 
 
 def test_a_span_is_asked_by_whole_seconds_and_none_is_left_out() -> None:
@@ -139,6 +140,63 @@ def test_a_gap_that_reaches_beyond_the_span_is_its_end_and_no_other_time() -> No
     assert times.of(unit(90_000, AT + 7_200))[1] == AT + 7_200
     with pytest.raises(PullFailed, match="plays another"):
         times.of(unit(180_000, AT - 7_200))
+
+
+BREAKS = pytest.mark.parametrize(
+    "behind",
+    [unit(180_000, ssrc=1), unit(180_000 + 6 * 90_000), unit(180_000 - 6 * 90_000), unit(2**31 + 200_000)],
+    ids=["another source", "a leap", "a leap back", "a count begun anew"],
+)
+
+
+@BREAKS
+@pytest.mark.parametrize("is_reported", [True, False])
+def test_behind_a_break_what_nothing_dates_anew_is_not_shown(behind: AccessUnit, is_reported: bool) -> None:
+    times = SpanTime(SPAN, 90_000, AT, 0)
+    if is_reported:
+        times.report(Control(AT, 0), LATER)
+    assert [times.of(unit(k * 90_000))[1] for k in (0, 1, 2)] == [AT, AT + 1, AT + 2]
+    with pytest.raises(PullFailed, match="behind a break") as refused:
+        times.of(behind)
+    assert refused.value.reason == "no-recorder"
+
+
+@BREAKS
+def test_behind_a_break_a_report_on_it_or_the_recorders_word_dates_anew(behind: AccessUnit) -> None:
+    for is_by_report in (True, False):
+        times = SpanTime(SPAN, 90_000, AT, 0)
+        assert [times.of(unit(k * 90_000))[1] for k in (0, 1, 2)] == [AT, AT + 1, AT + 2]
+        if is_by_report:
+            times.report(Control(AT + 40, behind.timestamp, ssrc=behind.ssrc), LATER)
+        assert times.of(behind if is_by_report else replace(behind, taken_at=AT + 40))[1] == AT + 40
+        assert times.of(replace(behind, timestamp=behind.timestamp + 90_000))[1] == AT + 41
+
+
+@pytest.mark.parametrize("told", [Control(AT + 2, 180_000), Control(AT + 40, 180_000, ssrc=1), Control(LATER, 2**31 + 1)])
+def test_behind_a_break_a_report_on_other_pictures_or_of_when_it_was_sent_dates_nothing(told: Control) -> None:
+    times = SpanTime(SPAN, 90_000, AT, 0)
+    assert times.of(unit(0))[1] == AT
+    times.report(told, LATER)
+    with pytest.raises(PullFailed, match="behind a break"):
+        times.of(unit(2**31 + 1))
+
+
+def test_a_leap_beyond_the_span_is_its_end() -> None:
+    times = SpanTime(SPAN, 90_000, AT, 0)
+    assert times.of(unit(0))[1] == AT
+    assert times.of(unit(900 * 90_000))[1] == AT + 900
+
+
+def test_a_report_of_another_source_dates_nothing() -> None:
+    times = SpanTime(SPAN, 90_000, None, None)
+    times.report(Control(AT, 0, ssrc=5), LATER)
+    with pytest.raises(PullFailed, match="does not say"):
+        times.of(unit(0))
+
+
+def test_pictures_out_of_order_and_seconds_without_any_are_no_break() -> None:
+    times = SpanTime(SPAN, 90_000, AT, 0)
+    assert [times.of(unit(int(k * 90_000)))[1] - AT for k in (0, 3, 1, 5, 9.5)] == [0, 3, 1, 5, 9.5]
 
 
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(-20_000, 80_000), max_size=40), st.sampled_from([90_000, 48_000, 1_000]))
