@@ -12,6 +12,7 @@ from feeds.video import h264, nal
 from feeds.video.rtp import H264_PIECE, H264_SEVERAL, HEVC_PIECE, HEVC_SEVERAL, Received
 
 LARGEST = 8 << 20  # bytes of one picture
+MOST_UNITS = 1_000  # of one picture: a few, or as many as it has slices
 _HEVC_KEYS = range(16, 22)
 
 
@@ -39,6 +40,14 @@ class _Open:
     size: int = 0
     taken_at: float | None = None
     is_last: bool = False
+
+    def add(self, unit: bytes) -> bool:
+        """Whether there is room for it. Small ones take far more of it than they have bytes."""
+        if len(self.units) == MOST_UNITS:
+            self.units.clear()
+            return False
+        self.units.append(unit)
+        return True
 
 
 class AccessUnits:
@@ -120,7 +129,7 @@ class AccessUnits:
         elif kind == (HEVC_SEVERAL if self._is_hevc else H264_SEVERAL):
             one.is_spoilt = not _take_several(one, payload, header)
         elif len(payload) >= header and (kind < HEVC_SEVERAL if self._is_hevc else 0 < kind < H264_SEVERAL):
-            one.units.append(payload)
+            one.is_spoilt = not one.add(payload)
         else:
             one.is_spoilt = True  # a way of packing that was not agreed upon
 
@@ -138,8 +147,8 @@ class AccessUnits:
             return False
         one.piece += payload[header + 1 :]
         if flags & 0x40:
-            one.units.append(bytes(one.piece))
-            one.piece = None
+            unit, one.piece = bytes(one.piece), None
+            return one.add(unit)
         return True
 
 
@@ -149,8 +158,7 @@ def _take_several(one: _Open, payload: bytes, header: int) -> bool:
     while place < len(payload):
         size = int.from_bytes(payload[place : place + 2], "big")
         unit = payload[place + 2 : place + 2 + size]
-        if not size or size < header or len(unit) < size:
+        if not size or size < header or len(unit) < size or not one.add(unit):
             return False
-        one.units.append(unit)
         place += 2 + size
     return True

@@ -22,6 +22,7 @@ LOOKED_UP_EVERY_S = 0.25  # whether anybody still wants it
 LONGEST_LINE, LONGEST_HEAD, MOST_HEADERS = 4_096, 16 * 1024, 64  # bytes, bytes, lines
 LARGEST_BODY = 64 * 1024
 MOST_WAITING = 8 << 20  # bytes of pictures that come before the answer to what was asked
+PIECE_ROOM = 64  # bytes that are counted for each of their packets beside what it holds
 _STATUS = re.compile(r"RTSP/1\.[0-9] ([0-9]{3})(?: .*)?")
 _ASKED = re.compile(r"([A-Z_]{1,20}) \S+ RTSP/1\.\d")
 _ADDRESS = re.compile(r"[!-~]{1,2000}")
@@ -78,6 +79,7 @@ class RtspClient:
         self._buffer = bytearray()
         self._count = 0
         self._waiting: deque[Framed] = deque()
+        self._waiting_bytes = 0
         self._socket = _connected(parts, within_s)
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], deadline: float) -> Answer:
@@ -103,7 +105,11 @@ class RtspClient:
 
     def next(self, deadline: float) -> Framed | Answer:
         """What comes next, whole, until `deadline` (monotonic s)."""
-        return self._waiting.popleft() if self._waiting else self._read(deadline)
+        if not self._waiting:
+            return self._read(deadline)
+        packet = self._waiting.popleft()
+        self._waiting_bytes -= PIECE_ROOM + len(packet.data)
+        return packet
 
     def is_challenged(self, answer: Answer) -> bool:
         """Whether what was refused may be asked again, with the log-in that the device wants now."""
@@ -117,7 +123,8 @@ class RtspClient:
             got = self._read(deadline)
             if isinstance(got, Framed):
                 self._waiting.append(got)
-                if sum(len(one.data) for one in self._waiting) > MOST_WAITING:
+                self._waiting_bytes += PIECE_ROOM + len(got.data)
+                if self._waiting_bytes > MOST_WAITING:
                     raise ValueError("pictures instead of an answer")
             elif got.get("cseq") in (str(count), ""):
                 return got

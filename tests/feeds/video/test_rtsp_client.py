@@ -89,6 +89,17 @@ def test_what_waits_before_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch)
         client.ask("PLAY", client.url, {}, time.monotonic() + 5)
 
 
+def test_empty_pieces_before_an_answer_are_bounded_as_well_and_what_is_taken_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp_client, "MOST_WAITING", 10_000)
+    empty, answer = b"$\x00\x00\x00", PIECES[0]
+    with connected(empty * 200 + answer) as (client, _), pytest.raises(ValueError, match="instead of an answer"):
+        client.ask("PLAY", client.url, {}, time.monotonic() + 5)
+    with connected(empty * 100 + answer + empty * 100 + answer.replace(b"CSeq: 1", b"CSeq: 2")) as (client, _):
+        for _ in range(2):
+            assert client.ask("PLAY", client.url, {}, time.monotonic() + 5).status == 200
+            assert [client.next(time.monotonic() + 5) for _ in range(100)] == [Framed(0, b"")] * 100
+
+
 def test_nothing_is_waited_for_that_nobody_wants() -> None:
     with connected(PIECES[0]) as (client, _):
         client._is_wanted = lambda: False
