@@ -60,6 +60,7 @@ class AccessUnits:
         self._expected: tuple[int, int] | None = None  # SSRC, sequence
         self._spoilt_at: int | None = None  # timestamp of the picture that was left out last
         self._needs_key = False
+        self._has_marks = False  # the sender says which packet is the last of its picture
         self.lost = 0  # packets that never came
         self.dropped = 0  # pictures left out for want of a part, or of the key frame that was to follow
 
@@ -78,12 +79,15 @@ class AccessUnits:
         self._open.is_last = self._open.is_last or packet.is_last
         self._take(self._open, packet.payload)
         if packet.marker:
+            self._has_marks = True
             self._finish(out)
         return out
 
     def rest(self) -> list[AccessUnit]:
         """What was complete when the sender ended, though nothing said so."""
         out: list[AccessUnit] = []
+        if self._open is not None and self._has_marks:
+            self._open.is_spoilt = True  # its last packet would have said so
         self._finish(out)
         return out
 

@@ -19,6 +19,7 @@ from feeds.video.rtsp_login import Login
 
 PORTS = {"rtsp": 554, "rtsps": 322}
 LOOKED_UP_EVERY_S = 0.25  # whether anybody still wants it
+TAKEN_WITHIN_S = 2.0  # a device takes what it is sent
 LONGEST_LINE, LONGEST_HEAD, MOST_HEADERS = 4_096, 16 * 1024, 64  # bytes, bytes, lines
 LARGEST_BODY = 64 * 1024
 MOST_WAITING = 8 << 20  # bytes of pictures that come before the answer to what was asked
@@ -34,6 +35,10 @@ class Unwanted(Exception):
 
 class Ended(ConnectionError):
     """The device has closed the connection."""
+
+
+class Stuck(ConnectionError):
+    """The device takes nothing of what it is sent."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,16 @@ class RtspClient:
                 self._buffer += data
 
     def _write(self, text: str) -> None:
-        self._socket.sendall(text.encode("utf-8", "surrogateescape"))
+        """Within a time of its own: that it can't be sent tells nothing of whether more will come."""
+        left, deadline = memoryview(text.encode("utf-8", "surrogateescape")), time.monotonic() + TAKEN_WITHIN_S
+        while left:
+            try:
+                left = left[self._socket.send(left) :]
+            except TimeoutError:
+                if not self._is_wanted():
+                    raise Unwanted from None
+            if left and time.monotonic() > deadline:
+                raise Stuck
 
 
 def _connected(parts: SplitResult, within_s: float) -> socket.socket:

@@ -156,6 +156,13 @@ def test_a_picture_of_more_units_than_any_has_is_left_out_and_holds_no_room(code
     assert units.dropped == 1
 
 
+def test_a_picture_that_breaks_off_is_left_out_where_others_had_an_end() -> None:
+    first = Received(96, True, 0, 0, 7, b"\x65a", None, False)
+    units = AccessUnits("h264")
+    assert [one.timestamp for one in put_together(units, [first, Received(96, False, 1, 10, 7, b"\x41b", None, False)])] == [0]
+    assert units.dropped == 1
+
+
 def test_another_source_begins_anew() -> None:
     first = Received(96, False, 9, 0, 7, b"\x41a", None, False)
     key = Received(96, True, 500, 10, 8, b"\x65b", None, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.video import rtsp_client
-from feeds.video.rtsp_client import LARGEST_BODY, LONGEST_HEAD, Answer, Ended, Framed, RtspClient, Unwanted
+from feeds.video.rtsp_client import LARGEST_BODY, LONGEST_HEAD, Answer, Ended, Framed, RtspClient, Stuck, Unwanted
 
 PIECES = [
     b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n",
@@ -111,6 +112,33 @@ def test_nothing_is_waited_for_that_nobody_wants() -> None:
 def test_an_address_that_would_break_its_line_is_not_asked(url: str) -> None:
     with connected(b"") as (client, _), pytest.raises(ValueError, match="can't be asked"):
         client.send("SETUP", url, {})
+
+
+@pytest.mark.parametrize(("is_wanted", "end"), [(True, Stuck), (False, Unwanted)])
+def test_a_device_that_takes_nothing_is_told_from_one_that_sends_nothing(
+    is_wanted: bool, end: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtsp_client, "TAKEN_WITHIN_S", 0.5)
+    with connected(b"") as (client, _):
+        client._is_wanted = lambda: is_wanted
+        with pytest.raises(end):
+            client._write("y" * 10_000_000)
+
+
+def test_a_device_that_is_slow_to_take_what_it_is_sent_gets_all_of_it() -> None:
+    with connected(b"") as (client, theirs):
+        text, got = "x" * 2_000_000, bytearray()
+
+        def take() -> None:
+            time.sleep(0.4)
+            while len(got) < len(text):
+                got.extend(theirs.recv(1 << 16))
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        client._write(text)
+        thread.join(5)
+        assert got == text.encode()
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "gb18030"])
