@@ -12,6 +12,7 @@ from feeds.video import h264, nal
 from feeds.video.rtp import H264_PIECE, H264_SEVERAL, HEVC_PIECE, HEVC_SEVERAL, Received
 
 LARGEST = 8 << 20  # bytes of one picture
+MOST_UNITS = 1_000  # of one picture: a few, or as many as it has slices
 _HEVC_KEYS = range(16, 22)
 
 
@@ -24,6 +25,7 @@ class AccessUnit:
     is_key: bool
     taken_at: float | None  # Unix s, by the recorder's extension
     is_last: bool  # by the same
+    ssrc: int = 0  # of RTP: whose count `timestamp` is
 
 
 @dataclass
@@ -32,11 +34,20 @@ class _Open:
 
     timestamp: int
     is_spoilt: bool
+    ssrc: int
     units: list[bytes] = field(default_factory=list)
     piece: bytearray | None = None  # a unit that comes in fragments
     size: int = 0
     taken_at: float | None = None
     is_last: bool = False
+
+    def add(self, unit: bytes) -> bool:
+        """Whether there is room for it. Small ones take far more of it than they have bytes."""
+        if len(self.units) == MOST_UNITS:
+            self.units.clear()
+            return False
+        self.units.append(unit)
+        return True
 
 
 class AccessUnits:
@@ -49,6 +60,7 @@ class AccessUnits:
         self._expected: tuple[int, int] | None = None  # SSRC, sequence
         self._spoilt_at: int | None = None  # timestamp of the picture that was left out last
         self._needs_key = False
+        self._has_marks = False  # the sender says which packet is the last of its picture
         self.lost = 0  # packets that never came
         self.dropped = 0  # pictures left out for want of a part, or of the key frame that was to follow
 
@@ -61,18 +73,21 @@ class AccessUnits:
             self._finish(out)
         if self._open is None:
             # Whether it is the first packet of its picture can't be told behind a gap.
-            self._open = _Open(packet.timestamp, is_behind_gap or packet.timestamp == self._spoilt_at)
+            self._open = _Open(packet.timestamp, is_behind_gap or packet.timestamp == self._spoilt_at, packet.ssrc)
         if self._open.taken_at is None:
             self._open.taken_at = packet.taken_at
         self._open.is_last = self._open.is_last or packet.is_last
         self._take(self._open, packet.payload)
         if packet.marker:
+            self._has_marks = True
             self._finish(out)
         return out
 
     def rest(self) -> list[AccessUnit]:
         """What was complete when the sender ended, though nothing said so."""
         out: list[AccessUnit] = []
+        if self._open is not None and self._has_marks:
+            self._open.is_spoilt = True  # its last packet would have said so
         self._finish(out)
         return out
 
@@ -97,7 +112,7 @@ class AccessUnits:
             self.dropped += 1
         else:
             self._needs_key = False
-            out.append(AccessUnit(nal.join(one.units), one.timestamp, is_key, one.taken_at, one.is_last))
+            out.append(AccessUnit(nal.join(one.units), one.timestamp, is_key, one.taken_at, one.is_last, one.ssrc))
 
     def _is_key(self, unit: bytes) -> bool:
         return nal.hevc_type(unit) in _HEVC_KEYS if self._is_hevc else nal.h264_type(unit) == h264.KEY_SLICE
@@ -118,7 +133,7 @@ class AccessUnits:
         elif kind == (HEVC_SEVERAL if self._is_hevc else H264_SEVERAL):
             one.is_spoilt = not _take_several(one, payload, header)
         elif len(payload) >= header and (kind < HEVC_SEVERAL if self._is_hevc else 0 < kind < H264_SEVERAL):
-            one.units.append(payload)
+            one.is_spoilt = not one.add(payload)
         else:
             one.is_spoilt = True  # a way of packing that was not agreed upon
 
@@ -136,8 +151,8 @@ class AccessUnits:
             return False
         one.piece += payload[header + 1 :]
         if flags & 0x40:
-            one.units.append(bytes(one.piece))
-            one.piece = None
+            unit, one.piece = bytes(one.piece), None
+            return one.add(unit)
         return True
 
 
@@ -147,8 +162,7 @@ def _take_several(one: _Open, payload: bytes, header: int) -> bool:
     while place < len(payload):
         size = int.from_bytes(payload[place : place + 2], "big")
         unit = payload[place + 2 : place + 2 + size]
-        if not size or size < header or len(unit) < size:
+        if not size or size < header or len(unit) < size or not one.add(unit):
             return False
-        one.units.append(unit)
         place += 2 + size
     return True

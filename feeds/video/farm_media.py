@@ -99,7 +99,8 @@ def _open(form: Format) -> Any:
             "forced-idr": "1",
         }
     else:
-        own = {"x265-params": f"{common}:log-level=none:pools=none:frame-threads=1:rc-lookahead={form.b_frames}", "forced-idr": "1"}
+        looks_ahead = form.b_frames + 1 if form.b_frames else 0  # x265 wants more than there are B-frames in a row
+        own = {"x265-params": f"{common}:log-level=none:pools=none:frame-threads=1:rc-lookahead={looks_ahead}", "forced-idr": "1"}
     context.options = own | {"preset": "ultrafast"} | ({} if form.b_frames else {"tune": "zerolatency"})
     context.open()
     return context

@@ -317,7 +317,7 @@ class Hub:
 
     def _pulled(self, urls: list[str]) -> Iterator[Packet | None]:
         if self._span is not None:
-            return pull_span(urls[0], self._span, self._may_transcode, lambda: self._is_wanted)
+            return pull_span(urls[0], self._span, self._clock, self._may_transcode, lambda: self._is_wanted)
         return pull(urls[0], self._clock, self._may_transcode, h264_only=len(urls) > 1)
 
     def _write(self, packet: Packet) -> None:

@@ -102,6 +102,7 @@ class Control:
     at_s: float | None = None  # Unix s, of `timestamp`, by a sender report; None: there is none
     timestamp: int = 0
     is_bye: bool = False
+    ssrc: int = 0  # whose report it is
 
 
 def control(packet: bytes) -> Control:
@@ -110,8 +111,8 @@ def control(packet: bytes) -> Control:
     while place + 4 <= len(packet) and packet[place] >> 6 == 2:
         kind, words = struct.unpack_from(">xBH", packet, place)
         if kind == SENDER_REPORT and words >= 6 and place + 28 <= len(packet):
-            seconds, part, timestamp = struct.unpack_from(">III", packet, place + 8)
-            told = replace(told, at_s=_unix_s(seconds, part), timestamp=timestamp)
+            ssrc, seconds, part, timestamp = struct.unpack_from(">IIII", packet, place + 4)
+            told = replace(told, at_s=_unix_s(seconds, part), timestamp=timestamp, ssrc=ssrc)
         elif kind == BYE:
             told = replace(told, is_bye=True)
         place += 4 * (words + 1)

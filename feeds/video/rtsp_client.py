@@ -19,10 +19,12 @@ from feeds.video.rtsp_login import Login
 
 PORTS = {"rtsp": 554, "rtsps": 322}
 LOOKED_UP_EVERY_S = 0.25  # whether anybody still wants it
+TAKEN_WITHIN_S = 2.0  # a device takes what it is sent
 LONGEST_LINE, LONGEST_HEAD, MOST_HEADERS = 4_096, 16 * 1024, 64  # bytes, bytes, lines
 LARGEST_BODY = 64 * 1024
 MOST_WAITING = 8 << 20  # bytes of pictures that come before the answer to what was asked
-_STATUS = re.compile(r"RTSP/1\.\d (\d{3})(?: .*)?")
+PIECE_ROOM = 64  # bytes that are counted for each of their packets beside what it holds
+_STATUS = re.compile(r"RTSP/1\.[0-9] ([0-9]{3})(?: .*)?")
 _ASKED = re.compile(r"([A-Z_]{1,20}) \S+ RTSP/1\.\d")
 _ADDRESS = re.compile(r"[!-~]{1,2000}")
 
@@ -33,6 +35,10 @@ class Unwanted(Exception):
 
 class Ended(ConnectionError):
     """The device has closed the connection."""
+
+
+class Stuck(ConnectionError):
+    """The device takes nothing of what it is sent."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class RtspClient:
         self._buffer = bytearray()
         self._count = 0
         self._waiting: deque[Framed] = deque()
+        self._waiting_bytes = 0
         self._socket = _connected(parts, within_s)
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], deadline: float) -> Answer:
@@ -103,7 +110,11 @@ class RtspClient:
 
     def next(self, deadline: float) -> Framed | Answer:
         """What comes next, whole, until `deadline` (monotonic s)."""
-        return self._waiting.popleft() if self._waiting else self._read(deadline)
+        if not self._waiting:
+            return self._read(deadline)
+        packet = self._waiting.popleft()
+        self._waiting_bytes -= PIECE_ROOM + len(packet.data)
+        return packet
 
     def is_challenged(self, answer: Answer) -> bool:
         """Whether what was refused may be asked again, with the log-in that the device wants now."""
@@ -117,7 +128,8 @@ class RtspClient:
             got = self._read(deadline)
             if isinstance(got, Framed):
                 self._waiting.append(got)
-                if sum(len(one.data) for one in self._waiting) > MOST_WAITING:
+                self._waiting_bytes += PIECE_ROOM + len(got.data)
+                if self._waiting_bytes > MOST_WAITING:
                     raise ValueError("pictures instead of an answer")
             elif got.get("cseq") in (str(count), ""):
                 return got
@@ -150,7 +162,8 @@ class RtspClient:
             if len(self._buffer) > LONGEST_HEAD:
                 raise ValueError("a head is too long")
             self._need(len(self._buffer) + 1, deadline)
-        first, *rest = self._buffer[:end].decode("latin-1").split("\r\n")
+        # As it is written: what a device has to be told again is told in its own bytes, whatever they mean.
+        first, *rest = self._buffer[:end].decode("utf-8", "surrogateescape").split("\r\n")
         if end > LONGEST_HEAD or len(rest) > MOST_HEADERS or max(map(len, (first, *rest))) > LONGEST_LINE:
             raise ValueError("a head is too long")
         headers = tuple((name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in rest))
@@ -183,7 +196,16 @@ class RtspClient:
                 self._buffer += data
 
     def _write(self, text: str) -> None:
-        self._socket.sendall(text.encode("utf-8", "surrogateescape"))
+        """Within a time of its own: that it can't be sent tells nothing of whether more will come."""
+        left, deadline = memoryview(text.encode("utf-8", "surrogateescape")), time.monotonic() + TAKEN_WITHIN_S
+        while left:
+            try:
+                left = left[self._socket.send(left) :]
+            except TimeoutError:
+                if not self._is_wanted():
+                    raise Unwanted from None
+            if left and time.monotonic() > deadline:
+                raise Stuck
 
 
 def _connected(parts: SplitResult, within_s: float) -> socket.socket:

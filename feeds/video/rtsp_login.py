@@ -11,7 +11,8 @@ from itertools import zip_longest
 from feeds.digest_response import Challenge, Quality, response
 
 _SCHEME = re.compile(r"(?:^|,)\s*(Digest|Basic)(?=\s|$)", re.IGNORECASE)
-_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+# Looked for at the beginning of a word only: a long word without a value is not read again from each of its letters.
+_PARAMETER = re.compile(r'(?<![\w-])([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 _ALGORITHMS = {"": "md5", "MD5": "md5", "SHA-256": "sha256"}  # by hashlib's names
 _STRENGTH = ("basic", "md5", "sha256")
 

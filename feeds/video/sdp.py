@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from feeds.video.rtp import CLOCK_HZ
 
+LONGEST_LINE = 4_096  # characters: parameters take a few hundred
 _CODECS = {"H264": "h264", "H265": "hevc"}
 _SETS = {"h264": ("sprop-parameter-sets",), "hevc": ("sprop-vps", "sprop-sps", "sprop-pps")}
 
@@ -38,6 +39,8 @@ def described(text: str) -> Description:
     found, track = Description(), None
     about = "all"  # which part of the stream a line is about: all of it, its first video track, another
     for line in text.splitlines():
+        if len(line) > LONGEST_LINE:
+            raise ValueError("a line is too long")
         name, _, value = line.partition("=")
         if name == "m":
             about = "track" if track is None and value.startswith("video ") else "another"
@@ -59,7 +62,7 @@ def _read(track: Track, attribute: str) -> None:
         track.codec = _CODECS.get(said[1].upper(), "")
         track.clock_hz = int(said[2]) or CLOCK_HZ
     elif name == "fmtp" and value.split(maxsplit=1)[:1] == [str(track.payload_type)]:
-        given = dict(re.findall(r"([\w-]+)=([^;\s]*)", value.partition(" ")[2]))
+        given = dict(one.partition("=")[::2] for one in value.replace(";", " ").split()[1:])
         names = [one for sets in _SETS.values() for one in sets]
         track.parameters = tuple(unit for one in names for text in given.get(one, "").split(",") if (unit := _unit(text)))
 

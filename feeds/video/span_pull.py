@@ -13,6 +13,7 @@ from typing import Any
 
 import av
 
+from dispatch.clock import Clock
 from feeds.video import nal, rtp
 from feeds.video.access_units import AccessUnit, AccessUnits
 from feeds.video.pull import (
@@ -34,6 +35,7 @@ REPLAY = {"Require": "onvif-replay"}
 SESSION_S = 60.0  # that a session is kept where its device says nothing of it (RFC 2326, 12.37)
 # At the pace it was recorded a span takes as long as it is; a recorder that needs more than twice that, and this, comes to no end.
 LONGER_S = 30.0
+MOST_WITHIN = 64  # pictures that a decoder may hold back; HEVC has 16
 _SESSION = re.compile(r"([!-:<-~]{1,200})\s*(?:;\s*timeout\s*=\s*(\d{1,6}))?")
 _CHANNELS = re.compile(r"interleaved\s*=\s*(\d{1,3})")
 _RTP_TIME = re.compile(r"rtptime\s*=\s*(\d{1,10})")
@@ -47,7 +49,9 @@ _WORDS = {
 _NO_RANGE = frozenset({400, 405, 451, 455, 456, 501})
 
 
-def pull_span(url: str, span: Span, may_transcode: Callable[[], bool], is_wanted: Callable[[], bool]) -> Iterator[Packet | None]:
+def pull_span(
+    url: str, span: Span, clock: Clock, may_transcode: Callable[[], bool], is_wanted: Callable[[], bool]
+) -> Iterator[Packet | None]:
     """None once the recorder plays, then packets to the end of the span.
 
     `may_transcode` is asked once, when the codec is not H.264. `is_wanted` is asked again and again: it ends within a second when nobody
@@ -61,7 +65,7 @@ def pull_span(url: str, span: Span, may_transcode: Callable[[], bool], is_wanted
             recorder.set_up()
             times = recorder.play(span, track)
             yield None
-            yield from _packets(_units(recorder, track, times, span), track, may_transcode)
+            yield from _packets(_units(recorder, track, times, span, clock), track, may_transcode)
     except Unwanted:
         return
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -78,6 +82,7 @@ class _Recorder:
         self._replay = dict(REPLAY)  # taken back where it is not understood
         self._alive = "GET_PARAMETER"
         self._alive_every_s, self._alive_at = SESSION_S / 2, 0.0
+        self._is_proven = False  # what keeps it alive, with the log-in of a challenge to it
 
     def describe(self) -> Track:
         answer = self._ask("DESCRIBE", self.client.url, {"Accept": "application/sdp"})
@@ -118,7 +123,7 @@ class _Recorder:
         """What comes next, the session kept alive meanwhile. Raises TimeoutError, and what the client raises."""
         while True:
             if time.monotonic() >= self._alive_at:
-                self._alive_at = time.monotonic() + self._alive_every_s
+                self._alive_at, self._is_proven = time.monotonic() + self._alive_every_s, False
                 self.client.send(self._alive, self._all, {})
             try:
                 return self.client.next(min(deadline, self._alive_at))
@@ -128,7 +133,8 @@ class _Recorder:
 
     def hear(self, answer: Answer) -> None:
         """To what keeps the session alive. Raises PullFailed when there is none any more."""
-        if self.client.is_challenged(answer):
+        if not self._is_proven and self.client.is_challenged(answer):
+            self._is_proven = True
             self.client.send(self._alive, self._all, {})
         elif answer.status in (405, 501, 551) and self._alive != "OPTIONS":
             self._alive, self._alive_at = "OPTIONS", 0.0
@@ -136,7 +142,7 @@ class _Recorder:
             _check(self._alive, answer)
 
     def close(self) -> None:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, Unwanted):
             if self.client.session:
                 self.client.send("TEARDOWN", self._all, {})
         self.client.close()
@@ -179,37 +185,51 @@ def _check(method: str, answer: Answer) -> None:
     raise PullFailed(reason, words, is_final=True)
 
 
-def _units(recorder: _Recorder, track: Track, times: SpanTime, span: Span) -> Iterator[tuple[AccessUnit, int, float]]:
-    """Pictures with their times, until there are no more; a recorder that falls silent has come to its end, as a camera's stream has."""
-    units, is_any, is_over = AccessUnits(track.codec), False, False
+def _units(recorder: _Recorder, track: Track, times: SpanTime, span: Span, clock: Clock) -> Iterator[tuple[AccessUnit, int, float]]:
+    """Pictures with their times, to the end of the span or of what comes."""
+    units, is_any = AccessUnits(track.codec), False
+    for unit in _whole(units, _received(recorder, track, times, span, clock)):
+        pts, taken_at = times.of(unit)
+        if taken_at >= span.to_s:
+            break
+        is_any = True
+        yield unit, pts, taken_at
+        if unit.is_last:
+            break
+    if not is_any and units.dropped:
+        raise PullFailed(
+            "unplayable", f"None of the recorder's pictures came whole; {units.lost} packets of them never came.", is_final=True
+        )
+
+
+def _whole(units: AccessUnits, packets: Iterator[rtp.Received]) -> Iterator[AccessUnit]:
+    for packet in packets:
+        yield from units.feed(packet)
+    yield from units.rest()
+
+
+def _received(recorder: _Recorder, track: Track, times: SpanTime, span: Span, clock: Clock) -> Iterator[rtp.Received]:
+    """The track's packets, until there are no more. A recorder that falls silent has come to its end, as a camera's stream has; one that
+    takes nothing has not."""
     heard_at = began_at = time.monotonic()
     longest_s = 2 * (span.to_s - span.from_s) + LONGER_S
-    while not is_over and time.monotonic() - began_at < longest_s:
+    while time.monotonic() - began_at < longest_s:
         try:
             got = recorder.next(heard_at + SILENT_S)
         except (Ended, TimeoutError):
-            break
+            return
         if isinstance(got, Answer):
             recorder.hear(got)
             continue
         if got.channel == recorder.channel + 1:
             told = rtp.control(got.data)
-            times.report(told)
-            is_over = told.is_bye
+            times.report(told, clock.unix_s())
+            if told.is_bye:
+                return
         packet = _packet(got, recorder.channel, track.payload_type)
-        if packet is None and not is_over:
-            continue
-        heard_at = time.monotonic()
-        for unit in units.feed(packet) if packet is not None else units.rest():
-            pts, taken_at = times.of(unit)
-            is_over = is_over or unit.is_last or taken_at >= span.to_s
-            if taken_at < span.to_s:
-                is_any = True
-                yield unit, pts, taken_at
-    if not is_any and units.dropped:
-        raise PullFailed(
-            "unplayable", f"None of the recorder's pictures came whole; {units.lost} packets of them never came.", is_final=True
-        )
+        if packet is not None:
+            heard_at = time.monotonic()
+            yield packet
 
 
 def _packet(got: Framed, channel: int, payload_type: int) -> rtp.Received | None:
@@ -233,9 +253,20 @@ def _packets(units: Iterator[tuple[AccessUnit, int, float]], track: Track, may_t
     decoder: Any = av.CodecContext.create(track.codec, "r")
     decoder.extradata = nal.join(track.parameters) or None
     transcoder = transcoder_of(decoder, may_transcode)
+    dates: dict[int, float] = {}  # by time in the stream
     for unit, pts, taken_at in units:
         packet = av.Packet(unit.data)
         packet.pts = packet.dts = pts
         packet.time_base = Fraction(1, TIMESCALE)
-        for data, own_pts in transcoder.feed(packet):
-            yield Packet(data, own_pts, taken_at, None, by_recorder=True)
+        dates[pts] = taken_at
+        if len(dates) > MOST_WITHIN:
+            del dates[next(iter(dates))]
+        yield from _dated(transcoder.feed(packet), dates)
+    yield from _dated(transcoder.finish(), dates)
+
+
+def _dated(pictures: list[tuple[bytes, int]], dates: dict[int, float]) -> Iterator[Packet]:
+    """What comes out of a decoder was put in some pictures ago."""
+    for data, pts in pictures:
+        if (taken_at := dates.get(pts)) is not None:
+            yield Packet(data, pts, taken_at, None, by_recorder=True)

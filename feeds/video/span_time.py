@@ -1,10 +1,15 @@
 """When pictures that a recorder plays were taken: by its own word on each (the ONVIF extension), else by its sender reports, else by where
-it said that it begins. A recorder that says none of it may as well play what is live: nothing of it is shown."""
+it said that it begins. A recorder that says none of it may as well play what is live: nothing of it is shown.
+
+Many recorders put into a report when it was sent. Where a span reaches up to the present that looks like a picture's time, so a report is
+weighed against what else is known: a date that may be wrong is none.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import NamedTuple
 
 from feeds.video.access_units import AccessUnit
@@ -15,6 +20,12 @@ TIMESCALE = 90_000
 AROUND_S = (
     30.0  # so far before and after the span a picture of it may lie: recorders begin with a key frame before, and end with one behind
 )
+# A report may place pictures so much later than they are expected; earlier as far as a key frame lies before what was asked for.
+AGREES_S = 2.0
+# No recorder's clock is taken to be more wrong: a report that is nearer to when it came may tell when it was sent.
+WRONG_CLOCK_S = 300.0
+# The count may leap so far and still be the same: behind more there is a gap, or it has begun anew.
+LEAP_S = 5.0
 _CLOCK = re.compile(r"clock\s*=\s*(\d{8}T\d{6})(?:\.(\d{1,9}))?Z")
 
 
@@ -49,6 +60,24 @@ def begins_at(header: str) -> float | None:
     return at.timestamp() + float(f"0.{found[2] or 0}")
 
 
+class _Line(NamedTuple):
+    """Which moment belongs to which RTP timestamp."""
+
+    at_s: float  # Unix s
+    timestamp: int
+
+    def at(self, timestamp: int, clock_hz: int) -> float:
+        return self.at_s + _signed(timestamp - self.timestamp) / clock_hz
+
+
+class _Source(Enum):
+    """What pictures are dated by."""
+
+    ANSWER = "answer"  # to PLAY
+    REPORT = "report"
+    PICTURE = "picture"
+
+
 class SpanTime:
     """Of one stream."""
 
@@ -57,42 +86,77 @@ class SpanTime:
         self._span, self._hz = span, clock_hz
         self._began_at = began_at if began_at is not None and span.is_near(began_at) else None
         self._began_with = began_with
-        self._newest: int | None = None  # RTP timestamp
+        self._newest: AccessUnit | None = None
         self._ticks = 0  # of it, counted on from the first
-        self._reported: tuple[float, int] | None = None
+        self._line: _Line | None = None  # by which pictures are dated
+        self._source: _Source | None = None
+        self._expected: _Line | None = None  # what a report is weighed against
+        self._report: tuple[Control, float] | None = None  # that is to be weighed, and when it came
 
-    def report(self, told: Control) -> None:
-        """A sender report. Those of some recorders tell when it was sent, not when the picture was taken: then it is of no use."""
-        if told.at_s is not None and self._span.is_near(told.at_s):
-            self._reported = (told.at_s, told.timestamp)
+    def report(self, told: Control, arrived_at: float) -> None:
+        """A sender report, which came at that moment (Unix s)."""
+        if told.at_s is not None:
+            self._report = told, arrived_at
 
     def of(self, unit: AccessUnit) -> tuple[int, float]:
         """In 1/90000 s, as the recorder counts, and in Unix s. Raises PullFailed for what is not of that time, or may not be."""
-        is_first = self._newest is None
-        if self._newest is not None:
-            self._ticks += _signed(unit.timestamp - self._newest)
-        elif self._began_with is None or abs(_signed(unit.timestamp - self._began_with)) > AROUND_S * self._hz:
-            self._began_with = unit.timestamp
-        self._newest = unit.timestamp
+        is_first, followed = self._newest is None, None
+        if self._newest is None:
+            self._begin(unit.timestamp)
+        else:
+            step = _signed(unit.timestamp - self._newest.timestamp)
+            self._ticks += step
+            if unit.ssrc != self._newest.ssrc or abs(step) > LEAP_S * self._hz:
+                followed = self._line if unit.ssrc == self._newest.ssrc else None
+                self._line = self._source = self._expected = None
+        self._newest = unit
         taken_at = self._taken_at(unit)
+        if taken_at is None and followed is not None and followed.at(unit.timestamp, self._hz) >= self._span.to_s:
+            taken_at = followed.at(unit.timestamp, self._hz)  # not to be shown, whether that is right or not
         if taken_at is None:
-            raise PullFailed("no-recorder", "The recorder does not say that it plays that time; its address may be one of live pictures.")
+            words = (
+                "The recorder does not say that it plays that time; its address may be one of live pictures."
+                if is_first
+                else "The recorder does not say when the pictures behind a break were taken."
+            )
+            raise PullFailed("no-recorder", words)
         # Behind a gap of the recording the next picture may lie far beyond the span, which then is over.
         if not (self._span.is_near(taken_at) if is_first else self._span.has_begun_at(taken_at)):
             raise PullFailed("no-recorder", "The recorder has nothing of that time: it plays another.", is_final=True)
         return self._ticks * TIMESCALE // self._hz, taken_at
 
-    def _taken_at(self, unit: AccessUnit) -> float | None:
-        if unit.taken_at is not None:
-            return unit.taken_at
-        for told in (self._reported, self._began):
-            if told is not None:
-                return told[0] + _signed(unit.timestamp - told[1]) / self._hz
-        return None
+    def _begin(self, timestamp: int) -> None:
+        if self._began_with is None or abs(_signed(timestamp - self._began_with)) > AROUND_S * self._hz:
+            self._began_with = timestamp
+        if self._began_at is None:
+            self._expected = _Line(self._span.from_s, timestamp)
+        else:
+            self._line = self._expected = _Line(self._began_at, self._began_with)
+            self._source = _Source.ANSWER
 
-    @property
-    def _began(self) -> tuple[float, int] | None:
-        return None if self._began_at is None or self._began_with is None else (self._began_at, self._began_with)
+    def _taken_at(self, unit: AccessUnit) -> float | None:
+        report, self._report = self._report, None
+        if unit.taken_at is not None:
+            self._line, self._source = _Line(unit.taken_at, unit.timestamp), _Source.PICTURE
+        elif report is not None and self._source is not _Source.PICTURE:
+            self._weigh(*report, unit)
+        return None if self._line is None else self._line.at(unit.timestamp, self._hz)
+
+    def _weigh(self, report: Control, arrived_at: float, unit: AccessUnit) -> None:
+        """Believe it or pass it over. Raises PullFailed where nothing explains that it tells another time."""
+        if report.at_s is None or report.ssrc != unit.ssrc or abs(_signed(report.timestamp - unit.timestamp)) > AROUND_S * self._hz:
+            return
+        told = _Line(report.at_s, report.timestamp)
+        if self._source is not _Source.REPORT and not self._span.is_near(told.at_s):
+            return
+        is_expected = self._expected is not None and (-AROUND_S <= told.at_s - self._expected.at(told.timestamp, self._hz) <= AGREES_S)
+        may_be_of_sending = abs(arrived_at - told.at_s) <= WRONG_CLOCK_S
+        # Where only reports tell, a recording that begins late is later than expected as well.
+        if is_expected or (self._source is not _Source.ANSWER and not may_be_of_sending):
+            self._line = self._expected = told
+            self._source = _Source.REPORT
+        elif self._source is _Source.REPORT or not may_be_of_sending:
+            raise PullFailed("no-recorder", "The recorder names two times for the same pictures.", is_final=True)
 
 
 def _signed(ticks: int) -> int:

@@ -22,17 +22,28 @@ class Transcoder:
         self._decoder.thread_count = 1
         self._reformatter = VideoReformatter()
         self._encoder: Any = None
+        self._time_base: Fraction | None = None  # of packets; libav leaves it out of the last pictures
         self._next_pts = -1  # pictures before it are left out
 
     def feed(self, packet: Any) -> list[tuple[bytes, int]]:
         """H.264 packets with their times (1/90000 s). Raises av.FFmpegError when it can't go on."""
+        self._time_base = packet.time_base
+        return self._through(packet)
+
+    def finish(self) -> list[tuple[bytes, int]]:
+        """What is still within. Nothing may be fed after it."""
+        out = self._through(None)
+        return out if self._encoder is None else out + [(bytes(packet), packet.pts) for packet in self._encoder.encode(None)]
+
+    def _through(self, packet: Any) -> list[tuple[bytes, int]]:
         out: list[tuple[bytes, int]] = []
         try:
             frames = self._decoder.decode(packet)
         except av.InvalidDataError:
             return out  # a damaged picture; the next ones may be whole
         for frame in frames:
-            pts = int(frame.pts * frame.time_base / _TICK) if frame.pts is not None and frame.time_base else self._next_pts
+            time_base = frame.time_base or self._time_base
+            pts = int(frame.pts * time_base / _TICK) if frame.pts is not None and time_base else self._next_pts
             if 0 <= self._next_pts - pts < 90_000:
                 continue
             self._next_pts = pts + 90_000 // FPS - 90_000 // (4 * FPS)

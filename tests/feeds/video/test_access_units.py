@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.video import nal
-from feeds.video.access_units import LARGEST, AccessUnit, AccessUnits
+from feeds.video.access_units import LARGEST, MOST_UNITS, AccessUnit, AccessUnits
 from feeds.video.farm_media import Encoder, Format, Unit
 from feeds.video.rtp import Received
 from feeds.video.street_scene import StreetScene
@@ -142,12 +142,33 @@ def test_a_picture_that_never_ends_takes_no_more_room_than_the_largest() -> None
     assert units._open.units == []
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("is_together", [True, False])
+def test_a_picture_of_more_units_than_any_has_is_left_out_and_holds_no_room(codec: str, is_together: bool) -> None:
+    unit = b"\x65\x01" if codec == "h264" else bytes((19 << 1, 1))
+    payloads = [together([unit] * (MOST_UNITS // 2), codec)] * 3 if is_together else [unit] * (MOST_UNITS + 1)
+    units = AccessUnits(codec)
+    for sequence, payload in enumerate(payloads):
+        assert units.feed(Received(96, False, sequence, 0, 7, payload, None, False)) == []
+    assert units._open is not None
+    assert units._open.units == []
+    assert units.rest() == []
+    assert units.dropped == 1
+
+
+def test_a_picture_that_breaks_off_is_left_out_where_others_had_an_end() -> None:
+    first = Received(96, True, 0, 0, 7, b"\x65a", None, False)
+    units = AccessUnits("h264")
+    assert [one.timestamp for one in put_together(units, [first, Received(96, False, 1, 10, 7, b"\x41b", None, False)])] == [0]
+    assert units.dropped == 1
+
+
 def test_another_source_begins_anew() -> None:
     first = Received(96, False, 9, 0, 7, b"\x41a", None, False)
     key = Received(96, True, 500, 10, 8, b"\x65b", None, False)
     packets = [first, key, replace(key, sequence=501, timestamp=20), replace(key, sequence=502, timestamp=30, payload=b"\x41c")]
     units = AccessUnits("h264")
-    assert [one.timestamp for one in put_together(units, packets)] == [20, 30]
+    assert [(one.timestamp, one.ssrc) for one in put_together(units, packets)] == [(20, 8), (30, 8)]
     assert units.lost == 1
 
 

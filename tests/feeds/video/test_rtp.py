@@ -70,6 +70,6 @@ def test_what_is_written_is_read_back(at_s: float, is_key: bool, unit: bytes) ->
 def test_reports_and_a_farewell_are_found_in_what_is_compound() -> None:
     packetizer = rtp.Packetizer("h264", 3)
     report, names = packetizer.sender_report(AT_S, 2**32 + 9), bytes.fromhex("81ca0002 00000003 01000000")
-    assert rtp.control(report + names) == rtp.Control(AT_S, 9, False)
+    assert rtp.control(report + names) == rtp.Control(AT_S, 9, False, 3)
     assert rtp.control(names + packetizer.bye()) == rtp.Control(None, 0, True)
     assert rtp.control(report[:20]) == rtp.Control()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.video import rtsp_client
-from feeds.video.rtsp_client import LARGEST_BODY, LONGEST_HEAD, Answer, Ended, Framed, RtspClient, Unwanted
+from feeds.video.rtsp_client import LARGEST_BODY, LONGEST_HEAD, Answer, Ended, Framed, RtspClient, Stuck, Unwanted
 
 PIECES = [
     b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n",
@@ -88,6 +90,17 @@ def test_what_waits_before_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch)
         client.ask("PLAY", client.url, {}, time.monotonic() + 5)
 
 
+def test_empty_pieces_before_an_answer_are_bounded_as_well_and_what_is_taken_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rtsp_client, "MOST_WAITING", 10_000)
+    empty, answer = b"$\x00\x00\x00", PIECES[0]
+    with connected(empty * 200 + answer) as (client, _), pytest.raises(ValueError, match="instead of an answer"):
+        client.ask("PLAY", client.url, {}, time.monotonic() + 5)
+    with connected(empty * 100 + answer + empty * 100 + answer.replace(b"CSeq: 1", b"CSeq: 2")) as (client, _):
+        for _ in range(2):
+            assert client.ask("PLAY", client.url, {}, time.monotonic() + 5).status == 200
+            assert [client.next(time.monotonic() + 5) for _ in range(100)] == [Framed(0, b"")] * 100
+
+
 def test_nothing_is_waited_for_that_nobody_wants() -> None:
     with connected(PIECES[0]) as (client, _):
         client._is_wanted = lambda: False
@@ -99,6 +112,46 @@ def test_nothing_is_waited_for_that_nobody_wants() -> None:
 def test_an_address_that_would_break_its_line_is_not_asked(url: str) -> None:
     with connected(b"") as (client, _), pytest.raises(ValueError, match="can't be asked"):
         client.send("SETUP", url, {})
+
+
+@pytest.mark.parametrize(("is_wanted", "end"), [(True, Stuck), (False, Unwanted)])
+def test_a_device_that_takes_nothing_is_told_from_one_that_sends_nothing(
+    is_wanted: bool, end: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rtsp_client, "TAKEN_WITHIN_S", 0.5)
+    with connected(b"") as (client, _):
+        client._is_wanted = lambda: is_wanted
+        with pytest.raises(end):
+            client._write("y" * 10_000_000)
+
+
+def test_a_device_that_is_slow_to_take_what_it_is_sent_gets_all_of_it() -> None:
+    with connected(b"") as (client, theirs):
+        text, got = "x" * 2_000_000, bytearray()
+
+        def take() -> None:
+            time.sleep(0.4)
+            while len(got) < len(text):
+                got.extend(theirs.recv(1 << 16))
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        client._write(text)
+        thread.join(5)
+        assert got == text.encode()
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "gb18030"])
+def test_a_realm_is_given_back_and_hashed_in_the_bytes_in_which_it_came(coding: str) -> None:
+    realm = "监控".encode(coding)
+    asks = b'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="' + realm + b'", nonce="n"\r\n\r\n'
+    with connected(asks + PIECES[0].replace(b"CSeq: 1", b"CSeq: 2")) as (client, theirs):
+        assert client.ask("DESCRIBE", client.url, {}, time.monotonic() + 5).status == 200
+        said = theirs.recv(2_000).partition(b"CSeq: 2\r\n")[2]
+    secret = hashlib.md5(b"admin:" + realm + b":secret").hexdigest()
+    asked = hashlib.md5(b"DESCRIBE:rtsp://10.0.0.1/replay").hexdigest()
+    assert b'realm="' + realm + b'"' in said
+    assert f'response="{hashlib.md5(f"{secret}:n:{asked}".encode()).hexdigest()}"'.encode() in said
 
 
 def test_neither_name_nor_password_goes_out_unasked() -> None:

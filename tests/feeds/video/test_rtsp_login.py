@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 
@@ -70,6 +71,14 @@ def test_what_can_not_be_answered_is_not(fields: list[str]) -> None:
     login = Login("admin", PASSWORD)
     assert not login.challenged(fields)
     assert login.credentials("PLAY", URL) == ""
+
+
+@pytest.mark.parametrize("filler", ["a", "a ", 'a="', ",", 'Digest a="\\', "Digest,"])
+def test_a_long_challenge_takes_no_time(filler: str) -> None:
+    field = "Digest " + filler * (64_000 // len(filler))
+    began = time.process_time()
+    assert not Login("admin", PASSWORD).challenged([field])
+    assert time.process_time() - began < 1
 
 
 def test_without_a_name_nothing_is_answered_and_a_name_that_ends_its_line_is_none() -> None:

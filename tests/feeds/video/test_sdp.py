@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from feeds.video import nal
 from feeds.video.farm_media import SUB, LiveStreet
 from feeds.video.farm_rtsp import sdp
-from feeds.video.sdp import described
+from feeds.video.sdp import LONGEST_LINE, described
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 10.0.0.7\r\ns=Media Presentation\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:rtsp://10.0.0.7/replay/\r\n"
 SOUND = "m=audio 0 RTP/AVP 8\r\na=control:trackID=1\r\na=rtpmap:8 PCMA/8000\r\n"
@@ -53,6 +55,15 @@ def test_parameters_that_can_not_be_read_are_left_to_the_stream() -> None:
     track = described(HEAD + VIDEO.replace("Z00AKZY1QPAET8s3AQEBAg==", "!!")).track
     assert track is not None
     assert [nal.h264_type(unit) for unit in track.parameters] == [8]
+
+
+def test_a_long_line_is_refused_and_one_that_may_be_takes_no_time() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        described(HEAD + VIDEO + "a=x:" + "a" * LONGEST_LINE)
+    fmtp = "a=fmtp:97 " + "a" * (LONGEST_LINE - 10)
+    began = time.process_time()
+    described(HEAD + VIDEO + "\r\n".join([fmtp] * 16))
+    assert time.process_time() - began < 0.1
 
 
 @given(st.lists(st.one_of(st.text(max_size=30), st.sampled_from((HEAD + VIDEO).split("\r\n"))), max_size=25))

@@ -19,13 +19,16 @@ import pytest
 from dispatch.clock import SystemClock
 from feeds.video import rtp, screen_clock, span_pull
 from feeds.video.farm import TestCamera
-from feeds.video.farm_media import SUB, Fault
+from feeds.video.farm_media import SUB, Encoder, Fault
 from feeds.video.farm_recorder import BY_EXTENSION, BY_RANGE, BY_REPORTS
+from feeds.video.farm_rtsp import sdp
 from feeds.video.fmp4 import Fmp4Writer
 from feeds.video.hub import Hub, Timing
 from feeds.video.pull import Packet, PullFailed
+from feeds.video.rtsp_client import RtspClient, Stuck
 from feeds.video.span_pull import pull_span
 from feeds.video.span_time import Span
+from feeds.video.street_scene import StreetScene
 from operations.cameras.video import REASONS
 from tests.certificates import CertificateAuthority
 from tests.feeds.video.farm_thread import FarmThread, running_farm
@@ -74,7 +77,7 @@ def yes() -> bool:
 
 def pulled(url: str, span: Span = SPAN, is_wanted: Callable[[], bool] = yes) -> list[Packet]:
     """Pictures to the end, without the parameters before them."""
-    return [one for one in pull_span(url, span, yes, is_wanted) if one is not None and one.by_recorder]
+    return [one for one in pull_span(url, span, SystemClock(), yes, is_wanted) if one is not None and one.by_recorder]
 
 
 def refusal(url: str, span: Span = SPAN) -> PullFailed:
@@ -123,8 +126,34 @@ def test_hevc_is_transcoded_where_it_may_be(farm: FarmThread) -> None:
     shown = shown_s(pulled(url_of(farm, "hevc"), span))
     assert shown[0] - span.from_s == pytest.approx(0.0, abs=0.2)
     with pytest.raises(PullFailed) as refused:
-        list(pull_span(url_of(farm, "hevc"), span, lambda: False, yes))
+        list(pull_span(url_of(farm, "hevc"), span, SystemClock(), lambda: False, yes))
     assert refused.value.reason == "transcoding-at-limit"
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_what_is_transcoded_keeps_the_time_of_each_picture_to_the_last(b_frames: int) -> None:
+    form = replace(SUB, codec="hevc", b_frames=b_frames)
+    encoder, scene, packetizer, taken = Encoder(form), StreetScene("gate", form.width, form.height), rtp.Packetizer("hevc", 1), range(20)
+    units = [one for k in taken for one in encoder.encode(scene.draw(k / form.fps, round((AT_S + k / form.fps) * 1000)), k)]
+    media = b"".join(
+        rtp.interleaved(0, packet)
+        for unit in units + encoder.finish()
+        for packet in packetizer.packets(
+            unit.nals, unit.tick * 90_000 // form.fps, rtp.replay_extension(AT_S + unit.tick / form.fps, unit.is_key)
+        )
+    )
+    media += rtp.interleaved(1, packetizer.bye())
+    described = sdp("hevc", encoder.parameters)
+
+    def says(asked: Asked) -> bytes | None:
+        if asked.method == "DESCRIBE":
+            return asked.answer(body=described)
+        return (honest(asked) or b"") + (media if asked.method == "PLAY" else b"")
+
+    with scripted(says) as recorder:
+        packets = pulled(recorder.url())
+    assert [one.captured_at - AT_S for one in packets] == pytest.approx([k / form.fps for k in taken], abs=0.001)
+    assert shown_s(packets) == pytest.approx([one.captured_at for one in packets], abs=0.002)
 
 
 def test_a_session_is_kept_alive_beyond_its_time(farm: FarmThread) -> None:
@@ -149,6 +178,31 @@ def test_what_is_refused_is_said_by_its_reason(farm: FarmThread, name: str, seco
 
 def test_an_address_of_live_pictures_shows_nothing_of_the_present(farm: FarmThread) -> None:
     assert refusal(farm.url("dated", "main"), past(600)).reason == "no-recorder"
+
+
+@pytest.mark.parametrize("is_range_told", [True, False])
+def test_a_report_of_when_it_was_sent_dates_nothing_where_the_span_ends_now(is_range_told: bool) -> None:
+    span = past(60, 61)
+
+    def says(asked: Asked) -> bytes | None:
+        if asked.method != "PLAY":
+            return honest(asked)
+        packetizer = rtp.Packetizer("h264", 1)
+        media = [rtp.interleaved(1, packetizer.sender_report(time.time(), 0))]
+        media += [rtp.interleaved(0, one) for k in range(2) for one in packetizer.packets([b"\x65key"], k * 90_000)]
+        answer = asked.answer(Range=asked.headers["range"]) if is_range_told else asked.answer()
+        return answer + b"".join(media) + rtp.interleaved(1, packetizer.bye())
+
+    with scripted(says) as recorder:
+        if is_range_told:
+            assert [one.captured_at - span.from_s for one in pulled(recorder.url(), span)] == [0, 1]
+        else:
+            assert "does not say" in str(refusal(recorder.url(), span))
+
+
+def test_true_reports_date_a_span_that_is_hardly_over(farm: FarmThread) -> None:
+    span = past(5)
+    assert [one.captured_at - span.from_s for one in pulled(url_of(farm, "reported"), span)][:1] == [pytest.approx(0.0, abs=0.1)]
 
 
 @pytest.mark.usefixtures("soon")
@@ -396,6 +450,55 @@ def test_a_session_that_the_recorder_has_forgotten_is_said_to_be_over(monkeypatc
     with scripted(forgetful) as recorder:
         assert "ended the session" in str(refusal(recorder.url()))
     assert recorder.methods()[3:5] == ["GET_PARAMETER", "OPTIONS"]
+
+
+@pytest.mark.usefixtures("soon")
+def test_of_what_keeps_a_session_alive_one_challenge_is_answered_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(span_pull, "SESSION_S", 0.5)
+
+    def never_content(asked: Asked) -> bytes | None:
+        match asked.method:
+            case "SETUP":
+                return asked.answer(Session="77", Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
+            case "GET_PARAMETER":
+                return asked.answer("401 Unauthorized", WWW_Authenticate='Digest realm="nvr", nonce="n"')
+        return honest(asked)
+
+    with scripted(never_content) as recorder:
+        assert pulled(recorder.url("admin:secret@")) == []
+    assert 2 <= recorder.methods().count("GET_PARAMETER") <= 8, "within a second, each quarter of one"
+
+
+def test_that_a_recorder_can_not_be_sent_anything_is_no_end_of_its_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(span_pull, "SESSION_S", 0.1)
+    media = pictures(AT_S, 3).removesuffix(rtp.interleaved(1, rtp.Packetizer("h264", 1).bye()))
+
+    def congested(client: RtspClient, text: str) -> None:
+        if text.startswith("GET_PARAMETER"):
+            raise Stuck
+        written(client, text)
+
+    written = RtspClient._write
+    monkeypatch.setattr(RtspClient, "_write", congested)
+
+    def says(asked: Asked) -> bytes | None:
+        if asked.method == "SETUP":
+            return asked.answer(Session="77", Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
+        return (honest(asked) or b"") + (media if asked.method == "PLAY" else b"")
+
+    with scripted(says) as recorder:
+        assert refusal(recorder.url()).reason == "unreachable"
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("end", [b"", b"TEARDOWN x RTSP/1.0\r\nCSeq: 1\r\n\r\n", rtp.interleaved(1, rtp.Packetizer("h264", 1).bye())])
+def test_the_last_picture_is_shown_where_nothing_says_that_it_is_whole(end: bytes) -> None:
+    packetizer, media = rtp.Packetizer("h264", 1), b""
+    for k in range(3):
+        (packet,) = packetizer.packets([b"\x65key"], k * 90_000, rtp.replay_extension(AT_S + k, is_key=True))
+        media += rtp.interleaved(0, packet[:1] + bytes((packet[1] & 0x7F,)) + packet[2:])  # without the marker
+    with scripted(lambda asked: (honest(asked) or b"") + (media + end if asked.method == "PLAY" else b"")) as recorder:
+        assert [one.captured_at - AT_S for one in pulled(recorder.url())] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("stage", ["DESCRIBE", "PLAY"])
