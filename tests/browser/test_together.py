@@ -62,6 +62,7 @@ def show(visitor: Visitor, desk: DeskServer, incident_id: str) -> Page:
     number = desk.services.handler.picture.incidents[incident_id].number
     visitor.page.locator(f".card:has(.number:text-is('#{number}'))").click()
     expect(visitor.page.locator("#panel-body .head .number").first).to_have_text(f"#{number}")
+    visitor.page.wait_for_selector("html:not(.panel-waiting)")  # until then keys answer nothing that is asked in it
     return visitor.page
 
 

@@ -215,7 +215,7 @@ def test_a_new_judgement_changes_only_what_was_changed(city: ApiCity) -> None:
 def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> None:
     lon, lat = degrees(-2500, -2500)
     children, drawn = scene(city, {"kind": "point", "lon": lon, "lat": lat})
-    assert "off the network" in words_in(children)
+    assert "No rings here: the nearest street on the map is 3.5 km away." in words_in(children)
     assert drawn["rings"] is None
 
 

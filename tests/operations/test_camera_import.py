@@ -52,7 +52,7 @@ async def test_rows_are_taken_or_rejected_with_their_reason_and_no_address_is_sa
         "c6,121.5,29.8,x,north,,,,,,,,,",
         "c7,121.5,29.8,x,,,,,9999,,,,,",
         "c8,121.5,29.8,x,,,,,,,,,,rtsp://u:hidden@10.0.0.1/",
-        "c9,121.5,29.8,x,,,,,,,,,rtsp://u:hidden@10.0.0.1/,",
+        "c9,121.5,29.8,x,,,,,,,,,rtsp://u:hidden@10.0.0.1/?to={to:%s},",
     ]
     path = tmp_path / "cameras.csv"
     path.write_text(HEAD + "\n".join(rows), encoding="utf-8")
