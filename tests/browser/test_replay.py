@@ -168,9 +168,9 @@ def test_calls_of_another_system_pass_over_the_map(operator: Visitor, desk: Desk
 
 
 def takes_its_time(call: PastIncident) -> bool:
-    """Whether a quarter of an hour at most is enough for it, and each of its stages lasts for a second of a replay at sixty times."""
+    """Whether six minutes are enough for it, and each of its stages lasts for a second of a replay at sixty times."""
     firsts = [min((at for one in call.responses if (at := getattr(one, name)) is not None), default=None) for name in STAGE_FIELDS[1:3]]
     instants = [call.received_at, *firsts, call.shown_until]
     known = [at for at in instants if at is not None]
     apart = [later - earlier for earlier, later in pairwise(known)]
-    return len(known) == 4 and min(apart) > timedelta(seconds=90) and call.shown_until - call.received_at < timedelta(minutes=15)
+    return len(known) == 4 and min(apart) > timedelta(seconds=60) and call.shown_until - call.received_at < timedelta(minutes=6)

@@ -64,7 +64,7 @@ def farm() -> Iterator[FarmThread]:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recorder that says nothing is given up sooner."""
     monkeypatch.setattr(span_pull, "OPEN_WITHIN_S", 1.0)
-    monkeypatch.setattr(span_pull, "SILENT_S", 1.0)
+    monkeypatch.setattr(span_pull, "SILENT_S", 0.6)
 
 
 def url_of(farm: FarmThread, name: str) -> str:
