@@ -17,6 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg import sql
+
 UNPRIVILEGED = "nobody"
 
 
@@ -95,3 +98,11 @@ def _wait(binaries: Path, folder: Path, server: subprocess.Popen[bytes], log: Pa
             except subprocess.TimeoutExpired:
                 continue
     raise RuntimeError(f"PostgreSQL from {binaries} does not answer after 30 s: {log.read_text(errors='replace')[-2000:]}")
+
+
+def new_database(server: str, name: str) -> str:
+    """URL of an empty database of that name on the server whose URL is given; what was there before is gone."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return server.replace("/postgres?", f"/{name}?")

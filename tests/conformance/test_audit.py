@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, delete, update
 
 from storage.audit import AuditLog, Look, audit_table
 from storage.database import open_database
+from tests.postgres import new_database
 
 T0 = datetime(2026, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)
 
@@ -21,11 +21,7 @@ T0 = datetime(2026, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     url = f"sqlite:///{tmp_path}/audit.db"
     if request.param == "postgres":
-        server: str = request.getfixturevalue("postgres_url")
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute("DROP DATABASE IF EXISTS audit")
-            connection.execute("CREATE DATABASE audit")
-        url = server.replace("/postgres?", "/audit?")
+        url = new_database(request.getfixturevalue("postgres_url"), "audit")
     engine = open_database(url)
     yield engine
     engine.dispose()

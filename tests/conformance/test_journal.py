@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,6 +38,7 @@ from storage.replay import Pictures, picture_of
 from storage.sql_journal import SqlJournal
 from tests.dispatch.driver import START, Node
 from tests.dispatch.test_live_equals_cold import HISTORIES, Step, play
+from tests.postgres import new_database
 
 T0 = datetime(2026, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)
 
@@ -67,11 +67,7 @@ def open_journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
 def _url(request: pytest.FixtureRequest, tmp_path: Path, name: str) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/{name}.db"
-    url: str = request.getfixturevalue("postgres_url")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name}")
-        connection.execute(f"CREATE DATABASE {name}")
-    return url.replace("/postgres?", f"/{name}?")
+    return new_database(request.getfixturevalue("postgres_url"), name)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -18,6 +17,7 @@ from sqlalchemy import Engine, inspect, select
 import storage
 from storage import tables
 from storage.database import connect_database, open_database, upgrade, writing
+from tests.postgres import new_database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -25,11 +25,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A new database of each kind, empty."""
     url = f"sqlite:///{tmp_path}/made/on/the/way/journal.db"
     if request.param == "postgres":
-        server: str = request.getfixturevalue("postgres_url")
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute("DROP DATABASE IF EXISTS migrated")
-            connection.execute("CREATE DATABASE migrated")
-        url = server.replace("/postgres?", "/migrated?")
+        url = new_database(request.getfixturevalue("postgres_url"), "migrated")
     return url
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from alembic import command
 from sqlalchemy import Engine
@@ -15,6 +14,7 @@ from dispatch.past import PastIncident, PastResponse
 from operations.records.incident_import import read_incidents, read_mapping
 from storage.database import migration_config, open_database, upgrade, writing
 from storage.past import PastIncidents
+from tests.postgres import new_database
 
 AT = datetime(2009, 1, 10, 22, 36, 1, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,11 +25,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A new database of each kind, empty."""
     url = f"sqlite:///{tmp_path / 'journal.sqlite'}"
     if request.param == "postgres":
-        server: str = request.getfixturevalue("postgres_url")
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute("DROP DATABASE IF EXISTS imported")
-            connection.execute("CREATE DATABASE imported")
-        url = server.replace("/postgres?", "/imported?")
+        url = new_database(request.getfixturevalue("postgres_url"), "imported")
     engine = open_database(url)
     yield engine
     engine.dispose()

@@ -14,6 +14,7 @@ from storage.database import open_database
 from storage.journal import Commit, JournalBusy, JournalError
 from storage.sql_journal import SqlJournal
 from tests.dispatch.driver import Node
+from tests.postgres import new_database
 
 CLAIM = """
 import sys
@@ -43,10 +44,7 @@ def records(count: int) -> list[Recorded]:
 
 @pytest.fixture
 def postgres_database(postgres_url: str) -> str:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS locked WITH (FORCE)")
-        connection.execute("CREATE DATABASE locked")
-    return postgres_url.replace("/postgres?", "/locked?")
+    return new_database(postgres_url, "locked")
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
