@@ -91,6 +91,7 @@ def test_a_crew_signs_on_and_off_on_its_phone_and_is_asked_when_reserves_are_mus
     wait_for(lambda: chief.ask("GET", f"/musters?org={WEST}")["musters"][0]["coming"] == 0)
     page.click("[data-muster=other]")
     expect(page.locator(".calm .word")).to_have_text("待命")
+    wait_for(lambda: chief.ask("GET", f"/musters?org={WEST}")["musters"][0]["coming"] == 1)  # the screen is ahead of the server
     phone.pushed()
     page.click("[data-step=acknowledge]")
     chief.ask("POST", f"/musters/{muster_id}/end", {})
