@@ -18,8 +18,9 @@ from typing import Any
 from bench import harness
 from bench.crews import crew_tokens, desk_tokens, drive, register
 from bench.fleet import Fleet, street_near
+from bench.loop_checks import Kills
 from bench.loop_clients import Desk, Terminal, Told
-from bench.loop_kills import LANES, Kills, kill_again_and_again
+from bench.loop_kills import LANES, kill_again_and_again
 from bench.loop_polling import Polling
 from bench.loop_sides import CITY_DESKS, EVENTS, STEPS, Call, Ours, Side, desk_scopes
 from bench.processes import Server, cpu_s, rss_mb, with_descendants

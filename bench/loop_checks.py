@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,7 +34,6 @@ from storage.replay import picture_of
 from storage.sql_journal import SqlJournal
 
 if TYPE_CHECKING:
-    from bench.loop_kills import Kills
     from operations.services import Services
 
 # The watch looks four times a second; a machine that is busy with everything coming back may take longer.
@@ -42,6 +41,28 @@ TOLD_WITHIN = timedelta(seconds=2.0)
 # What terminals are not told again of: that their own push has arrived.
 UNTOLD = ("version", "delivered_at", "seen_at")
 Json = dict[str, Any]
+
+
+@dataclass
+class Kills:
+    """What was done, and everything that should not be: the lists are empty when all is well."""
+
+    rounds: list[dict[str, float]] = field(default_factory=list)  # per kill: seconds until it answered, until everyone was greeted
+    acknowledged: int = 0
+    sent_again: int = 0
+    deadlines_told: int = 0
+    deadlines_told_after_s: list[float] = field(default_factory=list)  # due → on record, of those during which the server ran
+    views_compared: int = 0
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+    deadlines_wrong: list[str] = field(default_factory=list)
+    deadlines_forgotten: list[str] = field(default_factory=list)
+    views_wrong: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[str]:
+        return self.lost + self.doubled + self.damage + self.deadlines_wrong + self.deadlines_forgotten + self.views_wrong
 
 
 class Acknowledged(NamedTuple):
@@ -170,7 +191,7 @@ async def _differing(services: Services, settings: Settings, desks: Sequence[Des
     engine = open_database(settings.database_url)
     cold = await asyncio.to_thread(lambda: picture_of(SqlJournal(engine), use_snapshots=False))
     engine.dispose()
-    frozen = dataclasses.replace(services, handler=SimpleNamespace(picture=cold))  # type: ignore[arg-type]
+    frozen = replace(services, handler=SimpleNamespace(picture=cold))  # type: ignore[arg-type]
     wrong = []
     hellos: dict[str, Json] = {}
     for number, desk in enumerate(desks):

@@ -11,7 +11,6 @@ import asyncio
 import itertools
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +19,7 @@ from bench import harness
 from bench.crews import HOST, crew_tokens, desk_tokens, register
 from bench.fleet import GROUP, Fleet, street_near
 from bench.http import Http, Refused
-from bench.loop_checks import Acknowledged, Down, check_journal, wrong_views
+from bench.loop_checks import Acknowledged, Down, Kills, check_journal, wrong_views
 from bench.loop_clients import Desk, Terminal, Told, connect_all
 from bench.loop_sides import STEPS, desk_scopes
 from bench.processes import Server
@@ -65,28 +64,6 @@ on_miss = ["alarm", "alarm", "supervise", "supervise"]
 
 T = TypeVar("T")
 Json = dict[str, Any]
-
-
-@dataclass
-class Kills:
-    """What was done, and everything that should not be: the lists are empty when all is well."""
-
-    rounds: list[dict[str, float]] = field(default_factory=list)  # per kill: seconds until it answered, until everyone was greeted
-    acknowledged: int = 0
-    sent_again: int = 0
-    deadlines_told: int = 0
-    deadlines_told_after_s: list[float] = field(default_factory=list)  # due → on record, of those during which the server ran
-    views_compared: int = 0
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    damage: list[str] = field(default_factory=list)
-    deadlines_wrong: list[str] = field(default_factory=list)
-    deadlines_forgotten: list[str] = field(default_factory=list)
-    views_wrong: list[str] = field(default_factory=list)
-
-    @property
-    def faults(self) -> list[str]:
-        return self.lost + self.doubled + self.damage + self.deadlines_wrong + self.deadlines_forgotten + self.views_wrong
 
 
 def kill_again_and_again(port: int, kills: int, terminals: int, desks: int, seed: int) -> Kills:
