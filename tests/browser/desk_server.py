@@ -156,6 +156,10 @@ def chromium(*more: str) -> Iterator[Browser]:
         browser.close()
 
 
+# What a driver or a processor that starts anew does to a page: everything drawn over its map is gone.
+LOSE_GRAPHICS = "liandong.basemap.overlay.getCanvas().getContext('webgl2').getExtension('WEBGL_lose_context').loseContext()"
+
+
 class Visitor:
     """One person's browser: counts errors, failed and outside requests."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
-from tests.browser.desk_server import DeskServer, Visitor
+from tests.browser.desk_server import LOSE_GRAPHICS, READY_WITHIN_MS, DeskServer, Visitor
 from tests.cities import degrees
 
 pytestmark = pytest.mark.browser
@@ -95,3 +95,16 @@ def test_each_screen_shows_its_part(wall: Visitor, screen: str, seen: str, unsee
     wall.open(f"/wall?screen={screen}&lang=en")
     assert wall.page.locator(seen).is_visible()
     assert not wall.page.locator(unseen).is_visible()
+
+
+def test_it_starts_again_by_itself_when_something_can_not_be_drawn(browser: Browser, desk: DeskServer) -> None:
+    visitor = Visitor(browser, desk, "viewer")
+    visitor.page.clock.install()
+    visitor.open("/wall?screen=map&lang=zh")
+    visitor.knows(LOSE_GRAPHICS)
+    expect(visitor.page.locator("#banner")).to_have_text("地图显示不全，本屏将自动重新载入。")
+    with visitor.page.expect_navigation():
+        visitor.page.clock.fast_forward(15_000)
+    visitor.page.wait_for_selector("html.ready", timeout=READY_WITHIN_MS)
+    expect(visitor.page.locator("#banner")).to_be_hidden()
+    visitor.context.close()

@@ -52,7 +52,11 @@ function attach(graph, map) {
     layers: [],
     pickingRadius: 6,
     animationFrameProvider: whenAsked,
-    onLoad: drawSoon,
+    onLoad: () => {
+      drawSoon();
+      overlay.getCanvas().addEventListener("webglcontextlost", () => missing(new Error("the graphics processor forgot what is drawn over the map")));
+    },
+    onError: missing,
     // Only where it says something: deck.gl measures its canvas anew, and the page's layout with it, whenever this is set.
     ...(devicePixelRatio > 2 ? { useDevicePixels: 2 } : {}),
   });
@@ -91,6 +95,14 @@ function drawSoon() {
     soon = 0;
     drawOverlay(nowMs);
   });
+}
+
+// From now on something lacks on the map that should be there, until the page is loaded again.
+function missing(error) {
+  reportError(error);
+  if (state.undrawn) return;
+  state.undrawn = true;
+  tell("undrawn");
 }
 
 export function camera() {

@@ -104,23 +104,25 @@ function frame(nowMs) {
   const selectedUnit = state.selection?.kind === "unit";
   if (dirty.fleet) listUnits();
   placeUnits();
-  if (dirty.scene) layers.scene = sceneLayers(scene, atlas);
   if (dirty.rest) {
     layers.elements = elementLayers();
     layers.incidents = incidentLayers();
   }
+  const wereAlone = layers.alone;
   if (dirty.guests || dirty.rest) {
     const made = [...guests.values()].map((makeLayers) => makeLayers(atlas));
     layers.below = made.flatMap((one) => one.below);
     layers.above = made.flatMap((one) => one.above);
     layers.alone = made.some((one) => one.alone);
   }
+  // A layer that was taken off the map can't be put on it again: it is made anew.
+  if (dirty.scene || layers.alone !== wereAlone) layers.scene = layers.alone ? [] : sceneLayers(scene, atlas);
   layers.units = unitLayers();
   layers.labels = labelLayers(dirty.rest || dirty.fleet);
   dirty = { fleet: false, scene: false, rest: false, guests: false };
   basemap.overlay.setProps({
     layers: [
-      ...(layers.alone ? [] : layers.scene), ...layers.below, ...circleLayers(atlas), ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...layers.above,
+      ...layers.scene, ...layers.below, ...circleLayers(atlas), ...layers.elements, ...layers.units, ...layers.labels, ...layers.incidents, ...layers.above,
       ...(selectedUnit ? [unitHalo()] : []),
     ],
   });

@@ -4,6 +4,7 @@ import { inNextFrame } from "./draw.js";
 import { fleet } from "./fleet.js";
 import { isOpen } from "./live.js";
 import { on, serverNow, state } from "./state.js";
+import { isWall } from "./wall.js";
 import { age, clockText, count, dateText, duration, t } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -13,7 +14,7 @@ function put(node, text) {
 }
 
 export function startStrip() {
-  on("connection", drawConnection);
+  for (const topic of ["connection", "undrawn"]) on(topic, drawConnection);
   on("health", () => {
     drawFeeds();
     drawConnection();
@@ -49,11 +50,13 @@ function drawConnection() {
   const badge = byId("connection");
   badge.className = `badge ${lost ? "bad" : state.replay ? "past" : "good"}`;
   put(badge.querySelector(".word"), lost ? t("not live") : state.replay ? t("replay") : t("live"));
-  banner.hidden = !lost && !silentFeeds.length;
-  banner.classList.toggle("warn", !lost);
+  banner.hidden = !lost && !state.undrawn && !silentFeeds.length;
+  banner.classList.toggle("warn", !lost && !state.undrawn);
   if (lost) {
     const at = everHeard ? t("The map stands still since {time}, {age} ago.", { time: clockText(serverNow() - silentS), age: age(silentS) }) : t("No picture has come yet.");
     put(banner.querySelector(".word"), `${t("Connection lost.")} ${at} ${t("Trying again by itself.")}`);
+  } else if (state.undrawn) {
+    put(banner.querySelector(".word"), isWall() ? t("The map does not show everything. This screen starts again by itself.") : t("The map does not show everything. Load this page again (F5)."));
   } else if (silentFeeds.length) {
     put(banner.querySelector(".word"), t("No word from feed {names}: what it shows is old.", { names: silentFeeds.map((feed) => feed.name).join(", ") }));
   }

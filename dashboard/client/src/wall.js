@@ -1,11 +1,12 @@
 // The wall: nobody touches it. It follows the desk when asked to, but never while someone moves the map, and it starts itself
-// afresh once a day so that months leave nothing behind.
+// afresh once a day so that months leave nothing behind, and when something can't be drawn.
 import { moveCamera } from "./basemap.js";
 import { followView } from "./replay.js";
 import { on, presentNow, select, state, tell } from "./state.js";
 
 const LEFT_ALONE_MS = 60_000;
 const RENEW_AFTER_MS = 24 * 3600 * 1000;
+const MEND_AFTER_MS = 15_000; // where what is wrong stays wrong, it can be read that long
 let waiting = null;
 
 export function isWall() {
@@ -22,6 +23,7 @@ export function startWall() {
     waiting = message.view;
     follow();
   });
+  on("undrawn", () => setTimeout(() => location.reload(), MEND_AFTER_MS));
   setInterval(() => {
     follow();
     // Only while the live picture stands, nobody is at it and no urgent incident waits: a reload costs two seconds of map.
