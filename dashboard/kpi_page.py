@@ -105,7 +105,7 @@ class _Pages:
         view = await self._view(request, asked, words)
         rows = [await self._row(asked, incident_id, words) for incident_id in ids]
         of_group = [] if key is None else [view.name_of(key)]
-        title = " · ".join((*of_group, stage_words(words)[stage], kind_words(words)[kind]))
+        title = " · ".join((*of_group, stage_words(words, asked.query.source)[stage], kind_words(words)[kind]))
         return HTMLResponse(
             behind_page(view, title, rows, total, words, request.cookies.get(THEME_COOKIE, "dark")), 200, {"Cache-Control": "no-store"}
         )

@@ -12,6 +12,7 @@ from dashboard.figures import kpi as figures
 from dashboard.i18n import Words
 from dashboard.layouts.plain_page import framed, in_address
 from dashboard.layouts.statistics import PLOTLY, cards, chart, clock, percent, period_links, select, table
+from dispatch.kpi_facts import OWN
 from dispatch.kpis import STAGES, Change, GroupFigures, StageFigures
 from dispatch.organisations import Organisation
 from operations.records.kpis import KINDS, Comparison, GroupBy, Kpis
@@ -57,12 +58,12 @@ def address(view: KpiView, path: str = "/kpi", **changed: str) -> str:
     return path + "?" + "&".join(f"{name}={in_address(value)}" for name, value in fields.items())
 
 
-def stage_words(words: Words) -> dict[str, str]:
-    """Stages, for people."""
+def stage_words(words: Words, source: str = OWN) -> dict[str, str]:
+    """Stages, for people; `source`: whose records are counted."""
     return {
         "push": words("call to first push"),
         "acknowledge": words("push to acknowledgement"),
-        "depart": words("acknowledgement to setting out"),
+        "depart": words("acknowledgement to setting out") if source == OWN else words("push to setting out"),
         "arrive": words("push to arrival"),
         "first_arrival": words("call to first arrival"),
         "feedback": words("arrival to feedback"),
@@ -102,7 +103,7 @@ def _tools(view: KpiView, words: Words) -> str:
         return address(view, **{"from": day.isoformat(), "to": view.today.isoformat()})
 
     periods = period_links(view.periods, view.first, view.last, view.today, href, words)
-    by, stages = group_words(words), stage_words(words)
+    by, stages = group_words(words), stage_words(words, view.found.source)
     fields = [
         select("org", words("Organisation"), [(o.code, words.pick(o.name, o.name_en)) for o in view.organisations], view.org_code),
         select("by", words("Grouped"), [(str(key), by[key]) for key in GroupBy], str(view.found.group_by)),
@@ -161,7 +162,7 @@ def _charts(view: KpiView, words: Words) -> str:
     groups = sorted(view.found.groups, key=lambda one: -one.responses)[:MOST_SHOWN]
     groups = [one for one in view.found.groups if one in groups]
     names, stages = [view.name_of(one.key) for one in groups], [stage_of(one, view.stage) for one in groups]
-    name = stage_words(words)[view.stage]
+    name = stage_words(words, view.found.source)[view.stage]
     note = words("Bars: the median, with where it lies 95 times in 100. Diamonds: nine in ten. Pale: fewer than {n}.", n=figures.FEW)
     shown = chart(name, note, figures.times(names, stages, words))
     if any(one.targeted for one in stages):
@@ -172,7 +173,7 @@ def _charts(view: KpiView, words: Words) -> str:
 
 def _stages(view: KpiView, words: Words) -> str:
     """Every stage of everything together; counts lead to the incidents behind them."""
-    names = stage_words(words)
+    names = stage_words(words, view.found.source)
     rows = [(_text(names[one.stage]), *_cells(view, one, None)) for one in view.found.total.stages]
     note = words(
         "Counted apart and never left out: stages without a time, out of order, or not reached. By others: entered by radio or at a desk."
@@ -188,7 +189,7 @@ def _groups(view: KpiView, words: Words) -> str:
         for one in view.found.groups
     ]
     heads = (group_words(words)[view.found.group_by], words("incidents"), *_heads(words))
-    return _table_section(stage_words(words)[view.stage], "", heads, rows)
+    return _table_section(stage_words(words, view.found.source)[view.stage], "", heads, rows)
 
 
 def _heads(words: Words) -> tuple[str, ...]:
@@ -215,7 +216,7 @@ def _compared(view: KpiView, words: Words) -> str:
     found = view.compared
     if found is None or view.divided is None:
         return ""
-    names = stage_words(words)
+    names = stage_words(words, view.found.source)
     rows = []
     for before, after, change in zip(found.before.stages, found.after.stages, found.changes, strict=True):
         rows.append(
