@@ -102,12 +102,15 @@ class _Pages:
         asked, fields = self._asked(request, words), request.query_params
         stage, kind, key = fields.get("figure", "arrive"), fields.get("of", "all"), fields.get("key")
         ids, total = await self._services.kpis.behind(asked.desk, asked.query, stage, kind, key)
+        figure = {"figure": stage, "of": kind, **({} if key is None else {"key": key})}
         view = await self._view(request, asked, words)
         rows = [await self._row(asked, incident_id, words) for incident_id in ids]
         of_group = [] if key is None else [view.name_of(key)]
         title = " · ".join((*of_group, stage_words(words, asked.query.source)[stage], kind_words(words)[kind]))
         return HTMLResponse(
-            behind_page(view, title, rows, total, words, request.cookies.get(THEME_COOKIE, "dark")), 200, {"Cache-Control": "no-store"}
+            behind_page(view, figure, title, rows, total, words, request.cookies.get(THEME_COOKIE, "dark")),
+            200,
+            {"Cache-Control": "no-store"},
         )
 
     async def _row(self, asked: _Asked, incident_id: str, words: Words) -> tuple[str, ...]:

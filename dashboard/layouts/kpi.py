@@ -61,14 +61,14 @@ def address(view: KpiView, path: str = "/kpi", **changed: str) -> str:
 def stage_words(words: Words, source: str = OWN) -> dict[str, str]:
     """Stages, for people; `source`: whose records are counted."""
     return {
-        "push": words("call to first push"),
+        "push": words("call received to first push"),
         "acknowledge": words("push to acknowledgement"),
         "depart": words("acknowledgement to setting out") if source == OWN else words("push to setting out"),
         "arrive": words("push to arrival"),
-        "first_arrival": words("call to first arrival"),
+        "first_arrival": words("call received to first arrival"),
         "feedback": words("arrival to feedback"),
         "review": words("feedback to review"),
-        "close": words("call to close"),
+        "close": words("call received to close"),
     }
 
 
@@ -142,7 +142,7 @@ def _cards(view: KpiView, words: Words) -> str:
         (f"{total.incidents}", words("incidents"), words("{n} responses, {m} further calls", n=total.responses, m=total.merged)),
         (
             words.eta(first.p50_s),
-            words("call to first arrival, median"),
+            words("call received to first arrival, median"),
             words("nine in ten within {t}", t=words.eta(first.p90_s)) if first.n else "",
         ),
         (percent(arrive.within_target), words("arrived within the target"), words("{n} of {m}", n=arrive.within, m=arrive.targeted)),
@@ -271,12 +271,16 @@ def _text(text: str) -> str:
     return escape(text)
 
 
-def behind_page(view: KpiView, title: str, rows: Sequence[Sequence[str]], total: int, words: Words, theme: str) -> str:
-    """The incidents behind a figure: number, type, grade, when, and a way to each. `rows` are HTML."""
+def behind_page(
+    view: KpiView, figure: Mapping[str, str], title: str, rows: Sequence[Sequence[str]], total: int, words: Words, theme: str
+) -> str:
+    """The incidents behind a figure: number, type, grade, when, and a way to each. `figure`: how the address names it; `rows` are HTML."""
     note = (
         words("{n} incidents; the newest {m} are shown.", n=total, m=len(rows)) if total > len(rows) else words("{n} incidents.", n=total)
     )
     heads = (words("No."), words("Type"), words("Grade"), words("Received"), words("Organisation"), words("Stage"))
     back = words("Back to the figures")
     body = f'<main><p><a href="{escape(address(view))}">{escape(back)}</a></p>{_table_section(title, note, heads, rows)}</main>'
-    return framed(words("Response times"), view.name_of(view.org_code), body, words, theme, "statistics", address(view, "/kpi/incidents"))
+    return framed(
+        words("Response times"), view.name_of(view.org_code), body, words, theme, "statistics", address(view, "/kpi/incidents", **figure)
+    )
