@@ -75,6 +75,7 @@ class _Rows:
 
 
 STAGES = ("push", "acknowledge", "depart", "arrive", "first_arrival", "feedback", "review", "close")
+OF_CREWS = ("acknowledge", "depart", "arrive", "feedback")  # a row for each crew that was sent
 
 
 def measure(facts: Facts, targets: Targets, group_of: Ints, keys: tuple[str, ...], now_s: float) -> tuple[GroupFigures, ...]:

@@ -13,7 +13,7 @@ from dashboard.i18n import Words
 from dashboard.layouts.plain_page import framed, in_address
 from dashboard.layouts.statistics import PLOTLY, cards, chart, clock, percent, period_links, select, table
 from dispatch.kpi_facts import OWN
-from dispatch.kpis import STAGES, Change, GroupFigures, StageFigures
+from dispatch.kpis import OF_CREWS, STAGES, Change, GroupFigures, StageFigures
 from dispatch.organisations import Organisation
 from operations.records.kpis import KINDS, Comparison, GroupBy, Kpis
 
@@ -278,6 +278,8 @@ def behind_page(
     note = (
         words("{n} incidents; the newest {m} are shown.", n=total, m=len(rows)) if total > len(rows) else words("{n} incidents.", n=total)
     )
+    if figure["figure"] in OF_CREWS:
+        note += " " + words("The figure counts crews; an incident stands here once, with however many.")
     heads = (words("No."), words("Type"), words("Grade"), words("Received"), words("Organisation"), words("Stage"))
     back = words("Back to the figures")
     body = f'<main><p><a href="{escape(address(view))}">{escape(back)}</a></p>{_table_section(title, note, heads, rows)}</main>'

@@ -100,6 +100,8 @@ def test_numbers_lead_to_the_incidents_behind_them(city: ApiCity, chief: Person,
     page = page_of(chief, "figure=arrive&of=missing&by=county&key=330203000000&lang=en", path="/kpi/incidents")
     assert f"/?incident={worked[1]}" in page
     assert worked[0] not in page
+    assert "The figure counts crews" in page
+    assert "The figure counts crews" not in page_of(chief, "figure=close&of=all&lang=en", path="/kpi/incidents")
     # In the other language it is the same list.
     assert 'href="/kpi/incidents?by=county&amp;figure=arrive&amp;of=missing&amp;key=330203000000&amp;lang=zh"' in page
     problem_of(city.get("/kpis/incidents?stage=nap&of=all"), 422)
