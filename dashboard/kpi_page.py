@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from dashboard.edge import actor_of
 from dashboard.i18n import Words, words_in
 from dashboard.kpi_workbook import MEDIA_TYPE, workbook
-from dashboard.layouts.kpi import KpiView, behind_page, kind_words, kpi_page, stage_words
+from dashboard.layouts.kpi import KpiView, behind_page, kind_words, kpi_page, month_words, stage_words
 from dashboard.layouts.parts import number_of
 from dashboard.layouts.plain_page import in_address
 from dashboard.layouts.review_record import replay_address
@@ -91,7 +91,7 @@ class _Pages:
         words = words_in(language_of(request))
         asked = self._asked(request, words)
         found = await self._services.kpis.of(asked.desk, asked.query)
-        name_of = self._namer(asked.query.group_by, words)
+        name_of = self._namer(asked, words)
         name = organisation_name(self._services.organisations, asked.desk.org_code, words)
         file = await asyncio.to_thread(workbook, found, name_of, name, words)
         filename = f"liandong-kpi-{asked.first}-{asked.last}.xlsx"
@@ -163,7 +163,7 @@ class _Pages:
             grades=[(str(int(grade)), words.grade(int(grade))) for grade in Grade],
             types=_types(services, asked.query.incident_type, words),
             periods=[(days, asked.today - timedelta(days=days - 1)) for days in DAYS],
-            name_of=self._namer(asked.query.group_by, words),
+            name_of=self._namer(asked, words),
             compared=compared,
             divided=asked.divided,
             error=asked.error,
@@ -191,8 +191,9 @@ class _Pages:
         query = KpiQuery(from_, to, by, fields.get("source", OWN), grade, fields.get("type"))
         return _Asked(desk, query, stage, first, last, today, divided, fields, error)
 
-    def _namer(self, by: GroupBy, words: Words) -> Callable[[str], str]:
+    def _namer(self, asked: _Asked, words: Words) -> Callable[[str], str]:
         """A group's key, in words; organisations by their names whatever is grouped, as the page's own head asks too."""
+        by = asked.query.group_by
         types = self._services.codes.type_by_id
         areas = {"town": words("town"), "outskirts": words("outskirts"), "country": words("country")}
 
@@ -203,7 +204,7 @@ class _Pages:
                 case GroupBy.HOUR if len(key) <= 2:
                     return f"{int(key):02d}:00"
                 case GroupBy.MONTH if len(key) == 6:
-                    return f"{key[:4]}-{key[4:]}"
+                    return month_words(date(int(key[:4]), int(key[4:]), 1), asked.first, asked.last, asked.today, words)
                 case GroupBy.TYPE if key in types:
                     return words.pick(types[key].zh, types[key].en)
                 case GroupBy.AREA if key in areas:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from html import escape
 
 import msgspec
@@ -85,6 +85,13 @@ def group_words(words: Words) -> dict[GroupBy, str]:
         GroupBy.MONTH: words("by month"),
         GroupBy.COMMAND_ROOM: words("with and without a command room"),
     }
+
+
+def month_words(begins: date, first: date, last: date, today: date, words: Words) -> str:
+    """A month of a period; one that is not over, or of which the period leaves days out, is not to be held against a whole one unsaid."""
+    after = (begins + timedelta(days=31)).replace(day=1)
+    is_whole = first <= begins and after <= min(last + timedelta(days=1), today)
+    return f"{begins:%Y-%m}" if is_whole else words("{month}, in part", month=f"{begins:%Y-%m}")
 
 
 def kind_words(words: Words) -> dict[str, str]:
