@@ -86,6 +86,9 @@ def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operat
     page.keyboard.press("n")
     expect(page.locator("#new-dialog")).to_be_hidden()
     expect(page.locator("#toast")).to_contain_text("In replay no command is given")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: {writeText: () => Promise.reject(new Error('denied'))}})")
+    page.locator("#time-bar-link").click()
+    expect(page.locator("#toast")).to_contain_text("stands in the address bar")
     note = f"fetch('/api/v1/incidents/{first}/commands', {{method: 'POST', headers: {{'Content-Type': 'application/json'}}, "
     note += "body: JSON.stringify({command: 'note', text: 'x'})}).then((answer) => answer.status)"
     assert page.evaluate(note) == 403
