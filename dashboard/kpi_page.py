@@ -27,7 +27,7 @@ from dispatch.kpi_facts import OWN
 from dispatch.kpis import STAGES
 from dispatch.model import Actor, Grade
 from operations.access.authority import Action
-from operations.records.kpis import WITH_ROOM, GroupBy, KpiQuery
+from operations.records.kpis import WITH_ROOM, WITHOUT_ROOM, GroupBy, KpiQuery
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -210,7 +210,8 @@ class _Pages:
                 case GroupBy.AREA if key in areas:
                     return areas[key]
                 case GroupBy.COMMAND_ROOM if not key.isdecimal():
-                    return words("with a command room") if key == WITH_ROOM else words("without a command room")
+                    rooms = {WITH_ROOM: words("with a command room"), WITHOUT_ROOM: words("without a command room")}
+                    return rooms.get(key, words("of no station"))
             return organisation_name(self._services.organisations, key, words)
 
         return name_of

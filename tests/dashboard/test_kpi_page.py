@@ -174,3 +174,14 @@ def test_everything_has_a_word() -> None:
     assert set(stage_words(words)) == set(STAGES)
     assert set(group_words(words)) == set(GroupBy)
     assert set(kind_words(words)) == set(KINDS)
+
+
+def test_what_is_of_no_station_is_held_against_none(city: ApiCity, chief: Person, worked: list[str]) -> None:
+    def counts() -> dict[str, int]:
+        return {one["key"]: one["incidents"] for one in city.get("/kpis?group_by=command_room").json()["groups"]}
+
+    before = counts()
+    assert city.incident(lon=None, lat=None)["org_code"] == CITY
+    city.clock.advance(1)
+    assert counts() == before | {"none": before.get("none", 0) + 1}
+    assert "of no station" in page_of(chief, "by=command_room&lang=en")
