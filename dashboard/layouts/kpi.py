@@ -118,9 +118,11 @@ def _tools(view: KpiView, words: Words) -> str:
         select("grade", words("Grade"), [("", words("every grade")), *view.grades], view.asked.get("grade", "")),
         select("type", words("Type"), [("", words("every type")), *view.types], view.asked.get("type", "")),
     ]
-    if view.sources:
-        own = [("", words("own incidents"))]
-        fields.append(select("source", words("Whose records"), own + [(name, name) for name in view.sources], view.found.source))
+    # One that nothing was imported of stays as it was asked for: else the page would say of one's own that there is none.
+    sources = dict.fromkeys((*view.sources, view.found.source))
+    if sources.keys() - {OWN}:
+        named = [(OWN, words("own incidents")), *((name, name) for name in sources if name != OWN)]
+        fields.append(select("source", words("Whose records"), named, view.found.source))
     dates = "".join(
         f'<label>{escape(label)}<input type="date" name="{name}" value="{value or ""}" max="{view.today}"{must}></label>'
         for label, name, value, must in (

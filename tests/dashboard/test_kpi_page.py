@@ -108,6 +108,11 @@ def test_numbers_lead_to_the_incidents_behind_them(city: ApiCity, chief: Person,
     problem_of(city.get("/kpis/incidents?stage=nap&of=all"), 422)
 
 
+def test_records_that_nobody_brought_in_are_shown_as_what_was_asked_for(chief: Person, worked: list[str]) -> None:
+    assert '<option value="nowhere" selected>' in page_of(chief, "source=nowhere&lang=en")
+    assert "Whose records" not in page_of(chief, "lang=en")
+
+
 def test_a_month_that_is_not_whole_says_so(chief: Person, worked: list[str]) -> None:
     assert "2026-05, in part" in page_of(chief, "by=month&lang=en")
     april = partial(month_words, date(2026, 4, 1), words=words_in("en"))
