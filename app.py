@@ -166,11 +166,16 @@ def export_incident(options: argparse.Namespace, settings: Settings) -> int:
 
     if not options.out.parent.is_dir():
         raise WrongUse(f"--out {options.out}: there is no folder {options.out.parent}; make it first")
+    if options.out.is_dir():
+        raise WrongUse(f"--out {options.out} is a folder; name a file in it")
     try:
         html = asyncio.run(make_report(settings, city_folder(settings), options.incident, options.language))
     except DispatchError as refused:
         raise WrongUse(refused.detail) from None
-    write_atomically(options.out, html.encode())
+    try:
+        write_atomically(options.out, html.encode())
+    except OSError as error:
+        raise WrongUse(f"--out {options.out}: the report can't be written: {error}") from None
     print(f"{options.out}: {len(html.encode())} bytes")
     return 0
 

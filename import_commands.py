@@ -14,19 +14,21 @@ from settings import Settings
 
 
 def import_incidents(options: argparse.Namespace, settings: Settings) -> int:
-    """Historical incidents from a CSV file; exit code 1 when rows were rejected."""
+    """Historical incidents from a CSV file; exit code 1 when some were not taken over."""
     from operations.records.incident_import import read_incidents, read_mapping
     from storage.database import open_database
     from storage.past import PastIncidents
 
     result = read_incidents(options.file, read_mapping(options.mapping))
     engine = open_database(settings.database_url)
-    new = PastIncidents(engine).add(result.incidents)
+    past = PastIncidents(engine)
+    conflicts = past.conflicts(result.incidents)
+    new = past.add(one for one in result.incidents if one.source_id not in conflicts)
     engine.dispose()
     print(f"{result.rows} rows, {len(result.incidents)} incidents ({new} new), {result.responses} responses")
     for remark, count in sorted(result.remarks.items()):
         print(f"  kept, {count} times: {remark}")
-    return _not_taken("line", result.rejects)
+    return _not_taken("line", result.rejects, [f"incident {source_id}: {why}" for source_id, why in conflicts.items()])
 
 
 def import_elements(options: argparse.Namespace, settings: Settings) -> int:

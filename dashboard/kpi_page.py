@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from dashboard.edge import actor_of
 from dashboard.i18n import Words, words_in
 from dashboard.kpi_workbook import MEDIA_TYPE, workbook
-from dashboard.layouts.kpi import KpiView, behind_page, kind_words, kpi_page, stage_words
+from dashboard.layouts.kpi import KpiView, behind_page, kind_words, kpi_page, month_words, stage_words
 from dashboard.layouts.parts import number_of
 from dashboard.layouts.plain_page import in_address
 from dashboard.layouts.review_record import replay_address
@@ -27,7 +27,7 @@ from dispatch.kpi_facts import OWN
 from dispatch.kpis import STAGES
 from dispatch.model import Actor, Grade
 from operations.access.authority import Action
-from operations.records.kpis import WITH_ROOM, GroupBy, KpiQuery
+from operations.records.kpis import WITH_ROOM, WITHOUT_ROOM, GroupBy, KpiQuery
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -91,7 +91,7 @@ class _Pages:
         words = words_in(language_of(request))
         asked = self._asked(request, words)
         found = await self._services.kpis.of(asked.desk, asked.query)
-        name_of = self._namer(asked.query.group_by, words)
+        name_of = self._namer(asked, words)
         name = organisation_name(self._services.organisations, asked.desk.org_code, words)
         file = await asyncio.to_thread(workbook, found, name_of, name, words)
         filename = f"liandong-kpi-{asked.first}-{asked.last}.xlsx"
@@ -102,12 +102,15 @@ class _Pages:
         asked, fields = self._asked(request, words), request.query_params
         stage, kind, key = fields.get("figure", "arrive"), fields.get("of", "all"), fields.get("key")
         ids, total = await self._services.kpis.behind(asked.desk, asked.query, stage, kind, key)
+        figure = {"figure": stage, "of": kind, **({} if key is None else {"key": key})}
         view = await self._view(request, asked, words)
         rows = [await self._row(asked, incident_id, words) for incident_id in ids]
         of_group = [] if key is None else [view.name_of(key)]
-        title = " · ".join((*of_group, stage_words(words)[stage], kind_words(words)[kind]))
+        title = " · ".join((*of_group, stage_words(words, asked.query.source)[stage], kind_words(words)[kind]))
         return HTMLResponse(
-            behind_page(view, title, rows, total, words, request.cookies.get(THEME_COOKIE, "dark")), 200, {"Cache-Control": "no-store"}
+            behind_page(view, figure, title, rows, total, words, request.cookies.get(THEME_COOKIE, "dark")),
+            200,
+            {"Cache-Control": "no-store"},
         )
 
     async def _row(self, asked: _Asked, incident_id: str, words: Words) -> tuple[str, ...]:
@@ -160,7 +163,7 @@ class _Pages:
             grades=[(str(int(grade)), words.grade(int(grade))) for grade in Grade],
             types=_types(services, asked.query.incident_type, words),
             periods=[(days, asked.today - timedelta(days=days - 1)) for days in DAYS],
-            name_of=self._namer(asked.query.group_by, words),
+            name_of=self._namer(asked, words),
             compared=compared,
             divided=asked.divided,
             error=asked.error,
@@ -188,8 +191,9 @@ class _Pages:
         query = KpiQuery(from_, to, by, fields.get("source", OWN), grade, fields.get("type"))
         return _Asked(desk, query, stage, first, last, today, divided, fields, error)
 
-    def _namer(self, by: GroupBy, words: Words) -> Callable[[str], str]:
+    def _namer(self, asked: _Asked, words: Words) -> Callable[[str], str]:
         """A group's key, in words; organisations by their names whatever is grouped, as the page's own head asks too."""
+        by = asked.query.group_by
         types = self._services.codes.type_by_id
         areas = {"town": words("town"), "outskirts": words("outskirts"), "country": words("country")}
 
@@ -200,13 +204,14 @@ class _Pages:
                 case GroupBy.HOUR if len(key) <= 2:
                     return f"{int(key):02d}:00"
                 case GroupBy.MONTH if len(key) == 6:
-                    return f"{key[:4]}-{key[4:]}"
+                    return month_words(date(int(key[:4]), int(key[4:]), 1), asked.first, asked.last, asked.today, words)
                 case GroupBy.TYPE if key in types:
                     return words.pick(types[key].zh, types[key].en)
                 case GroupBy.AREA if key in areas:
                     return areas[key]
                 case GroupBy.COMMAND_ROOM if not key.isdecimal():
-                    return words("with a command room") if key == WITH_ROOM else words("without a command room")
+                    rooms = {WITH_ROOM: words("with a command room"), WITHOUT_ROOM: words("without a command room")}
+                    return rooms.get(key, words("of no station"))
             return organisation_name(self._services.organisations, key, words)
 
         return name_of

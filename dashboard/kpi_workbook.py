@@ -38,7 +38,7 @@ def workbook(found: Kpis, name_of: Callable[[str], str], organisation: str, word
     sheet = book.active
     assert isinstance(sheet, Worksheet)  # a new workbook has one
     sheet.title = words("Figures")
-    stages = stage_words(words)
+    stages = stage_words(words, found.source)
     put_row(sheet, 1, [group_words(words)[found.group_by], words("incidents"), words("Stage of response"), *_COLUMNS], bold=True)
     line = 2
     for group in (*found.groups, found.total):

@@ -191,6 +191,8 @@ def _control(session: ReplaySession | None, control: Control) -> None:
     if session is None:
         raise ValueError("this socket shows the present; open one with at= to move about in the past")
     match control:
+        case Seek(at=at) | Repeat(from_=datetime() as at) if at < EARLIEST:
+            raise ValueError(f"{at.isoformat()} is before {EARLIEST.year}; nothing is kept of that time")
         case Seek(at=at):
             session.seek(at)
         case Speed(speed=speed):

@@ -146,7 +146,7 @@ class FactsBuilder:
                 self._sources.of(incident.source),
                 self._orgs.of(org_code),
                 self._types.of(incident.incident_type),
-                incident.grade,
+                int(incident.own_grade),
                 0,
                 *self._local(incident.received_at),
                 incident.received_at.timestamp(),

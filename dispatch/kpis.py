@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.deadlines import Target, Targets
-from dispatch.kpi_facts import AREAS, ENTERED_BITS, Columns, Facts
+from dispatch.kpi_facts import AREAS, ENTERED_BITS, OWN, Columns, Facts, named
 from dispatch.model import AssignmentStage, Step
 
 Floats = NDArray[np.float64]
@@ -75,6 +75,7 @@ class _Rows:
 
 
 STAGES = ("push", "acknowledge", "depart", "arrive", "first_arrival", "feedback", "review", "close")
+OF_CREWS = ("acknowledge", "depart", "arrive", "feedback")  # a row for each crew that was sent
 
 
 def measure(facts: Facts, targets: Targets, group_of: Ints, keys: tuple[str, ...], now_s: float) -> tuple[GroupFigures, ...]:
@@ -230,15 +231,18 @@ def _stages(facts: Facts, targets: Targets) -> Iterator[_Rows]:
     one, crew = facts.incidents, facts.responses
     limits = _Limits(facts, targets)
     acknowledges = crew["acknowledges"]
-    # A source without acknowledgements is measured from the push: there is nothing else that the way out began with.
+    # A source without acknowledgements is measured from the push: there is nothing else that the way out began with. Our target counts
+    # from the acknowledgement, so nothing of such a source is held to it.
     out_from = np.where(acknowledges, crew["acknowledged_at"], crew["pushed_at"])
+    out_within_s = np.where(acknowledges, limits.of_crew(Step.DEPART), np.nan)
     yield _of_incident("push", one, "received_at", "pushed_at", ("arrived_at", "feedback_at"))
     yield _only(_of_crew("acknowledge", crew, crew["pushed_at"], "acknowledged_at", limits.of_crew(Step.ACKNOWLEDGE)), acknowledges)
-    yield _of_crew("depart", crew, out_from, "departed_at", limits.of_crew(Step.DEPART))
+    yield _of_crew("depart", crew, out_from, "departed_at", out_within_s)
     yield _of_crew("arrive", crew, crew["pushed_at"], "arrived_at", limits.of_crew(Step.ARRIVE))
     yield _of_incident("first_arrival", one, "received_at", "arrived_at", ("feedback_at",))
     yield _only(_of_crew("feedback", crew, crew["arrived_at"], "feedback_at", limits.of_crew(Step.FEEDBACK)), acknowledges)
-    yield _of_incident("review", one, "feedback_at", "reviewed_at", (), limits.of_incident(Step.REVIEW))
+    own = named(facts.sources, lambda name: name == OWN)[one["source"]]
+    yield _only(_of_incident("review", one, "feedback_at", "reviewed_at", (), limits.of_incident(Step.REVIEW)), own[~one["merged"]])
     yield _of_incident("close", one, "received_at", "ended_at", ())
 
 

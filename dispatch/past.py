@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from dispatch.model import Grade
+
 # Order in which the stages of one response should lie.
 STAGE_FIELDS = ("pushed_at", "departed_at", "arrived_at", "cleared_at")
 _PREFIX = "past-"  # of the ids of these incidents: no incident of the journal has it
@@ -64,6 +66,11 @@ class PastIncident(msgspec.Struct, frozen=True):
     def incident_id(self) -> str:
         """The same whenever and wherever it is imported."""
         return past_id(self.source, self.source_id)
+
+    @property
+    def own_grade(self) -> Grade:
+        """Sources have grades of their own, which a mapping turns into ours; what is beyond them is the least or the most urgent."""
+        return Grade(min(max(self.grade, min(Grade)), max(Grade)))
 
     @property
     def shown_until(self) -> datetime:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dispatch.events import AnyEvent, Arrived, Departed, IncidentClosed, IncidentReceived, Recorded, ServiceCalled, UnitReleased
 from dispatch.evolve_incident import evolve_incident
-from dispatch.model import Grade, Incident
+from dispatch.model import Incident
 from dispatch.past import PastIncident, PastResponse, crew_id
 
 IMPORTED = "import"  # channel of these events
@@ -32,7 +32,7 @@ def past_events(incident: PastIncident, org_code: str) -> tuple[Recorded, ...]:
         incident_id=incident.incident_id,
         number=0,
         incident_type=incident.incident_type,
-        grade=_grade(incident.grade),
+        grade=incident.own_grade,
         text="",
         org_code=org_code,
         called_at=incident.received_at,
@@ -57,11 +57,6 @@ def past_incident_at(events: tuple[Recorded, ...], at: datetime) -> Incident | N
             break
         incident = evolve_incident(incident, recorded)
     return incident
-
-
-def _grade(number: int) -> Grade:
-    """Sources have grades of their own, which a mapping turns into ours; what is beyond them is the least or the most urgent."""
-    return Grade(min(max(number, min(Grade)), max(Grade)))
 
 
 def _steps(incident: PastIncident, response: PastResponse) -> list[_Told]:

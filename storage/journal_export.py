@@ -117,11 +117,12 @@ def _fill(engine: Engine, data: Path, from_: datetime, to: datetime, folder: Pat
 def _journal(engine: Engine, from_: datetime, to: datetime, path: Path, export: Export) -> tuple[_Chain, str, dict[str, str]]:
     """The chain, the node's name, and the SHA-256 that the journal has of each upload, by its id."""
     uploads: dict[str, str] = {}
-    node, first, last = "", "", ""
+    before, after = _neighbours(engine, from_, to)
+    node, first, last = "", "", "" if before is None else before.hash
     with path.open("wb") as file:
         for row in _events(engine, from_, to):
             if export.events == 0:
-                first = last = row.previous_hash
+                first = row.previous_hash
             if row.previous_hash != last or chain_hash(row.previous_hash, row.body.encode()) != row.hash:
                 export.problems.append(f"journal, revision {row.revision}: it does not follow the event before it, or was changed")
             file.write(row.body.encode() + b"\t" + row.hash.encode() + b"\n")
@@ -130,8 +131,25 @@ def _journal(engine: Engine, from_: datetime, to: datetime, path: Path, export: 
             recorded = _read(row, export)
             if recorded is not None and isinstance(recorded.body, UploadAdded):
                 uploads[recorded.body.upload_id] = recorded.body.sha256
-    export.last_hash = last
-    return _Chain(path.name, first, last, export.events), node, uploads
+    if after is not None and after.previous_hash != last:
+        export.problems.append(f"journal, before revision {after.revision}, the first after the span: events are missing or were changed")
+    for row in (before, after):
+        # A span is searched by a column; what was hashed is the event.
+        if row is not None and (beside := _read(row, export)) is not None and from_ <= beside.recorded_at < to:
+            export.problems.append(f"journal, revision {row.revision}: it was recorded in the span, and its column says otherwise")
+    export.last_hash = last if export.events else ""
+    return _Chain(path.name, first, export.last_hash, export.events), node, uploads
+
+
+def _neighbours(engine: Engine, from_: datetime, to: datetime) -> tuple[Any, Any]:
+    """The row before the span and the one after it, or None: what is lost at an edge leaves no other trace."""
+    c = t.events.c
+    with engine.connect() as connection:
+        before = connection.execute(
+            select(t.events).where(c.recorded_at < unix_s(from_)).order_by(c.recorded_at.desc(), c.revision.desc()).limit(1)
+        ).first()
+        after = connection.execute(select(t.events).where(c.recorded_at >= unix_s(to)).order_by(c.recorded_at, c.revision).limit(1)).first()
+    return before, after
 
 
 def _events(engine: Engine, from_: datetime, to: datetime) -> Iterator[Any]:

@@ -21,7 +21,7 @@ from dispatch.past import PastIncident
 from storage.journal import MAX_PAGE, IncidentQuery, Journal
 from storage.past import PastIncidents
 
-FORMAT = 3
+FORMAT = 4
 MOST_IN_MEMORY = 120  # months of a kind; a year of a city is about 60 MB
 _FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 _NONE = FactsBuilder(UTC).built()

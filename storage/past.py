@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Column, ColumnElement, Engine, Float, Index, Integer, Row, Select, String, Table, Text, and_, func, insert, select
 
 from dispatch.past import STAGE_FIELDS, PastIncident, PastResponse
@@ -45,6 +46,7 @@ past_responses = Table(
 )
 
 METRES_PER_DEGREE = 111_195.0
+PIECE = 500  # asked for at once
 ROUNDING_S = 0.001  # more than a sum of two stored times is off
 _AS_IS = [c.name for c in past_incidents.columns if c.name not in ("received_at", "lasts_s")]
 _MADE = ("incident_id", "lasts_s")  # out of the rest
@@ -67,6 +69,33 @@ class PastIncidents:
             if responses:
                 connection.execute(insert(past_responses), responses)
         return len(fresh)
+
+    def conflicts(self, incidents: Sequence[PastIncident]) -> dict[str, str]:
+        """By the source's number those that can't be stored as they are given, each with why. All of one source."""
+        found: dict[str, str] = {}
+        for start in range(0, len(incidents), PIECE):
+            given = incidents[start : start + PIECE]
+            source, c = given[0].source, past_incidents.c
+            known = {one.source_id: one for one in self._with_responses(c.source == source, c.source_id.in_([i.source_id for i in given]))}
+            for one in given:
+                before = known.get(one.source_id)
+                if before is not None and _ordered(before) != _ordered(one):
+                    found[one.source_id] = "it is on record already and other there, which stays as it is"
+            found |= self._foreign_responses(given)
+        return found
+
+    def _foreign_responses(self, given: Sequence[PastIncident]) -> dict[str, str]:
+        """Those with a response that is on record of another incident."""
+        c, of_response = past_responses.c, {r.response_id: i.source_id for i in given for r in i.responses}
+        query, ids = select(c.response_id, c.source_id).where(c.source == given[0].source), list(of_response)
+        found = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(ids), PIECE):
+                for row in connection.execute(query.where(c.response_id.in_(ids[start : start + PIECE]))):
+                    if row.source_id != of_response[row.response_id]:
+                        why = f"its response {row.response_id} is on record already, of incident {row.source_id}"
+                        found[of_response[row.response_id]] = why
+        return found
 
     def near(
         self, lon: float, lat: float, radius_m: float, since: datetime, limit: int = 20, until: datetime | None = None
@@ -162,6 +191,11 @@ class PastIncidents:
                 responses.setdefault((row.source, row.source_id), []).append(_response(row))
             rows = connection.execute(select(past_incidents).where(*conditions))
             return [_incident(row, tuple(responses.get((row.source, row.source_id), ()))) for row in rows]
+
+
+def _ordered(incident: PastIncident) -> PastIncident:
+    """As it is kept: its responses have no order of their own."""
+    return msgspec.structs.replace(incident, responses=tuple(sorted(incident.responses, key=lambda one: one.response_id)))
 
 
 def _incident_row(incident: PastIncident) -> dict[str, object]:

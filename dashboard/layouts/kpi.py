@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from html import escape
 
 import msgspec
@@ -12,7 +12,8 @@ from dashboard.figures import kpi as figures
 from dashboard.i18n import Words
 from dashboard.layouts.plain_page import framed, in_address
 from dashboard.layouts.statistics import PLOTLY, cards, chart, clock, percent, period_links, select, table
-from dispatch.kpis import STAGES, Change, GroupFigures, StageFigures
+from dispatch.kpi_facts import OWN
+from dispatch.kpis import OF_CREWS, STAGES, Change, GroupFigures, StageFigures
 from dispatch.organisations import Organisation
 from operations.records.kpis import KINDS, Comparison, GroupBy, Kpis
 
@@ -57,17 +58,17 @@ def address(view: KpiView, path: str = "/kpi", **changed: str) -> str:
     return path + "?" + "&".join(f"{name}={in_address(value)}" for name, value in fields.items())
 
 
-def stage_words(words: Words) -> dict[str, str]:
-    """Stages, for people."""
+def stage_words(words: Words, source: str = OWN) -> dict[str, str]:
+    """Stages, for people; `source`: whose records are counted."""
     return {
-        "push": words("call to first push"),
+        "push": words("call received to first push"),
         "acknowledge": words("push to acknowledgement"),
-        "depart": words("acknowledgement to setting out"),
+        "depart": words("acknowledgement to setting out") if source == OWN else words("push to setting out"),
         "arrive": words("push to arrival"),
-        "first_arrival": words("call to first arrival"),
+        "first_arrival": words("call received to first arrival"),
         "feedback": words("arrival to feedback"),
         "review": words("feedback to review"),
-        "close": words("call to close"),
+        "close": words("call received to close"),
     }
 
 
@@ -86,6 +87,13 @@ def group_words(words: Words) -> dict[GroupBy, str]:
     }
 
 
+def month_words(begins: date, first: date, last: date, today: date, words: Words) -> str:
+    """A month of a period; one that is not over, or of which the period leaves days out, is not to be held against a whole one unsaid."""
+    after = (begins + timedelta(days=31)).replace(day=1)
+    is_whole = first <= begins and after <= min(last + timedelta(days=1), today)
+    return f"{begins:%Y-%m}" if is_whole else words("{month}, in part", month=f"{begins:%Y-%m}")
+
+
 def kind_words(words: Words) -> dict[str, str]:
     """Which incidents behind a figure, for people."""
     return {
@@ -102,7 +110,7 @@ def _tools(view: KpiView, words: Words) -> str:
         return address(view, **{"from": day.isoformat(), "to": view.today.isoformat()})
 
     periods = period_links(view.periods, view.first, view.last, view.today, href, words)
-    by, stages = group_words(words), stage_words(words)
+    by, stages = group_words(words), stage_words(words, view.found.source)
     fields = [
         select("org", words("Organisation"), [(o.code, words.pick(o.name, o.name_en)) for o in view.organisations], view.org_code),
         select("by", words("Grouped"), [(str(key), by[key]) for key in GroupBy], str(view.found.group_by)),
@@ -110,9 +118,11 @@ def _tools(view: KpiView, words: Words) -> str:
         select("grade", words("Grade"), [("", words("every grade")), *view.grades], view.asked.get("grade", "")),
         select("type", words("Type"), [("", words("every type")), *view.types], view.asked.get("type", "")),
     ]
-    if view.sources:
-        own = [("", words("own incidents"))]
-        fields.append(select("source", words("Whose records"), own + [(name, name) for name in view.sources], view.found.source))
+    # One that nothing was imported of stays as it was asked for: else the page would say of one's own that there is none.
+    sources = dict.fromkeys((*view.sources, view.found.source))
+    if sources.keys() - {OWN}:
+        named = [(OWN, words("own incidents")), *((name, name) for name in sources if name != OWN)]
+        fields.append(select("source", words("Whose records"), named, view.found.source))
     dates = "".join(
         f'<label>{escape(label)}<input type="date" name="{name}" value="{value or ""}" max="{view.today}"{must}></label>'
         for label, name, value, must in (
@@ -141,7 +151,7 @@ def _cards(view: KpiView, words: Words) -> str:
         (f"{total.incidents}", words("incidents"), words("{n} responses, {m} further calls", n=total.responses, m=total.merged)),
         (
             words.eta(first.p50_s),
-            words("call to first arrival, median"),
+            words("call received to first arrival, median"),
             words("nine in ten within {t}", t=words.eta(first.p90_s)) if first.n else "",
         ),
         (percent(arrive.within_target), words("arrived within the target"), words("{n} of {m}", n=arrive.within, m=arrive.targeted)),
@@ -161,7 +171,7 @@ def _charts(view: KpiView, words: Words) -> str:
     groups = sorted(view.found.groups, key=lambda one: -one.responses)[:MOST_SHOWN]
     groups = [one for one in view.found.groups if one in groups]
     names, stages = [view.name_of(one.key) for one in groups], [stage_of(one, view.stage) for one in groups]
-    name = stage_words(words)[view.stage]
+    name = stage_words(words, view.found.source)[view.stage]
     note = words("Bars: the median, with where it lies 95 times in 100. Diamonds: nine in ten. Pale: fewer than {n}.", n=figures.FEW)
     shown = chart(name, note, figures.times(names, stages, words))
     if any(one.targeted for one in stages):
@@ -172,7 +182,7 @@ def _charts(view: KpiView, words: Words) -> str:
 
 def _stages(view: KpiView, words: Words) -> str:
     """Every stage of everything together; counts lead to the incidents behind them."""
-    names = stage_words(words)
+    names = stage_words(words, view.found.source)
     rows = [(_text(names[one.stage]), *_cells(view, one, None)) for one in view.found.total.stages]
     note = words(
         "Counted apart and never left out: stages without a time, out of order, or not reached. By others: entered by radio or at a desk."
@@ -188,7 +198,7 @@ def _groups(view: KpiView, words: Words) -> str:
         for one in view.found.groups
     ]
     heads = (group_words(words)[view.found.group_by], words("incidents"), *_heads(words))
-    return _table_section(stage_words(words)[view.stage], "", heads, rows)
+    return _table_section(stage_words(words, view.found.source)[view.stage], "", heads, rows)
 
 
 def _heads(words: Words) -> tuple[str, ...]:
@@ -215,7 +225,7 @@ def _compared(view: KpiView, words: Words) -> str:
     found = view.compared
     if found is None or view.divided is None:
         return ""
-    names = stage_words(words)
+    names = stage_words(words, view.found.source)
     rows = []
     for before, after, change in zip(found.before.stages, found.after.stages, found.changes, strict=True):
         rows.append(
@@ -270,12 +280,18 @@ def _text(text: str) -> str:
     return escape(text)
 
 
-def behind_page(view: KpiView, title: str, rows: Sequence[Sequence[str]], total: int, words: Words, theme: str) -> str:
-    """The incidents behind a figure: number, type, grade, when, and a way to each. `rows` are HTML."""
+def behind_page(
+    view: KpiView, figure: Mapping[str, str], title: str, rows: Sequence[Sequence[str]], total: int, words: Words, theme: str
+) -> str:
+    """The incidents behind a figure: number, type, grade, when, and a way to each. `figure`: how the address names it; `rows` are HTML."""
     note = (
         words("{n} incidents; the newest {m} are shown.", n=total, m=len(rows)) if total > len(rows) else words("{n} incidents.", n=total)
     )
+    if figure["figure"] in OF_CREWS:
+        note += " " + words("The figure counts crews; an incident stands here once, with however many.")
     heads = (words("No."), words("Type"), words("Grade"), words("Received"), words("Organisation"), words("Stage"))
     back = words("Back to the figures")
     body = f'<main><p><a href="{escape(address(view))}">{escape(back)}</a></p>{_table_section(title, note, heads, rows)}</main>'
-    return framed(words("Response times"), view.name_of(view.org_code), body, words, theme, "statistics", address(view, "/kpi/incidents"))
+    return framed(
+        words("Response times"), view.name_of(view.org_code), body, words, theme, "statistics", address(view, "/kpi/incidents", **figure)
+    )

@@ -85,7 +85,7 @@ def _cards(view: ReviewFacts) -> str:
     late = [span for span in review.spans if span.verdict in (Verdict.LATE, Verdict.LATE_UNREACHED)]
     unclear = [span for span in review.spans if span.verdict in (Verdict.MISSING, Verdict.OUT_OF_ORDER)]
     rows = [
-        (length(first.took_s if first and first.ends_at else None, words), words("call to first arrival"), _usual(view)),
+        (length(first.took_s if first and first.ends_at else None, words), words("call received to first arrival"), _usual(view)),
         (_within(arrive), words("arrived within the target"), words("{n} crews", n=len(arrive))),
         (f"{len(late)}", words("stages late"), words.listed([names[span.stage] for span in late[:2]])),
         (f"{len(unclear)}", words("stages without a time, or out of order"), words.listed([names[span.stage] for span in unclear[:2]])),

@@ -73,7 +73,9 @@ def _near_form(view: TracksView, words: Words) -> str:
 
 
 def _path_form(view: TracksView, words: Words) -> str:
-    options = "".join(f'<option value="{escape(one.unit_id)}">{escape(one.callsign)}</option>' for one in view.units)
+    # Brigades of several counties call their crews alike.
+    named = ((one.unit_id, f"{one.callsign} · {view.organisation_of(one.org_code)}") for one in view.units)
+    options = "".join(f'<option value="{escape(unit_id)}">{escape(name)}</option>' for unit_id, name in named)
     unit = escape(view.asked.get("unit", ""))
     fields = _field(words("Crew"), f'<input name="unit" required list="crews" value="{unit}">') + _span(view, words)
     note = words("At most {n} hours.", n=int(LONGEST_PATH.total_seconds() // 3600))

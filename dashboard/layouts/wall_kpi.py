@@ -20,8 +20,8 @@ def wall_kpi(page: Page) -> html.Section:
     """Empty until the client has asked; shown by the style sheet on `/wall?screen=kpi` only."""
     words = page.words
     names = {
-        ("first_arrival", "p50_s"): words("call to first arrival, median"),
-        ("first_arrival", "p90_s"): words("call to first arrival, nine in ten"),
+        ("first_arrival", "p50_s"): words("call received to first arrival, median"),
+        ("first_arrival", "p90_s"): words("call received to first arrival, nine in ten"),
         ("acknowledge", "within_target"): words("acknowledged within the target"),
         ("arrive", "within_target"): words("arrived within the target"),
     }

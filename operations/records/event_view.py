@@ -11,6 +11,7 @@ import msgspec
 from dispatch.arrivals import disagreement
 from dispatch.duty_circles import KEPT_CREW
 from dispatch.events import Arrived, Recorded
+from dispatch.evolve_after_action import AfterActionEvent
 from dispatch.model import Actor
 from dispatch.picture import OperatingPicture
 
@@ -55,6 +56,8 @@ def event_view(authority: Authority, actor: Actor, recorded: Recorded, picture: 
         body["disagreement"] = msgspec.to_builtins(disagreement(recorded.occurred_at, recorded.body.position))
     if "row" in body and not authority.may_see_crew(actor, picture.units[body["unit_id"]]):
         body["row"] = None
+    if isinstance(recorded.body, AfterActionEvent):
+        body = {f"review_{name}" if name == "revision" else name: value for name, value in body.items()}
     head = {name: getattr(recorded, name) for name in _HEAD}
     return head | body
 

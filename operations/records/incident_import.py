@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from dispatch.model import Grade
 from dispatch.past import SHOWN_AT_MOST, PastIncident, PastResponse
 
 _NUMBER_PAIR = re.compile(r"^\(?\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)?$")
@@ -107,6 +108,9 @@ def read_mapping(path: Path) -> Mapping:
         raise ImportRefused(f"mapping {path} can't be used: {error}. See docs/examples/ for one that works.") from None
     except (ZoneInfoNotFoundError, ValueError):
         raise ImportRefused(f"mapping {path}: time_zone {mapping.source.time_zone!r} is unknown; write e.g. Asia/Shanghai") from None
+    for grade in (*mapping.incident.grades.values(), mapping.incident.default_grade):
+        if grade not in tuple(Grade):
+            raise ImportRefused(f"mapping {path}: grade {grade} is none of ours; write 1 (most urgent) to 4 in grades and default_grade")
     if mapping.incident.point_order not in ("lon,lat", "lat,lon"):
         raise ImportRefused(f"mapping {path}: point_order {mapping.incident.point_order!r} must be 'lon,lat' or 'lat,lon'")
     return mapping
@@ -186,7 +190,7 @@ class _RowReader:
             source=self._mapping.source.name,
             source_id=source_id,
             incident_type=good_row[columns.type].strip(),
-            grade=columns.grades.get(good_row[columns.grade].strip(), columns.default_grade) if columns.grade else columns.default_grade,
+            grade=self._grade(good_row),
             received_at=min(received),
             address=good_row[columns.address].strip() if columns.address else "",
             lon=lon,
@@ -194,6 +198,13 @@ class _RowReader:
             disposition=good_row[columns.disposition].strip() if columns.disposition else "",
             responses=tuple(responses),
         )
+
+    def _grade(self, row: dict[str, str]) -> int:
+        columns = self._mapping.incident
+        grade = columns.grades.get(row[columns.grade].strip()) if columns.grade else columns.default_grade
+        if grade is None:
+            self._result.remarks[f"{columns.grade!r} says what is not in grades; default_grade was taken"] += 1
+        return columns.default_grade if grade is None else grade
 
     def _response(self, row: dict[str, str], seen: set[str]) -> PastResponse | None:
         columns = self._mapping.response

@@ -25,7 +25,7 @@ MAX_PERIOD = timedelta(days=3660)
 MAX_BEHIND = 500  # incidents listed behind one figure
 KINDS = ("all", "late", "missing", "out_of_order", "unreached")
 LACKS = ("missing", "out_of_order")  # a stage that can't be measured
-WITH_ROOM, WITHOUT_ROOM = "with", "without"
+WITH_ROOM, WITHOUT_ROOM, NO_STATION = "with", "without", "none"
 
 
 class GroupBy(StrEnum):
@@ -39,7 +39,7 @@ class GroupBy(StrEnum):
     TYPE = "type"
     AREA = "area"
     MONTH = "month"
-    COMMAND_ROOM = "command_room"  # stations that have one against those that have none
+    COMMAND_ROOM = "command_room"  # stations that have one against those that have none; what is no station's apart
 
 
 class KpiQuery(msgspec.Struct, frozen=True):
@@ -219,7 +219,9 @@ class KpiService:
 
     def _room(self, org_code: str) -> str:
         row = self._organisations.get(org_code)
-        return WITH_ROOM if row is not None and row.has_command_room else WITHOUT_ROOM
+        if row is None or row.level != "station":
+            return NO_STATION  # a county's or the city's own command room is no station's
+        return WITH_ROOM if row.has_command_room else WITHOUT_ROOM
 
 
 def nothing(key: str) -> GroupFigures:

@@ -19,7 +19,7 @@ from operations.records.incident_import import read_incidents, read_mapping
 from operations.tracking.reports import FeedSession, PositionReport
 from storage.database import open_database
 from storage.past import PastIncidents
-from tests.browser.desk_server import DeskServer, Visitor
+from tests.browser.desk_server import READY_WITHIN_MS, DeskServer, Visitor
 from tests.cities import CITY, degrees
 
 pytestmark = pytest.mark.browser
@@ -86,6 +86,9 @@ def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operat
     page.keyboard.press("n")
     expect(page.locator("#new-dialog")).to_be_hidden()
     expect(page.locator("#toast")).to_contain_text("In replay no command is given")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: {writeText: () => Promise.reject(new Error('denied'))}})")
+    page.locator("#time-bar-link").click()
+    expect(page.locator("#toast")).to_contain_text("stands in the address bar")
     note = f"fetch('/api/v1/incidents/{first}/commands', {{method: 'POST', headers: {{'Content-Type': 'application/json'}}, "
     note += "body: JSON.stringify({command: 'note', text: 'x'})}).then((answer) => answer.status)"
     assert page.evaluate(note) == 403
@@ -98,6 +101,10 @@ def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operat
     expect(page.locator("#replay-band")).to_be_hidden()
     page.wait_for_url(lambda url: "/replay" not in url)
     page.wait_for_selector("#panel [data-press]")
+    page.goto(f"{desk.url}/replay?at=yesterday&lang=en", wait_until="commit")
+    expect(page.locator("#toast")).to_contain_text("names no moment that can be shown", timeout=30_000)
+    page.wait_for_selector("html.ready", timeout=READY_WITHIN_MS)
+    operator.until("liandong.state.connected && liandong.state.replay === null")
 
 
 def test_no_map_without_anybody_is_drawn_on_the_way_to_another_moment(operator: Visitor, desk: DeskServer) -> None:

@@ -39,6 +39,7 @@ CSV = "id,lon,lat,name\nk-1,121.55,29.87,A\nk-2,abc,29,B\n"
         ("token add --data {tmp}/d --city {city} --role feed --scope 9999", "'9999'"),
         ("token add --data {tmp}/d --city {city} --role feed --datum mars", "'mars'"),
         ("verify --data {tmp}/nothing", "--data"),
+        ("export incident 7 --data {tmp}/d --city {city} --out {tmp}", "is a folder"),
         ("bench fly", "'fly'"),
     ],
 )

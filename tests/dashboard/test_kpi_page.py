@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 
 import pytest
 from openpyxl import load_workbook
 
 from dashboard.edge import Edge
 from dashboard.i18n import words_in
-from dashboard.layouts.kpi import group_words, kind_words, stage_words
+from dashboard.layouts.kpi import group_words, kind_words, month_words, stage_words
 from dashboard.layouts.page import Page
 from dashboard.layouts.strip import strip
 from dispatch.commands import Acknowledge, Arrive, Depart, Feedback, Push
@@ -100,7 +101,25 @@ def test_numbers_lead_to_the_incidents_behind_them(city: ApiCity, chief: Person,
     page = page_of(chief, "figure=arrive&of=missing&by=county&key=330203000000&lang=en", path="/kpi/incidents")
     assert f"/?incident={worked[1]}" in page
     assert worked[0] not in page
+    assert "The figure counts crews" in page
+    assert "The figure counts crews" not in page_of(chief, "figure=close&of=all&lang=en", path="/kpi/incidents")
+    # In the other language it is the same list.
+    assert 'href="/kpi/incidents?by=county&amp;figure=arrive&amp;of=missing&amp;key=330203000000&amp;lang=zh"' in page
     problem_of(city.get("/kpis/incidents?stage=nap&of=all"), 422)
+
+
+def test_records_that_nobody_brought_in_are_shown_as_what_was_asked_for(chief: Person, worked: list[str]) -> None:
+    assert '<option value="nowhere" selected>' in page_of(chief, "source=nowhere&lang=en")
+    assert "Whose records" not in page_of(chief, "lang=en")
+
+
+def test_a_month_that_is_not_whole_says_so(chief: Person, worked: list[str]) -> None:
+    assert "2026-05, in part" in page_of(chief, "by=month&lang=en")
+    april = partial(month_words, date(2026, 4, 1), words=words_in("en"))
+    assert april(date(2026, 4, 1), date(2026, 4, 30), date(2026, 5, 1)) == "2026-04"
+    assert april(date(2026, 4, 2), date(2026, 5, 9), date(2026, 5, 9)) == "2026-04, in part"
+    assert april(date(2026, 4, 1), date(2026, 4, 29), date(2026, 5, 9)) == "2026-04, in part"
+    assert april(date(2026, 4, 1), date(2026, 4, 30), date(2026, 4, 30)) == "2026-04, in part"
 
 
 def test_before_and_after_a_day(city: ApiCity, chief: Person, worked: list[str]) -> None:
@@ -160,3 +179,14 @@ def test_everything_has_a_word() -> None:
     assert set(stage_words(words)) == set(STAGES)
     assert set(group_words(words)) == set(GroupBy)
     assert set(kind_words(words)) == set(KINDS)
+
+
+def test_what_is_of_no_station_is_held_against_none(city: ApiCity, chief: Person, worked: list[str]) -> None:
+    def counts() -> dict[str, int]:
+        return {one["key"]: one["incidents"] for one in city.get("/kpis?group_by=command_room").json()["groups"]}
+
+    before = counts()
+    assert city.incident(lon=None, lat=None)["org_code"] == CITY
+    city.clock.advance(1)
+    assert counts() == before | {"none": before.get("none", 0) + 1}
+    assert "of no station" in page_of(chief, "by=command_room&lang=en")

@@ -343,6 +343,14 @@ async def test_steps_go_from_event_to_event_and_a_loop_comes_round(world: PastWo
         await replay.send({"type": "loop", "from": iso(instants[5]), "to": iso(instants[2])})
         await replay.until(lambda: replay.of_type("error"))
         assert "is not before" in replay.of_type("error")[-1]["reason"]
+        for asking in (
+            {"type": "seek", "at": "0001-01-01T00:00:00Z"},
+            {"type": "loop", "from": "0001-01-01T00:00:00Z", "to": iso(instants[2])},
+        ):
+            refused = len(replay.of_type("error"))
+            await replay.send(asking)
+            await replay.until(lambda refused=refused: len(replay.of_type("error")) > refused)
+            assert "is before 1990" in replay.of_type("error")[-1]["reason"]
 
 
 async def test_an_account_has_no_more_than_six_replays_open(world: PastWorld) -> None:

@@ -223,6 +223,9 @@ def test_a_review_is_written_signed_and_taken_up_again_on_the_page(city: ApiCity
     assert "There is no form" in Parsed(send(422, do="delete")).text
     found = city.get(f"/incidents/{incident_id}", role="reviewer").json()["after_action"]
     assert (found["revision"], found["signed_by"], found["comments"], len(found["findings"])) == (2, "", 3, 1)
+    told = city.get(f"/incidents/{incident_id}/timeline", role="reviewer").json()["events"]
+    assert [one["revision"] for one in told] == sorted({one["revision"] for one in told})  # the journal's, of every event
+    assert [one["review_revision"] for one in told if "review_revision" in one] == [1, 1, 2]
 
 
 def test_the_line_of_an_open_incident_goes_on_until_now(city: ApiCity, reviewer: Person) -> None:

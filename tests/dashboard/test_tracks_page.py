@@ -63,6 +63,7 @@ def test_api_and_page_say_who_was_there(city: ApiCity, reviewer: Person, began: 
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"
     assert "TRACK-WEST" in page.text
+    assert '<option value="track-west">TRACK-WEST · ' in page.text
     assert local(datetime.fromisoformat(stay["first_at"])).replace("T", " ") in page.text
     assert page.text.count('class="way"') == 2
     assert f'value="{local(began)}"' in page.text

@@ -136,6 +136,14 @@ def test_another_systems_records_have_no_acknowledgements_to_miss() -> None:
     acknowledge = stage(found, "acknowledge")
     assert (acknowledge.n, acknowledge.missing, acknowledge.unreached) == (0, 0, 0)
     assert (stage(found, "depart").p50_s, stage(found, "arrive").n, stage(found, "arrive").missing) == (50.0, 1, 1)
+    assert (stage(found, "depart").targeted, stage(found, "arrive").targeted) == (0, 1)  # our target counts from the acknowledgement
+    assert stage(found, "review").unreached == 0
+
+
+def test_a_grade_that_no_system_should_have_breaks_no_figure() -> None:
+    builder = FactsBuilder(ZONE)
+    builder.add_past(PastIncident("sf", "c1", "fire", 300, T0), "330200000000")
+    assert builder.built().incidents["grade"].tolist() == [4]
 
 
 def test_the_incidents_behind_a_figure() -> None:

@@ -80,6 +80,14 @@ def test_an_ambiguous_local_time_is_kept_and_counted(tmp_path: Path) -> None:
     assert result.remarks["ambiguous local time (clocks put back); the earlier was taken"] == 1
 
 
+def test_a_grade_that_the_mapping_lacks_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "mapping.toml").write_text(MAPPING.replace('id = "call"', 'id = "call"\ngrade = "type"\ngrades = { "A" = 1 }'))
+    (tmp_path / "calls.csv").write_text(HEADER + "".join(f"{n},{kind},01/10/2009 02:36:01 PM,,{n},E1,,\n" for n, kind in enumerate("ABB")))
+    result = read_incidents(tmp_path / "calls.csv", read_mapping(tmp_path / "mapping.toml"))
+    assert [one.grade for one in result.incidents] == [1, 3, 3]
+    assert result.remarks["'type' says what is not in grades; default_grade was taken"] == 2
+
+
 def test_disorder_is_kept_and_counted(tmp_path: Path) -> None:
     result = read(tmp_path, "7,fire,01/10/2009 02:36:01 PM,,7-E1,E1,01/10/2009 02:41:00 PM,01/10/2009 02:37:00 PM\n")
     assert result.remarks["response with stages out of order"] == 1
@@ -110,6 +118,8 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         (("America/Los_Angeles", "Atlantis/Capital"), "time_zone 'Atlantis/Capital' is unknown"),
         (('id = "call"', 'idd = "call"'), "idd"),
         (("lat,lon", "up,down"), "point_order 'up,down' must be"),
+        (('id = "call"', 'id = "call"\ngrades = { "A" = 5 }'), "grade 5 is none of ours; write 1"),
+        (('id = "call"', 'id = "call"\ndefault_grade = 0'), "grade 0 is none of ours; write 1"),
     ],
 )
 def test_a_wrong_mapping_is_refused(tmp_path: Path, change: tuple[str, str], said: str) -> None:

@@ -272,6 +272,40 @@ def test_verify_and_export_name_damage_in_the_data(data: Path, tmp_path: Path, c
     assert all(f"WRONG {problem} (found at the export)" in found for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("DELETE FROM events WHERE revision = {last}", "before revision {after}, the first after the span: events are missing"),
+        ("DELETE FROM events WHERE revision = {first}", "revision {second}: it does not follow the event before it"),
+        ("DELETE FROM events WHERE revision BETWEEN {first} AND {last}", "before revision {after}, the first after the span: events"),
+        ("UPDATE events SET recorded_at = {to} WHERE revision = {last}", "revision {last}: it was recorded in the span"),
+        ("UPDATE events SET recorded_at = {from_} - 0.001 WHERE revision = {first}", "revision {first}: it was recorded in the span"),
+    ],
+)
+def test_an_event_that_is_gone_from_an_edge_of_the_span_is_named(tmp_path: Path, capsys, harm: str, said: str) -> None:
+    node = Node()
+    for name in "ABC":
+        node.pushed(name)
+        node.pass_time(60)
+    engine = open_database(f"sqlite:///{tmp_path}/journal.sqlite")
+    journal = SqlJournal(engine)
+    journal.claim()
+    journal.append(commit_of(node))
+    journal.release()
+    from_, to = START + timedelta(seconds=60), START + timedelta(seconds=120)
+    minute = [one.revision for one in node.journal if from_ <= one.recorded_at < to]
+    span = ["--from", from_.isoformat(), "--to", to.isoformat()]
+    assert app.main(["export", "journal", *span, "--out", str(tmp_path / "sound"), "--data", str(tmp_path)]) == 0
+    first, last = minute[0], minute[-1]
+    at = {"first": first, "second": first + 1, "last": last, "after": last + 1, "from_": from_.timestamp(), "to": to.timestamp()}
+    with engine.begin() as connection:
+        connection.exec_driver_sql(harm.format(**at))
+    engine.dispose()
+    assert app.main(["export", "journal", *span, "--out", str(tmp_path / "harmed"), "--data", str(tmp_path)]) == 1
+    assert said.format(**at) in capsys.readouterr().err
+    assert check(tmp_path / "harmed")[0] == 1
+
+
 def test_a_slice_that_is_closed_meanwhile_is_in_the_package(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between being listed and read, or with more in it after being read."""
     name, now = slice_name(BEGAN + CLOSED * SLICE_S), BEGAN + CLOSED * SLICE_S + 20.0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from msgspec.structs import replace
 from sqlalchemy import Engine
 
 from dispatch.past import PastIncident, PastResponse
@@ -42,6 +43,19 @@ def test_what_is_stored_is_read_back_and_a_second_time_changes_nothing(engine: E
     assert past.add(given) == 2
     assert past.add(given) == 0
     assert past.all("test") == given
+
+
+def test_what_is_on_record_and_other_and_what_another_has_is_named(engine: Engine) -> None:
+    past = PastIncidents(engine)
+    further = PastResponse("0-E2", "E2", pushed_at=AT + timedelta(seconds=90))
+    kept = replace(incident("1"), responses=(*incident("1").responses, further))
+    past.add([kept, incident("2")])
+    assert past.conflicts([kept, incident("2"), incident("3")]) == {}
+    taken = replace(incident("4"), responses=incident("2").responses)
+    assert past.conflicts([incident("1"), taken]) == {
+        "1": "it is on record already and other there, which stays as it is",
+        "4": "its response 2-E1 is on record already, of incident 2",
+    }
 
 
 def test_near_finds_by_place_and_age(engine: Engine) -> None:

@@ -22,7 +22,9 @@ export function readAddress() {
   }
   const at = Date.parse(query.get("at") ?? "") / 1000;
   const replay = Number.isFinite(at) ? { at, speed: number("speed") ?? 1, playing: query.get("playing") === "1" } : null;
-  return { replay, view: view.lon !== null && view.lat !== null ? view : null, selection, on: query.has("on") ? query.get("on").split(",").filter(Boolean) : null };
+  // A link that was cut short must not be taken for the moment it was made for.
+  const misread = !replay && (query.has("at") || location.pathname === "/replay");
+  return { replay, misread, view: view.lon !== null && view.lat !== null ? view : null, selection, on: query.has("on") ? query.get("on").split(",").filter(Boolean) : null };
 }
 
 // What a wall needs to show what this desk shows.

@@ -17,7 +17,7 @@ import { startKeyboard } from "./keyboard.js";
 import { drawClocks } from "./clocks.js";
 import { lineAnswered, lineOffered, startLine } from "./line.js";
 import { connect, send, startWatching } from "./live.js";
-import { seek, startReplay } from "./replay.js";
+import { noMoment, seek, startReplay } from "./replay.js";
 import { magnified } from "./draw.js";
 import { redrawAtlas, showScene, startOverlay, timing, unitAt } from "./overlay.js";
 import { focusSoon } from "./nodes.js";
@@ -112,6 +112,7 @@ async function start(config) {
   startPresence();
   startSceneVideo();
   startBroadcasts((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
+  if (asked.misread) toast({ kind: "bad", text: noMoment() });
   if (asked.replay) seek(asked.replay.at, asked.replay);
   else connect();
   startWatching();

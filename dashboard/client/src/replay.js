@@ -17,6 +17,7 @@ let timer = 0;
 let wantedMs = 0; // performance.now() of the last jump that was asked for
 let tellWall = false; // that it is the present again, when there is a socket
 
+export const noMoment = () => t("This address names no moment that can be shown; this is the present.");
 export const inReplay = () => state.replay !== null;
 
 // Whatever the page asks for while it shows the past says so.
@@ -38,7 +39,8 @@ export function startReplay() {
   });
   on("replay-refused", (reason) => {
     leave();
-    tell("toast", { kind: "bad", text: reason === "too_many_replays" ? t("This account has too many replays open; close one.") : t("This moment can't be shown: {reason}", { reason }) });
+    if (reason === "bad_moment") tell("toast", { kind: "bad", text: noMoment() });
+    else tell("toast", { kind: "bad", text: reason === "too_many_replays" ? t("This account has too many replays open; close one.") : t("This moment can't be shown: {reason}", { reason }) });
   });
   on("hello", () => {
     if (inReplay() && waiting !== null) flush();

@@ -277,9 +277,9 @@ function unixOf(local) {
 async function copyLink() {
   tell("write-address");
   const link = location.href;
-  // Browsers keep the clipboard from pages that came by plain http.
-  if (navigator.clipboard) await navigator.clipboard.writeText(link).catch(() => null);
-  tell("toast", { kind: "good", text: navigator.clipboard ? t("The link to this moment is copied.") : t("The link to this moment stands in the address bar.") });
+  // Browsers keep the clipboard from pages that came by plain http, and a person or a policy may.
+  const copied = (await navigator.clipboard?.writeText(link).then(() => true, () => false)) ?? false;
+  tell("toast", { kind: "good", text: copied ? t("The link to this moment is copied.") : t("The link to this moment stands in the address bar.") });
 }
 
 export const timeBarKeys = {
