@@ -108,12 +108,15 @@ def assess(sightings: Sequence[Sighting], question: Question) -> list[Json]:
 
 
 def by_ring(assessed: Sequence[Json], question: Question) -> list[Json]:
-    """Per ring: the units first reached in it, how many of all within it are available, and what is nearest when none is."""
+    """Per ring: the units first reached in it, how many of all within it are available, and what is nearest when none is.
+
+    As in coverage, a unit whose position is old counts nowhere: it is listed, and may be anywhere by now.
+    """
     rings = []
     for minutes in question.minutes:
         within = [row for row in assessed if row["eta_s"] <= minutes * 60.0]
-        available = [row for row in within if row["available"]]
-        beyond = next((row for row in assessed if row["available"] and row["eta_s"] > minutes * 60.0), None)
+        available = [row for row in within if _counts(row)]
+        beyond = next((row for row in assessed if _counts(row) and row["eta_s"] > minutes * 60.0), None)
         ring: Json = {
             "minutes": minutes,
             "unit_ids": [row["unit_id"] for row in within if row["ring_minutes"] == minutes],
@@ -132,6 +135,10 @@ def by_ring(assessed: Sequence[Json], question: Question) -> list[Json]:
             ring["text"] = f"The {minutes:g}-min ring is empty and no available unit is within an hour by road"
         rings.append(ring)
     return rings
+
+
+def _counts(row: Json) -> bool:
+    return bool(row["available"]) and row["fix_age_s"] <= OLD_FIX_S
 
 
 def clock(seconds: float) -> str:

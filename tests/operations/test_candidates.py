@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dispatch.duty import Standing, Why
 from dispatch.model import Grade, UnitKind, UnitStatus
-from operations.situation.candidates import TURNOUT_S, Load, Question, Sighting, assess, by_ring, clock
+from operations.situation.candidates import OLD_FIX_S, TURNOUT_S, Load, Question, Sighting, assess, by_ring, clock
 from operations.tracking.movement import RIDING
 from tests.operations.access_world import CITY, COUNTY, FAR, NOW, STATION, unit
 
@@ -85,6 +85,8 @@ def test_a_ring_says_what_it_holds_or_what_is_nearest_beyond() -> None:
     assert rings[1]["text"] == "The 3-min ring is empty: the nearest beyond is a, by 0:10"
     assert rings[2]["text"] == "5-min ring: 4:10 with 1:00 turnout"
     assert [ring["unit_ids"] for ring in rings] == [["b"], [], ["a"]]
+    lost = by_ring(assess([sighting("old", 20, fix_age_s=OLD_FIX_S + 1), sighting("a", 190)], asked), asked)[0]
+    assert (lost["available"], lost["nearest_beyond"]["unit_id"], lost["unit_ids"]) == (0, "a", ["old"])
     assert by_ring([], asked)[0]["text"] == "The 1-min ring is empty and no available unit is within an hour by road"
 
 
