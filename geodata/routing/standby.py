@@ -127,9 +127,9 @@ def advise(ground: Ground, task: Task, time_limit_s: float = TIME_LIMIT_S) -> Ad
     moves = [Move(int(movable[u]), int(site_of[u]), float(model.drive_s[u, site_of[u]]), gain) for u, gain in gains.items()]
     moves.sort(key=lambda move: (-move.gain, move.unit))
     after = model.covered(site_of)
-    return Advice(
-        tuple(moves), total, before, after, max(bound if is_whole else total, after), movable=len(movable), proven=proven and is_whole
-    )
+    bound = max(bound if is_whole else total, after)
+    proven = is_whole and (proven or bound <= (1.0 + GAP) * after)
+    return Advice(tuple(moves), total, before, after, bound, movable=len(movable), proven=proven)
 
 
 def _model(ground: Ground, task: Task, begun: float, time_limit_s: float) -> tuple[_Model, Ints, bool]:

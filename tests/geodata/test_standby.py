@@ -143,8 +143,10 @@ def test_what_stands_while_the_solver_has_nothing_is_allowed_and_says_how_far_of
     # No single move is better than all of them.
     singles = [{u: s} for u in range(4) for s in range(5) if oracle.allows({u: s})]
     assert advice.after >= max(map(oracle.covered, [{}, *singles])) * (1 - 1e-9)
-    assert not advice.proven
-    assert advice.bound >= oracle.best() * (1 - 1e-9)
+    best = oracle.best()
+    assert advice.bound >= best * (1 - 1e-9)
+    # Without the solver it may be proven all the same, where it has come as far as its own bound.
+    assert advice.after >= best * (1 - 2e-4) if advice.proven else advice.gap > 0
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -155,9 +157,11 @@ def test_without_time_units_stay_and_count_where_they_are(seed: int) -> None:
     ground, task = Ground(graph), random_task(rng, graph, units=4, sites=5)
     advice, oracle = advise(ground, task, time_limit_s=0.0), Oracle(ground, task)
     assert advice.movable == min(1, task.movable.sum())
-    assert (advice.moves, advice.proven) == ((), False)
+    assert advice.moves == ()
     assert advice.before == advice.after == pytest.approx(oracle.covered({}))
-    assert advice.bound >= oracle.best() * (1 - 1e-9)
+    best = oracle.best()
+    assert advice.bound >= best * (1 - 1e-9)
+    assert not advice.proven or advice.after >= best * (1 - 2e-4)
 
 
 def test_a_solver_that_heeds_no_limit_is_not_waited_for() -> None:
