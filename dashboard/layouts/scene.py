@@ -69,7 +69,9 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
     if beyond:
         children.append(html.H4([html.I(className="ring-out"), words("Beyond the rings")]))
         children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in beyond)
-    if not scene["units"]:
+    if scene["no_rings_because"]:
+        children = [empty(words("Nobody is ranked here: times by road are not known of this place. Take a point on a street near it."))]
+    elif not scene["units"]:
         children = [empty(words("No unit that you may see can be there by road."))]
     return section(words("Who can be there, by road"), children, note=facts.clock(facts.now) if facts.is_past else words("now"), name="who")
 

@@ -353,16 +353,17 @@ class SceneService:
         question = self._question(moment, lon, lat, actor, incident)
         try:
             sightings = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
-        except OffNetwork:
-            sightings = []
-        assessed = candidates.assess(sightings, question)
+            assessed = candidates.assess(sightings, question)
+            rings = candidates.by_ring(assessed, question)
+        except OffNetwork:  # who can be there is not known: no ring is called empty
+            assessed, rings = [], []
         organisation = self._organisations.get(question.chain[0])
         return {
             "org_code": question.chain[0],
             "org_name": organisation.name if organisation is not None else "",
             "turnout_s": candidates.TURNOUT_S,
             "units": assessed,
-            "units_by_ring": candidates.by_ring(assessed, question),
+            "units_by_ring": rings,
             "cameras": self._cameras(lon, lat),
             "elements": self._around(lon, lat),
             "weather": self._weather(lon, lat),

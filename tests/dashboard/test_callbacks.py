@@ -216,6 +216,8 @@ def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> No
     lon, lat = degrees(-2500, -2500)
     children, drawn = scene(city, {"kind": "point", "lon": lon, "lat": lat})
     assert "No rings here: the nearest street on the map is 3.5 km away." in words_in(children)
+    assert "Nobody is ranked here" in words_in(children)
+    assert "available" not in words_in(children)  # it is not known who could be there
     assert drawn["rings"] is None
 
 
