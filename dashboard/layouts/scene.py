@@ -99,7 +99,7 @@ def _empty_ring(ring: Json, facts: Facts) -> html.P:
     words = facts.words
     beyond = ring["nearest_beyond"]
     if beyond is None:
-        return empty(words("Nobody available, neither here nor within an hour by road."))
+        return empty(words("Nobody available whose position is known, neither here nor within an hour by road."))
     return empty(
         words("Nobody available in this ring. {unit} misses it by {over}.", unit=beyond["callsign"], over=words.eta(beyond["over_s"]))
     )

@@ -132,7 +132,7 @@ def by_ring(assessed: Sequence[Json], question: Question) -> list[Json]:
             ring["nearest_beyond"] = {"unit_id": beyond["unit_id"], "callsign": beyond["callsign"], "over_s": round(over_s, 1)}
             ring["text"] = f"The {minutes:g}-min ring is empty: the nearest beyond is {beyond['callsign']}, by {clock(over_s)}"
         else:
-            ring["text"] = f"The {minutes:g}-min ring is empty and no available unit is within an hour by road"
+            ring["text"] = f"The {minutes:g}-min ring is empty and no available unit with a fresh position is within an hour by road"
         rings.append(ring)
     return rings
 

@@ -87,7 +87,7 @@ def test_a_ring_says_what_it_holds_or_what_is_nearest_beyond() -> None:
     assert [ring["unit_ids"] for ring in rings] == [["b"], [], ["a"]]
     lost = by_ring(assess([sighting("old", 20, fix_age_s=OLD_FIX_S + 1), sighting("a", 190)], asked), asked)[0]
     assert (lost["available"], lost["nearest_beyond"]["unit_id"], lost["unit_ids"]) == (0, "a", ["old"])
-    assert by_ring([], asked)[0]["text"] == "The 1-min ring is empty and no available unit is within an hour by road"
+    assert by_ring([], asked)[0]["text"] == "The 1-min ring is empty and no available unit with a fresh position is within an hour by road"
 
 
 @given(
