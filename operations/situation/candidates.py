@@ -107,10 +107,11 @@ def assess(sightings: Sequence[Sighting], question: Question) -> list[Json]:
     return assessed
 
 
-def by_ring(assessed: Sequence[Json], question: Question) -> list[Json]:
+def by_ring(assessed: Sequence[Json], question: Question, unlisted_s: Sequence[float] = ()) -> list[Json]:
     """Per ring: the units first reached in it, how many of all within it are available, and what is nearest when none is.
 
-    As in coverage, a unit whose position is old counts nowhere: it is listed, and may be anywhere by now.
+    As in coverage, a unit whose position is old counts nowhere: it is listed, and may be anywhere by now. `unlisted_s`: of further
+    available ones, farther than those assessed; they are counted.
     """
     rings = []
     for minutes in question.minutes:
@@ -120,7 +121,7 @@ def by_ring(assessed: Sequence[Json], question: Question) -> list[Json]:
         ring: Json = {
             "minutes": minutes,
             "unit_ids": [row["unit_id"] for row in within if row["ring_minutes"] == minutes],
-            "available": len(available),
+            "available": len(available) + sum(eta_s <= minutes * 60.0 for eta_s in unlisted_s),
             "nearest_beyond": None,
             "text": "",
         }

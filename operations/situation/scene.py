@@ -245,8 +245,13 @@ class SceneService:
         mask = np.fromiter((unit_id in seen for unit_id in moment.unit_ids), np.bool_, len(moment.unit_ids))
         return mask & ~np.isnan(moment.lon)
 
-    def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, siren: bool) -> list[Sighting]:
-        """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
+    def _sightings(
+        self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, siren: bool
+    ) -> tuple[list[Sighting], NDArray[np.float64]]:
+        """Visible units within the limit by road; when too few are available there, the next available ones beyond.
+
+        Also the times of those that are available and too many to be listed.
+        """
         placed, visible = self.place(moment), self.visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible, siren)
         eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
@@ -259,10 +264,11 @@ class SceneService:
                 late_s[beyond.index], delay_s[beyond.index] = beyond.eta_p90_s, beyond.delay_s
         order = np.argsort(eta_s, kind="stable")
         order = order[np.isfinite(eta_s[order])]
-        counting = order[(free & _fresh(moment))[order]][:LEAST_AVAILABLE]
-        listed = order[(np.arange(len(order)) < MAX_LISTED) | np.isin(order, counting)]
+        counting = order[(free & _fresh(moment))[order]]
+        is_listed = (np.arange(len(order)) < MAX_LISTED) | np.isin(order, counting[:LEAST_AVAILABLE])
         columns = (eta_s, metres, late_s, delay_s)
-        return [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in listed]
+        sightings = [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in order[is_listed]]
+        return sightings, eta_s[np.setdiff1d(counting, order[is_listed])]
 
     def _free(self, moment: Moment, actor: Actor) -> NDArray[np.bool_]:
         """[units] whether the actor could send it, as on record: ten thousand at once; those that are listed are judged by the clock."""
@@ -352,9 +358,9 @@ class SceneService:
         """Units, cameras, elements, weather."""
         question = self._question(moment, lon, lat, actor, incident)
         try:
-            sightings = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
+            sightings, unlisted_s = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
             assessed = candidates.assess(sightings, question)
-            rings = candidates.by_ring(assessed, question)
+            rings = candidates.by_ring(assessed, question, unlisted_s.tolist())
         except OffNetwork:  # who can be there is not known: no ring is called empty
             assessed, rings = [], []
         organisation = self._organisations.get(question.chain[0])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 
 from dispatch.model import UnitKind
 from dispatch.past import PastIncident
+from operations.situation import scene as scene_module
 from operations.situation.candidates import OLD_FIX_S
 from operations.situation.neighbours import neighbour_table
 from operations.situation.scene import LEAST_AVAILABLE
@@ -121,3 +123,13 @@ def test_nobody_is_sent_by_an_old_position_while_another_is_known(city: ApiCity)
     assert city.run(city.services.scene.next_nearest(incident)) == "gone"
     city.unit("here", WEST, at_m=(500, 900))
     assert city.run(city.services.scene.next_nearest(incident)) == "here"
+
+
+def test_those_too_many_to_be_listed_are_counted(city: ApiCity) -> None:
+    with patch.object(scene_module, "MAX_LISTED", 2):
+        city.clock.advance(OLD_FIX_S + 1.0)
+        for k in range(LEAST_AVAILABLE + 3):
+            city.unit(f"crowd{k}", WEST, at_m=(500, 500 + k))
+        scene = city.get(f"/scene?lon={LON}&lat={LAT}", "operator", WEST).json()
+    assert len([unit for unit in scene["units"] if unit["unit_id"].startswith("crowd")]) == LEAST_AVAILABLE
+    assert [ring["available"] for ring in scene["units_by_ring"]] == [LEAST_AVAILABLE + 3] * 3
