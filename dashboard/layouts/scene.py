@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,11 +62,11 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
         children.append(_ring_heading(ring, facts))
         if not ring["available"]:
             children.append(_empty_ring(ring, facts))
-        shown, more = ring["unit_ids"][:_SHOWN_IN_RING], len(ring["unit_ids"][_SHOWN_IN_RING:])
-        children.extend(unit_row(units[unit_id], incident, command, unit_id == top, facts) for unit_id in shown)
-        if more:
+        shown = _shown([units[unit_id] for unit_id in ring["unit_ids"]], _SHOWN_IN_RING)
+        children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in shown)
+        if more := len(ring["unit_ids"]) - len(shown):
             children.append(empty(words("and {n} more in this ring", n=more)))
-    beyond = [unit for unit in scene["units"] if unit["ring_minutes"] is None][:_SHOWN_BEYOND]
+    beyond = _shown([unit for unit in scene["units"] if unit["ring_minutes"] is None], _SHOWN_BEYOND)
     if beyond:
         children.append(html.H4([html.I(className="ring-out"), words("Beyond the rings")]))
         children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in beyond)
@@ -74,6 +75,11 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
     elif not scene["units"]:
         children = [empty(words("No unit that you may see can be there by road."))]
     return section(words("Who can be there, by road"), children, note=facts.clock(facts.now) if facts.is_past else words("now"), name="who")
+
+
+def _shown(units: Sequence[Json], most: int) -> list[Json]:
+    """The first so many, and whoever is recommended behind them."""
+    return [unit for k, unit in enumerate(units) if k < most or unit["recommended"]]
 
 
 def push_command(incident: Incident) -> str | None:

@@ -37,6 +37,7 @@ from dispatch.duty_commands import SendBroadcast, SetUnitStatus
 from dispatch.model import Actor, Grade, UnitStatus
 from geodata.cities.places import Place
 from operations.access.authority import as_wall
+from operations.situation.candidates import OLD_FIX_S
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
 
@@ -219,6 +220,17 @@ def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> No
     assert "Nobody is ranked here" in words_in(children)
     assert "available" not in words_in(children)  # it is not known who could be there
     assert drawn["rings"] is None
+
+
+def test_whoever_is_recommended_is_shown_however_many_busy_ones_are_nearer(city: ApiCity) -> None:
+    city.clock.advance(OLD_FIX_S + 1.0)  # nobody else counts
+    for k in range(9):
+        city.unit(f"resting{k}", at_m=(500, 500))
+        assert city.put(f"/units/resting{k}/status", {"status": "out_of_service"}).status_code == 200
+    city.unit("ready", at_m=(500, 540))
+    children, _ = scene(city, {"kind": "incident", "incident_id": city.incident("commander")["incident_id"]})
+    assert ("push", "ready") in commands_in(children)
+    assert "READY" in words_in(children)
 
 
 def test_rings_at_p90_hold_what_is_reached_on_nine_of_ten_drives(city: ApiCity) -> None:
