@@ -134,7 +134,7 @@ class SceneService:
         moment = self.moment()
         rings, ground, earlier = await asyncio.gather(
             asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident), quantile),
-            asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
+            asyncio.to_thread(self._ground, moment, lon, lat, actor, incident, quantile),
             self._earlier(lon, lat, actor, incident),
         )
         ring_features, off = rings
@@ -250,7 +250,7 @@ class SceneService:
     ) -> tuple[list[Sighting], NDArray[np.float64]]:
         """Visible units within the limit by road; when too few are available there, the next available ones beyond.
 
-        Also the times of those that are available and too many to be listed.
+        Also the times, usual and late, of those that are available and too many to be listed.
         """
         placed, visible = self.place(moment), self.visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible, siren)
@@ -268,7 +268,8 @@ class SceneService:
         is_listed = (np.arange(len(order)) < MAX_LISTED) | np.isin(order, counting[:LEAST_AVAILABLE])
         columns = (eta_s, metres, late_s, delay_s)
         sightings = [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in order[is_listed]]
-        return sightings, eta_s[np.setdiff1d(counting, order[is_listed])]
+        unlisted = np.setdiff1d(counting, order[is_listed])
+        return sightings, np.stack([eta_s[unlisted], late_s[unlisted]], axis=1)
 
     def _free(self, moment: Moment, actor: Actor) -> NDArray[np.bool_]:
         """[units] whether the actor could send it, as on record: ten thousand at once; those that are listed are judged by the clock."""
@@ -354,13 +355,13 @@ class SceneService:
         except OffNetwork as off:
             return None, off
 
-    def _ground(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Json:
-        """Units, cameras, elements, weather."""
-        question = self._question(moment, lon, lat, actor, incident)
+    def _ground(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None, quantile: float) -> Json:
+        """Units by the rings of this quantile, cameras, elements, weather."""
+        question = replace(self._question(moment, lon, lat, actor, incident), quantile=quantile)
         try:
-            sightings, unlisted_s = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
+            sightings, unlisted = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
             assessed = candidates.assess(sightings, question)
-            rings = candidates.by_ring(assessed, question, unlisted_s.tolist())
+            rings = candidates.by_ring(assessed, question, [question.ring_s(*times) for times in unlisted.tolist()])
         except OffNetwork:  # who can be there is not known: no ring is called empty
             assessed, rings = [], []
         organisation = self._organisations.get(question.chain[0])

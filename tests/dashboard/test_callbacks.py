@@ -13,7 +13,7 @@ from dashboard.callbacks import broadcast, classify, locate, split
 from dashboard.callbacks.commands import command_of, send
 from dashboard.callbacks.context import facts_for
 from dashboard.callbacks.place import place_options
-from dashboard.callbacks.scene import able_units, scene_of
+from dashboard.callbacks.scene import able_units, reach_of, scene_of
 from dashboard.callbacks.selection import panel_of
 from dashboard.i18n import words_in as words
 from dispatch.commands import (
@@ -231,6 +231,21 @@ def test_whoever_is_recommended_is_shown_however_many_busy_ones_are_nearer(city:
     children, _ = scene(city, {"kind": "incident", "incident_id": city.incident("commander")["incident_id"]})
     assert ("push", "ready") in commands_in(children)
     assert "READY" in words_in(children)
+
+
+def test_rings_are_drawn_again_when_streets_change_and_only_then(city: ApiCity) -> None:
+    lon, lat = degrees(500, 500)
+    point = {"kind": "point", "lon": lon, "lat": lat}
+    before = reach_of(scene(city, point)[1])
+    city.unit("passing", at_m=(400, 500))
+    assert reach_of(scene(city, point)[1]) == before
+    closed_lon, closed_lat = degrees(450, 500)
+    closure = {"lon": closed_lon, "lat": closed_lat, "properties": {"closes": True}}
+    assert city.put("/elements/traffic_event/works", closure, "admin").status_code == 200
+    assert reach_of(scene(city, point)[1]) != before
+    city.clock.advance(1.0)
+    closure["properties"] = {"closes": True, "ended": True}
+    assert city.put("/elements/traffic_event/works", closure, "admin").status_code == 200
 
 
 def test_rings_at_p90_hold_what_is_reached_on_nine_of_ten_drives(city: ApiCity) -> None:

@@ -90,6 +90,15 @@ def test_a_ring_says_what_it_holds_or_what_is_nearest_beyond() -> None:
     assert by_ring([], asked)[0]["text"] == "The 1-min ring is empty and no available unit with a fresh position is within an hour by road"
 
 
+def test_units_are_in_the_rings_that_are_drawn() -> None:
+    asked = replace(question(), quantile=0.9)
+    rows = assess([sighting("near", 50), sighting("far", 170)], asked)  # nine of ten drives take 65 s and 221 s
+    assert [row["ring_minutes"] for row in rows] == [3.0, 5.0]
+    rings = by_ring(rows, asked)
+    assert [(ring["unit_ids"], ring["available"]) for ring in rings] == [([], 0), (["near"], 1), (["far"], 2)]
+    assert rings[0]["nearest_beyond"] == {"unit_id": "near", "callsign": rows[0]["callsign"], "over_s": 5.0}
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 4000), st.sampled_from(UnitStatus), st.sampled_from([STATION, FAR]), st.floats(0, 500)), max_size=12)
 )
