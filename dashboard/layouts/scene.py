@@ -64,7 +64,7 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
             children.append(_empty_ring(ring, facts))
         shown = _shown([units[unit_id] for unit_id in ring["unit_ids"]], _SHOWN_IN_RING)
         children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in shown)
-        if more := len(ring["unit_ids"]) - len(shown):
+        if more := len(ring["unit_ids"]) - len(shown) + ring["unlisted"]:
             children.append(empty(words("and {n} more in this ring", n=more)))
     beyond = _shown([unit for unit in scene["units"] if unit["ring_minutes"] is None], _SHOWN_BEYOND)
     if beyond:

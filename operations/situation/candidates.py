@@ -122,7 +122,7 @@ def by_ring(assessed: Sequence[Json], question: Question, unlisted_s: Sequence[f
     As in coverage, a unit whose position is old counts nowhere: it is listed, and may be anywhere by now. `unlisted_s`: of further
     available ones, farther than those assessed; they are counted.
     """
-    rings = []
+    rings, lower_s = [], -math.inf
     away_s = [question.ring_s(row["eta_s"], row["eta_p90_s"]) for row in assessed]
     for minutes in question.minutes:
         within = [row for row, s in zip(assessed, away_s, strict=True) if s <= minutes * 60.0]
@@ -132,6 +132,7 @@ def by_ring(assessed: Sequence[Json], question: Question, unlisted_s: Sequence[f
         ring: Json = {
             "minutes": minutes,
             "unit_ids": [row["unit_id"] for row in within if row["ring_minutes"] == minutes],
+            "unlisted": sum(lower_s < eta_s <= minutes * 60.0 for eta_s in unlisted_s),
             "available": len(available) + sum(eta_s <= minutes * 60.0 for eta_s in unlisted_s),
             "nearest_beyond": None,
             "text": "",
@@ -146,6 +147,7 @@ def by_ring(assessed: Sequence[Json], question: Question, unlisted_s: Sequence[f
         else:
             ring["text"] = f"The {minutes:g}-min ring is empty and no available unit with a fresh position is within an hour by road"
         rings.append(ring)
+        lower_s = minutes * 60.0
     return rings
 
 

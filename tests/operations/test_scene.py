@@ -133,3 +133,4 @@ def test_those_too_many_to_be_listed_are_counted(city: ApiCity) -> None:
         scene = city.get(f"/scene?lon={LON}&lat={LAT}", "operator", WEST).json()
     assert len([unit for unit in scene["units"] if unit["unit_id"].startswith("crowd")]) == LEAST_AVAILABLE
     assert [ring["available"] for ring in scene["units_by_ring"]] == [LEAST_AVAILABLE + 3] * 3
+    assert [ring["unlisted"] for ring in scene["units_by_ring"]] == [3, 0, 0]
