@@ -19,6 +19,7 @@ from operations.access.authority import Action
 
 _SHOWN_IN_RING = 8
 _SHOWN_BEYOND = 4
+_BESIDE_M = 60.0  # so far from its street a house stands; who has farther to go on foot is later than the times say
 _OUTSIDE_M = 50_000.0  # from the nearest street: no place of this city
 _SHOWN_CAMERAS = 6
 _SHOWN_AROUND = 10
@@ -36,6 +37,9 @@ def scene_panel(scene: Json, incident: Incident | None, facts: Facts) -> list[An
         far = words("No rings here: the nearest street on the map is {distance} away.", distance=words.distance(away_m))
         is_outside = away_m is None or away_m > _OUTSIDE_M
         head.append(html.P(words("No rings here: the place lies outside of the map.") if is_outside else far, className="notice padded"))
+    elif (off_m := scene["rings"]["features"][0]["properties"]["off_street_m"]) > _BESIDE_M:
+        short = words("Times by road end at the nearest street, {distance} from here.", distance=words.distance(off_m))
+        head.append(html.P(short, className="notice padded"))
     if incident is None:
         head.append(html.P(words("Responsible: {name}", name=facts.organisation_name(scene["org_code"])), className="padded muted"))
     if facts.may(Action.SEE_SCENE) and not scene["no_rings_because"]:

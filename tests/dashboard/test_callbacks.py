@@ -220,6 +220,10 @@ def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> No
     assert "Nobody is ranked here" in words_in(children)
     assert "available" not in words_in(children)  # it is not known who could be there
     assert drawn["rings"] is None
+    said = "Times by road end at the nearest street"
+    for west_m, is_far in ((150, True), (30, False)):
+        lon, lat = degrees(-west_m, 500)
+        assert (said in words_in(scene(city, {"kind": "point", "lon": lon, "lat": lat})[0])) is is_far
 
 
 def test_whoever_is_recommended_is_shown_however_many_busy_ones_are_nearer(city: ApiCity) -> None:
