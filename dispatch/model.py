@@ -135,7 +135,7 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
     stage: AssignmentStage
     pushed_at: datetime
     pushed_by: str
-    # What the desk was promised at the push: seconds and metres by road; None when unit or incident had no usable point.
+    # What the desk was promised at the push: seconds and metres by road; None when the unit had no fresh position or the incident no point.
     promised_eta_s: float | None = None
     promised_distance_m: float | None = None
     promised_eta_p90_s: float | None = None  # nine ways in ten take no longer; None: not known

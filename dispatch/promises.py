@@ -25,7 +25,7 @@ class Unmatched(StrEnum):
     """Why an assignment can't be compared. Each has exactly one: the first of these that holds."""
 
     SERVICE = "service"  # another service: nothing was promised for it
-    NO_PROMISE = "no_promise"  # unit or incident had no usable point, or no way was found
+    NO_PROMISE = "no_promise"  # no fresh position of the unit, no point of the incident, or no way was found
     REFUSED = "refused"
     REASSIGNED = "reassigned"  # others were sent in its place
     RECALLED = "recalled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,6 +11,7 @@ from pydantic import ConfigDict, Field, FiniteFloat
 from dashboard.api.describe import answers
 from dashboard.api.shapes import Body, Id, Latitude, Longitude, answer_in_thread
 from dashboard.edge import actor_of
+from dashboard.problems import InvalidFields
 from dispatch.model import Actor
 from operations.access.authority import Action
 from operations.situation.what_if import Supposition
@@ -110,6 +112,9 @@ def router(services: Services) -> APIRouter:
 
 
 def _supposition(body: SuppositionBody) -> Supposition:
+    twice = [unit_id for unit_id, times in Counter(move.unit_id for move in body.moves).items() if times > 1]
+    if twice:
+        raise InvalidFields.one("moves", f"{twice[0]} is moved twice; a unit can be supposed at one place only")
     return Supposition(
         moves={move.unit_id: (move.lon, move.lat) for move in body.moves},
         posts=[(post.lon, post.lat) for post in body.posts],

@@ -44,13 +44,23 @@ def register(app: Dash, services: Services) -> None:
         again = ctx.triggered_id == ids.SCENE_TICK
         then = await services_seen(app, services)
         children, drawn = await scene_of(then, actor_of_callback(app, page), selection, page, QUANTILE_OF.get(sure or "", 0.5))
-        # The rings stay while units move: only the list is drawn again. They move with the incident's point, and go where there is none:
+        # The rings stay while units move: only the list is drawn again. They change with the incident's point and grade and with the
+        # streets: closures, slow traffic, what was learned. They go where there is none:
         # also those of the present, when a moment is looked at before there was the incident.
-        if again and drawn["at"] is not None and drawn["at"] == drawn_at:
+        reach = reach_of(drawn)
+        if again and reach is not None and reach == drawn_at:
             return Markup(children), no_update, no_update
-        return Markup(children), drawn, drawn["at"]
+        return Markup(children), drawn, reach
 
     app.clientside_callback(ClientsideFunction("liandong", "drawScene"), Input(ids.SCENE, "data"), prevent_initial_call=True)
+
+
+def reach_of(drawn: dict[str, Any]) -> list[float] | None:
+    """What tells drawn rings from others: the point they lead to, and metres of street in each; None where there is no point."""
+    if drawn["at"] is None:
+        return None
+    features = [] if drawn["rings"] is None else drawn["rings"]["features"]
+    return [*drawn["at"], *(f["properties"]["edge_metres"] for f in features if f["properties"]["kind"] == "ring")]
 
 
 async def scene_of(

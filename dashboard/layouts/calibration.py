@@ -165,7 +165,7 @@ def reason_words(words: Words) -> dict[Unmatched, str]:
     """Why an assignment can't be compared, for people."""
     return {
         Unmatched.SERVICE: words("another service: nothing was promised"),
-        Unmatched.NO_PROMISE: words("no promise: crew or incident had no usable point"),
+        Unmatched.NO_PROMISE: words("no promise: no fresh position of the crew, or no usable point of the incident"),
         Unmatched.REFUSED: words("the crew refused"),
         Unmatched.REASSIGNED: words("others were sent in its place"),
         Unmatched.RECALLED: words("recalled before it was there"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from operations.access.authority import Action
 
 _SHOWN_IN_RING = 8
 _SHOWN_BEYOND = 4
+_BESIDE_M = 60.0  # so far from its street a house stands; who has farther to go on foot is later than the times say
 _OUTSIDE_M = 50_000.0  # from the nearest street: no place of this city
 _SHOWN_CAMERAS = 6
 _SHOWN_AROUND = 10
@@ -35,6 +37,9 @@ def scene_panel(scene: Json, incident: Incident | None, facts: Facts) -> list[An
         far = words("No rings here: the nearest street on the map is {distance} away.", distance=words.distance(away_m))
         is_outside = away_m is None or away_m > _OUTSIDE_M
         head.append(html.P(words("No rings here: the place lies outside of the map.") if is_outside else far, className="notice padded"))
+    elif (off_m := scene["rings"]["features"][0]["properties"]["off_street_m"]) > _BESIDE_M:
+        short = words("Times by road end at the nearest street, {distance} from here.", distance=words.distance(off_m))
+        head.append(html.P(short, className="notice padded"))
     if incident is None:
         head.append(html.P(words("Responsible: {name}", name=facts.organisation_name(scene["org_code"])), className="padded muted"))
     if facts.may(Action.SEE_SCENE) and not scene["no_rings_because"]:
@@ -61,17 +66,24 @@ def units_by_ring(scene: Json, incident: Incident | None, facts: Facts) -> Any:
         children.append(_ring_heading(ring, facts))
         if not ring["available"]:
             children.append(_empty_ring(ring, facts))
-        shown, more = ring["unit_ids"][:_SHOWN_IN_RING], len(ring["unit_ids"][_SHOWN_IN_RING:])
-        children.extend(unit_row(units[unit_id], incident, command, unit_id == top, facts) for unit_id in shown)
-        if more:
+        shown = _shown([units[unit_id] for unit_id in ring["unit_ids"]], _SHOWN_IN_RING)
+        children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in shown)
+        if more := len(ring["unit_ids"]) - len(shown) + ring["unlisted"]:
             children.append(empty(words("and {n} more in this ring", n=more)))
-    beyond = [unit for unit in scene["units"] if unit["ring_minutes"] is None][:_SHOWN_BEYOND]
+    beyond = _shown([unit for unit in scene["units"] if unit["ring_minutes"] is None], _SHOWN_BEYOND)
     if beyond:
         children.append(html.H4([html.I(className="ring-out"), words("Beyond the rings")]))
         children.extend(unit_row(unit, incident, command, unit["unit_id"] == top, facts) for unit in beyond)
-    if not scene["units"]:
+    if scene["no_rings_because"]:
+        children = [empty(words("Nobody is ranked here: times by road are not known of this place. Take a point on a street near it."))]
+    elif not scene["units"]:
         children = [empty(words("No unit that you may see can be there by road."))]
     return section(words("Who can be there, by road"), children, note=facts.clock(facts.now) if facts.is_past else words("now"), name="who")
+
+
+def _shown(units: Sequence[Json], most: int) -> list[Json]:
+    """The first so many, and whoever is recommended behind them."""
+    return [unit for k, unit in enumerate(units) if k < most or unit["recommended"]]
 
 
 def push_command(incident: Incident) -> str | None:
@@ -97,7 +109,7 @@ def _empty_ring(ring: Json, facts: Facts) -> html.P:
     words = facts.words
     beyond = ring["nearest_beyond"]
     if beyond is None:
-        return empty(words("Nobody available, neither here nor within an hour by road."))
+        return empty(words("Nobody available whose position is known, neither here nor within an hour by road."))
     return empty(
         words("Nobody available in this ring. {unit} misses it by {over}.", unit=beyond["callsign"], over=words.eta(beyond["over_s"]))
     )

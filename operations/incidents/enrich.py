@@ -37,6 +37,7 @@ from dispatch.model import Actor, Area, ArrivalFix, AssignmentStage, Grade, Inci
 from dispatch.organisations import OrganisationTree
 from dispatch.picture import OperatingPicture
 from geodata.datum import UnknownDatum, to_wgs84
+from operations.situation.candidates import OLD_FIX_S
 
 ON_THE_WAY = frozenset({AssignmentStage.PUSHED, AssignmentStage.ACKNOWLEDGED, AssignmentStage.EN_ROUTE})
 
@@ -77,6 +78,7 @@ class UnitPositions(Protocol):
 
     lon: Any
     lat: Any
+    position_at: Any  # Unix s; NaN where there is none
 
     def index_of(self, unit_id: str) -> int | None: ...
 
@@ -88,7 +90,7 @@ class Witness(Protocol):
 
 
 class Enricher:
-    """Makes a command complete. What can't be found is left out: an incident without a point has no promise."""
+    """Makes a command complete. What can't be found is left out: no promise without a point, nor without a fresh position."""
 
     def __init__(
         self,
@@ -248,10 +250,12 @@ class Enricher:
     ) -> dict[str, Promise]:
         if lon is None or lat is None:
             return {}
-        ids, lons, lats, kinds = [], [], [], []
+        ids, lons, lats, kinds, now_s = [], [], [], [], self._clock.unix_s()
         for unit_id in unit_ids:
             unit, index = picture.units.get(unit_id), self._positions.index_of(unit_id)
             if unit is None or index is None or math.isnan(self._positions.lon[index]):
+                continue
+            if not now_s - self._positions.position_at[index] <= OLD_FIX_S:  # from where it was then, nothing can be promised
                 continue
             ids.append(unit_id)
             lons.append(float(self._positions.lon[index]))

@@ -72,6 +72,15 @@ class Question:
     standing: Callable[[Unit], Standing] = by_status_alone  # whether a unit is on duty at the moment of asking
     load: Callable[[Unit], Load | None] = lambda unit: None  # None: not known
     movement: Movement = field(default_factory=lambda: WALKING)
+    quantile: float = 0.5  # of the rings: what half of all drives reach in time, or at 0.9 nine in ten
+
+    def ring_of(self, eta_s: float, eta_p90_s: float) -> float | None:
+        """Minutes of the smallest ring that holds such a way; None beyond them all."""
+        return next((m for m in self.minutes if self.ring_s(eta_s, eta_p90_s) <= m * 60.0), None)
+
+    def ring_s(self, eta_s: float, eta_p90_s: float) -> float:
+        """Of a way's times the one that says in which ring it begins."""
+        return eta_p90_s if self.quantile == 0.9 else eta_s
 
 
 def loads(picture: OperatingPicture, now: datetime, is_confidential: Callable[[str], bool]) -> Callable[[Unit], Load]:
@@ -107,17 +116,24 @@ def assess(sightings: Sequence[Sighting], question: Question) -> list[Json]:
     return assessed
 
 
-def by_ring(assessed: Sequence[Json], question: Question) -> list[Json]:
-    """Per ring: the units first reached in it, how many of all within it are available, and what is nearest when none is."""
-    rings = []
+def by_ring(assessed: Sequence[Json], question: Question, unlisted_s: Sequence[float] = ()) -> list[Json]:
+    """Per ring: the units first reached in it, how many of all within it are available, and what is nearest when none is.
+
+    As in coverage, a unit whose position is old counts nowhere: it is listed, and may be anywhere by now. `unlisted_s`: of further
+    available ones, farther than those assessed; they are counted.
+    """
+    rings, lower_s = [], -math.inf
+    away_s = [question.ring_s(row["eta_s"], row["eta_p90_s"]) for row in assessed]
     for minutes in question.minutes:
-        within = [row for row in assessed if row["eta_s"] <= minutes * 60.0]
-        available = [row for row in within if row["available"]]
-        beyond = next((row for row in assessed if row["available"] and row["eta_s"] > minutes * 60.0), None)
+        within = [row for row, s in zip(assessed, away_s, strict=True) if s <= minutes * 60.0]
+        available = [row for row in within if _counts(row)]
+        outside = [(s, row) for row, s in zip(assessed, away_s, strict=True) if _counts(row) and s > minutes * 60.0]
+        beyond_s, beyond = min(outside, key=lambda one: one[0], default=(0.0, None))
         ring: Json = {
             "minutes": minutes,
             "unit_ids": [row["unit_id"] for row in within if row["ring_minutes"] == minutes],
-            "available": len(available),
+            "unlisted": sum(lower_s < eta_s <= minutes * 60.0 for eta_s in unlisted_s),
+            "available": len(available) + sum(eta_s <= minutes * 60.0 for eta_s in unlisted_s),
             "nearest_beyond": None,
             "text": "",
         }
@@ -125,13 +141,18 @@ def by_ring(assessed: Sequence[Json], question: Question) -> list[Json]:
             first = available[0]
             ring["text"] = f"{minutes:g}-min ring: {clock(first['arrival_s'])} with {clock(first['turnout_s'])} turnout"
         elif beyond is not None:
-            over_s = beyond["eta_s"] - minutes * 60.0
+            over_s = beyond_s - minutes * 60.0
             ring["nearest_beyond"] = {"unit_id": beyond["unit_id"], "callsign": beyond["callsign"], "over_s": round(over_s, 1)}
             ring["text"] = f"The {minutes:g}-min ring is empty: the nearest beyond is {beyond['callsign']}, by {clock(over_s)}"
         else:
-            ring["text"] = f"The {minutes:g}-min ring is empty and no available unit is within an hour by road"
+            ring["text"] = f"The {minutes:g}-min ring is empty and no available unit with a fresh position is within an hour by road"
         rings.append(ring)
+        lower_s = minutes * 60.0
     return rings
+
+
+def _counts(row: Json) -> bool:
+    return bool(row["available"]) and row["fix_age_s"] <= OLD_FIX_S
 
 
 def clock(seconds: float) -> str:
@@ -158,7 +179,7 @@ def _row(sighting: Sighting, question: Question, recommended: bool, reasons: lis
         "distance_m": round(sighting.distance_m, 1),
         "turnout_s": turnout_s,
         "arrival_s": round(sighting.eta_s + turnout_s, 1),
-        "ring_minutes": next((m for m in question.minutes if sighting.eta_s <= m * 60.0), None),
+        "ring_minutes": question.ring_of(sighting.eta_s, sighting.eta_p90_s),
         "available": status == UnitStatus.AVAILABLE and question.is_commanded(unit.org_code),
         "assigned": unit.unit_id in question.assigned,
         "recommended": recommended,
@@ -171,7 +192,7 @@ def _in_favour(sighting: Sighting, question: Question) -> list[Json]:
     stands = question.standing(unit)
     if status_at(unit, stands) == UnitStatus.AVAILABLE:
         reasons.append(_reason("available", True, "available"))
-    ring = next((m for m in question.minutes if sighting.eta_s <= m * 60.0), None)
+    ring = question.ring_of(sighting.eta_s, sighting.eta_p90_s)
     if ring is not None:
         reasons.append(_reason("in_ring", True, f"within {ring:g} min by road", minutes=ring))
     if unit.org_code in question.chain:

@@ -35,7 +35,7 @@ from operations.duty.circle_drill import Present
 from operations.duty.duty_circles import DutyCircles
 from operations.records.history import History
 from operations.situation import candidates
-from operations.situation.candidates import Question, Sighting, loads
+from operations.situation.candidates import OLD_FIX_S, Question, Sighting, loads
 from operations.situation.elements import ElementStore
 from operations.situation.street_speeds import SIREN_GRADE
 from operations.tracking.movement import WALKING, Movement, profile_numbers
@@ -44,7 +44,7 @@ from storage.past import METRES_PER_DEGREE, PastIncidents
 
 MINUTES = (1.0, 3.0, 5.0)
 MAX_LISTED = 60  # units in one answer
-LEAST_AVAILABLE = 5  # so many available units are listed even when they are beyond the rings
+LEAST_AVAILABLE = 5  # so many that could be sent are listed even when they are beyond the rings, or behind many that could not
 EARLIER_RADIUS_M, EARLIER_DAYS, MAX_EARLIER = 300.0, 90, 20
 CAMERA_RADIUS_M, MAX_CAMERAS = 500.0, 12
 # Straight-line radius within which an element matters; those of the catalogue that are not named here use the last.
@@ -134,7 +134,7 @@ class SceneService:
         moment = self.moment()
         rings, ground, earlier = await asyncio.gather(
             asyncio.to_thread(self._rings_or_why, lon, lat, _with_siren(incident), quantile),
-            asyncio.to_thread(self._ground, moment, lon, lat, actor, incident),
+            asyncio.to_thread(self._ground, moment, lon, lat, actor, incident, quantile),
             self._earlier(lon, lat, actor, incident),
         )
         ring_features, off = rings
@@ -184,11 +184,13 @@ class SceneService:
         watch = Actor("scene", "admin", self._organisations.city.code, kind="system")
         try:
             # Those that were asked may be available again: they refused, or were recalled.
-            found = await self.nearest(incident.lon, incident.lat, watch, len(asked) + 5, statuses=(UnitStatus.AVAILABLE,))
+            found = await self.nearest(incident.lon, incident.lat, watch, MAX_LISTED + len(asked), statuses=(UnitStatus.AVAILABLE,))
         except OffNetwork:
             return None
-        able = (row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked)
-        return next((str(row["unit_id"]) for row in able), None)
+        able = [row for row in found if row["available"] and row["marked"] and row["unit_id"] not in asked]
+        # An old position says little about who is nearest: such a crew only where there is no other.
+        able.sort(key=lambda row: row["fix_age_s"] > OLD_FIX_S)
+        return str(able[0]["unit_id"]) if able else None
 
     async def everyone_for(self, incident: Incident, actor: Actor, named: Collection[str] = ()) -> list[Json]:
         """The soonest crews by road the actor may see, busy or not, as far as the last of those named, each with its reasons.
@@ -243,23 +245,40 @@ class SceneService:
         mask = np.fromiter((unit_id in seen for unit_id in moment.unit_ids), np.bool_, len(moment.unit_ids))
         return mask & ~np.isnan(moment.lon)
 
-    def _sightings(self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, siren: bool) -> list[Sighting]:
-        """Visible units within the limit by road; when too few are available there, the next available ones beyond."""
+    def _sightings(
+        self, moment: Moment, lon: float, lat: float, actor: Actor, limit_s: float, siren: bool
+    ) -> tuple[list[Sighting], NDArray[np.float64]]:
+        """Visible units within the limit by road; when too few are available there, the next available ones beyond.
+
+        Also the times, usual and late, of those that are available and too many to be listed.
+        """
         placed, visible = self.place(moment), self.visible(moment, actor)
         times = self._travel.etas_to(lon, lat, placed, limit_s, visible, siren)
         eta_s, metres, late_s, delay_s = times.eta_s, times.distance_m, times.eta_p90_s, times.delay_s
-        units = moment.picture.units
-        # As on record, for ten thousand of them at once; those that are listed are judged by the clock.
-        free = np.fromiter(
-            (units[u].status == UnitStatus.AVAILABLE if u in units else False for u in moment.unit_ids), np.bool_, len(visible)
-        )
-        if np.count_nonzero(np.isfinite(eta_s) & free) < LEAST_AVAILABLE:
-            beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, visible & free, siren=siren)
-            eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
-            late_s[beyond.index], delay_s[beyond.index] = beyond.eta_p90_s, beyond.delay_s
-        order = np.argsort(eta_s, kind="stable")[:MAX_LISTED]
+        free = visible & self._free(moment, actor)
+        # Those that count come first; where all positions are old, those are listed that were there last.
+        for wanted in (free & _fresh(moment), free):
+            if np.count_nonzero(np.isfinite(eta_s) & wanted) < LEAST_AVAILABLE:
+                beyond = self._travel.nearest(lon, lat, placed, LEAST_AVAILABLE, wanted, siren=siren)
+                eta_s[beyond.index], metres[beyond.index] = beyond.eta_s, beyond.distance_m
+                late_s[beyond.index], delay_s[beyond.index] = beyond.eta_p90_s, beyond.delay_s
+        order = np.argsort(eta_s, kind="stable")
+        order = order[np.isfinite(eta_s[order])]
+        counting = order[(free & _fresh(moment))[order]]
+        is_listed = (np.arange(len(order)) < MAX_LISTED) | np.isin(order, counting[:LEAST_AVAILABLE])
         columns = (eta_s, metres, late_s, delay_s)
-        return [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in order if np.isfinite(eta_s[i])]
+        sightings = [self._sighting(moment, int(i), *(float(column[i]) for column in columns)) for i in order[is_listed]]
+        unlisted = np.setdiff1d(counting, order[is_listed])
+        return sightings, np.stack([eta_s[unlisted], late_s[unlisted]], axis=1)
+
+    def _free(self, moment: Moment, actor: Actor) -> NDArray[np.bool_]:
+        """[units] whether the actor could send it, as on record: ten thousand at once; those that are listed are judged by the clock."""
+        units, commanded = moment.picture.units, {}
+        for org_code in {unit.org_code for unit in units.values()}:
+            commanded[org_code] = self._authority.in_scope(actor, org_code)
+        known = (units.get(unit_id) for unit_id in moment.unit_ids)
+        free = (unit is not None and unit.status == UnitStatus.AVAILABLE and commanded[unit.org_code] for unit in known)
+        return np.fromiter(free, np.bool_, len(moment.unit_ids))
 
     def _everyone_for(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident, named: Collection[str]) -> list[Json]:
         placed, visible = self.place(moment), self.visible(moment, actor)
@@ -336,21 +355,22 @@ class SceneService:
         except OffNetwork as off:
             return None, off
 
-    def _ground(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None) -> Json:
-        """Units, cameras, elements, weather."""
-        question = self._question(moment, lon, lat, actor, incident)
+    def _ground(self, moment: Moment, lon: float, lat: float, actor: Actor, incident: Incident | None, quantile: float) -> Json:
+        """Units by the rings of this quantile, cameras, elements, weather."""
+        question = replace(self._question(moment, lon, lat, actor, incident), quantile=quantile)
         try:
-            sightings = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
-        except OffNetwork:
-            sightings = []
-        assessed = candidates.assess(sightings, question)
+            sightings, unlisted = self._sightings(moment, lon, lat, actor, MINUTES[-1] * 60.0, _with_siren(incident))
+            assessed = candidates.assess(sightings, question)
+            rings = candidates.by_ring(assessed, question, [question.ring_s(*times) for times in unlisted.tolist()])
+        except OffNetwork:  # who can be there is not known: no ring is called empty
+            assessed, rings = [], []
         organisation = self._organisations.get(question.chain[0])
         return {
             "org_code": question.chain[0],
             "org_name": organisation.name if organisation is not None else "",
             "turnout_s": candidates.TURNOUT_S,
             "units": assessed,
-            "units_by_ring": candidates.by_ring(assessed, question),
+            "units_by_ring": rings,
             "cameras": self._cameras(lon, lat),
             "elements": self._around(lon, lat),
             "weather": self._weather(lon, lat),
@@ -406,6 +426,11 @@ class SceneService:
         """Imported records name no organisation: whoever answers for their place today may read them."""
         past = self._past.near(lon, lat, EARLIER_RADIUS_M, since, 5 * MAX_EARLIER, self._clock.now())
         return [other for other in past if self._org_of(other) in orgs and not self._authority.is_confidential(other.incident_type)]
+
+
+def _fresh(moment: Moment) -> NDArray[np.bool_]:
+    """[units] whether its position says where it is now."""
+    return moment.now_s - moment.position_at <= OLD_FIX_S
 
 
 def _with_siren(incident: Incident | None) -> bool:

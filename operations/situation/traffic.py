@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from geodata.routing.travel import TravelTimes
 from geodata.streets.closures import StreetFinder
 from geodata.streets.street_times import StreetEffects
 from operations.situation.elements import ElementStore, Thing
+from operations.tracking.positions import distance_m
 
 log = structlog.get_logger()
 
@@ -30,6 +32,7 @@ TRAFFIC = "traffic_event"
 TICK_S = 1.0
 LEAST_FACTOR = 0.05
 MOST_POINTS = 500  # of a line
+MOST_LINE_M = 200_000.0  # all of it: streets are looked for every few metres, while other events wait
 
 Json = dict[str, Any]
 
@@ -78,6 +81,7 @@ class Traffic:
         self._by_edge: dict[int, list[Thing]] = {}  # events that hold, by edge
         self._holding: tuple[tuple[str, TrafficEvent, bytes], ...] = ()
         self._off_street = 0
+        self._failure = ""
         self._changing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -123,15 +127,26 @@ class Traffic:
 
     def state(self) -> Json:
         """For the health page: events that hold, streets they change, events near no street."""
-        return {"state": "ok", "events": len(self._holding), "edges": len(self._by_edge), "off_street": self._off_street}
+        return {
+            "state": "failing" if self._failure else "ok",
+            "events": len(self._holding),
+            "edges": len(self._by_edge),
+            "off_street": self._off_street,
+        } | ({"failure": self._failure} if self._failure else {})
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            try:
-                await self.renew()
-            except Exception:  # the streets stay as they were; everything else goes on
-                log.exception("traffic_failed")
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Let hold what holds by the clock; where that fails, the streets stay as they were, and the health page says so."""
+        try:
+            await self.renew()
+            self._failure = ""
+        except Exception as error:  # everything else goes on
+            self._failure = f"Streets stay as they were before: {error}"
+            log.exception("traffic_failed")
 
     def effects_of(self, things: Sequence[Thing], now_s: float) -> StreetEffects:
         """What these events do to streets at `now_s` (Unix s), without letting it hold. In a thread."""
@@ -222,6 +237,8 @@ def _line(properties: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
         if not (abs(lon) <= 180.0 and abs(lat) <= 90.0):
             raise _bad("line", point, remedy)
         points.append((lon, lat))
+    if sum(float(distance_m(*a, *b)) for a, b in pairwise(points)) > MOST_LINE_M:
+        raise _bad("line", value, f"send one of at most {MOST_LINE_M / 1000:g} km")
     return tuple(points)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.desk_page import centre_on, pick_on_the_map
 from tests.browser.desk_server import LOSE_GRAPHICS, READY_WITHIN_MS, DeskServer, Visitor
@@ -83,6 +84,11 @@ def test_coverage_is_on_the_strip_and_its_gaps_on_the_map(operator: Visitor) -> 
     assert page.locator("[data-share='street_share:5']").inner_text() != "–"
     page.keyboard.press("Escape")
     assert page.locator("#coverage").is_hidden()
+    # A number that is told no more is none of now.
+    page.evaluate("liandong.state.clockOffsetS += 60")
+    operator.until("document.querySelector('#coverage-open [data-coverage]').innerText === '–'")
+    page.evaluate("liandong.state.clockOffsetS -= 60")
+    operator.until(r"/^\d+ %$/.test(document.querySelector('#coverage-open [data-coverage]').innerText)")
     page.keyboard.press("g")
     operator.until("liandong.basemap.map.getLayer('coverage-gaps') !== undefined")
     assert page.locator("#gap-legend").is_visible()
@@ -155,6 +161,10 @@ def test_a_pursuit_grows_by_the_clock_keeps_its_sightings_and_ends_with_esc(oper
     operator.until(f"document.getElementById('pursuit-seen').textContent !== {seen!r}", within_s=3)  # the age counts by itself
     page.click("#pursuit-profile [data-profile=foot]")
     operator.until("document.getElementById('pursuit-assumed').textContent.includes('× 2')")
+    page.route("**/api/v1/pursuit?*", _a_minute_old)  # as when the server says nothing more
+    page.click("#pursuit-profile [data-profile=car]")
+    operator.until("document.getElementById('pursuit-assumed').textContent.includes('grows no more')")
+    page.unroute("**/api/v1/pursuit?*")
     page.click("#pursuit-again")
     pick_on_the_map(page, 800, 800)
     operator.until("document.querySelectorAll('#pursuit-sightings .sighting').length === 2")
@@ -162,6 +172,12 @@ def test_a_pursuit_grows_by_the_clock_keeps_its_sightings_and_ends_with_esc(oper
     assert page.locator("#pursuit").is_hidden()
     assert operator.until(f"{drawn} === 0")
     page.keyboard.press("Escape")
+
+
+def _a_minute_old(route: Route) -> None:
+    answer = route.fetch()
+    found = answer.json()
+    route.fulfill(response=answer, json=found | {"at": (datetime.fromisoformat(found["at"]) - timedelta(minutes=1)).isoformat()})
 
 
 def test_what_is_supposed_is_framed_follows_the_mouse_and_is_left_with_esc(operator: Visitor, desk: DeskServer) -> None:
@@ -187,10 +203,24 @@ def test_what_is_supposed_is_framed_follows_the_mouse_and_is_left_with_esc(opera
     operator.until("liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'supposed-rings')?.props.data.length > 0")
     page.click("#what-if-advise")
     page.wait_for_selector("#what-if-advice .advice-sum")
-    page.keyboard.press("Escape")
-    assert page.locator("#what-if-banner").is_hidden()
+    # Advice about something that is no longer supposed is not shown, nor are figures of it where an answer is refused.
+    with page.expect_response("**/what-if/standby"):
+        page.evaluate("['advise', 'afresh'].forEach((name) => document.getElementById(`what-if-${name}`).click())")
+    shares = "[...document.querySelectorAll('[data-supposed]')].map((cell) => cell.textContent).join('')"
+    operator.until(f"{shares}.includes('%') && !document.getElementById('what-if-advise').disabled")
+    assert not page.inner_text("#what-if-advice")
+    refused = {"type": "urn:liandong:problem:off-network", "detail": ""}
+    page.route("**/what-if/coverage", lambda route: route.fulfill(status=422, content_type="application/json", json=refused))
+    page.click("#what-if-afresh")
+    operator.until(f"!{shares}.includes('%')")
+    assert "No street is near" in page.inner_text("#what-if-why")
+    page.unroute("**/what-if/coverage")
+    page.evaluate("performance.now = ((now) => () => now() + 5_000)(performance.now.bind(performance))")
     assert (desk.services.positions.lon[:24] == before).all()
     desk.moving = True
+    operator.until(f"{shares}.includes('%')")  # asked anew by itself as units move on
+    page.keyboard.press("Escape")
+    assert page.locator("#what-if-banner").is_hidden()
 
 
 def _on_screen(visitor: Visitor, east_m: float, north_m: float) -> tuple[float, float]:

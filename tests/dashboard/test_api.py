@@ -226,6 +226,7 @@ def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> No
     scene = city.get(f"/scene?lon={lon}&lat={lat}").json()
     assert scene["rings"] is None
     assert "off the network" in scene["no_rings_because"]
+    assert scene["units_by_ring"] == []
     assert scene["nearest_street_m"] == pytest.approx(2000, abs=20)
 
 

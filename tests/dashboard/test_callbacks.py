@@ -13,7 +13,7 @@ from dashboard.callbacks import broadcast, classify, locate, split
 from dashboard.callbacks.commands import command_of, send
 from dashboard.callbacks.context import facts_for
 from dashboard.callbacks.place import place_options
-from dashboard.callbacks.scene import able_units, scene_of
+from dashboard.callbacks.scene import able_units, reach_of, scene_of
 from dashboard.callbacks.selection import panel_of
 from dashboard.i18n import words_in as words
 from dispatch.commands import (
@@ -37,6 +37,7 @@ from dispatch.duty_commands import SendBroadcast, SetUnitStatus
 from dispatch.model import Actor, Grade, UnitStatus
 from geodata.cities.places import Place
 from operations.access.authority import as_wall
+from operations.situation.candidates import OLD_FIX_S
 from tests.dashboard.api_world import CITY, EAST, WEST, ApiCity, degrees
 from tests.dashboard.pages_world import COMMANDER, PAGE, VIEWER, commands_in, pages_of, parts_of, words_in
 
@@ -216,7 +217,39 @@ def test_a_point_off_the_network_says_how_far_the_street_is(city: ApiCity) -> No
     lon, lat = degrees(-2500, -2500)
     children, drawn = scene(city, {"kind": "point", "lon": lon, "lat": lat})
     assert "No rings here: the nearest street on the map is 3.5 km away." in words_in(children)
+    assert "Nobody is ranked here" in words_in(children)
+    assert "available" not in words_in(children)  # it is not known who could be there
     assert drawn["rings"] is None
+    said = "Times by road end at the nearest street"
+    for west_m, is_far in ((150, True), (30, False)):
+        lon, lat = degrees(-west_m, 500)
+        assert (said in words_in(scene(city, {"kind": "point", "lon": lon, "lat": lat})[0])) is is_far
+
+
+def test_whoever_is_recommended_is_shown_however_many_busy_ones_are_nearer(city: ApiCity) -> None:
+    city.clock.advance(OLD_FIX_S + 1.0)  # nobody else counts
+    for k in range(9):
+        city.unit(f"resting{k}", at_m=(500, 500))
+        assert city.put(f"/units/resting{k}/status", {"status": "out_of_service"}).status_code == 200
+    city.unit("ready", at_m=(500, 540))
+    children, _ = scene(city, {"kind": "incident", "incident_id": city.incident("commander")["incident_id"]})
+    assert ("push", "ready") in commands_in(children)
+    assert "READY" in words_in(children)
+
+
+def test_rings_are_drawn_again_when_streets_change_and_only_then(city: ApiCity) -> None:
+    lon, lat = degrees(500, 500)
+    point = {"kind": "point", "lon": lon, "lat": lat}
+    before = reach_of(scene(city, point)[1])
+    city.unit("passing", at_m=(400, 500))
+    assert reach_of(scene(city, point)[1]) == before
+    closed_lon, closed_lat = degrees(450, 500)
+    closure = {"lon": closed_lon, "lat": closed_lat, "properties": {"closes": True}}
+    assert city.put("/elements/traffic_event/works", closure, "admin").status_code == 200
+    assert reach_of(scene(city, point)[1]) != before
+    city.clock.advance(1.0)
+    closure["properties"] = {"closes": True, "ended": True}
+    assert city.put("/elements/traffic_event/works", closure, "admin").status_code == 200
 
 
 def test_rings_at_p90_hold_what_is_reached_on_nine_of_ten_drives(city: ApiCity) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geodata.routing import standby
 from geodata.routing.searches import Ground, RoadPoint
 from geodata.routing.standby import Advice, Task, advise
 from geodata.streets.graph import StreetGraph
@@ -123,6 +127,60 @@ def test_greedy_is_never_better_and_each_gain_is_what_leaving_the_move_out_costs
         without = {u: s for u, s in site_of.items() if u != move.unit}
         assert move.gain == pytest.approx(advice.after - oracle.covered(without), abs=1e-9)
         assert move.gain > 0
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_what_stands_while_the_solver_has_nothing_is_allowed_and_says_how_far_off_it_may_be(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = random_grid(rng)
+    ground, task = Ground(graph), random_task(rng, graph, units=4, sites=5)
+    oracle = Oracle(ground, task)
+    with patch.object(standby, "_in_time", return_value=None):
+        advice = advise(ground, task)
+    assert oracle.allows(moved(advice))
+    assert advice.after == pytest.approx(oracle.covered(moved(advice)))
+    # No single move is better than all of them.
+    singles = [{u: s} for u in range(4) for s in range(5) if oracle.allows({u: s})]
+    assert advice.after >= max(map(oracle.covered, [{}, *singles])) * (1 - 1e-9)
+    best = oracle.best()
+    assert advice.bound >= best * (1 - 1e-9)
+    # Without the solver it may be proven all the same, where it has come as far as its own bound.
+    assert advice.after >= best * (1 - 2e-4) if advice.proven else advice.gap > 0
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=5, deadline=None)
+def test_without_time_units_stay_and_count_where_they_are(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = random_grid(rng)
+    ground, task = Ground(graph), random_task(rng, graph, units=4, sites=5)
+    advice, oracle = advise(ground, task, time_limit_s=0.0), Oracle(ground, task)
+    assert advice.movable == min(1, task.movable.sum())
+    assert advice.moves == ()
+    assert advice.before == advice.after == pytest.approx(oracle.covered({}))
+    best = oracle.best()
+    assert advice.bound >= best * (1 - 1e-9)
+    assert not advice.proven or advice.after >= best * (1 - 2e-4)
+
+
+def test_a_solver_that_heeds_no_limit_is_not_waited_for() -> None:
+    ground, task, let_go = Ground(avenue()), row_task([50.0, 150.0], [550.0, 950.0]), threading.Event()
+
+    def heedless(*_: object, **__: object) -> object:
+        let_go.wait(20)
+        raise AssertionError("nobody waits for this")
+
+    with patch.object(standby, "milp", heedless):
+        for _ in range(2):  # the second finds the solver at it still
+            began = time.monotonic()
+            advice = advise(ground, task, time_limit_s=0.2)
+            assert time.monotonic() - began < 0.2 + standby.OVERRUN_S + 1.0
+            assert len(advice.moves) == 1
+            assert not advice.proven
+        let_go.set()
+        assert standby._solving.acquire(timeout=5)
+    standby._solving.release()
 
 
 def avenue() -> StreetGraph:

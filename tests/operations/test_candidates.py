@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dispatch.duty import Standing, Why
 from dispatch.model import Grade, UnitKind, UnitStatus
-from operations.situation.candidates import TURNOUT_S, Load, Question, Sighting, assess, by_ring, clock
+from operations.situation.candidates import OLD_FIX_S, TURNOUT_S, Load, Question, Sighting, assess, by_ring, clock
 from operations.tracking.movement import RIDING
 from tests.operations.access_world import CITY, COUNTY, FAR, NOW, STATION, unit
 
@@ -85,7 +85,18 @@ def test_a_ring_says_what_it_holds_or_what_is_nearest_beyond() -> None:
     assert rings[1]["text"] == "The 3-min ring is empty: the nearest beyond is a, by 0:10"
     assert rings[2]["text"] == "5-min ring: 4:10 with 1:00 turnout"
     assert [ring["unit_ids"] for ring in rings] == [["b"], [], ["a"]]
-    assert by_ring([], asked)[0]["text"] == "The 1-min ring is empty and no available unit is within an hour by road"
+    lost = by_ring(assess([sighting("old", 20, fix_age_s=OLD_FIX_S + 1), sighting("a", 190)], asked), asked)[0]
+    assert (lost["available"], lost["nearest_beyond"]["unit_id"], lost["unit_ids"]) == (0, "a", ["old"])
+    assert by_ring([], asked)[0]["text"] == "The 1-min ring is empty and no available unit with a fresh position is within an hour by road"
+
+
+def test_units_are_in_the_rings_that_are_drawn() -> None:
+    asked = replace(question(), quantile=0.9)
+    rows = assess([sighting("near", 50), sighting("far", 170)], asked)  # nine of ten drives take 65 s and 221 s
+    assert [row["ring_minutes"] for row in rows] == [3.0, 5.0]
+    rings = by_ring(rows, asked)
+    assert [(ring["unit_ids"], ring["available"]) for ring in rings] == [([], 0), (["near"], 1), (["far"], 2)]
+    assert rings[0]["nearest_beyond"] == {"unit_id": "near", "callsign": rows[0]["callsign"], "over_s": 5.0}
 
 
 @given(

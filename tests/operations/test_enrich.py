@@ -17,6 +17,7 @@ from dispatch.errors import NotFound, RuleViolation
 from dispatch.model import Actor, Grade, Unit, UnitKind, UnitStatus
 from dispatch.picture import OperatingPicture
 from operations.incidents.enrich import Enricher
+from operations.situation.candidates import OLD_FIX_S
 from operations.tracking.positions import PositionTable
 from operations.tracking.trails import Trails
 from storage.memory_journal import MemoryJournal
@@ -54,11 +55,13 @@ class Flat:
         return [None if at == lat else Promise(round(abs(lon - there) * 1e4), 1.0) for there, at in zip(lons, lats, strict=True)]
 
 
-def enricher(**where: tuple[float, float]) -> Enricher:
+def enricher(old: str = "", **where: tuple[float, float]) -> Enricher:
+    """Crews that were last heard of there just now, the `old` one a moment too long ago."""
     table = PositionTable()
     for unit_id, (lon, lat) in where.items():
         index = table.ensure(unit_id, UnitKind.PATROL_CAR, UnitStatus.AVAILABLE)
         table.lon[index], table.lat[index] = lon, lat
+        table.position_at[index] = START.timestamp() - (OLD_FIX_S + 1.0 if unit_id == old else 0.0)
     trails, marked = Trails(OperatingPicture, table), lambda actor, unit, picture: unit.marked
     known = (access_world.organisations(), load_codes(), Flat(), table, in_scope, marked, trails, ManualClock(START), no_circles)
     return Enricher(ByHalf(), Halves(), *known)
@@ -126,14 +129,14 @@ async def test_another_datum_is_converted() -> None:
 
 
 async def test_a_push_carries_the_time_promised_where_there_is_a_way() -> None:
-    parts = enricher(A=(121.56, 29.9), B=(121.60, 29.87))
+    parts = enricher(A=(121.56, 29.9), B=(121.60, 29.87), D=(121.56, 29.9), old="D")
     async with running(MemoryJournal(), enricher=parts) as handler:
-        await registered(handler, "A", "B", "C")
+        await registered(handler, "A", "B", "C", "D")
         incident_id = await received(handler, lon=121.55, lat=29.87)
-        await handler.handle(c.Push(incident_id=incident_id, unit_ids=("A", "B", "C")), DESK)
+        await handler.handle(c.Push(incident_id=incident_id, unit_ids=("A", "B", "C", "D")), DESK)
         promised = {a.unit_id: a.promised_eta_s for a in handler.picture.incidents[incident_id].assignments}
-        # B has no way there, C was never heard of.
-        assert promised == {"A": 100.0, "B": None, "C": None}
+        # B has no way there, C was never heard of, D not for a while.
+        assert promised == {"A": 100.0, "B": None, "C": None, "D": None}
 
 
 async def test_moving_the_point_promises_again_to_those_on_their_way() -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 
+from dispatch.model import UnitKind
 from dispatch.past import PastIncident
+from operations.situation import scene as scene_module
+from operations.situation.candidates import OLD_FIX_S
 from operations.situation.neighbours import neighbour_table
+from operations.situation.scene import LEAST_AVAILABLE
 from tests.dashboard.api_world import EAST, MIDDLE, WEST, ApiCity, api_city, degrees
 
 LON, LAT = MIDDLE
@@ -95,3 +100,37 @@ def test_a_load_is_what_a_crew_was_sent_to_while_on_duty(city: ApiCity) -> None:
     city.clock.advance(13 * 3600.0)
     city.unit("worker", WEST, at_m=(500, 521))
     assert load() == 0
+
+
+def test_who_counts_is_found_behind_old_positions_and_others_crews(city: ApiCity) -> None:
+    city.unit("old", WEST, at_m=(500, 480))
+    city.clock.advance(OLD_FIX_S + 1.0)
+    for k in range(LEAST_AVAILABLE):
+        city.unit(f"neighbour{k}", EAST, at_m=(520 + k, 500))
+    city.unit("walker", WEST, at_m=(0, 0), kind=UnitKind.FOOT_PATROL)
+    scene = city.get(f"/scene?lon={LON}&lat={LAT}", "operator", WEST).json()
+    assert {"old", "neighbour0"} <= {unit["unit_id"] for unit in scene["units"]}
+    assert [ring["available"] for ring in scene["units_by_ring"]] == [0, 0, 0]
+    assert [ring["nearest_beyond"]["unit_id"] for ring in scene["units_by_ring"]] == ["walker"] * 3
+    assert [unit["unit_id"] for unit in scene["units"] if unit["recommended"]] == ["walker"]
+
+
+def test_nobody_is_sent_by_an_old_position_while_another_is_known(city: ApiCity) -> None:
+    city.unit("gone", WEST, at_m=(500, 499))
+    city.clock.advance(OLD_FIX_S + 1.0)
+    incident_id = city.incident()["incident_id"]
+    incident = city.services.handler.picture.incidents[incident_id]
+    assert city.run(city.services.scene.next_nearest(incident)) == "gone"
+    city.unit("here", WEST, at_m=(500, 900))
+    assert city.run(city.services.scene.next_nearest(incident)) == "here"
+
+
+def test_those_too_many_to_be_listed_are_counted(city: ApiCity) -> None:
+    with patch.object(scene_module, "MAX_LISTED", 2):
+        city.clock.advance(OLD_FIX_S + 1.0)
+        for k in range(LEAST_AVAILABLE + 3):
+            city.unit(f"crowd{k}", WEST, at_m=(500, 500 + k))
+        scene = city.get(f"/scene?lon={LON}&lat={LAT}", "operator", WEST).json()
+    assert len([unit for unit in scene["units"] if unit["unit_id"].startswith("crowd")]) == LEAST_AVAILABLE
+    assert [ring["available"] for ring in scene["units_by_ring"]] == [LEAST_AVAILABLE + 3] * 3
+    assert [ring["unlisted"] for ring in scene["units_by_ring"]] == [3, 0, 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -123,6 +124,16 @@ def test_an_event_near_no_street_is_shown_and_counted(city: ApiCity) -> None:
     assert city.services.traffic.state() == {"state": "ok", "events": 1, "edges": 0, "off_street": 1}
 
 
+def test_events_that_no_longer_change_the_streets_are_told_on_the_health_page(city: ApiCity) -> None:
+    traffic = city.services.traffic
+    with patch.object(traffic, "_renew", side_effect=MemoryError("no room")):
+        city.run(traffic.tick())
+    assert traffic.state()["state"] == "failing"
+    assert "no room" in traffic.state()["failure"]
+    city.run(traffic.tick())
+    assert traffic.state() == {"state": "ok", "events": 0, "edges": 0, "off_street": 0}
+
+
 def test_an_event_without_effect_changes_nothing(city: ApiCity) -> None:
     say(city, *CLOSED, event="look", level="green")
     assert city.services.traffic.state()["events"] == 0
@@ -139,6 +150,7 @@ def test_an_event_without_effect_changes_nothing(city: ApiCity) -> None:
         ({"line": [[121.5, 29.8]]}, "line"),
         ({"line": [[121.5, 29.8], [200, 29.8]]}, r"line '\[200, 29.8\]'"),
         ({"line": [[121.5, 29.8], "x"]}, "line"),
+        ({"line": [[121.5, 29.8], [121.5, 31.7]]}, "line .* 200 km"),
         ({"ends_at": "tomorrow"}, "ends_at 'tomorrow'"),
         ({"ends_at": "2026-01-01T00:00:00"}, "ends_at"),
         ({"ends_at": 5}, "ends_at"),

@@ -92,6 +92,7 @@ def test_what_can_not_be_supposed_is_refused(city: ApiCity) -> None:
     move = {"moves": [{"unit_id": "hidden", **point(500, 500)}]}
     problem_of(city.post("/what-if/coverage", move, "operator", WEST), 404)
     problem_of(city.post("/what-if/coverage", {"moves": [{"unit_id": "nobody", **point(500, 500)}]}), 404)
+    assert "moved twice" in city.post("/what-if/coverage", {"moves": [{"unit_id": "w1", **point(500, 500)}] * 2}).text
     assert problem_of(city.post("/what-if/coverage", {"posts": [point(-9000, 0)]}), 422)["type"].endswith("off-network")
     problem_of(city.post("/what-if/coverage", {"scope": EAST}, "operator", WEST), 403)
     assert city.post("/what-if/coverage", {}, "feed").status_code == 403

@@ -7,9 +7,12 @@ import { age, count, t } from "./words.js";
 const MINUTES = 3;
 // The number is a whole per cent and moves when the share has left it by this much, so that it does not flicker between two.
 const LEAVES_AT = 0.75;
+// It is told at least every ten seconds; one that stands still is none of now.
+const STALE_S = 30;
 
 let told = null;
 let shown = { field: null, percent: NaN };
+let wasStale = false;
 
 export function startCoverage() {
   on("coverage", (message) => {
@@ -50,7 +53,8 @@ function draw() {
   const field = headline();
   const percent = 100 * (shareOf(field, MINUTES) ?? NaN);
   if (field !== shown.field || !(Math.abs(percent - shown.percent) <= LEAVES_AT)) shown = { field, percent: Math.round(percent) };
-  const known = Number.isFinite(shown.percent);
+  wasStale = isStale();
+  const known = Number.isFinite(shown.percent) && !wasStale;
   const of = { incident_share: t("of incidents"), street_share: t("of streets") }[field];
   for (const node of document.querySelectorAll("[data-coverage]")) {
     put(node, known ? `${shown.percent} %` : "–");
@@ -90,9 +94,13 @@ function unitsText() {
   return [counted, t("Left out: {list}.", { list })].join(" ");
 }
 
+const ageS = () => serverNow() - Date.parse(told.picture_at) / 1000;
+const isStale = () => !state.replay && ageS() > STALE_S;
+
 function drawAge() {
   if (!told) return;
-  const text = age(serverNow() - Date.parse(told.picture_at) / 1000);
+  if (isStale() !== wasStale) draw();
+  const text = age(ageS());
   for (const node of document.querySelectorAll("[data-coverage-age]")) put(node, text);
 }
 

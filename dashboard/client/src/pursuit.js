@@ -132,15 +132,17 @@ function draw() {
   el("pursuit-factor").value = String(chase.factor);
   el("pursuit-heading").value = chase.heading;
   el("pursuit-signs").setAttribute("aria-pressed", String(chase.heedsSigns));
+  const answer = chase.answer;
+  const aheadS = answer ? now - Date.parse(answer.at) / 1000 : 0;
+  // A server that only says nothing is no better than one that can't be reached.
+  const stands = answer && aheadS > answer.front.until_s ? t("The server can't be reached: what is drawn grows no more.") : "";
   const assumed = el("pursuit-assumed");
-  assumed.textContent = chase.why || assumption();
-  assumed.classList.toggle("bad", Boolean(chase.why));
-  const line = chase.answer?.lines.find((one) => one.lead_s === chase.lead) ?? null;
+  assumed.textContent = chase.why || stands || assumption();
+  assumed.classList.toggle("bad", Boolean(chase.why || stands));
+  const line = answer?.lines.find((one) => one.lead_s === chase.lead) ?? null;
   drawLines(line);
   drawPlaces(line, now);
   drawSightings();
-  const answer = chase.answer;
-  const aheadS = answer ? now - Date.parse(answer.at) / 1000 : 0;
   const places = line ? line.places : [];
   drawBy("pursuit", (atlas) => escapeLayers({ answer, aheadS, places, seen, earlier }, atlas));
 }

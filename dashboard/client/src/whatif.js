@@ -14,12 +14,15 @@ import { count, countdown, t } from "./words.js";
 const LEAST_MS = 100; // between two questions
 const GAP_MINUTES = 3;
 const GAPS_EVERY_MS = 1_000; // while the mouse moves: gaps of a whole city take longer than its shares
+const AGAIN_MS = 5_000; // units move on: what is supposed of them is asked anew
+const NO_GAPS = { type: "FeatureCollection", features: [] };
 const PICK_RADIUS_PX = 8;
 const UNITS = 20;
 const AVAILABLE = "available";
 
 const el = (id) => document.getElementById(id);
-// `moves`: unit_id → {lon, lat}; `posts`, `closed`: [{lon, lat}]; `last`: what was dragged last, where the rings begin.
+// `moves`: unit_id → {lon, lat}; `posts`, `closed`: [{lon, lat}]; `last`: what was dragged last, where the rings begin. `told`: the
+// answer, `against`: the live picture it is compared with; `turn`: how often it was supposed otherwise, `advising`: asked at that turn.
 let what = null;
 let live = null; // coverage as it is
 let askedAt = -Infinity;
@@ -34,14 +37,14 @@ export const isSupposing = () => what !== null;
 export function startWhatIf() {
   on("coverage", (message) => {
     live = message;
-    if (what) drawShares();
+    if (what && !dragging && !document.hidden && performance.now() - askedAt >= AGAIN_MS) ask();
   });
   on("zoom", () => what && draw());
   const units = Object.assign(document.createElement("input"), { type: "number", min: 1, max: 100, value: UNITS });
   el("what-if-units").append(units);
   el("what-if-open").addEventListener("click", enter);
   el("what-if-close").addEventListener("click", leaveWhatIf);
-  el("what-if-afresh").addEventListener("click", () => suppose({ moves: new Map(), posts: [], closed: [], last: null, advice: null }));
+  el("what-if-afresh").addEventListener("click", () => suppose({ moves: new Map(), posts: [], closed: [], last: null }));
   el("what-if-crew").addEventListener("click", () => tell("picking", (place) => what && suppose({ posts: [...what.posts, place], last: place })));
   el("what-if-street").addEventListener("click", () => tell("picking", (place) => what && suppose({ closed: [...what.closed, place] })));
   el("what-if-advise").addEventListener("click", () => advise(Number(units.value)));
@@ -56,7 +59,7 @@ function enter() {
   openCoverage(false);
   if (isPursuing()) endPursuit();
   select(null);
-  what = { moves: new Map(), posts: [], closed: [], last: null, advice: null, told: null, why: "" };
+  what = { moves: new Map(), posts: [], closed: [], last: null, advice: null, advising: null, told: null, against: null, turn: 0, why: "" };
   show(true);
   ask();
 }
@@ -74,8 +77,9 @@ function show(open) {
   for (const id of ["what-if", "what-if-banner"]) el(id).hidden = !open;
 }
 
+// Advice was about what was supposed before.
 function suppose(fields) {
-  Object.assign(what, fields);
+  Object.assign(what, fields, { advice: null, advising: null, turn: what.turn + 1 });
   ask();
 }
 
@@ -121,7 +125,7 @@ const statusOf = (unitId) => state.config.marks.statuses[fleet.status[fleet.inde
 function put(thing, place) {
   if (thing.unit) what.moves.set(thing.unit, place);
   else what.posts[thing.post] = place;
-  suppose({ last: place, advice: null });
+  suppose({ last: place });
 }
 
 // ---- asking ------------------------------------------------------------------------------------------------------------
@@ -151,10 +155,11 @@ async function question() {
     if (what) ask(); // left and begun anew meanwhile
     return;
   }
-  if (told) {
-    what.told = told;
-    if (told.gaps) supposeGaps(told.gaps);
-  }
+  // Of what was refused nothing is known: figures of something else would be taken for its own.
+  what.told = told;
+  what.against = live;
+  if (!told) supposeGaps(NO_GAPS);
+  else if (told.gaps) supposeGaps(told.gaps);
   if (again) ask();
   else draw();
 }
@@ -182,12 +187,12 @@ const refusal = ({ type, detail }) => (type.endsWith(":off-network") ? t("No str
 
 async function advise(units) {
   const mine = what;
-  el("what-if-advise").disabled = true;
-  el("what-if-advice").replaceChildren(node("p", "muted", t("Looking for the best places…")));
+  const { turn } = what;
+  Object.assign(what, { advice: null, advising: turn });
+  draw();
   const advice = await post("standby", { ...supposition(), units: Math.min(100, Math.max(1, Math.round(units) || UNITS)), within: GAP_MINUTES });
-  el("what-if-advise").disabled = false;
-  if (what !== mine) return;
-  what.advice = advice;
+  if (what !== mine || what.turn !== turn) return;
+  Object.assign(what, { advice, advising: null });
   draw();
 }
 
@@ -212,7 +217,7 @@ function drawShares() {
   for (const cell of document.querySelectorAll("[data-supposed]")) {
     const [field, k] = cell.dataset.supposed.split(":");
     const then = what.told?.[field]?.[Number(k)];
-    const now = live?.[field]?.[Number(k)];
+    const now = what.against?.[field]?.[Number(k)];
     cell.replaceChildren(node("b", "", then === undefined ? "–" : percent(then)));
     if (then !== undefined && now !== undefined) cell.append(node("span", "", ` (${signed(then - now)})`));
   }
@@ -246,8 +251,9 @@ const WEIGHED = () => ({ expected_incidents: t("of expected incidents"), residen
 function drawAdvice() {
   const { advice } = what;
   const holder = el("what-if-advice");
+  el("what-if-advise").disabled = what.advising !== null;
   if (!advice) {
-    holder.replaceChildren();
+    holder.replaceChildren(...(what.advising === null ? [] : [node("p", "muted", t("Looking for the best places…"))]));
     return;
   }
   const sum = t("{before} → {after} {of} within {n} min", { before: percent(advice.share_before), after: percent(advice.share_after), of: WEIGHED()[advice.weighed], n: advice.within_minutes });
@@ -265,7 +271,7 @@ function drawAdvice() {
     parts.push(
       button("", t("Suppose these moves"), () => {
         for (const { unit_id, to } of advice.moves) what.moves.set(unit_id, { lon: to.lon, lat: to.lat });
-        suppose({ advice: null, last: null });
+        suppose({ last: null });
       }),
     );
   }
