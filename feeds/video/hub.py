@@ -281,7 +281,8 @@ class Hub:
             told = Told("black", self.black_since)
         elif self.frozen_since is not None:
             told = Told("frozen", self.frozen_since)
-        if told.state == self._told.state and (told.late_s or 0.0) - (self._told.late_s or 0.0) < 1.0:
+        # Also that it is less late now: a moment that is marked is dated by it.
+        if told.state == self._told.state and abs((told.late_s or 0.0) - (self._told.late_s or 0.0)) < 1.0:
             return
         self._told = told
         for subscription in self._subscriptions:
