@@ -1,7 +1,7 @@
 // Clips of the selected incident beside the map of then: while the page replays, the clips and scene videos of the incident play in the
 // dock, in step with the time bar. And marking a moment, which is how clips come about.
-import { isoOf, on, state, tell } from "../state.js";
-import { clockText, t } from "../words.js";
+import { isoOf, on, presentNow, state, tell } from "../state.js";
+import { clockText, dateTimeText, t } from "../words.js";
 import { nameOf } from "./camera.js";
 import { playInStep, replayClock } from "./in_step.js";
 
@@ -22,6 +22,9 @@ export function startClips() {
 
 const incidentId = () => (state.replay && state.selection?.kind === "incident" ? state.selection.incident_id : null);
 
+// The present, though the page's clock is of then.
+const watcher = () => `${state.config.viewer} · ${dateTimeText(presentNow())}`;
+
 async function follow() {
   const wanted = incidentId();
   if (playing?.incidentId === wanted) return;
@@ -32,7 +35,7 @@ async function follow() {
   const found = answer?.ok ? await answer.json().catch(() => null) : null;
   if (mine !== asked || incidentId() !== wanted || !found?.in_step.length) return;
   const clock = replayClock();
-  playing = { incidentId: wanted, clock, step: playInStep(holder(), clock) };
+  playing = { incidentId: wanted, clock, step: playInStep(holder(), clock, { over: watcher }) };
   playing.step.show(found.in_step.slice(0, MOST));
   shown(found.in_step.length);
 }

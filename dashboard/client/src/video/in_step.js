@@ -1,6 +1,6 @@
 // Several clips in step on one clock: each shows what its camera or phone saw at the moment the clock stands at.
 //
-//   const playing = playInStep(holder, clock, { compact: false });
+//   const playing = playInStep(holder, clock, { over: () => "operator · 2026-05-01 12:00:00", compact: false });
 //   playing.show(clips);   // again whenever there are others; those that stay are not loaded anew
 //   playing.follow();      // the clock was set by hand: do not wait for the next tenth of a second
 //   playing.remove();
@@ -12,6 +12,7 @@
 //           duration_s   its length
 //           label        what people call its camera or crew
 //           time_source  "camera" | "arrival" | "phone": whose clock `start_at` is by; said in the caption when it is "arrival"
+// over    () => what is laid over each picture, who watches and when: a photograph of the screen tells whose it was
 // clock   () => ({ at, speed, playing }): Unix seconds, and how fast they pass; the detail of the window event `liandong-replay` has
 //         the same shape, so that a page with the time bar hands on what it was told last (`replayClock` below)
 //
@@ -59,12 +60,16 @@ export function replayClock(present = () => Date.now() / 1000) {
   return clock;
 }
 
-export function playInStep(holder, clock, { compact = false } = {}) {
+export function playInStep(holder, clock, { over, compact = false }) {
   const tiles = new Map(); // id → Clip
   const turn = () => {
     if (document.visibilityState !== "visible") return pause();
     const now = clock();
-    for (const tile of tiles.values()) tile.step(now);
+    const text = over();
+    for (const tile of tiles.values()) {
+      tile.step(now);
+      put(tile.parts.watermark, text);
+    }
   };
   const pause = () => {
     for (const tile of tiles.values()) tile.video.pause();
@@ -109,10 +114,10 @@ class Clip {
     this.root.dataset.clip = clip.id;
     this.video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: true, src: clip.url });
     this.video.onerror = () => this.say("broken", t("This clip can't be played here."));
-    this.parts = { verdict: node("div", "verdict"), badge: node("span", "recorded-badge", t("Recorded")), name: node("span", "name", clip.label), stamp: node("span", "stamp") };
+    this.parts = { watermark: node("div", "watermark"), verdict: node("div", "verdict"), badge: node("span", "recorded-badge", t("Recorded")), name: node("span", "name", clip.label), stamp: node("span", "stamp") };
     const caption = node("figcaption", "");
     caption.append(this.parts.badge, this.parts.name, this.parts.stamp);
-    this.root.append(this.video, this.parts.verdict, caption);
+    this.root.append(this.video, this.parts.watermark, this.parts.verdict, caption);
     this.root.addEventListener("contextmenu", (event) => event.preventDefault());
   }
 
