@@ -275,7 +275,7 @@ test("a mark's key stands for one instant", async () => {
   assert.ok(Date.parse(sent[1][1]) / 1000 <= 1_000.07, "nothing is marked that has not been yet");
 });
 
-const { replayClock, stepOf } = await import(new URL("in_step.js", source));
+const { nearestTo, replayClock, stepOf } = await import(new URL("in_step.js", source));
 const rounded = ({ rate, ...more }) => ({ ...more, rate: Number(rate.toFixed(6)) });
 const at = (place, more = {}) => ({ at: place, speed: 1, playing: true, seeking: false, ...more });
 
@@ -352,4 +352,13 @@ test("what a phone hands over at once is sent in pieces that the server takes", 
   const sent = Buffer.concat(chunks.map(({ data }) => Buffer.from(data)));
   assert.equal(sent.length, 3_000_000);
   assert.ok(sent.every((byte, k) => byte === k % 251), "in order");
+});
+
+test("of more clips than can be shown those of the moment are", () => {
+  const clips = Array.from({ length: 12 }, (_, k) => ({ id: k, start_at: 1_000 + 100 * k, duration_s: 60 }));
+  const ids = (at, most) => nearestTo(clips, at, most).map(({ id }) => id);
+  assert.deepEqual(ids(2_110, 1), [11], "the last one plays too");
+  assert.deepEqual(ids(1_530, 3), [4, 5, 6]);
+  assert.deepEqual(ids(0, 9), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(nearestTo([{ id: "a", start_at: "2026-05-01T12:00:00Z", duration_s: 5 }], 0, 9).length, 1);
 });

@@ -42,6 +42,18 @@ export function stepOf(target, is, length_s) {
   return { place, play: true, rate: is.speed * (1 + hurry) };
 }
 
+// Of more clips than can be shown those that are nearest to a moment (Unix seconds), in their order: those that run then first.
+export function nearestTo(clips, at, most) {
+  const offS = ({ start_at, duration_s }) => {
+    const startS = startOf(start_at);
+    return Math.max(0, startS - at, at - startS - duration_s);
+  };
+  const kept = new Set([...clips].sort((one, other) => offS(one) - offS(other)).slice(0, most));
+  return clips.filter((clip) => kept.has(clip));
+}
+
+const startOf = (at) => (typeof at === "number" ? at : Date.parse(at) / 1000);
+
 // The clock of a page with a time bar. Until the bar has spoken, and while it is live, it is the page's own.
 export function replayClock(present = () => Date.now() / 1000) {
   let told = { at: null, speed: 1, playing: true };
@@ -107,7 +119,7 @@ export function playInStep(holder, clock, { over, compact = false }) {
 class Clip {
   constructor(clip) {
     this.clip = clip;
-    this.startS = typeof clip.start_at === "number" ? clip.start_at : Date.parse(clip.start_at) / 1000;
+    this.startS = startOf(clip.start_at);
     this.place = "";
     this.stillAt = 0;
     this.root = node("figure", "video-tile in-step");
