@@ -7,6 +7,7 @@ const { added, askedOf, camerasIn, layoutFor, pageOf, pagesOf, placed } = await 
 const { takenAtS, verdictOf } = await import(new URL("verdict.js", source));
 
 const { sceneVerdictOf } = await import(new URL("scene_verdict.js", source));
+const { starting } = await import(new URL("camera.js", source));
 const { coneOf } = await import(new URL("cone_shape.js", source));
 const { failingSince, iconOf } = await import(new URL("camera_marks.js", source));
 const { Mover, velocityOf } = await import(new URL("ptz_mover.js", source));
@@ -361,4 +362,11 @@ test("of more clips than can be shown those of the moment are", () => {
   assert.deepEqual(ids(1_530, 3), [4, 5, 6]);
   assert.deepEqual(ids(0, 9), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   assert.deepEqual(nearestTo([{ id: "a", start_at: "2026-05-01T12:00:00Z", duration_s: 5 }], 0, 9).length, 1);
+});
+
+test("cameras that are known by their place alone keep no picture from starting", () => {
+  const near = [..."abcdefg"].map((id) => ({ id, has_pictures: "ceg".includes(id) }));
+  assert.deepEqual(idsOf(starting(near, 2)), ["c", "e"]);
+  assert.deepEqual(idsOf(starting(near, 4)), ["c", "e", "g"]);
+  assert.deepEqual(idsOf(starting(cameras("a", "b", "c"), 2)), ["a", "b"], "none has: the nearest say so");
 });

@@ -9,6 +9,7 @@ import pytest
 
 from dispatch.past import PastIncident
 from operations.situation.neighbours import neighbour_table
+from operations.situation.scene import MAX_CAMERAS
 from tests.dashboard.api_world import EAST, MIDDLE, WEST, ApiCity, api_city, degrees
 
 LON, LAT = MIDDLE
@@ -95,3 +96,16 @@ def test_a_load_is_what_a_crew_was_sent_to_while_on_duty(city: ApiCity) -> None:
     city.clock.advance(13 * 3600.0)
     city.unit("worker", WEST, at_m=(500, 521))
     assert load() == 0
+
+
+def test_a_camera_with_pictures_is_told_behind_many_that_are_known_by_their_place_alone(city: ApiCity) -> None:
+    lon, lat = degrees(60, 900)
+    for number in range(MAX_CAMERAS + 1):
+        place = degrees(60 + number, 900)
+        assert city.put(f"/cameras/mute-{number}", {"lon": place[0], "lat": place[1]}, "admin").status_code == 200
+    place = degrees(160, 900)
+    sub = {"lon": place[0], "lat": place[1], "substream_url": "rtsp://10.0.0.9/sub"}  # the small picture alone is one
+    assert city.put("/cameras/sees", sub, "admin").status_code == 200
+    told = [camera["element_id"] for camera in city.get(f"/scene?lon={lon}&lat={lat}").json()["cameras"]]
+    assert (len(told), told[-1]) == (MAX_CAMERAS, "sees")
+    assert city.services.scene.nearest_cameras(lon, lat) == ["sees"]
