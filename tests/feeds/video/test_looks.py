@@ -23,4 +23,7 @@ def test_a_covered_lens_is_black_whatever_is_burnt_in_and_a_lamp_at_night_is_not
     lit = covered()
     lit[150:170, 300:320] = 220
     assert not is_black(lit)
+    skyline = covered()
+    skyline[:60] = np.random.default_rng(8).integers(20, 90, (60, WIDTH))
+    assert not is_black(skyline)
     assert not is_black(np.full((HEIGHT, WIDTH), 60, np.uint8))
