@@ -165,3 +165,29 @@ async def test_a_camera_that_catches_up_is_told_with_how_late_it_is_now(monkeypa
         hub.close()
         is_over.set()
     assert late == [20.0, 3.0]
+
+
+async def test_what_is_kept_for_the_next_viewer_has_an_end_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, is_over = film(6, "yuv420p"), threading.Event()
+
+    def pulled(*_: object, **__: object) -> Iterator[Packet | None]:
+        yield None
+        yield from pictures
+        is_over.wait(10)
+
+    monkeypatch.setattr(hubs, "pull", pulled)
+    kept = {}
+    for most in (1 << 20, len(pictures[0].data)):  # the second is full with the key frame and its box
+        monkeypatch.setattr(hubs, "MOST_KEPT_BYTES", most)
+        hub = Hub(("rtsp://10.0.0.1/x",), SystemClock(), Timing(), Anything(), lambda _hub: None)
+        try:
+            with hub.subscribe() as subscription:
+                async with asyncio.timeout(5):
+                    seen = 0
+                    while seen < len(pictures):
+                        seen += sum(isinstance(one, Fragment) for one in await subscription.take())
+            kept[most] = len(hub.group)
+        finally:
+            hub.close()
+    is_over.set()
+    assert list(kept.values()) == [len(pictures), 0]
