@@ -46,7 +46,6 @@ export class SceneTile {
     this.refusal = "";
     this.endPlayback();
     this.open();
-    this.draw();
   }
 
   open() {
@@ -67,6 +66,7 @@ export class SceneTile {
       },
       ended: ({ code }) => this.ended(code),
     });
+    this.draw();
   }
 
   // The connection is over: opened again unless there is nothing more to see.
