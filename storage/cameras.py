@@ -53,6 +53,11 @@ class Addresses(msgspec.Struct, frozen=True, gc=False):
     control_url: bool = False
     recorder_url: bool = False
 
+    @property
+    def any_picture(self) -> bool:
+        """Whether there is something to pull: the small picture stands for a large one that nobody named."""
+        return self.url or self.substream_url
+
     @staticmethod
     def of(source: CameraSource) -> Addresses:
         return Addresses(*(bool(getattr(source, name)) for name in ADDRESSES))

@@ -141,6 +141,8 @@ def in_step(view: ReviewFacts) -> str:
     config = {
         "lang": words.language,
         "time_zone": view.facts.zone.key,
+        "viewer": view.facts.account,  # laid over every picture, with the time
+        "now_s": view.facts.now.timestamp(),
         "words": {word: catalogue.get(word, word) for word in _PLAYER_WORDS},
     }
     data = escape(json.dumps({"clips": clips, "config": config}, ensure_ascii=False), quote=True)

@@ -73,6 +73,11 @@ def uploads(recorded: list[e.Recorded], facts: Facts, beside: Mapping[str, list[
     return section(words("Uploads"), html.Div(figures, className="gallery"), note=str(len(found)), name="uploads")
 
 
+def _watched(facts: Facts) -> str:
+    """Who watches, and when, for over a video. A page that shows the past does not know the present."""
+    return facts.account if facts.is_past else f"{facts.account} · {facts.date(facts.now)} {facts.clock(facts.now)}"
+
+
 def _upload(body: e.UploadAdded, facts: Facts, beside: list[Any], is_filmed: bool = False) -> html.Figure:
     address = f"/uploads/{body.upload_id}"
     said = [html.Figcaption(f"{body.filename} · {size_text(body.size_bytes)} · SHA-256 {body.sha256[:12]}…"), *beside]
@@ -84,7 +89,8 @@ def _upload(body: e.UploadAdded, facts: Facts, beside: list[Any], is_filmed: boo
     elif body.media_type.startswith("image/"):
         shown = html.A(html.Img(src=address, alt=body.filename), href=address, target="_blank")
     elif body.media_type.startswith("video/"):
-        shown = html.Video(src=playback_address(body.upload_id) if is_filmed else address, controls=True, preload="metadata")
+        video = html.Video(src=playback_address(body.upload_id) if is_filmed else address, controls=True, preload="metadata")
+        shown = html.Div([video, html.Div(_watched(facts), className="watermark")], className="watched")
     else:
         shown = html.A(body.filename, href=address, target="_blank")
     return html.Figure([shown, *said])

@@ -8,6 +8,7 @@ SLICE, KEY_SLICE, SEI, SPS, PPS, DELIMITER = 1, 5, 6, 7, 8, 9
 # Profiles whose SPS tells chroma and bit depth.
 _HIGH = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _B_SLICES = frozenset({1, 6})
+MOST_MACROBLOCKS = 139_264  # of a picture, at the highest level there is (table A-1): what claims more would only take memory
 _SLICE_HEAD = 24  # bytes are enough for the fields that are read
 
 
@@ -94,7 +95,7 @@ def read_sps(unit: bytes) -> Sps:
     fields = 1 if frames_only else 2
     crop_x, crop_y = (2 if chroma_format in (1, 2) else 1), (2 if chroma_format == 1 else 1) * fields
     width, height = across * 16 - crop_x * (left + right), down * 16 * fields - crop_y * (top + bottom)
-    if not (16 <= width <= 16_384 and 16 <= height <= 16_384):
+    if not (16 <= width <= 16_384 and 16 <= height <= 16_384) or across * down * fields > MOST_MACROBLOCKS:
         raise Malformed(f"a picture of {width}×{height} is none")
     return Sps(unit, width, height, frames_only, chroma_format, bit_depth, _read_reorder(bits) if bits.take(1) else None)
 

@@ -24,7 +24,8 @@ from feeds.video.span_pull import pull_span
 from feeds.video.span_time import Span
 
 MOST_BEHIND = 200  # fragments that wait for one subscriber; then it goes on with the next key frame
-MOST_KEPT = 1500  # fragments since the last key frame; a camera that sends none for so long has no beginning to offer
+# Since the last key frame; a camera that sends none for so long has no beginning to offer. 128 MiB are half a minute of 34 Mbit/s.
+MOST_KEPT, MOST_KEPT_BYTES = 1500, 128 << 20
 LATE_S = 2.0  # pictures that come so long after they were taken, or not at all for so long
 RETRIES_S = (0.2, 0.5, 1.0)  # waits between tries, the last again and again
 DECIDED_WITHIN_S = 5.0  # the thread waits for the event loop, unless that has ended
@@ -142,6 +143,7 @@ class Hub:
         self.viewers = 0
         self.init: Init | None = None
         self.group: list[Fragment] = []  # since the last key frame
+        self._group_bytes = 0
         self.key: tuple[Init, Fragment] | None = None  # the newest one
         self.is_transcoded = False
         self.last_picture_at: float | None = None  # Unix s, as all below
@@ -240,14 +242,20 @@ class Hub:
         self._failing_since, self.last_error = None, ""
         if fragment.is_key:
             self.key = (init, fragment)
-            self.group = [*self.group, fragment] if self._keeps_all else [fragment]
+            self.group = self.group if self._keeps_all else []
+            self._group_bytes = sum(len(one.data) for one in self.group)
+            self._keep(fragment)
             for waiting in self._keys:
                 if not waiting.done():
                     waiting.set_result(self.key)
         elif self.group:
-            self.group.append(fragment)
-            if len(self.group) > MOST_KEPT:
-                self.group = []
+            self._keep(fragment)
+
+    def _keep(self, fragment: Fragment) -> None:
+        self.group.append(fragment)
+        self._group_bytes += len(fragment.data)
+        if len(self.group) > MOST_KEPT or self._group_bytes > MOST_KEPT_BYTES:
+            self.group = []
 
     def _failed(self, failure: PullFailed) -> None:
         if self._once and self.last_picture_at is None and isinstance(failure, (NoSuchStream, PlayedOut)):
@@ -281,7 +289,8 @@ class Hub:
             told = Told("black", self.black_since)
         elif self.frozen_since is not None:
             told = Told("frozen", self.frozen_since)
-        if told.state == self._told.state and (told.late_s or 0.0) - (self._told.late_s or 0.0) < 1.0:
+        # Also that it is less late now: a moment that is marked is dated by it.
+        if told.state == self._told.state and abs((told.late_s or 0.0) - (self._told.late_s or 0.0)) < 1.0:
             return
         self._told = told
         for subscription in self._subscriptions:

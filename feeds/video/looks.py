@@ -21,6 +21,9 @@ BUDGET = 0.02  # of a core
 AT_MOST_EVERY_S = 0.5
 EACH_S = 3.0  # one camera; what is noticed after ten seconds need not be looked at each second
 BLACK_MEAN, BLACK_SPREAD = 24.0, 4.0  # luma of 16 to 235
+# Of the height, above and below: there cameras burn in their name and clock, also over a covered lens. More light than letters have is a
+# scene's: a skyline at night above a dark road.
+EDGE_SHARE, LETTERS_SHARE, LETTERS_BRIGHTER = 0.2, 0.12, 24
 # Two pictures are the same when hardly a point differs: a clock that goes on in one corner makes them differ.
 POINT_DIFFERS, POINTS_DIFFER_SHARE = 12, 0.0002
 FROZEN_AFTER_S = 10.0
@@ -49,7 +52,13 @@ def jpeg(init: Init, key: Fragment) -> bytes:
 
 
 def is_black(luma: Luma) -> bool:
-    return float(luma.mean()) < BLACK_MEAN and float(luma.std()) < BLACK_SPREAD
+    """Whether there is hardly any light and no pattern, whatever is burnt in above and below."""
+    edge = int(luma.shape[0] * EDGE_SHARE)
+    middle = luma[edge : luma.shape[0] - edge]
+    if float(middle.mean()) >= BLACK_MEAN or float(middle.std()) >= BLACK_SPREAD:
+        return False
+    lit = np.concatenate((luma[:edge], luma[luma.shape[0] - edge :])) > middle.mean() + LETTERS_BRIGHTER
+    return float(lit.mean()) < LETTERS_SHARE
 
 
 def are_same(one: Luma, other: Luma) -> bool:

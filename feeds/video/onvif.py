@@ -18,6 +18,7 @@ import msgspec
 from dispatch.clock import Clock
 from feeds.video.safe_xml import first, local, text
 from feeds.video.soap import TIMEOUT_S, Device, call
+from operations.cameras.camera_aim import same_way
 from operations.cameras.ptz_driver import Looking, Preset, PtzFailed, Reach, Velocity
 from storage.cameras import CameraSource
 
@@ -42,7 +43,7 @@ class Space(msgspec.Struct, frozen=True):
     def position(self, pan_deg: float, tilt_deg: float, reach: Reach) -> tuple[float, float]:
         """Of a direction; what it can't reach is its nearest end."""
         if self.uri == _DEGREES:
-            return _bounded(pan_deg, *self.x), _bounded(tilt_deg, *self.y)
+            return _bounded(same_way(pan_deg, *self.x), *self.x), _bounded(tilt_deg, *self.y)
         return _along(pan_deg, reach.pan_min_deg, reach.pan_max_deg, *self.x), _along(
             tilt_deg, reach.tilt_min_deg, reach.tilt_max_deg, *self.y
         )

@@ -87,13 +87,17 @@ def pull(url: str, clock: Clock, may_transcode: Callable[[], bool], h264_only: b
     `may_transcode` is asked once, when the codec is not H.264. Raises PullFailed, and NotH264 if `h264_only`.
     """
     check_address(url)
+    is_open = False
     try:
         with av.open(url, options=OPTIONS, timeout=(OPEN_WITHIN_S, SILENT_S)) as container:
+            is_open = True
             if not container.streams.video:
                 raise PullFailed("unplayable", "The camera sends no pictures.")
             yield None
             yield from _packets(container, container.streams.video[0], clock, may_transcode, h264_only)
     except (av.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, av.InvalidDataError) and not is_open:  # so also one that starts, or has too many connections: it may pass
+            raise PullFailed("unreachable", "What answers at the camera's address hangs up, or speaks no RTSP.") from None
         raise failure_of(error) from None
 
 

@@ -29,7 +29,15 @@ CODECS = ("h264", "h265", "mjpeg", "mpeg4", "av1")
 _OTHER_CODECS = {"h.264": "h264", "avc": "h264", "h.265": "h265", "hevc": "h265", "jpeg": "mjpeg", "mpeg-4": "mpeg4"}
 # Characters of RFC 3986: what is outside must be written as %XX, so that every reader of the address reads the same.
 _URL = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~%-]+")
-_ADDRESS_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ADDRESS_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[^\s\"]+:[^\s\"]+@[A-Za-z0-9\[]")
+# Columns of lists that others made, in which whoever wrote them keeps how to log in.
+_SECRET_NAME = re.compile(
+    r"password|passwd|passphrase|pwd|secret|credential|token|username|密码|口令|密钥|凭证|用户名|账号|帐号|账户|帐户"
+    r"|(?<![a-z])(?:pass|psw|pw|user|login|auth|account)(?![a-z])",
+    re.IGNORECASE,
+)
+_NAME_IN_JSON = re.compile(r'"((?:[^"\\]|\\.)*)":')
+_NO_PROPERTY = "addresses and passwords are no properties; give url, substream_url, control_url, recorder_url"
 
 
 class BadCamera(RuleViolation):
@@ -110,7 +118,7 @@ def checked_properties(properties: dict[str, Any], expand: Callable[[str], str])
     kept: dict[str, Any] = {}
     for name, value in properties.items():
         if name.lower() in PRIVATE_PROPERTIES:
-            raise BadCamera(name[:40], "addresses and passwords are no properties; give url, substream_url, control_url, recorder_url")
+            raise BadCamera(name[:40], _NO_PROPERTY)
         if value is None or value == "":
             continue
         check = _CHECKS.get(name)
@@ -133,7 +141,10 @@ def _require_plain(properties: dict[str, Any]) -> None:
     if len(text) > LONGEST_PROPERTIES:
         raise BadCamera("properties", f"take {len(text)} bytes; send at most {LONGEST_PROPERTIES}")
     for name, value in properties.items():
-        if _ADDRESS_IN_TEXT.search(name) or _ADDRESS_IN_TEXT.search(msgspec.json.encode(value).decode()):
+        text = msgspec.json.encode(value).decode()
+        if any(_SECRET_NAME.search(one) for one in (name, *_NAME_IN_JSON.findall(text))):
+            raise BadCamera(name[:40].split("://")[0], _NO_PROPERTY)
+        if _ADDRESS_IN_TEXT.search(name) or _ADDRESS_IN_TEXT.search(text):
             raise BadCamera(name[:40].split("://")[0], "holds an address; give it as url, substream_url, control_url or recorder_url")
 
 

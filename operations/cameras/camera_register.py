@@ -100,7 +100,7 @@ class CameraRegister:
     # Reading ----------------------------------------------------------------------------------------------------------
 
     def has_address(self, camera_id: str) -> bool:
-        return self._has.get(camera_id, NO_ADDRESSES).url
+        return self._has.get(camera_id, NO_ADDRESSES).any_picture
 
     def owner(self, lon: float, lat: float, properties: dict[str, Any]) -> str:
         """Code of the organisation that answers for a camera."""
@@ -154,7 +154,7 @@ class CameraRegister:
         """How many are registered, have an address, are watched now, and are in which state."""
         things, has = self._elements.all_of(CAMERA), self._has
         if self._counted[0] is not things or self._counted[1] is not has:
-            with_address = sum(1 for thing in things if thing.element_id in has and has[thing.element_id].url)
+            with_address = sum(1 for thing in things if has.get(thing.element_id, NO_ADDRESSES).any_picture)
             self._counted = (things, has, with_address)
         with_address = self._counted[2]
         states = self.health.counts(lambda camera_id: self._elements.one(CAMERA, camera_id) is not None)

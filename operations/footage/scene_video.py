@@ -173,7 +173,10 @@ class SceneVideo:
         # Without a measured offset: the way here counts as none.
         measured_ms = round((now - asked.device_now).total_seconds() * 1000)
         offset_ms = measured_ms if asked.clock_offset_ms is None else asked.clock_offset_ms
-        began_at = min(asked.began_at + timedelta(milliseconds=offset_ms), now)
+        try:
+            began_at = min((asked.began_at + timedelta(milliseconds=offset_ms)).astimezone(UTC), now)
+        except OverflowError:  # no calendar has it; a device that was never told the time says such things, and films all the same
+            began_at = now
         return Recording(
             recording_id=asked.recording_id,
             incident_id=asked.incident_id,
@@ -183,7 +186,7 @@ class SceneVideo:
             org_code=actor.org_code,
             mime=asked.mime,
             name=plain_name(asked.name or f"scene-video.{container_of(asked.mime)}"),
-            began_at=began_at.astimezone(UTC),
+            began_at=began_at,
             opened_at=now,
             clock_offset_ms=offset_ms,
             lon=None if place is None else place.lon,

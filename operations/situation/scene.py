@@ -47,6 +47,7 @@ MAX_LISTED = 60  # units in one answer
 LEAST_AVAILABLE = 5  # so many that could be sent are listed even when they are beyond the rings, or behind many that could not
 EARLIER_RADIUS_M, EARLIER_DAYS, MAX_EARLIER = 300.0, 90, 20
 CAMERA_RADIUS_M, MAX_CAMERAS = 500.0, 12
+STARTING = 4  # whose pictures begin by themselves
 # Straight-line radius within which an element matters; those of the catalogue that are not named here use the last.
 AROUND_M = {"hydrant": 300.0, "community_gate": 300.0, "key_place": 500.0, "hazmat_site": 1500.0, "fire_station": 3000.0}
 AROUND_M |= {"duty_post": 1500.0, "command_room": 3000.0, "hazmat_vehicle": 2000.0, "traffic_event": 1500.0, "metro_station": 1000.0}
@@ -379,14 +380,17 @@ class SceneService:
         }
 
     def nearest_cameras(self, lon: float, lat: float) -> list[str]:
-        """Ids of the cameras that the panel of an incident there begins with."""
-        return [camera["element_id"] for camera in self._cameras(lon, lat)]
+        """Ids of the cameras whose pictures begin with the panel of an incident there."""
+        return [camera["element_id"] for camera in self._cameras(lon, lat) if has_pictures(camera)]
 
     def _cameras(self, lon: float, lat: float) -> list[Json]:
-        """Closest first; one that looks away counts as twice as far."""
+        """Closest first; one that looks away counts as twice as far. The nearest with pictures are among them, however many there are that
+        are known by their places alone."""
         found = self._elements.around(lon, lat, CAMERA_RADIUS_M, ("street_camera",))
         found.sort(key=lambda camera: camera["straight_m"] * (2.0 if camera["looks_here"] is False else 1.0))
-        return found[:MAX_CAMERAS]
+        farther = [camera for camera in found if has_pictures(camera)][:STARTING]
+        farther = [camera for camera in farther if camera not in found[:MAX_CAMERAS]]
+        return found[: MAX_CAMERAS - len(farther)] + farther
 
     def _around(self, lon: float, lat: float) -> list[Json]:
         found: list[Json] = []
@@ -431,6 +435,11 @@ class SceneService:
 def _fresh(moment: Moment) -> NDArray[np.bool_]:
     """[units] whether its position says where it is now."""
     return moment.now_s - moment.position_at <= OLD_FIX_S
+
+
+def has_pictures(camera: Json) -> bool:
+    """Whether a camera is known by more than its place. Of the past that is not kept."""
+    return bool(camera["properties"].get("health") != "no_address")
 
 
 def _with_siren(incident: Incident | None) -> bool:

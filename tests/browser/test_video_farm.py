@@ -117,6 +117,7 @@ def test_two_clips_play_in_step_on_the_incidents_clock(visitor: Visitor, desk: D
     page.evaluate("(incident_id) => liandong.select({ kind: 'incident', incident_id })", incident_id)
     page.evaluate("(at) => liandong.replay.seek(at)", last_s - SPAN_S + 2)
     visitor.until("document.querySelectorAll('.video-tile.in-step video.front').length === 2")
+    expect(page.locator(".video-tile.in-step .watermark").first).to_contain_text("operator · 20")
     visitor.until("liandong.clipOffsets().length === 2 && liandong.clipOffsets().every(({ off_s }) => Math.abs(off_s) < 0.05)")
     page.evaluate("liandong.replay.setPlaying(true)")
     page.wait_for_timeout(1_000)

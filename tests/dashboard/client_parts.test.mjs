@@ -145,8 +145,13 @@ test("clips of a review that have been played to the end stand there, and begin 
   select.value = "1";
   const holder = new Part({ button, input, time, select, ".tiles": tiles });
   const clip = { id: "a", url: "/a", start_at: "2026-05-01T12:00:00Z", duration_s: 10, label: "car" };
-  holder.dataset.inStep = JSON.stringify({ clips: [clip], config: { words: {}, lang: "en", time_zone: "UTC" } });
-  const createElement = (tag) => (tag === "video" ? video : new Part());
+  holder.dataset.inStep = JSON.stringify({ clips: [clip], config: { words: {}, lang: "en", time_zone: "UTC", viewer: "reviewer", now_s: 1_777_636_800 } });
+  let over = null; // what is laid over the picture
+  const createElement = (tag) => {
+    const part = tag === "video" ? video : new Part();
+    if (tag === "div") over ??= part;
+    return part;
+  };
   globalThis.document = Object.assign(new EventTarget(), { querySelector: () => holder, createElement, visibilityState: "visible", activeElement: null });
   await import(new URL("../review.js", source));
   const shown = () => [time.textContent, input.value, button.textContent, video.currentTime];
@@ -154,6 +159,7 @@ test("clips of a review that have been played to the end stand there, and begin 
   input.dispatchEvent(new Event("input"));
   button.dispatchEvent(new Event("click"));
   assert.deepEqual(shown(), ["12:00:04", "4", "❚❚", 4]);
+  assert.equal(over.textContent, "reviewer · 2026-05-01 12:00:00");
   pass(5000);
   assert.deepEqual(shown().slice(0, 3), ["12:00:09", "9", "❚❚"]);
   video.currentTime = 9.9; // it plays by itself

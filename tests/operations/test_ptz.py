@@ -255,6 +255,8 @@ async def test_it_looks_at_a_place_from_its_heading_and_its_mast() -> None:
 def test_aiming_knows_what_it_does_not_know() -> None:
     pan_deg, tilt_deg = aim(camera(heading_deg=0.0), LON, LAT - 0.001)
     assert (round(abs(pan_deg)), tilt_deg) == (180, None)
+    round_once = camera(heading_deg=0.0, pan_min_deg=0.0, pan_max_deg=340.0)
+    assert round(aim(round_once, LON - 0.001, LAT)[0]) == 270, "counted on from 0, as its turn is"
     with pytest.raises(RuleViolation, match="heading_deg"):
         aim(camera(mast_height_m=6), LON, LAT + 0.001)
     with pytest.raises(RuleViolation, match="from -60° to 60°, the place lies at 90°"):

@@ -13,7 +13,7 @@ from dispatch.past import PastIncident
 from operations.situation import scene as scene_module
 from operations.situation.candidates import OLD_FIX_S
 from operations.situation.neighbours import neighbour_table
-from operations.situation.scene import LEAST_AVAILABLE
+from operations.situation.scene import LEAST_AVAILABLE, MAX_CAMERAS
 from tests.dashboard.api_world import EAST, MIDDLE, WEST, ApiCity, api_city, degrees
 
 LON, LAT = MIDDLE
@@ -134,3 +134,16 @@ def test_those_too_many_to_be_listed_are_counted(city: ApiCity) -> None:
     assert len([unit for unit in scene["units"] if unit["unit_id"].startswith("crowd")]) == LEAST_AVAILABLE
     assert [ring["available"] for ring in scene["units_by_ring"]] == [LEAST_AVAILABLE + 3] * 3
     assert [ring["unlisted"] for ring in scene["units_by_ring"]] == [3, 0, 0]
+
+
+def test_a_camera_with_pictures_is_told_behind_many_that_are_known_by_their_place_alone(city: ApiCity) -> None:
+    lon, lat = degrees(60, 900)
+    for number in range(MAX_CAMERAS + 1):
+        place = degrees(60 + number, 900)
+        assert city.put(f"/cameras/mute-{number}", {"lon": place[0], "lat": place[1]}, "admin").status_code == 200
+    place = degrees(160, 900)
+    sub = {"lon": place[0], "lat": place[1], "substream_url": "rtsp://10.0.0.9/sub"}  # the small picture alone is one
+    assert city.put("/cameras/sees", sub, "admin").status_code == 200
+    told = [camera["element_id"] for camera in city.get(f"/scene?lon={lon}&lat={lat}").json()["cameras"]]
+    assert (len(told), told[-1]) == (MAX_CAMERAS, "sees")
+    assert city.services.scene.nearest_cameras(lon, lat) == ["sees"]

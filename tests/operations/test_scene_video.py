@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,20 @@ async def test_a_whole_recording_becomes_evidence_with_times_and_place(node: Nod
     assert EvidenceFiles(node.folder / "evidence").verify() == []
     assert node.videos.under_way == []
     assert list((node.folder / "scene" / "i-1").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("began_at", "offset_ms"),
+    [
+        (datetime.min.replace(tzinfo=UTC), -(10**12)),
+        (datetime.max.replace(tzinfo=UTC), 10**12),
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), 0),
+    ],
+)
+async def test_a_device_without_a_time_is_taken_all_the_same(node: Node, began_at: datetime, offset_ms: int) -> None:
+    await node.reception(began_at=began_at, clock_offset_ms=offset_ms)
+    (one,) = node.videos.under_way
+    assert one.recording.began_at == node.clock.now()
 
 
 async def test_repeated_chunks_and_those_behind_a_gap_change_nothing(node: Node) -> None:

@@ -1,6 +1,6 @@
 // The page of a review: its clips in step on one clock, that of the incident. Everything else there needs no program.
 import { playInStep } from "./video/in_step.js";
-import { clockText, setWords } from "./words.js";
+import { clockText, dateTimeText, setWords } from "./words.js";
 
 const holder = document.querySelector("#in-step");
 if (holder) start(holder, JSON.parse(holder.dataset.inStep));
@@ -15,7 +15,9 @@ function start(root, { clips, config }) {
   let plays = false;
   let rate = Number(speed.value);
   const now = () => Math.min(ends, plays ? at + ((performance.now() - setMs) / 1000) * rate : at);
-  const playing = playInStep(root.querySelector(".tiles"), () => ({ at: now(), speed: rate, playing: plays && now() < ends }));
+  const clock = () => ({ at: now(), speed: rate, playing: plays && now() < ends });
+  const over = () => `${config.viewer} · ${dateTimeText(config.now_s + performance.now() / 1000)}`; // by the server's clock
+  const playing = playInStep(root.querySelector(".tiles"), clock, { over });
 
   function set(to, play = plays) {
     at = Math.max(begins, Math.min(ends, to));

@@ -151,6 +151,21 @@ def test_the_size_is_read_of_an_sps(width: int, height: int) -> None:
     assert read.reorder == 0
 
 
+def sps_of(across: int, down: int) -> bytes:
+    """The shortest there is, of so many macroblocks."""
+    head = "1" * 4 + "010" + "0"  # its number, frame number, order and its length are 0, one reference frame
+    size = "".join(f"{n:0{2 * n.bit_length() - 1}b}" for n in (across, down))
+    bits = f"{head}{size}10001"
+    return b"\x67\x42\x00\x1e" + int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+
+
+def test_a_size_that_no_level_has_is_refused_before_anybody_makes_room_for_it() -> None:
+    largest = h264.read_sps(sps_of(512, 272))
+    assert (largest.width, largest.height) == (8192, 4352)
+    with pytest.raises(h264.Malformed):
+        h264.read_sps(sps_of(1024, 768))
+
+
 def test_b_pictures_are_announced_by_the_sps() -> None:
     sps = next(one for one in Encoder(Format(320, 180, 25, 500_000, b_frames=2)).parameters if nal.h264_type(one) == 7)
     assert h264.read_sps(sps).reorder

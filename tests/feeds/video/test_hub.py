@@ -16,7 +16,7 @@ from dispatch.clock import SystemClock
 from feeds.video import h264, nal
 from feeds.video import hub as hubs
 from feeds.video.fmp4 import Fragment
-from feeds.video.hub import Hub, PlayedOut, Timing
+from feeds.video.hub import Hub, PlayedOut, Timing, Told
 from feeds.video.pull import NoSuchStream, Packet, PullFailed
 
 
@@ -138,3 +138,56 @@ async def test_what_is_played_once_is_kept_for_its_first_viewer_and_never_pulled
     assert (type(failed.value), failed.value.reason, len(fragments)) == (failure, reason, pictures)
     await asyncio.sleep(0.4)
     assert len(pulls) == 1
+
+
+async def test_a_camera_that_catches_up_is_told_with_how_late_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_told, is_over = threading.Event(), threading.Event()
+    first, *more = film(2, "yuv420p")
+
+    def pulled(*_: object, **__: object) -> Iterator[Packet | None]:
+        yield None
+        yield replace(first, late_s=20.0)
+        is_told.wait(10)
+        yield from (replace(one, late_s=3.0) for one in more)
+        is_over.wait(10)
+
+    monkeypatch.setattr(hubs, "pull", pulled)
+    hub = Hub(("rtsp://10.0.0.1/x",), SystemClock(), Timing(), Anything(), lambda _hub: None)
+    late: list[float | None] = []
+    try:
+        with hub.subscribe() as subscription:
+            async with asyncio.timeout(5):
+                while late[-1:] != [3.0]:
+                    late += [one.late_s for one in await subscription.take() if isinstance(one, Told)]
+                    if late:
+                        is_told.set()
+    finally:
+        hub.close()
+        is_over.set()
+    assert late == [20.0, 3.0]
+
+
+async def test_what_is_kept_for_the_next_viewer_has_an_end_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, is_over = film(6, "yuv420p"), threading.Event()
+
+    def pulled(*_: object, **__: object) -> Iterator[Packet | None]:
+        yield None
+        yield from pictures
+        is_over.wait(10)
+
+    monkeypatch.setattr(hubs, "pull", pulled)
+    kept = {}
+    for most in (1 << 20, len(pictures[0].data)):  # the second is full with the key frame and its box
+        monkeypatch.setattr(hubs, "MOST_KEPT_BYTES", most)
+        hub = Hub(("rtsp://10.0.0.1/x",), SystemClock(), Timing(), Anything(), lambda _hub: None)
+        try:
+            with hub.subscribe() as subscription:
+                async with asyncio.timeout(5):
+                    seen = 0
+                    while seen < len(pictures):
+                        seen += sum(isinstance(one, Fragment) for one in await subscription.take())
+            kept[most] = len(hub.group)
+        finally:
+            hub.close()
+    is_over.set()
+    assert list(kept.values()) == [len(pictures), 0]

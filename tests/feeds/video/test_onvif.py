@@ -71,6 +71,9 @@ async def test_positions_are_counted_as_the_device_does() -> None:
     degrees = camera(spaces=(("PositionGenericSpace", -1, 1, -1, 1), ("SphericalPositionSpaceDegrees", -170, 170, -90, 20)))
     await driver(degrees).point(SOURCE, 175.0, -12.5, Reach())
     assert degrees.position == (170.0, -12.5)
+    round_once = camera(spaces=(("SphericalPositionSpaceDegrees", 0, 355, -90, 20),))
+    await driver(round_once).point(SOURCE, -100.0, -12.5, Reach())
+    assert round_once.position == (260.0, -12.5)
 
 
 async def test_without_a_height_it_keeps_the_tilt_it_has() -> None:

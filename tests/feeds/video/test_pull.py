@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +34,25 @@ def test_a_failure_is_named_without_the_address(url: str, reason: str, capfd: py
     assert failed.value.reason in REASONS
     told = f"{failed.value!r} {failed.value.__cause__!r}" + "".join(capfd.readouterr())
     assert SECRET not in told
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(range(256))])
+def test_a_device_that_hangs_up_is_said_to_be_away_and_not_to_send_the_wrong_format(answer: bytes) -> None:
+    """As one that starts anew, or has too many connections: told as a wrong format it would be asked for again a minute later."""
+
+    def answer_once() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        device = threading.Thread(target=answer_once)
+        device.start()
+        with pytest.raises(PullFailed, match="hangs up") as failed:
+            list(pull(f"rtsp://127.0.0.1:{listening.getsockname()[1]}/main", SystemClock(), lambda: False, h264_only=False))
+        device.join()
+    assert failed.value.reason == "unreachable"
 
 
 @settings(max_examples=50)

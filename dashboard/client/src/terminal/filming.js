@@ -11,6 +11,8 @@ const KEY_FRAME_EVERY_MS = 1000;
 const PICTURE = { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 25, max: 30 } };
 // A file of a gigabyte serves nobody; the next recording begins by itself.
 const LONGEST_MS = 30 * 60_000;
+// The server takes a mebibyte in one (docs/terminal-protocol.md). What a page that was held up for seconds is handed at once may be more.
+const LARGEST_SLICE = 512 * 1024;
 // A disk that takes no slice for this many has stopped taking any.
 const MOST_BEHIND = 50;
 const LEAST_ROOM_BYTES = 50e6;
@@ -66,7 +68,9 @@ export class Filming {
     const run = { row, media, stream, begun, roomS, next: 0, bytes: 0, behind: 0, writing: Promise.resolve(), why: "", dark: track.muted, kind };
     row.mime = media.mimeType || type();
     await keepRecording(row);
-    media.ondataavailable = ({ data }) => data.size && this.keep(run, data);
+    media.ondataavailable = ({ data }) => {
+      for (let from = 0; from < data.size; from += LARGEST_SLICE) this.keep(run, data.slice(from, from + LARGEST_SLICE));
+    };
     media.onstop = () => this.stopped(run);
     media.onerror = () => this.stop("camera");
     track.onended = () => this.stop("camera");

@@ -23,3 +23,9 @@ export const idOf = ({ id, properties }) => properties?.element_id ?? String(id)
 export const namedOnly = ({ id, name, name_en }) => ({ id, name, name_en });
 
 export const nameOf = ({ id, name, name_en }) => (isChinese() ? name || name_en : name_en || name) || id;
+
+// Of an incident's cameras, closest first, those whose pictures begin by themselves. Where none has an address, the nearest say so.
+export function starting(cameras, most) {
+  const able = cameras.filter((camera) => camera.has_pictures);
+  return (able.length ? able : cameras).slice(0, most);
+}

@@ -1,14 +1,15 @@
 // Clips of the selected incident beside the map of then: while the page replays, the clips and scene videos of the incident play in the
 // dock, in step with the time bar. And marking a moment, which is how clips come about.
-import { isoOf, on, state, tell } from "../state.js";
-import { clockText, t } from "../words.js";
+import { isoOf, on, presentNow, state, tell } from "../state.js";
+import { clockText, dateTimeText, t } from "../words.js";
 import { nameOf } from "./camera.js";
-import { playInStep, replayClock } from "./in_step.js";
+import { nearestTo, playInStep, replayClock } from "./in_step.js";
 
 const MOST = 9; // pictures that a computer without a graphics card decodes beside the map
+const CHOOSE_AGAIN_MS = 1_000; // where there are more, those of the moment that the clock has come to
 const AFTER_S = 30;
 
-let playing = null; // of the incident that is shown: {incidentId, step, clock}
+let playing = null; // of the incident that is shown: {incidentId, step, clock, clips, chosen, choosing}
 let asked = 0;
 
 const holder = () => document.querySelector("#video .clip-tiles");
@@ -17,10 +18,16 @@ export function startClips() {
   if (!state.config.seesEvidence) return;
   on("replay-mode", follow);
   on("selection", follow);
-  on("replay-clock", () => playing?.step.follow());
+  on("replay-clock", () => {
+    choose();
+    playing?.step.follow();
+  });
 }
 
 const incidentId = () => (state.replay && state.selection?.kind === "incident" ? state.selection.incident_id : null);
+
+// The present, though the page's clock is of then.
+const watcher = () => `${state.config.viewer} · ${dateTimeText(presentNow())}`;
 
 async function follow() {
   const wanted = incidentId();
@@ -32,13 +39,23 @@ async function follow() {
   const found = answer?.ok ? await answer.json().catch(() => null) : null;
   if (mine !== asked || incidentId() !== wanted || !found?.in_step.length) return;
   const clock = replayClock();
-  playing = { incidentId: wanted, clock, step: playInStep(holder(), clock) };
-  playing.step.show(found.in_step.slice(0, MOST));
+  playing = { incidentId: wanted, clock, step: playInStep(holder(), clock, { over: watcher }), clips: found.in_step, chosen: "", choosing: setInterval(choose, CHOOSE_AGAIN_MS) };
+  choose();
   shown(found.in_step.length);
+}
+
+function choose() {
+  if (!playing) return;
+  const some = nearestTo(playing.clips, playing.clock().at, MOST);
+  const chosen = some.map((clip) => clip.id).join();
+  if (chosen === playing.chosen) return; // moved in the page, a video would stop
+  playing.chosen = chosen;
+  playing.step.show(some);
 }
 
 function end() {
   asked += 1;
+  clearInterval(playing?.choosing);
   playing?.step.remove();
   playing?.clock.stop();
   playing = null;

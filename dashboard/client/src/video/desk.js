@@ -3,7 +3,7 @@
 import { send } from "../live.js";
 import { on, serverNow, state, tell } from "../state.js";
 import { t } from "../words.js";
-import { CAMERA, cameraOf, idOf, nameOf, namedOnly } from "./camera.js";
+import { CAMERA, cameraOf, idOf, nameOf, namedOnly, starting } from "./camera.js";
 import { bookmark } from "./clips.js";
 import { Pad } from "./ptz_pad.js";
 import { keepTime, Tile, tool } from "./tile.js";
@@ -74,7 +74,7 @@ function sceneShown(found) {
   if (key === startedFor) return; // also when a person has closed them
   startedFor = key;
   about = selection.incident_id;
-  const nearest = cameras.slice(0, BY_THEMSELVES);
+  const nearest = starting(cameras, BY_THEMSELVES);
   nearest.sort((one, other) => Number(other.looks_here === true) - Number(one.looks_here === true));
   setAutos(nearest);
 }

@@ -1,6 +1,6 @@
 // Several clips in step on one clock: each shows what its camera or phone saw at the moment the clock stands at.
 //
-//   const playing = playInStep(holder, clock, { compact: false });
+//   const playing = playInStep(holder, clock, { over: () => "operator · 2026-05-01 12:00:00", compact: false });
 //   playing.show(clips);   // again whenever there are others; those that stay are not loaded anew
 //   playing.follow();      // the clock was set by hand: do not wait for the next tenth of a second
 //   playing.remove();
@@ -12,6 +12,7 @@
 //           duration_s   its length
 //           label        what people call its camera or crew
 //           time_source  "camera" | "arrival" | "phone": whose clock `start_at` is by; said in the caption when it is "arrival"
+// over    () => what is laid over each picture, who watches and when: a photograph of the screen tells whose it was
 // clock   () => ({ at, speed, playing }): Unix seconds, and how fast they pass; the detail of the window event `liandong-replay` has
 //         the same shape, so that a page with the time bar hands on what it was told last (`replayClock` below)
 //
@@ -41,6 +42,18 @@ export function stepOf(target, is, length_s) {
   return { place, play: true, rate: is.speed * (1 + hurry) };
 }
 
+// Of more clips than can be shown those that are nearest to a moment (Unix seconds), in their order: those that run then first.
+export function nearestTo(clips, at, most) {
+  const offS = ({ start_at, duration_s }) => {
+    const startS = startOf(start_at);
+    return Math.max(0, startS - at, at - startS - duration_s);
+  };
+  const kept = new Set([...clips].sort((one, other) => offS(one) - offS(other)).slice(0, most));
+  return clips.filter((clip) => kept.has(clip));
+}
+
+const startOf = (at) => (typeof at === "number" ? at : Date.parse(at) / 1000);
+
 // The clock of a page with a time bar. Until the bar has spoken, and while it is live, it is the page's own.
 export function replayClock(present = () => Date.now() / 1000) {
   let told = { at: null, speed: 1, playing: true };
@@ -59,12 +72,16 @@ export function replayClock(present = () => Date.now() / 1000) {
   return clock;
 }
 
-export function playInStep(holder, clock, { compact = false } = {}) {
+export function playInStep(holder, clock, { over, compact = false }) {
   const tiles = new Map(); // id → Clip
   const turn = () => {
     if (document.visibilityState !== "visible") return pause();
     const now = clock();
-    for (const tile of tiles.values()) tile.step(now);
+    const text = over();
+    for (const tile of tiles.values()) {
+      tile.step(now);
+      put(tile.parts.watermark, text);
+    }
   };
   const pause = () => {
     for (const tile of tiles.values()) tile.video.pause();
@@ -102,17 +119,17 @@ export function playInStep(holder, clock, { compact = false } = {}) {
 class Clip {
   constructor(clip) {
     this.clip = clip;
-    this.startS = typeof clip.start_at === "number" ? clip.start_at : Date.parse(clip.start_at) / 1000;
+    this.startS = startOf(clip.start_at);
     this.place = "";
     this.stillAt = 0;
     this.root = node("figure", "video-tile in-step");
     this.root.dataset.clip = clip.id;
     this.video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: true, src: clip.url });
     this.video.onerror = () => this.say("broken", t("This clip can't be played here."));
-    this.parts = { verdict: node("div", "verdict"), badge: node("span", "recorded-badge", t("Recorded")), name: node("span", "name", clip.label), stamp: node("span", "stamp") };
+    this.parts = { watermark: node("div", "watermark"), verdict: node("div", "verdict"), badge: node("span", "recorded-badge", t("Recorded")), name: node("span", "name", clip.label), stamp: node("span", "stamp") };
     const caption = node("figcaption", "");
     caption.append(this.parts.badge, this.parts.name, this.parts.stamp);
-    this.root.append(this.video, this.parts.verdict, caption);
+    this.root.append(this.video, this.parts.watermark, this.parts.verdict, caption);
     this.root.addEventListener("contextmenu", (event) => event.preventDefault());
   }
 

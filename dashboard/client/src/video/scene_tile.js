@@ -2,8 +2,9 @@
 // while nothing comes.
 import { button, node } from "../nodes.js";
 import { serverNow, state } from "../state.js";
-import { clockText, dateTimeText, duration, isChinese, t } from "../words.js";
+import { clockText, dateTimeText, isChinese, t } from "../words.js";
 import { play } from "./player.js";
+import { sceneVerdictOf } from "./scene_verdict.js";
 
 const TARGET_S = 0.22; // what a phone sends comes in larger pieces than a camera's pictures
 const AGAIN_MS = 1000;
@@ -45,11 +46,11 @@ export class SceneTile {
     this.refusal = "";
     this.endPlayback();
     this.open();
-    this.draw();
   }
 
   open() {
-    this.player?.close();
+    this.player?.close(); // which empties the picture
+    this.hasPicture = false;
     clearTimeout(this.again);
     this.player = play(this.video, `/video/scene/${this.one.recording_id}`, {
       targetS: TARGET_S,
@@ -65,6 +66,7 @@ export class SceneTile {
       },
       ended: ({ code }) => this.ended(code),
     });
+    this.draw();
   }
 
   // The connection is over: opened again unless there is nothing more to see.
@@ -115,36 +117,28 @@ export class SceneTile {
     const { one, parts } = this;
     const isWaiting = one.state === "waiting";
     const shows = this.hasPicture || this.playsBack;
+    const ageS = this.hasPicture && this.player ? this.player.ageS() : NaN;
+    const playedS = this.playsBack ? this.video.currentTime : NaN;
+    const { isBad, head, todo, lag } = sceneVerdictOf({ one, ageS, playedS, nowS: serverNow() });
     this.root.classList.toggle("has-picture", Boolean(shows));
-    this.root.classList.toggle("bad", isWaiting && !this.playsBack);
-    this.root.classList.toggle("live", one.state === "live");
+    this.root.classList.toggle("bad", isBad);
+    this.root.classList.toggle("recorded", Boolean(this.playsBack));
+    this.root.classList.toggle("live", one.state === "live" && !isBad);
     this.root.classList.toggle("asks", !shows);
     this.video.classList.toggle("front", Boolean(shows));
     const what = one.state === "live" ? t("live since {time}", { time: clockText(unixS(one.began_at)) }) : t("Scene video");
     put(parts.name, `${this.callsign ?? one.unit_id} · ${what}`);
-    const lateS = serverNow() - unixS(one.last_at);
-    put(parts.head, this.refusal || (this.playsBack ? "" : this.headline(duration(lateS))));
-    put(parts.todo, this.refusal || this.playsBack ? "" : this.remark());
+    put(parts.head, this.refusal || head);
+    put(parts.todo, this.refusal ? "" : todo);
     put(this.watchButton, this.wanted ? t("Opening…") : t("Watch live"));
     this.watchButton.hidden = isWaiting || shows || Boolean(one.trouble);
     this.watchButton.disabled = this.wanted;
     this.backButton.hidden = !isWaiting || this.playsBack;
     this.stopButton.hidden = !(this.wanted || this.playsBack);
-    put(parts.lag, this.hasPicture && this.player ? t("{s} s", { s: (one.delay_s + this.player.ageS()).toFixed(1) }) : "");
+    put(parts.lag, lag);
     const stamp = `${state.config.viewer} · ${dateTimeText(serverNow())}`;
     put(parts.stamp, shows ? stamp : "");
     put(parts.watermark, stamp);
-  }
-
-  headline(age) {
-    if (this.one.state === "waiting") return t("No picture for {age}", { age });
-    return this.one.state === "late" ? t("Catching up: {age} late", { age }) : "";
-  }
-
-  remark() {
-    if (this.one.state === "waiting") return t("The phone keeps what it films and sends it when it can.");
-    if (this.one.trouble) return t("It can't be watched live; it is kept, and can be fetched when it has ended.");
-    return this.one.delay_s >= 1 ? t("This phone's picture comes about 1 s late.") : "";
   }
 
   remove() {
