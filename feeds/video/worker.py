@@ -152,6 +152,8 @@ class Worker:
             with hub.subscribe() as subscription:
                 while True:
                     items = await subscription.take()
+                    if writer.is_closing():  # the viewer has gone
+                        return
                     writer.write(b"".join(frames_of(items, hub.is_transcoded)))
                     await writer.drain()
         except PlayedOut:
