@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ def connect(url: str, clock: Clock, is_wanted: Callable[[], bool]) -> LiveConnec
     session: Session | None = None
     try:
         session = Session(RtspClient(url, OPEN_WITHIN_S, is_wanted), deadline)
+        session.ask_methods()
         track = session.describe()
         if track is not None and (track.codec, track.clock_hz) == ("h264", rtp.CLOCK_HZ):
             session.set_up()
@@ -82,8 +84,6 @@ class LiveConnection(asyncio.Protocol):
             self._ended.result()
         except Ended:
             raise PullFailed("unreachable", "The camera ended the stream.") from None
-        except Refused:
-            raise PullFailed("unreachable", "The camera has ended the session.") from None
         except (OSError, ValueError) as error:
             raise failure_of(error) from None
         finally:
@@ -123,7 +123,8 @@ class LiveConnection(asyncio.Protocol):
         arrived_at = self._clock.unix_s()
         for got in self._session.client.fed(data):
             if not isinstance(got, Framed):
-                self._session.hear(got)
+                with suppress(Refused):  # it is believed by what it sends: whose session is gone falls silent
+                    self._session.hear(got)
                 continue
             self._heard_at = time.monotonic()
             if (packet := self._session.packet(got)) is not None:

@@ -42,6 +42,12 @@ class Session:
         self._alive_every_s = SESSION_S / 2
         self._is_proven = False  # what keeps it alive, with the log-in of a challenge to it
 
+    def ask_methods(self) -> None:
+        """Some devices end the connection over a request that they don't know."""
+        answer = self.client.ask("OPTIONS", self.client.url, {}, self._deadline)
+        if "GET_PARAMETER" not in answer.get("public").upper():
+            self._alive = "OPTIONS"
+
     def describe(self) -> Track | None:
         """None where there are no pictures."""
         answer = self._ask("DESCRIBE", self.client.url, {"Accept": "application/sdp"})

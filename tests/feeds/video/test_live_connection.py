@@ -76,7 +76,10 @@ async def test_of_a_packet_that_never_came_one_picture_is_lost() -> None:
     assert [one.pts for one in pictures] == [0, 2 * STEP, 3 * STEP]
 
 
-async def test_a_camera_that_only_answers_is_silent_and_its_session_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("public", "alive"), [("DESCRIBE, GET_PARAMETER, PLAY", "GET_PARAMETER"), ("DESCRIBE, PLAY", "OPTIONS")])
+async def test_a_camera_that_only_answers_is_silent_and_its_session_is_kept(
+    monkeypatch: pytest.MonkeyPatch, public: str, alive: str
+) -> None:
     monkeypatch.setattr(live_connection, "SILENT_S", 0.3)
     monkeypatch.setattr(live_connection, "LOOKED_AFTER_S", 0.02)
     monkeypatch.setattr(rtsp_session, "SESSION_S", 0.1)
@@ -84,11 +87,13 @@ async def test_a_camera_that_only_answers_is_silent_and_its_session_is_kept(monk
     def idle(asked: Asked) -> bytes | None:
         if asked.method == "SETUP":
             return asked.answer(Session="77", Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
-        return honest(asked)
+        if asked.method == "OPTIONS":
+            return asked.answer(Public=public)
+        return asked.answer("454 Session Not Found") if asked.method == alive else honest(asked)
 
     packets, failure, methods = await taken(idle)
     assert (len(packets), failure.reason) == (1, "unreachable")
-    assert methods[3:5] == ["GET_PARAMETER"] * 2
+    assert methods[:6] == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY", alive, alive]
     assert methods[-1] == "TEARDOWN"
 
 
