@@ -1,7 +1,7 @@
 """Puts pictures together again out of RTP packets: H.264 (RFC 6184, packetization modes 0 and 1) and HEVC (RFC 7798).
 
 Packets come in order, over TCP. One that is missing was never sent: a recorder that can't keep up leaves some out. What was to follow it
-can't be shown before the next key frame.
+can't be shown whole before the next key frame.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ class _Open:
 class AccessUnits:
     """Of one stream."""
 
-    def __init__(self, codec: str) -> None:
-        """`codec`: h264 or hevc."""
+    def __init__(self, codec: str, waits_for_key: bool = True) -> None:
+        """`codec`: h264 or hevc. `waits_for_key`: what follows a picture that is left out is left out too, to the next key frame."""
+        self._waits_for_key = waits_for_key
         self._is_hevc = codec == "hevc"
         self._open: _Open | None = None
         self._expected: tuple[int, int] | None = None  # SSRC, sequence
@@ -107,7 +108,7 @@ class AccessUnits:
         is_key = any(self._is_key(unit) for unit in one.units)
         if one.is_spoilt or one.piece is not None:
             self.dropped += one.timestamp != self._spoilt_at
-            self._spoilt_at, self._needs_key = one.timestamp, True
+            self._spoilt_at, self._needs_key = one.timestamp, self._waits_for_key
         elif self._needs_key and not is_key:
             self.dropped += 1
         else:

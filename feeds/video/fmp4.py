@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from feeds.video import h264, nal
-from feeds.video.mp4_boxes import Sample, fragment_box, init_segment
+from feeds.video.mp4_boxes import Sample, decoder_record, fragment_box, init_segment
 
 TIMESCALE = 90_000  # ticks a second, of times in and out
 LONGEST_STEP = 3 * TIMESCALE  # between two pictures; more is a jump of the camera's clock
@@ -28,6 +28,7 @@ class Init:
     width: int
     height: int
     data: bytes
+    record: bytes  # what a decoder is set up with
 
     @property
     def mime(self) -> str:
@@ -190,8 +191,9 @@ class Fmp4Writer:
         self._lost, self.before_key = False, 0
         if parameters != self._written:
             self._written = parameters
-            data = init_segment(self.sps, parameters[1:], TIMESCALE)
-            out.append(Init(self.sps.codec, self.sps.width, self.sps.height, data))
+            record = decoder_record(self.sps, parameters[1:])
+            data = init_segment(self.sps, record, TIMESCALE)
+            out.append(Init(self.sps.codec, self.sps.width, self.sps.height, data, record))
         out.append(self._fragment(picture))
 
     def _fragment(self, picture: _Picture) -> Fragment:

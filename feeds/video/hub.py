@@ -1,6 +1,7 @@
 """One camera's stream: pulled while somebody wants it, handed to all who do, the pictures since the last key frame kept for the next.
 
-Everything but the pulling thread runs on one event loop. Whoever records, cuts or shows subscribes:
+What a camera sends is taken on the event loop, or by the thread that connects to it where libav has to pull it. All else runs on that
+loop. Whoever records, cuts or shows subscribes:
 
     with hub.subscribe() as subscription:
         while True:
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,9 +19,11 @@ from typing import Protocol
 
 from dispatch.clock import Clock
 from feeds.video.fmp4 import Fmp4Writer, Fragment, Init
+from feeds.video.live_connection import LiveConnection, connect
 from feeds.video.pull import NoSuchStream, NotH264, Packet, PullFailed, pull
 from feeds.video.span_pull import pull_span
 from feeds.video.span_time import Span
+from feeds.video.subscription import Subscription, Told
 
 MOST_BEHIND = 200  # fragments that wait for one subscriber; then it goes on with the next key frame
 # Since the last key frame; a camera that sends none for so long has no beginning to offer. 128 MiB are half a minute of 34 Mbit/s.
@@ -30,15 +32,6 @@ LATE_S = 2.0  # pictures that come so long after they were taken, or not at all 
 RETRIES_S = (0.2, 0.5, 1.0)  # waits between tries, the last again and again
 DECIDED_WITHIN_S = 5.0  # the thread waits for the event loop, unless that has ended
 STARTING_S, AWAY_S = 10.0, 60.0  # failing for so long from the beginning, or after pictures had come, is told as a failure
-
-
-@dataclass(frozen=True)
-class Told:
-    """What is wrong with the pictures, or that it no longer is."""
-
-    state: str  # ok | late | black | frozen
-    since: float  # Unix s
-    late_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,58 +55,6 @@ class PlayedOut(PullFailed):
 
     def __init__(self) -> None:
         super().__init__("expired", "It has been played to its end; open it again.", is_final=True)
-
-
-Item = Init | Fragment | Told
-
-
-class Subscription:
-    """One who takes what comes."""
-
-    def __init__(self, most_behind: int) -> None:
-        self._most = most_behind
-        self._items: deque[Item] = deque()
-        self._fragments = 0
-        self._behind = False  # waits for the next key frame
-        self._news = asyncio.Event()
-        self._failure: PullFailed | None = None
-        self.skipped = 0  # fragments it was spared
-
-    async def take(self) -> list[Item]:
-        """All that has come since; waits for something. Raises PullFailed when the camera is given up."""
-        await self._news.wait()
-        self._news.clear()
-        if not self._items and self._failure is not None:
-            self._news.set()
-            raise self._failure
-        items = list(self._items)
-        self._items.clear()
-        self._fragments = 0
-        if self._failure is not None:
-            self._news.set()
-        return items
-
-    def put(self, item: Item) -> None:
-        if isinstance(item, Fragment) and not self._has_room(item):
-            return
-        self._items.append(item)
-        self._news.set()
-
-    def fail(self, failure: PullFailed) -> None:
-        self._failure = failure
-        self._news.set()
-
-    def _has_room(self, fragment: Fragment) -> bool:
-        if self._fragments >= self._most:
-            kept = [one for one in self._items if not isinstance(one, Fragment)]
-            self.skipped += len(self._items) - len(kept)
-            self._items, self._fragments, self._behind = deque(kept), 0, True
-        if self._behind and not fragment.is_key:
-            self.skipped += 1
-            return False
-        self._behind = False
-        self._fragments += 1
-        return True
 
 
 class Hub:
@@ -154,6 +95,9 @@ class Hub:
         self._told = Told("ok", 0.0)
         self._keys: set[asyncio.Future[tuple[Init, Fragment]]] = set()
         self._keeps_all = once
+        self._tries, self._has_begun = 0, False
+        self._is_left_to_libav = once or span is not None
+        self._connection: LiveConnection | None = None
         threading.Thread(target=self._run, name="camera", daemon=True).start()
         self._watch = asyncio.create_task(self._keep_watch())
 
@@ -209,6 +153,8 @@ class Hub:
         self._is_wanted = False
         self._ending.set()
         self._watch.cancel()
+        if self._connection is not None:
+            self._connection.end()
         failure = failure or PullFailed("starting", "The stream was ended; open it again.")
         for subscription in self._subscriptions:
             subscription.fail(failure)
@@ -270,6 +216,16 @@ class Hub:
         self.is_transcoded = self._is_wanted and (self.is_transcoded or self._permits.transcode(self))
         return self.is_transcoded
 
+    async def _attend(self, connection: LiveConnection) -> None:
+        if not self._is_wanted:
+            connection.close()
+            return
+        self._connection = connection
+        try:
+            await connection.run(lambda packet: self._packet(self._write(packet), packet.late_s))
+        finally:
+            self._connection = None
+
     async def _keep_watch(self) -> None:
         while True:
             await asyncio.sleep(0.5)
@@ -299,17 +255,13 @@ class Hub:
     # In the thread -----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        urls, tries = list(self.urls), 0
+        urls = list(self.urls)
         while self._is_wanted:
+            self._has_begun, shown_at = False, self.last_picture_at
             try:
-                for packet in self._pulled(urls):
-                    if not self._is_wanted:
-                        return
-                    if packet is None:
-                        self._writer.begin_again()
-                        self._without_key_since, tries = None, 0
-                    else:
-                        self._write(packet)
+                self._take_all(urls)
+                if not self._is_wanted:
+                    return
                 raise PlayedOut if self._once else PullFailed("unreachable", "The camera ended the stream.")
             except NotH264:
                 urls.pop(0)
@@ -321,15 +273,43 @@ class Hub:
                 self._call(self._failed, PullFailed("unplayable", f"The camera's pictures can't be read ({type(error).__name__})."))
             if self._once:
                 return
-            tries += 1
-            self._ending.wait(RETRIES_S[min(tries, len(RETRIES_S)) - 1])
+            if self._has_begun and self.last_picture_at == shown_at:
+                self._is_left_to_libav = not self._is_left_to_libav  # what brought nothing may bring something the other way
+            self._tries += 1
+            self._ending.wait(RETRIES_S[min(self._tries, len(RETRIES_S)) - 1])
+
+    def _take_all(self, urls: list[str]) -> None:
+        """To the end of the stream, or until nobody wants it."""
+        connection = None if self._is_left_to_libav else connect(urls[0], self._clock, lambda: self._is_wanted)
+        if not self._is_wanted:
+            if connection is not None:
+                connection.close()
+            return
+        if connection is not None:
+            self._begin_again()
+            asyncio.run_coroutine_threadsafe(self._attend(connection), self._loop).result()
+            return
+        for packet in self._pulled(urls):
+            if not self._is_wanted:
+                return
+            if packet is None:
+                self._begin_again()
+            else:
+                items = self._write(packet)
+                if items or packet.late_s is not None:
+                    self._call(self._packet, items, packet.late_s)
+
+    def _begin_again(self) -> None:
+        self._writer.begin_again()
+        self._without_key_since, self._tries, self._has_begun = None, 0, True
 
     def _pulled(self, urls: list[str]) -> Iterator[Packet | None]:
         if self._span is not None:
             return pull_span(urls[0], self._span, self._clock, self._may_transcode, lambda: self._is_wanted)
         return pull(urls[0], self._clock, self._may_transcode, h264_only=len(urls) > 1)
 
-    def _write(self, packet: Packet) -> None:
+    def _write(self, packet: Packet) -> list[Init | Fragment]:
+        """Raises PullFailed for what can't be shown."""
         items = self._writer.feed(packet.data, packet.pts, packet.captured_at, packet.late_s is not None or packet.by_recorder)
         # Of parameters with which pictures begin: others may be bits that were lost on the way, or be corrected before any picture.
         if any(isinstance(one, Init) for one in items) and not (self._writer.sps and self._writer.sps.is_plain):
@@ -340,8 +320,7 @@ class Hub:
             self._without_key_since = self._clock.unix_s()
         elif self._clock.unix_s() - self._without_key_since > self._timing.no_key_s:
             raise PullFailed("no-key-frame", "The camera sends no key frame (IDR); set an I-frame interval of 1–2 s.", is_final=True)
-        if items or packet.late_s is not None:
-            self._call(self._packet, items, packet.late_s)
+        return items
 
     def _may_transcode(self) -> bool:
         """Decided on the event loop, where others may have to make room."""

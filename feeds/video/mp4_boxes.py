@@ -26,13 +26,23 @@ class Sample:
     is_key: bool
 
 
-def init_segment(sps: Sps, pps: Sequence[bytes], timescale: int) -> bytes:
-    """`ftyp` and `moov` of a track of this picture size."""
+def decoder_record(sps: Sps, pps: Sequence[bytes]) -> bytes:
+    """What a decoder is set up with, the content of `avcC`."""
+    record = b"\x01" + sps.unit[1:4] + b"\xff\xe1" + struct.pack(">H", len(sps.unit)) + sps.unit + bytes((len(pps),))
+    record += b"".join(struct.pack(">H", len(unit)) + unit for unit in pps)
+    if sps.unit[1] in _WITH_EXTENSION:
+        depth = 0xF8 | sps.bit_depth - 8
+        record += bytes((0xFC | sps.chroma_format, depth, depth, 0))
+    return record
+
+
+def init_segment(sps: Sps, record: bytes, timescale: int) -> bytes:
+    """`ftyp` and `moov` of a track of this picture size, for decoders set up with `record`."""
     movie = _full(
         b"mvhd", 0, 0, struct.pack(">IIIIIH10x", 0, 0, timescale, 0, 0x10000, 0x100), _MATRIX, bytes(24), struct.pack(">I", TRACK + 1)
     )
     extends = _box(b"mvex", _full(b"trex", 0, 0, struct.pack(">5I", TRACK, 1, 0, 0, 0)))
-    return _box(b"ftyp", b"iso5\x00\x00\x02\x00iso5iso6mp41") + _box(b"moov", movie, _track(sps, pps, timescale), extends)
+    return _box(b"ftyp", b"iso5\x00\x00\x02\x00iso5iso6mp41") + _box(b"moov", movie, _track(sps, record, timescale), extends)
 
 
 def fragment_box(number: int, sample: Sample) -> bytes:
@@ -49,11 +59,16 @@ def fragment_box(number: int, sample: Sample) -> bytes:
     return _box(b"moof", header, _box(b"traf", track, run)) + _box(b"mdat", sample.data)
 
 
-def _track(sps: Sps, pps: Sequence[bytes], timescale: int) -> bytes:
+def picture_of(fragment: bytes) -> bytes:
+    """The picture in a fragment as `fragment_box` makes them."""
+    return fragment[int.from_bytes(fragment[:4], "big") + 8 :]
+
+
+def _track(sps: Sps, record: bytes, timescale: int) -> bytes:
     size = struct.pack(">II", sps.width << 16, sps.height << 16)
     header = _full(b"tkhd", 0, 3, struct.pack(">IIIII8xhhhH", 0, 0, TRACK, 0, 0, 0, 0, 0, 0), _MATRIX, size)
     empty = [_full(name, 0, 0, bytes(4)) for name in (b"stts", b"stsc", b"stco")] + [_full(b"stsz", 0, 0, bytes(8))]
-    samples = _box(b"stbl", _full(b"stsd", 0, 0, struct.pack(">I", 1), _sample_entry(sps, pps)), *empty)
+    samples = _box(b"stbl", _full(b"stsd", 0, 0, struct.pack(">I", 1), _sample_entry(sps, record)), *empty)
     where = _box(b"dinf", _full(b"dref", 0, 0, struct.pack(">I", 1), _full(b"url ", 0, 1)))
     media = _box(
         b"mdia",
@@ -64,12 +79,7 @@ def _track(sps: Sps, pps: Sequence[bytes], timescale: int) -> bytes:
     return _box(b"trak", header, media)
 
 
-def _sample_entry(sps: Sps, pps: Sequence[bytes]) -> bytes:
-    record = b"\x01" + sps.unit[1:4] + b"\xff\xe1" + struct.pack(">H", len(sps.unit)) + sps.unit + bytes((len(pps),))
-    record += b"".join(struct.pack(">H", len(unit)) + unit for unit in pps)
-    if sps.unit[1] in _WITH_EXTENSION:
-        depth = 0xF8 | sps.bit_depth - 8
-        record += bytes((0xFC | sps.chroma_format, depth, depth, 0))
+def _sample_entry(sps: Sps, record: bytes) -> bytes:
     fields = struct.pack(">6xH16xHHIIIH32xHh", 1, sps.width, sps.height, 0x480000, 0x480000, 0, 1, 24, -1)
     return _box(b"avc1", fields, _box(b"avcC", record))
 

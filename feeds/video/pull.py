@@ -136,18 +136,25 @@ class CameraTime:
     """When pictures were taken, by the camera's own clock if it tells it, else by when they came."""
 
     def __init__(self) -> None:
-        self._delays: deque[float] = deque(maxlen=_DELAYS_KEPT)  # of arrival after the camera's count
+        # Of arrival after the camera's count: number and seconds of those that are the least of all since, or may come to be.
+        self._delays: deque[tuple[int, float]] = deque()
+        self._pictures = 0
 
     def of(self, pts: int, sender_at: float | None, arrived_at: float) -> tuple[float, float | None]:
         """Moment (Unix s), and how late it came (s) if the camera tells its time."""
         delay = arrived_at - pts / 90_000
-        if self._delays and abs(delay - self._delays[-1]) > WRONG_CLOCK_S:
+        if self._delays and abs(delay - self._delays[-1][1]) > WRONG_CLOCK_S:
             self._delays.clear()  # its count has begun anew
-        self._delays.append(delay)
+        while self._delays and self._delays[-1][1] >= delay:
+            self._delays.pop()
+        self._pictures += 1
+        self._delays.append((self._pictures, delay))
+        if self._delays[0][0] <= self._pictures - _DELAYS_KEPT:
+            self._delays.popleft()
         if sender_at is not None and -AHEAD_S < arrived_at - sender_at < WRONG_CLOCK_S:
             return min(sender_at, arrived_at), max(0.0, arrived_at - sender_at)
         # The network only ever adds: what came fastest tells most.
-        return min(pts / 90_000 + min(self._delays), arrived_at), None
+        return min(pts / 90_000 + self._delays[0][1], arrived_at), None
 
 
 def _sender_time(packet: Any) -> float | None:

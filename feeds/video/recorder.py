@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from feeds.video.fmp4 import Fragment, Init
-from feeds.video.hub import Hub, Item
+from feeds.video.hub import Hub
 from feeds.video.pull import PullFailed
+from feeds.video.subscription import Item
 from storage.video_ring import Picture, RingLog
 
 if TYPE_CHECKING:

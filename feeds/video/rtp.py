@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 PAYLOAD_TYPE = 96
 CLOCK_HZ = 90_000
@@ -61,8 +62,7 @@ def interleaved(channel: int, packet: bytes) -> bytes:
     return struct.pack(">cBH", b"$", channel, len(packet)) + packet
 
 
-@dataclass(frozen=True)
-class Received:
+class Received(NamedTuple):
     """A packet taken apart."""
 
     payload_type: int

@@ -25,10 +25,11 @@ from feeds.video import looks
 from feeds.video.admission import Admission, Limits
 from feeds.video.channel import Frames, Kind, control, frame
 from feeds.video.fmp4 import Fragment, Init
-from feeds.video.hub import Hub, Item, PlayedOut, Timing, Told
+from feeds.video.hub import Hub, PlayedOut, Timing
 from feeds.video.pull import PullFailed, check_address
 from feeds.video.recorder import Recorders
 from feeds.video.span_time import Span
+from feeds.video.subscription import Item, Told
 from operations.cameras.video import CameraState, Quality
 
 REPORT_EVERY_S = 1.0
@@ -151,6 +152,8 @@ class Worker:
             with hub.subscribe() as subscription:
                 while True:
                     items = await subscription.take()
+                    if writer.is_closing():  # the viewer has gone
+                        return
                     writer.write(b"".join(frames_of(items, hub.is_transcoded)))
                     await writer.drain()
         except PlayedOut:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -136,7 +135,7 @@ def test_a_picture_that_never_ends_takes_no_more_room_than_the_largest() -> None
     piece = b"\x7c\x05" + bytes(60_000)
     first = Received(96, False, 0, 0, 7, b"\x7c\x85" + bytes(60_000), None, False)
     for sequence in range(3 * LARGEST // len(piece)):
-        assert units.feed(first if not sequence else replace(first, sequence=sequence & 0xFFFF, payload=piece)) == []
+        assert units.feed(first if not sequence else first._replace(sequence=sequence & 0xFFFF, payload=piece)) == []
     assert units._open is not None
     assert units._open.piece is None
     assert units._open.units == []
@@ -166,7 +165,7 @@ def test_a_picture_that_breaks_off_is_left_out_where_others_had_an_end() -> None
 def test_another_source_begins_anew() -> None:
     first = Received(96, False, 9, 0, 7, b"\x41a", None, False)
     key = Received(96, True, 500, 10, 8, b"\x65b", None, False)
-    packets = [first, key, replace(key, sequence=501, timestamp=20), replace(key, sequence=502, timestamp=30, payload=b"\x41c")]
+    packets = [first, key, key._replace(sequence=501, timestamp=20), key._replace(sequence=502, timestamp=30, payload=b"\x41c")]
     units = AccessUnits("h264")
     assert [(one.timestamp, one.ssrc) for one in put_together(units, packets)] == [(20, 8), (30, 8)]
     assert units.lost == 1

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.video import h264, nal
+from feeds.video import h264, looks, nal
 from feeds.video.farm_media import Encoder, Format, Unit
 from feeds.video.fmp4 import Fmp4Writer, Fragment, Init
 from feeds.video.street_scene import StreetScene
@@ -51,12 +51,14 @@ def test_a_film_plays_whole_and_in_order(slices: int, b_frames: int) -> None:
     items = feed(Fmp4Writer(), units)
     frames = played(items)
     assert len(frames) == len(units)
+    assert isinstance(items[0], Init)
+    first = looks.decoded(items[0], fragments(items)[0])
+    assert (first.to_ndarray() == frames[0].to_ndarray()).all()
     assert {frame.width for frame in frames} == {320}
     shown = [frame.time for frame in frames]
     assert shown == sorted(shown)
     steps = [b - a for a, b in itertools.pairwise(shown[b_frames * 2 :])]
     assert all(abs(step - 1 / FPS) < 0.001 for step in steps)
-    assert isinstance(items[0], Init)
     assert items[0].mime == f'video/mp4; codecs="{items[0].codec}"'
     assert fragments(items)[0].is_key
 

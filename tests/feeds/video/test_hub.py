@@ -29,6 +29,12 @@ class Anything:
     def release(self, hub: Hub) -> None: ...
 
 
+@pytest.fixture(autouse=True)
+def by_libav(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All cameras are left to it, unless a test says otherwise."""
+    monkeypatch.setattr(hubs, "connect", lambda *_: None)
+
+
 async def test_a_fault_of_ours_over_what_a_camera_sends_is_told_and_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     def pulled(*_: object, **__: object) -> Iterator[Packet | None]:
         yield None
@@ -64,6 +70,19 @@ def film(pictures: int, pixels: str) -> list[Packet]:
         grey.pts = tick
         packets += [Packet(bytes(packet), tick * 3600, tick / 25, None) for packet in context.encode(grey)]
     return packets
+
+
+class Fruitless:
+    """A connection that brings nothing."""
+
+    async def run(self, _: object) -> None:
+        raise PullFailed("unreachable", "The camera ended the stream.")
+
+
+async def test_a_camera_that_brings_nothing_is_tried_the_other_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "connect", lambda *_: Fruitless())
+    plain = film(3, "yuv420p")
+    await seen(monkeypatch, plain, len(plain))
 
 
 async def seen(monkeypatch: pytest.MonkeyPatch, packets: list[Packet], pictures: int) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from dispatch.clock import SystemClock
 from feeds.video.admission import Limits
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import Format
-from feeds.video.hub import Item
 from feeds.video.pull import Packet, PullFailed
 from feeds.video.recorder import Recorders, as_kept
+from feeds.video.subscription import Item
 from feeds.video.worker import Setup, Wanted, Worker
 from operations.cameras.video import Quality
 from operations.footage.ring_cut import plan, write
@@ -25,6 +26,7 @@ from tests.feeds.video.farm_thread import FarmThread, running_farm
 from tests.operations.ring_world import clocks
 
 SMALL = Format(320, 180, 10, 150_000, gop_s=0.5)
+WORKERS: list[Worker] = []
 LIMITS = Limits(load=4, cpu_share=100.0)  # the tests' own process does the pulling here
 
 
@@ -34,8 +36,18 @@ def farm() -> Iterator[FarmThread]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+async def cameras_end_with_the_test() -> AsyncIterator[None]:
+    yield
+    for hub in [hub for one in WORKERS for hub in one._hubs.values()]:
+        hub.close()
+    WORKERS.clear()
+    await until(lambda: all(thread.name != "camera" for thread in threading.enumerate()))
+
+
 def worker(folder: Path, limits: Limits = LIMITS) -> tuple[Worker, Recorders]:
     made = Worker(Setup("s", limits, ring=str(folder / "0")), SystemClock())
+    WORKERS.append(made)
     assert made._recorders is not None
     return made, made._recorders
 
@@ -87,8 +99,6 @@ async def test_a_viewer_takes_the_place_of_a_recording_and_no_recording_that_of_
         assert refused.value.reason == "at-limit"
         assert ("cam-0", Quality.SUB) in made._hubs
     recorders.record([])
-    for hub in list(made._hubs.values()):
-        hub.close()
     await until(lambda: not recorders._running)
 
 
@@ -110,6 +120,7 @@ async def test_a_viewer_is_transcoded_in_the_place_of_a_recording_and_half_of_th
     def transcoded() -> set[str]:
         return {camera_id for (camera_id, _), hub in made._hubs.items() if hub.is_transcoded}
 
+    monkeypatch.setattr("feeds.video.hub.connect", lambda *_: None)
     monkeypatch.setattr("feeds.video.hub.pull", pulled)
     made, recorders = worker(tmp_path, Limits(load=40, cpu_share=100.0, transcodes=4))
     recorders.record([named(f"cam-{number}") for number in range(4)])
@@ -126,8 +137,6 @@ async def test_a_viewer_is_transcoded_in_the_place_of_a_recording_and_half_of_th
         assert not subscription._failure, "never a viewer's"
         assert second not in transcoded()
     recorders.record([])
-    for hub in list(made._hubs.values()):
-        hub.close()
     await until(lambda: not recorders._running)
 
 
@@ -139,8 +148,6 @@ async def test_no_recording_is_opened_by_a_busy_process(farm: FarmThread, tmp_pa
     assert not made._hubs
     made.hub(wanted(farm, "gate")).hold(5)  # but a viewer is let in
     recorders.record([])
-    for hub in list(made._hubs.values()):
-        hub.close()
 
 
 async def test_a_disk_that_fails_is_counted_and_tried_again(farm: FarmThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

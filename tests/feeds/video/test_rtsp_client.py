@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.video import rtsp_client
-from feeds.video.rtsp_client import LARGEST_BODY, LONGEST_HEAD, Answer, Ended, Framed, RtspClient, Stuck, Unwanted
+from feeds.video.rtsp_client import Ended, RtspClient, Stuck, Unwanted
+from feeds.video.rtsp_framing import LARGEST_BODY, LONGEST_HEAD, Answer, Framed
 
 PIECES = [
     b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n",

@@ -17,7 +17,7 @@ import av
 import pytest
 
 from dispatch.clock import SystemClock
-from feeds.video import rtp, screen_clock, span_pull
+from feeds.video import rtp, rtsp_session, screen_clock, span_pull
 from feeds.video.farm import TestCamera
 from feeds.video.farm_media import SUB, Encoder, Fault
 from feeds.video.farm_recorder import BY_EXTENSION, BY_RANGE, BY_REPORTS
@@ -435,7 +435,7 @@ def test_pictures_come_where_the_recorder_says(transport: str, channel: int, rea
 
 
 def test_a_session_that_the_recorder_has_forgotten_is_said_to_be_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(span_pull, "SESSION_S", 0.1)
+    monkeypatch.setattr(rtsp_session, "SESSION_S", 0.1)
 
     def forgetful(asked: Asked) -> bytes | None:
         match asked.method:
@@ -454,7 +454,7 @@ def test_a_session_that_the_recorder_has_forgotten_is_said_to_be_over(monkeypatc
 
 @pytest.mark.usefixtures("soon")
 def test_of_what_keeps_a_session_alive_one_challenge_is_answered_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(span_pull, "SESSION_S", 0.5)
+    monkeypatch.setattr(rtsp_session, "SESSION_S", 0.5)
 
     def never_content(asked: Asked) -> bytes | None:
         match asked.method:
@@ -470,7 +470,7 @@ def test_of_what_keeps_a_session_alive_one_challenge_is_answered_each_time(monke
 
 
 def test_that_a_recorder_can_not_be_sent_anything_is_no_end_of_its_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(span_pull, "SESSION_S", 0.1)
+    monkeypatch.setattr(rtsp_session, "SESSION_S", 0.1)
     media = pictures(AT_S, 3).removesuffix(rtp.interleaved(1, rtp.Packetizer("h264", 1).bye()))
 
     def congested(client: RtspClient, text: str) -> None:
