@@ -6,21 +6,32 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench-prepare screenshots clean
+.PHONY: run test check format lint types imports chromium bench-prepare screenshots clean
 
 run: $(VENV)/.installed dashboard/assets/build/.built
 	$(BIN)/python app.py run
 
-test: $(VENV)/.installed-dev dashboard/assets/build/.built
-	tests/browser/chromium.sh
-	$(MAKE) check
+# First all that can be done side by side, then the tests.
+test:
+	$(MAKE) --jobs chromium check dashboard/assets/build/.built
 	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
-check: $(VENV)/.installed-dev
+check: format lint types imports
+
+format: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy --num-workers 2
+
+imports: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
+
+chromium:
+	tests/browser/chromium.sh
 
 screenshots: $(VENV)/.installed-dev dashboard/assets/build/.built
 	$(BIN)/python docs/img/take.py
