@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ SOFTWARE_GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--e
 SOFTWARE_GL += ["--disable-gpu-rasterization", "--disable-gpu-compositing"]
 COARSE = 0.25  # device pixels for one of the page, each way: sizes and clicks are the page's own, and there is little to draw
 READY_WITHIN_MS = 60_000
+GPS_EVERY_S = 2.0  # how long the feed of the crews' positions may be quiet
 # What a page says of itself: where it is, what is chosen, what lies open above the map, where the map looks.
 ACCOUNTS = (
     "location.href",
@@ -54,6 +56,22 @@ def nothing_more(_server: Any, _services: Services) -> None:
     """No routes beside those of the application."""
 
 
+class HurriedClock(SystemClock):
+    """The machine's clock, ahead of it by the time that tests have let pass at once."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._ahead_s)
+
+    def unix_s(self) -> float:
+        return super().unix_s() + self._ahead_s
+
+    def hurry(self, seconds: float) -> None:
+        self._ahead_s += seconds
+
+
 class DeskServer:
     """Runs until `stop`; `call` runs something on its event loop."""
 
@@ -61,6 +79,7 @@ class DeskServer:
         self._mount = mount
         self.folder = folder
         self._units = units
+        self.clock = HurriedClock()
         self.loop = asyncio.new_event_loop()
         self.services: Services
         self.moving = True
@@ -99,7 +118,7 @@ class DeskServer:
 
     async def _serve(self) -> None:
         city = build_test_city(self.folder)
-        node = compose(Settings(city=city.folder, data=self.folder / "data", demo=False), city, SystemClock(), QUICK)
+        node = compose(Settings(city=city.folder, data=self.folder / "data", demo=False), city, self.clock, QUICK)
         async with node.running() as services:
             self.services = services
             for role in ("operator", "commander", "viewer"):
@@ -130,7 +149,7 @@ class DeskServer:
                 heading = np.array([math.degrees(-angle) % 360 for angle in turn], np.float32)
                 speed = np.full(self._units, 11.0, np.float32)
                 table.write(indices, np.array([p[0] for p in points]), np.array([p[1] for p in points]), now, now, heading, speed)
-                self.services.health.feed("gps", 2.0).heard(float(now[0]), self._units)
+                self.services.health.feed("gps", GPS_EVERY_S).heard(float(now[0]), self._units)
             await asyncio.sleep(1.0)
 
 
@@ -198,6 +217,11 @@ class Visitor:
     def knows(self, expression: str) -> Any:
         """What the page's own program holds; evaluated by the debugger, which the page's policy does not bind."""
         return self.page.evaluate(expression)
+
+    def let_pass(self, seconds: float) -> None:
+        """At once at the server, and in this page, as its next question for the time would have told it."""
+        self.server.clock.hurry(seconds)
+        self.knows(f"void (liandong.state.clockOffsetS += {seconds})")
 
     def until(self, expression: str, within_s: float = 15.0) -> Any:
         """Wait for an expression to become true."""

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from operations.health import SILENT_AFTER
 from tests.browser.desk_page import centre_on, pick_on_the_map
-from tests.browser.desk_server import LOSE_GRAPHICS, READY_WITHIN_MS, DeskServer, Visitor
+from tests.browser.desk_server import GPS_EVERY_S, LOSE_GRAPHICS, READY_WITHIN_MS, DeskServer, Visitor
 from tests.cities import WEST, degrees
 
 pytestmark = pytest.mark.browser
@@ -316,6 +317,7 @@ def test_another_theme_keeps_view_and_overlay(operator: Visitor) -> None:
 
 def test_a_silent_feed_and_old_units_are_shown(operator: Visitor, desk: DeskServer) -> None:
     desk.moving = False
+    operator.let_pass(SILENT_AFTER * GPS_EVERY_S)
     operator.page.wait_for_selector("#feeds .badge.bad", timeout=40_000)
     assert "gps" in operator.page.locator("#banner").inner_text()
     desk.moving = True

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from dashboard.layouts.due import UNDELIVERED_AFTER
 from dispatch import deadlines
 from dispatch.commands import Acknowledge, Arrive, Cancel, Close, Depart, Feedback, MarkDelivered, Push, Review, StopRepush
 from dispatch.duty_commands import RegisterUnit
@@ -115,6 +116,7 @@ def test_time_runs_out_on_the_card_without_a_question_to_the_server(operator: Vi
     expect(card.locator(".due:not(.overdue) .due-step")).to_have_text("Acknowledge")
     expect(card.locator(".due-left")).to_have_text(re.compile(r"^0:0[3-7]$"))
     asked = len(operator.requests)
+    operator.let_pass(ACKNOWLEDGE_S - 1)
     expect(card.locator(".undelivered")).to_be_visible()
     expect(card.locator(".undelivered")).to_have_text("not delivered电台0")
     expect(card.locator(".due.overdue .due-late")).to_be_visible()
@@ -129,6 +131,7 @@ def test_a_push_that_has_not_arrived_names_the_radio_group(operator: Visitor, de
     desk.handle(Push(incident_id=incident_id, unit_ids=("r0", "r1")))
     line = panel.locator(".due-line.undelivered")
     expect(line.locator(".to-be-called").last).to_contain_text("电台1")
+    operator.let_pass(UNDELIVERED_AFTER.total_seconds())
     expect(line).to_be_visible()
     expect(line).to_contain_text("radio group 西 2")
     desk.handle(MarkDelivered(incident_id=incident_id, unit_ids=("r0",)))
@@ -141,6 +144,7 @@ def test_a_key_stops_the_re_push_and_another_takes_on_the_alarm(operator: Visito
     incident_id = desk.incident(grade=1)
     panel = show(operator, desk, incident_id)
     desk.handle(Push(incident_id=incident_id, unit_ids=("r0",)))
+    operator.let_pass(ACKNOWLEDGE_S)
     expect(panel.locator(".due-line.repush")).to_contain_text("No answer from 电台0")
     expect(panel.locator(".due-line.countdowns .due.overdue").first).to_contain_text("overdue")
     operator.page.keyboard.press("s")
@@ -157,6 +161,9 @@ def test_a_re_push_that_nobody_stops_sends_the_next_nearest(operator: Visitor, d
     incident_id = desk.incident(grade=1)
     panel = show(operator, desk, incident_id)
     desk.handle(Push(incident_id=incident_id, unit_ids=("r0",)))
+    operator.let_pass(ACKNOWLEDGE_S)
+    expect(panel.locator(".due-line.repush")).to_be_visible()
+    operator.let_pass(REPUSH_S)
     expect(panel.locator(".assignment")).to_have_count(2)
     expect(panel.locator(".assignment").last).to_contain_text("sent too, because 电台0 did not answer")
 
@@ -172,6 +179,7 @@ def test_one_alarm_sounds_at_a_time_the_most_urgent_first(operator: Visitor, des
         desk.call(desk.services.handler.handle(Push(incident_id=incident_id, unit_ids=(unit_id,)), OPERATOR))
         # Whoever is sent too would be late as well, and another alarm.
         desk.handle(StopRepush(incident_id=incident_id, assignment_id=now(desk, incident_id).assignments[0].assignment_id))
+    operator.let_pass(ACKNOWLEDGE_S)
     operator.until(f"liandong.sounding.incident_id === '{major}' && liandong.sounding.rows > 0", 30)
     panel = show(operator, desk, major)
     expect(panel.locator(".take-alarm")).to_be_visible()
@@ -192,6 +200,7 @@ def test_late_steps_of_small_incidents_lie_under_supervision(operator: Visitor, 
     desk.incident(200, 200, grade=3, incident_type="fraud")
     late = desk.incident(grade=3, incident_type="dispute")
     desk.handle(Push(incident_id=late, unit_ids=("r0",)))
+    operator.let_pass(ACKNOWLEDGE_S)
     expect(operator.page.locator("#queue-supervised")).to_have_text("1")
     operator.page.click("#queue-filter [data-filter=supervised]")
     expect(operator.page.locator(".card")).to_have_count(1)

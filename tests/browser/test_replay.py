@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from operations.tracking.reports import FeedSession, PositionReport
 from storage.database import open_database
 from storage.past import PastIncidents
 from tests.browser.desk_server import READY_WITHIN_MS, DeskServer, Visitor
+from tests.browser.node import wait_for
 from tests.cities import CITY, degrees
 
 pytestmark = pytest.mark.browser
@@ -55,12 +56,12 @@ def operator(browser: Browser, desk: DeskServer) -> Iterator[Visitor]:
 def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operator: Visitor, desk: DeskServer) -> None:
     page = operator.page
     first = desk.incident(grade=2, text="two men fighting")
-    time.sleep(APART_S)
-    wanted = time.time()
-    time.sleep(APART_S)
+    operator.let_pass(APART_S)
+    wanted = desk.clock.unix_s()
+    operator.let_pass(APART_S)
     desk.handle(Push(incident_id=first, unit_ids=("u0",)))
     operator.until(f"liandong.state.incidents.get('{first}')?.stage === 'pushed'")
-    time.sleep(APART_S)
+    operator.let_pass(APART_S)
 
     track = page.locator("#time-bar-track")
     box = track.bounding_box()
@@ -71,7 +72,7 @@ def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operat
         page.mouse.wheel(0, -100)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] - 60, middle)
-    page.mouse.move(box["x"] + box["width"] * (1 - (time.time() - wanted) / SPAN_S), middle)
+    page.mouse.move(box["x"] + box["width"] * (1 - (desk.clock.unix_s() - wanted) / SPAN_S), middle)
     page.mouse.up()
 
     operator.until(
@@ -112,10 +113,12 @@ def test_no_map_without_anybody_is_drawn_on_the_way_to_another_moment(operator: 
     page = operator.page
     operator.until("liandong.fleet.count > 0 && liandong.state.replay === null")
     # Crews are moved beside the feeds here, and nothing of that is kept: their place of now is.
-    at, (lon, lat) = datetime.now(UTC), degrees(550, 550)
+    at, (lon, lat) = desk.clock.now(), degrees(550, 550)
     told = [PositionReport(unit_id=unit_id, lon=lon, lat=lat, position_at=at) for unit_id in desk.services.handler.picture.units]
     assert desk.call(desk.services.intake.positions(told, FEED)) == []
-    time.sleep(2 * APART_S)
+    tracks = desk.services.tracks
+    wait_for(lambda: len(desk.call(asyncio.to_thread(tracks.known_at, desk.clock.unix_s()))) == len(told))
+    operator.let_pass(2 * APART_S)
     page.evaluate(
         """() => {
           const { basemap: { overlay }, fleet } = liandong, drawn = (window.drawnUnits = []), set = overlay.setProps.bind(overlay);
@@ -126,7 +129,7 @@ def test_no_map_without_anybody_is_drawn_on_the_way_to_another_moment(operator: 
         }"""
     )
     operator.until("window.drawnUnits.length > 0")
-    now = time.time()
+    now = desk.clock.unix_s()
     for back_s in (6.0, 3.0, 7.0, 2.5):
         before = operator.knows("window.drawnUnits.length")
         page.evaluate(f"liandong.replay.seek({now - back_s}, {{ playing: false }})")
