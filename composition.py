@@ -321,6 +321,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         past=past,
         org_of=org_of,
         duty_circles=duty_circles,
+        has_address=cameras.has_address,
         movement=movement,
     )
     expected = ExpectedIncidents(city, history, past, clock, lambda: travel.streets, elements, authority.is_confidential)

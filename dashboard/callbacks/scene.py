@@ -90,7 +90,7 @@ async def scene_of(
     except DispatchError as refused:
         return empty(facts.words.refusal(refused)), nothing
     drawn = {"rings": found["rings"], "at": [lon, lat], "point": None if incident else [lon, lat], "selection": selection}
-    drawn["cameras"] = [tile_of(camera) for camera in found["cameras"]]
+    drawn["cameras"] = [tile_of(camera) | {"has_pictures": camera["has_pictures"]} for camera in found["cameras"]]
     return scene_panel(found, incident, facts), drawn
 
 

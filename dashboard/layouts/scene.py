@@ -16,7 +16,6 @@ from dashboard.layouts.pursuit import pursue_button
 from dashboard.layouts.selected import element_name
 from dispatch.model import Incident
 from operations.access.authority import Action
-from operations.situation.scene import has_pictures
 
 _SHOWN_IN_RING = 8
 _SHOWN_BEYOND = 4
@@ -228,8 +227,7 @@ def tile_of(camera: Json) -> Json:
     properties = camera["properties"]
     names = {"name": str(properties.get("name_zh") or properties.get("name") or ""), "name_en": str(properties.get("name_en") or "")}
     drawn = {name: properties[name] for name in ("heading_deg", "fov_deg", "range_m", "turns") if name in properties}
-    known = {"id": camera["element_id"], "looks_here": camera["looks_here"], "has_pictures": has_pictures(camera)}
-    return known | {"lon": camera["lon"], "lat": camera["lat"]} | names | drawn
+    return {"id": camera["element_id"], "looks_here": camera["looks_here"], "lon": camera["lon"], "lat": camera["lat"]} | names | drawn
 
 
 def _around(scene: Json, facts: Facts) -> Any:

@@ -92,6 +92,7 @@ class SceneService:
         past: PastIncidents,
         org_of: Callable[[PastIncident], str],
         duty_circles: DutyCircles,
+        has_address: Callable[[str], bool],
         movement: Movement = WALKING,
     ) -> None:
         self._travel = travel
@@ -105,6 +106,7 @@ class SceneService:
         self._history = history
         self._past, self._org_of = past, org_of
         self._duty_circles = duty_circles
+        self._has_address = has_address
         self._movement = movement
         self._profile_of_kind = profile_numbers(movement)
         self._placed: UnitPlacement | None = None
@@ -381,14 +383,15 @@ class SceneService:
 
     def nearest_cameras(self, lon: float, lat: float) -> list[str]:
         """Ids of the cameras whose pictures begin with the panel of an incident there."""
-        return [camera["element_id"] for camera in self._cameras(lon, lat) if has_pictures(camera)]
+        return [camera["element_id"] for camera in self._cameras(lon, lat) if camera["has_pictures"]]
 
     def _cameras(self, lon: float, lat: float) -> list[Json]:
         """Closest first; one that looks away counts as twice as far. The nearest with pictures are among them, however many there are that
-        are known by their places alone."""
-        found = self._elements.around(lon, lat, CAMERA_RADIUS_M, ("street_camera",))
+        are known by their places alone: of the past that is not kept, and taken to be as it is now."""
+        around = self._elements.around(lon, lat, CAMERA_RADIUS_M, ("street_camera",))
+        found = [camera | {"has_pictures": self._has_address(camera["element_id"])} for camera in around]
         found.sort(key=lambda camera: camera["straight_m"] * (2.0 if camera["looks_here"] is False else 1.0))
-        farther = [camera for camera in found if has_pictures(camera)][:STARTING]
+        farther = [camera for camera in found if camera["has_pictures"]][:STARTING]
         farther = [camera for camera in farther if camera not in found[:MAX_CAMERAS]]
         return found[: MAX_CAMERAS - len(farther)] + farther
 
@@ -435,11 +438,6 @@ class SceneService:
 def _fresh(moment: Moment) -> NDArray[np.bool_]:
     """[units] whether its position says where it is now."""
     return moment.now_s - moment.position_at <= OLD_FIX_S
-
-
-def has_pictures(camera: Json) -> bool:
-    """Whether a camera is known by more than its place. Of the past that is not kept."""
-    return bool(camera["properties"].get("health") != "no_address")
 
 
 def _with_siren(incident: Incident | None) -> bool:
