@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILED := geodata/routing/__pycache__/.compiled
 
 .PHONY: run test check format lint types imports chromium bench-prepare screenshots clean
 
@@ -13,7 +14,7 @@ run: $(VENV)/.installed dashboard/assets/build/.built
 
 # First all that can be done side by side, then the tests.
 test:
-	$(MAKE) --jobs chromium check dashboard/assets/build/.built
+	$(MAKE) --jobs chromium check dashboard/assets/build/.built $(COMPILED)
 	$(BIN)/python -m pytest --numprocesses 2 --no-loadscope-reorder
 
 check: format lint types imports
@@ -53,6 +54,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 
 dashboard/assets/build/.built: $(VENV)/.installed dashboard/client/package-lock.json $(shell find dashboard/client -name node_modules -prune -o -type f -print 2>/dev/null)
 	$(BIN)/python -m dashboard.client.build
+	touch $@
+
+$(COMPILED): $(VENV)/.installed-dev $(shell find geodata -name '*.py')
+	$(BIN)/python -m tests.compiled
 	touch $@
 
 clean:

@@ -21,3 +21,11 @@ def browser() -> Iterator[Browser]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskServer]:
     with desk_server(tmp_path_factory.mktemp("desk")) as server:
         yield server
+
+
+@pytest.fixture
+def driving(desk: DeskServer) -> Iterator[None]:
+    """For a test that looks at crews that move: each tells every second where it is."""
+    desk.driving = True
+    yield
+    desk.driving = False

@@ -37,7 +37,8 @@ SOFTWARE_GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--e
 SOFTWARE_GL += ["--disable-gpu-rasterization", "--disable-gpu-compositing"]
 COARSE = 0.25  # device pixels for one of the page, each way: sizes and clicks are the page's own, and there is little to draw
 READY_WITHIN_MS = 60_000
-GPS_EVERY_S = 2.0  # how long the feed of the crews' positions may be quiet
+GPS_EVERY_S = 4.0  # how often the feed of the crews' positions says that it does: silent is six times as long
+SELDOM_S = 10.0  # between two fixes of a crew where nobody looks at how it moves: without a graphics card each takes half a second to draw
 # What a page says of itself: where it is, what is chosen, what lies open above the map, where the map looks.
 ACCOUNTS = (
     "location.href",
@@ -83,6 +84,7 @@ class DeskServer:
         self.loop = asyncio.new_event_loop()
         self.services: Services
         self.moving = True
+        self.driving = False  # whether moving crews tell each second where they are
         self._listening = listen_socket("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self._started = threading.Event()
@@ -133,16 +135,17 @@ class DeskServer:
             mover.cancel()
 
     async def _move(self) -> None:
-        """Crews drive circles through the grid, a fix a second each."""
+        """Crews drive circles through the grid, a fix a second each while they are driving, else seldom."""
         table, handler = self.services.positions, self.services.handler
         kinds = list(UnitKind)
         for k in range(self._units):
             await handler.handle(RegisterUnit(unit_id=f"u{k}", callsign=f"西门{k:02d}", kind=kinds[k % 3], org_code=WEST), SYSTEM)
         indices = np.array([table.follow(handler.picture.units[f"u{k}"]) for k in range(self._units)])
-        step = 0
+        step, rest_s = 0, 0.0
         while True:
-            if self.moving:
-                step += 1
+            rest_s -= 1.0
+            if self.moving and (self.driving or rest_s <= 0):
+                step, rest_s = step + 1, SELDOM_S
                 turn = [step * 0.05 + k * 2 * math.pi / max(self._units, 1) for k in range(self._units)]
                 points = [degrees(550 + 350 * math.cos(angle), 550 + 350 * math.sin(angle)) for angle in turn]
                 now = np.full(self._units, self.services.clock.unix_s())

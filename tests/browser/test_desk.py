@@ -58,9 +58,13 @@ def test_nothing_is_written_on_the_map_before_its_fonts_are_there(browser: Brows
     visitor.context.close()
 
 
+@pytest.mark.usefixtures("driving")
 def test_units_come_and_glide(operator: Visitor) -> None:
     operator.until(f"{SHOWN} === 24")
     operator.page.emulate_media(reduced_motion="no-preference")
+    for _ in range(2):  # it has begun to drive, and a glide takes as long as lies between two fixes
+        place = operator.knows("liandong.fleet.to[0]")
+        operator.until(f"liandong.fleet.to[0] !== {place}")
     before = operator.knows("[liandong.fleet.shown[0], liandong.fleet.shown[1], liandong.timing.frames]")
     centre_on(operator.page, 550, 550)
     operator.page.wait_for_timeout(700)
@@ -70,6 +74,7 @@ def test_units_come_and_glide(operator: Visitor) -> None:
     assert operator.knows("liandong.timing.frames") > before[2] + 3
 
 
+@pytest.mark.usefixtures("driving")
 def test_who_asks_for_less_motion_sees_units_move_once_a_second(operator: Visitor) -> None:
     operator.page.emulate_media(reduced_motion="reduce")
     operator.page.wait_for_timeout(1_000)
@@ -181,6 +186,7 @@ def _a_minute_old(route: Route) -> None:
     route.fulfill(response=answer, json=found | {"at": (datetime.fromisoformat(found["at"]) - timedelta(minutes=1)).isoformat()})
 
 
+@pytest.mark.usefixtures("driving")
 def test_what_is_supposed_is_framed_follows_the_mouse_and_is_left_with_esc(operator: Visitor, desk: DeskServer) -> None:
     page = operator.page
     desk.moving = False
@@ -315,6 +321,7 @@ def test_another_theme_keeps_view_and_overlay(operator: Visitor) -> None:
     operator.page.click("#theme-switch")
 
 
+@pytest.mark.usefixtures("driving")
 def test_a_silent_feed_and_old_units_are_shown(operator: Visitor, desk: DeskServer) -> None:
     desk.moving = False
     operator.let_pass(SILENT_AFTER * GPS_EVERY_S)
@@ -349,6 +356,7 @@ def _drop_live_sockets(desk: DeskServer) -> list[str]:
     return cut
 
 
+@pytest.mark.usefixtures("driving")
 def test_nothing_is_asked_of_the_server_while_nothing_happens(operator: Visitor) -> None:
     operator.page.keyboard.press("Escape")
     operator.until("document.querySelectorAll('.video-tile').length === 0")  # a camera that gives no picture is asked again
@@ -358,6 +366,7 @@ def test_nothing_is_asked_of_the_server_while_nothing_happens(operator: Visitor)
     assert operator.requests[before:] == []
 
 
+@pytest.mark.usefixtures("driving")
 def test_a_map_at_rest_is_not_drawn(operator: Visitor, desk: DeskServer) -> None:
     frames, moving = "liandong.timing.frames", desk.moving
     desk.moving = True

@@ -108,6 +108,7 @@ def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operat
     operator.until("liandong.state.connected && liandong.state.replay === null")
 
 
+@pytest.mark.usefixtures("driving")
 def test_no_map_without_anybody_is_drawn_on_the_way_to_another_moment(operator: Visitor, desk: DeskServer) -> None:
     """The units of a moment come with its hello, their places with the frame behind it: neither is drawn without the other."""
     page = operator.page

@@ -39,7 +39,8 @@ def instant(text: str) -> datetime:
 
 
 def test_the_whole_loop_with_one_thumb(phone: Phone, node: Node) -> None:
-    page = phone.ready()
+    page = phone.log_in()
+    page.wait_for_selector(".head .tick")
     shows_well(page)
     incident_id = phone.pushed(caller={"name": "王女士", "number": "13857412345"})
     expect(page.locator(".push .grade")).to_contain_text("紧急 · 殴打他人")

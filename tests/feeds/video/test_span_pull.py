@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -52,6 +53,8 @@ CAMERAS = (
 )
 AT_S = 1_796_048_700.0
 SPAN = Span(AT_S, AT_S + 10)
+DATED = ("dated", "reported", "ranged", "sliced", "older", "plain")  # cameras whose recorder tells when each picture was taken
+Played = dict[str, tuple[Span, list[Packet]]]  # by camera
 
 
 @pytest.fixture(scope="module")
@@ -103,10 +106,18 @@ def past(seconds: float, length_s: float = 2.0) -> Span:
     return Span(from_s, from_s + length_s)
 
 
-@pytest.mark.parametrize("name", ["dated", "reported", "ranged", "sliced", "older", "plain"])
-def test_the_time_on_each_picture_is_when_it_is_said_to_have_been_taken(farm: FarmThread, name: str) -> None:
-    span = past(600)
-    packets = pulled(url_of(farm, name), span)
+@pytest.fixture(scope="module")
+def played(farm: FarmThread) -> Played:
+    """What these cameras' recorders play, each at the pace at which it was taken: all at the same time. The one that is locked plays longer
+    than a session of it lasts."""
+    spans = {name: past(600) for name in (*DATED, "b-frames", "hevc")} | {"locked": past(600, 5.0)}
+    with ThreadPoolExecutor(len(spans)) as pool:
+        return dict(zip(spans, pool.map(lambda name: (spans[name], pulled(url_of(farm, name), spans[name])), spans), strict=True))
+
+
+@pytest.mark.parametrize("name", DATED)
+def test_the_time_on_each_picture_is_when_it_is_said_to_have_been_taken(played: Played, name: str) -> None:
+    span, packets = played[name]
     shown = shown_s(packets)
     told = sorted({one.captured_at for one in packets})
     assert len(shown) == len(told) == pytest.approx(30, abs=2)
@@ -115,15 +126,15 @@ def test_the_time_on_each_picture_is_when_it_is_said_to_have_been_taken(farm: Fa
     assert (shown[0] - span.from_s, shown[-1] - span.from_s) == (pytest.approx(0.0, abs=0.1), pytest.approx(2.0, abs=0.1))
 
 
-def test_pictures_out_of_order_are_shown_in_order(farm: FarmThread) -> None:
-    shown = shown_s(pulled(url_of(farm, "b-frames"), past(600)))
+def test_pictures_out_of_order_are_shown_in_order(played: Played) -> None:
+    shown = shown_s(played["b-frames"][1])
     assert shown == sorted(shown)
     assert len(shown) > 20
 
 
-def test_hevc_is_transcoded_where_it_may_be(farm: FarmThread) -> None:
-    span = past(600)
-    shown = shown_s(pulled(url_of(farm, "hevc"), span))
+def test_hevc_is_transcoded_where_it_may_be(played: Played, farm: FarmThread) -> None:
+    span, packets = played["hevc"]
+    shown = shown_s(packets)
     assert shown[0] - span.from_s == pytest.approx(0.0, abs=0.2)
     with pytest.raises(PullFailed) as refused:
         list(pull_span(url_of(farm, "hevc"), span, SystemClock(), lambda: False, yes))
@@ -156,9 +167,9 @@ def test_what_is_transcoded_keeps_the_time_of_each_picture_to_the_last(b_frames:
     assert shown_s(packets) == pytest.approx([one.captured_at for one in packets], abs=0.002)
 
 
-def test_a_session_is_kept_alive_beyond_its_time(farm: FarmThread) -> None:
-    span = past(600, 5.0)
-    assert pulled(url_of(farm, "locked"), span)[-1].captured_at - span.from_s == pytest.approx(5.0, abs=0.2)
+def test_a_session_is_kept_alive_beyond_its_time(played: Played) -> None:
+    span, packets = played["locked"]
+    assert packets[-1].captured_at - span.from_s == pytest.approx(5.0, abs=0.2)
 
 
 @pytest.mark.parametrize(
