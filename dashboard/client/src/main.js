@@ -293,6 +293,12 @@ function wire() {
     tell("view-pushed");
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
+  // A player's own ways to take a video away, or out of the page, leave behind what is laid over it.
+  const plain = (event) => {
+    event.target.controlsList?.add("nodownload", "nofullscreen", "noremoteplayback");
+    event.target.disablePictureInPicture = true;
+  };
+  document.getElementById("panel").addEventListener("loadstart", plain, true);
   document.getElementById("panel").addEventListener("click", (event) => {
     if (event.target.closest(".more")) {
       document.documentElement.classList.toggle("more-open");
