@@ -398,3 +398,11 @@ async def test_the_panel_asks_the_register_and_falls_back_to_what_the_map_showed
     assert ("未登记取流地址" if language == "zh" else "no address is registered") in words_in(above)
     above, _, _ = await panel_of(city.services, COMMANDER, chosen | {"id": "street_camera/gone"}, PAGE | {"lang": language})
     assert "kind" in words_in(above)
+
+
+@pytest.mark.parametrize(("role", "is_offered"), [("operator", True), ("reviewer", False), ("call_taker", False)])
+def test_nothing_is_sent_to_a_wall_by_who_may_not(city: ApiCity, role: str, is_offered: bool) -> None:
+    shown = parts_of(shell(city.services, replace(page(), role=role)))
+    buttons = {ids.PUSH_WALL, ids.VIDEO_TO_WALL, ids.VIDEO_FOLLOW}
+    offered = {part.id for part in shown if getattr(part, "id", None) in buttons and not getattr(part, "hidden", False)}
+    assert offered == (buttons if is_offered else set())
