@@ -70,6 +70,7 @@ from operations.duty.duty_circles import DutyCircles
 from operations.duty.duty_watch import DutyWatch
 from operations.footage.clips import Clips
 from operations.footage.evidence import Evidence
+from operations.footage.marked_copies import MarkedCopies
 from operations.footage.recording import Recording
 from operations.footage.scene_playback import Playback
 from operations.footage.scene_video import SceneVideo
@@ -133,6 +134,8 @@ from storage.webhooks import WebhookStore
 
 # In the demo each camera that is recorded has its synthetic pictures drawn and encoded on the same machine.
 DEMO_RECORDED = 3
+# Those of the pages; copies of videos are written on with them.
+FONTS = Path(__file__).parent / "dashboard" / "assets" / "build" / "fonts.css"
 
 
 class RoadPromises:
@@ -186,6 +189,7 @@ class Node:
             stack.push_async_callback(services.scene_video.stop)
             services.playback.start()
             stack.push_async_callback(services.playback.stop)
+            stack.push_async_callback(services.marked_copies.stop)
             last_known = await asyncio.to_thread(self.tracks.last_known)
             await self.tracks.start()
             stack.push_async_callback(self.tracks.stop)
@@ -480,6 +484,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
         evidence=evidence,
         scene_video=scene_video,
         playback=Playback(settings.data / "playback", scene_video, evidence, clock),
+        marked_copies=MarkedCopies(evidence, clock, ZoneInfo(city.time_zone), FONTS),
         health=health,
         screens=Screens(authority, clock),
         webhooks=webhooks,

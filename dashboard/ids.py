@@ -129,6 +129,7 @@ WALL = "wall"
 VIDEO = "video"
 VIDEO_COUNT = "video-count"
 VIDEO_TO_WALL = "video-to-wall"
+VIDEO_FOLLOW = "video-follow"
 VIDEO_CLOSE = "video-close"
 VIDEO_NONE = "video-none"
 

@@ -294,6 +294,16 @@ class LiveHub:
         for client in self._clients:
             if client.actor.org_code == view.org_code and client.screen in (view.screen, "all"):
                 client.tell(message)
+        if "how" in view.view:
+            self._tell_desks(view)
+
+    def _tell_desks(self, view: View) -> None:
+        """A desk that a video wall follows ends that when somebody else sends pictures there."""
+        message = websocket_message(TEXT, _sent_text(view))
+        for client in self._clients:
+            is_desk = client.screen is None and self._services.authority.can(client.actor, Action.PUSH_VIEW)
+            if is_desk and client.actor.org_code == view.org_code:
+                client.tell(message)
 
     def _camera_taken(self, taken: TakenOver) -> None:
         """Whoever held the camera learns that it moves by another's hand now."""
@@ -438,3 +448,10 @@ class Frames:
 def _view_text(view: View) -> bytes:
     pushed = {"screen": view.screen, "view": view.view, "pushed_by": view.pushed_by, "pushed_at": view.pushed_at}
     return msgspec.json.encode({"type": "view", **pushed})
+
+
+def _sent_text(view: View) -> bytes:
+    """Without what is in it: that something was sent, by whom, and by which of this account's pages."""
+    page = view.view.get("page")
+    told = {"screen": view.screen, "page": page[:64] if isinstance(page, str) else "", "pushed_by": view.pushed_by}
+    return msgspec.json.encode({"type": "wall_sent", **told, "pushed_at": view.pushed_at})

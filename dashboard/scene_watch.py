@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse
 
 from dashboard.edge import actor_of, still_authenticated
+from dashboard.kept_files import refuse_taking
 from dashboard.open_sockets import UNAUTHENTICATED
 from dashboard.problems import problem
 from dashboard.server import BINARY, TEXT, Outlet, bye, websocket_message
@@ -45,7 +46,7 @@ def add_scene_watch(server: FastAPI, services: Services) -> None:
     @server.get(PLAYBACK, tags=["scene video"], response_class=FileResponse)
     async def playback(request: Request, recording_id: str) -> Response:
         """What has come of a recording that is not live, as a file with its length and an index; ranges are answered."""
-        return await play_back(services, actor_of(request), recording_id)
+        return await play_back(services, request, recording_id)
 
 
 class Viewer:
@@ -125,8 +126,9 @@ async def _visible(services: Services, actor: Actor, recording_id: str) -> Under
     return one
 
 
-async def play_back(services: Services, actor: Actor, recording_id: str) -> Response:
+async def play_back(services: Services, request: Request, recording_id: str) -> Response:
     """A finished recording, or one that has stopped coming, to whoever may see evidence and its incident."""
+    actor = actor_of(request)
     services.authority.authorise(actor, Action.SEE_EVIDENCE)
     one = services.scene_video.find(recording_id)
     kept = await _kept(services, recording_id) if one is None else None
@@ -135,6 +137,8 @@ async def play_back(services: Services, actor: Actor, recording_id: str) -> Resp
         raise _unknown(recording_id)
     if one is not None and one.state(services.clock.now()) != "waiting":
         return problem(409, "recording-live", f"Recording {recording_id} is coming in; watch it live, or ask again when it has stopped.")
+    if kept is not None:
+        refuse_taking(services, request, kept)
     await services.personal.upload(actor, recording_id)
     if kept is not None:
         path = await services.playback.of_kept(kept)

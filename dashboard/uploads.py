@@ -20,11 +20,11 @@ from fastapi.responses import FileResponse
 from starlette.requests import ClientDisconnect
 
 from dashboard.edge import actor_of
+from dashboard.kept_files import kept_for, refuse_taking
 from dashboard.problems import problem, refusal
 from dispatch.commands import AddUpload
 from dispatch.errors import DispatchError, NotFound, RuleViolation
 from dispatch.model import Actor, Incident
-from operations.access.permissions import Action
 from operations.footage.evidence import Evidence
 from storage.evidence import EvidenceError, Manifest
 
@@ -151,15 +151,10 @@ class Uploads:
         return problem(405, "method-not-allowed", f"POST on an upload needs X-HTTP-Method-Override: PATCH or DELETE, not {meant[:20]!r}.")
 
     async def download(self, request: Request, upload_id: str) -> Response:
-        """The bytes of a complete upload, to whoever may see its incident; ranges are answered."""
+        """The bytes of a complete upload, to whoever may see its incident; ranges are answered. A video: to players, or with `export`."""
         actor, services = actor_of(request), self._services
-        services.authority.authorise(actor, Action.SEE_EVIDENCE)
-        manifest, _ = await self._evidence.find(upload_id)
-        incident = await self._incident(manifest.incident_id)
-        if incident is None or not services.authority.may_see_incident(actor, incident, services.handler.picture):
-            raise NotFound("no-such-upload", f"There is no upload {upload_id!r}; check the id.")
-        if not manifest.sha256:
-            raise NotFound("upload-incomplete", f"Upload {upload_id} is not complete yet; ask again later.")
+        manifest = await kept_for(services, actor, upload_id)
+        refuse_taking(services, request, manifest)
         await services.personal.upload(actor, upload_id)
         # What is not what it says is nothing but bytes: no browser may make a picture or a page of it.
         is_shown = manifest.media_type.startswith(_SHOWN) and not manifest.mismatched

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from dashboard import station, terminal_pages, uploads
+from dashboard import evidence_files, station, terminal_pages, uploads
 from dashboard.api import PREFIX, add_api, create_server
 from dashboard.application import add_pages
 from dashboard.edge import Edge
@@ -34,6 +34,7 @@ def create_app(services: Services, demo_accounts: DemoAccounts, mount_feeds: Cal
     add_api(server, services)
     for prefix in ("", PREFIX):  # programs find uploads beside the rest of the API, phones below their own scope
         server.include_router(uploads.router(services), prefix=prefix, include_in_schema=bool(prefix))
+        server.include_router(evidence_files.router(services), prefix=prefix, include_in_schema=bool(prefix))
     server.include_router(terminal_pages.router())
     add_live(server, services)
     add_terminal_socket(server, services)

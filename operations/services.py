@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from operations.duty.duty_watch import DutyWatch
     from operations.footage.clips import Clips
     from operations.footage.evidence import Evidence
+    from operations.footage.marked_copies import MarkedCopies
     from operations.footage.recording import Recording
     from operations.footage.scene_playback import Playback
     from operations.footage.scene_video import SceneVideo
@@ -134,6 +135,7 @@ class Services:
     evidence: Evidence
     scene_video: SceneVideo  # what crews film comes in here
     playback: Playback  # and can be wound afterwards
+    marked_copies: MarkedCopies  # or taken away, with marks
     health: Health
     screens: Screens  # what desks push to walls
     webhooks: Webhooks  # what is sent to other programs

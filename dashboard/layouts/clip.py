@@ -1,4 +1,4 @@
-"""What stands beside a clip that is kept: which camera, from when to when and by whose clock, who marked it, and the file as it was cut."""
+"""What stands beside a clip that is kept: which camera, from when to when and by whose clock, who marked it, what is missing of it."""
 
 from __future__ import annotations
 
@@ -37,6 +37,4 @@ def beside_clip(kept: Manifest, facts: Facts) -> list[Any]:
         lines.append(
             html.P(words("Not whole: it ends {early} earlier than was asked for.", early=words.duration(early_s)), className="notice")
         )
-    file = html.A(words("The file as it was cut"), href=f"/uploads/{kept.upload_id}", download=kept.filename)
-    lines.append(html.P([file, f" · SHA-256 {kept.sha256}"], className="camera-says checksum"))
     return lines

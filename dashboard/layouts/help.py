@@ -35,6 +35,7 @@ def key_help(page: Page) -> html.Div:
         (", .", words("in replay: slower, faster")),
         ("r", words("in replay: begin a loop, end it, leave it")),
         ("w", words("show this view on the wall")),
+        ("u", words("let the video wall follow this desk, or no longer")),
         ("v", words("large picture: the first camera, the next one, none")),
         ("f", words("that picture on the full screen")),
         ("x", words("close that picture, or the last one")),

@@ -14,8 +14,8 @@ from dashboard.layouts.kpi import stage_words
 from dashboard.layouts.plain_page import in_address
 from dashboard.layouts.review_facts import ReviewFacts, length, nothing, section
 from dashboard.layouts.said import crews_of, said, size_text, superseded
-from dashboard.layouts.scene_recording import playback_address
 from dashboard.layouts.statistics import percent, table
+from dashboard.layouts.video_files import copy_address, original_address
 from dispatch import events as e
 from dispatch.events import Recorded
 from dispatch.kpis import StageFigures
@@ -169,10 +169,14 @@ def _file(view: ReviewFacts, one: Recorded, body: e.UploadAdded, kept: Manifest 
     words = view.words
     taken, ended = _taken(body, kept)
     name = escape(body.filename)
-    if view.linked:
-        scene = kept is not None and kept.scene is not None
-        address = playback_address(body.upload_id) if scene else f"/uploads/{body.upload_id}"
-        name = f'<a href="{escape(address)}">{name}</a>'
+    if view.linked and body.media_type.startswith("video/") and not body.mismatched:
+        # The clips above are to be looked at; here it is taken away.
+        ways = [(copy_address(body.upload_id), words("Copy with your name and the time"))]
+        if view.facts.may("export"):
+            ways.append((original_address(body.upload_id), words("The original")))
+        name += "".join(f' · <a href="{escape(address)}" target="_blank">{escape(said)}</a>' for address, said in ways)
+    elif view.linked:
+        name = f'<a href="/uploads/{escape(body.upload_id)}">{name}</a>'
     marks = [words("kept apart: not what it was announced as")] * body.mismatched
     if kept is not None and kept.scene is not None and not kept.scene.whole:
         marks.append(words("not whole"))

@@ -1,4 +1,4 @@
-"""What stands beside a scene video that is kept: from when to when, whether it is whole, where the crew was, and the file as it came."""
+"""What stands beside a scene video that is kept: from when to when, whether it is whole, where the crew was."""
 
 from __future__ import annotations
 
@@ -30,8 +30,6 @@ def beside_recording(kept: Manifest, facts: Facts) -> list[Any]:
     lines: list[Any] = [html.P(" · ".join(said), className="camera-says")]
     if not scene.whole:
         lines.append(html.P(words("Not whole: the phone never sent the rest."), className="notice"))
-    file = html.A(words("The file as it came"), href=f"/uploads/{kept.upload_id}", download=kept.filename)
-    lines.append(html.P([file, f" · SHA-256 {kept.sha256}"], className="camera-says checksum"))
     return lines
 
 

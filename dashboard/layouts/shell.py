@@ -124,6 +124,7 @@ def client_config(services: Services, page: Page) -> dict[str, Any]:
         "own": sorted(page.own),
         "warned": WARNED,  # commands before which one is asked where another has claimed the incident
         "pushes": is_granted(page.role, Action.PUSH),
+        "pushesView": is_granted(page.role, Action.PUSH_VIEW),  # to walls
         "viewer": page.actor_name,  # laid over every picture
         "watches": is_granted(page.role, Action.WATCH_CAMERA),
         "bookmarks": is_granted(page.role, Action.BOOKMARK),

@@ -107,7 +107,12 @@ def _controls(page: Page) -> html.Div:
             circles_button(page),
             broadcast_button(page),
             *_statistics(page),
-            html.Button(icon("wall"), id=ids.PUSH_WALL, title=words("Show this view on the wall (w)")),
+            html.Button(
+                icon("wall"),
+                id=ids.PUSH_WALL,
+                title=words("Show this view on the wall (w)"),
+                hidden=not is_granted(page.role, Action.PUSH_VIEW),
+            ),
             html.Button([icon("mute"), icon("sound")], id=ids.SOUND, title=words("Sound of alarms"), **{"aria-pressed": "false"}),
             html.Button(icon("help"), id=ids.HELP_OPEN, title=words("Keys (?)")),
             html.Button(icon("theme"), id=ids.THEME, title=words("Dark or light")),

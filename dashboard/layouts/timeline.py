@@ -13,6 +13,7 @@ from dashboard.layouts.facts import Facts
 from dashboard.layouts.parts import empty, section
 from dashboard.layouts.said import crews_of, said, size_text, superseded
 from dashboard.layouts.scene_recording import playback_address
+from dashboard.layouts.video_files import ways_out
 from dispatch import events as e
 from operations.incidents.deadline_watch import NAME as DEADLINE_WATCH
 
@@ -91,6 +92,7 @@ def _upload(body: e.UploadAdded, facts: Facts, beside: list[Any], is_filmed: boo
     elif body.media_type.startswith("video/"):
         video = html.Video(src=playback_address(body.upload_id) if is_filmed else address, controls=True, preload="metadata")
         shown = html.Div([video, html.Div(_watched(facts), className="watermark")], className="watched")
+        said.append(ways_out(body.upload_id, body.sha256, facts.words, facts.may("export")))
     else:
         shown = html.A(body.filename, href=address, target="_blank")
     return html.Figure([shown, *said])

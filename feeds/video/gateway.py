@@ -43,7 +43,10 @@ class _Opened:
 
     def wanted(self) -> dict[str, Any]:
         told: dict[str, Any] = {"camera_id": self.camera.camera_id, "quality": self.quality.value}
-        return told | {"urls": addresses(self.camera, self.quality), "once": self.is_played, "span": self.span}
+        urls = addresses(self.camera, self.quality)
+        # Of a camera that has one address alone either picture is the large one, as far as anybody knows.
+        weighs = Quality.SUB if urls and urls[0] == self.camera.substream_url else Quality.MAIN
+        return told | {"urls": urls, "weighs": weighs.value, "once": self.is_played, "span": self.span}
 
     @property
     def is_played(self) -> bool:

@@ -53,6 +53,7 @@ class Wanted(msgspec.Struct, frozen=True):
     camera_id: str
     quality: Quality
     urls: tuple[str, ...]
+    weighs: Quality  # which picture these addresses give, whatever it was asked for as
     once: bool = False  # what a recorder plays, to its end
     span: Span | None = None  # of which time, where its address does not say it
 
@@ -68,6 +69,7 @@ class Worker:
         self._setup, self._clock = setup, clock
         self._admission = Admission(setup.limits, self._make_room)
         self._hubs: dict[tuple[str, Quality], Hub] = {}
+        self._weighs: dict[tuple[str, Quality], Quality] = {}
         self._ended: dict[str, CameraState] = {}  # last states that have not been reported yet
         self._viewers = 0
         self._recorders = Recorders(Path(setup.ring), self._hub_to_record) if setup.ring else None
@@ -98,14 +100,15 @@ class Worker:
             known = None
         if known is None:
             check_address(wanted.urls[0])
-            admit(wanted.quality, self._running())
+            admit(wanted.weighs, self._running())
+            self._weighs[key] = wanted.weighs
             ended = partial(self._forget, key)
             timing = self._setup.timing
             known = self._hubs[key] = Hub(wanted.urls, self._clock, timing, self._admission, ended, wanted.once, wanted.span)
         return known
 
     def _running(self) -> list[Quality]:
-        return [quality for _, quality in self._hubs]
+        return [self._weighs[key] for key in self._hubs]
 
     def _admit_viewer(self, quality: Quality, running: list[Quality]) -> None:
         while True:
@@ -121,7 +124,7 @@ class Worker:
 
     def _forget(self, key: tuple[str, Quality], hub: Hub) -> None:
         if self._hubs.get(key) is hub:
-            del self._hubs[key]
+            del self._hubs[key], self._weighs[key]
         self._ended[key[0]] = state_of(key[0], [hub])
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -96,6 +96,10 @@ class PersonalData:
         """A report of an incident is about to leave, each one written down; `what`: report or report_table. Raises Unavailable."""
         await write_down(self._log, look_of(actor, self._clock.now(), what, incident_id, channel), "The report is not made")
 
+    async def taken(self, actor: Actor, upload_id: str, what: str) -> None:
+        """A file is about to leave, each time written down; `what`: upload_copy or upload_original. Raises Unavailable."""
+        await write_down(self._log, look_of(actor, self._clock.now(), what, upload_id), "The file is not handed out")
+
     async def _write(self, actor: Actor, what: str, subject: str, channel: str = "") -> None:
         now = self._clock.now()
         key = (actor.kind, actor.name, what, subject)

@@ -23,6 +23,7 @@ from dispatch.picture import OperatingPicture
 from dispatch.shifts import Rostered
 from operations.incidents.handle import Handler
 from operations.incidents.writer import MAX_BATCH
+from operations.records.csv_encoding import encoding_of
 from operations.records.incident_import import ImportRefused
 
 REQUIRED = ("org_code", "shift_id", "name", "starts_at", "ends_at", "unit")
@@ -80,7 +81,7 @@ async def write_roster(handler: Handler, found: RosterFile, actor: Actor, now: d
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     csv.field_size_limit(_MAX_CELL)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding=encoding_of(path), newline="") as file:
             reader = csv.DictReader(file, restval="")
             columns = reader.fieldnames or []
             missing = [name for name in REQUIRED if name not in columns]
@@ -99,7 +100,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     except OSError as error:
         raise ImportRefused(f"{path} can't be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ImportRefused(f"{path} is no CSV in UTF-8: {error}; save it as CSV UTF-8") from None
+        raise ImportRefused(f"{path} is no CSV in UTF-8 or GBK: {error}; in Excel save it as CSV UTF-8") from None
 
 
 def _by_callsign(picture: OperatingPicture) -> dict[str, list[Unit]]:

@@ -16,6 +16,7 @@ from dispatch.duty_commands import WriteElement
 from dispatch.errors import DispatchError
 from dispatch.model import Actor
 from operations.incidents.writer import MAX_BATCH
+from operations.records.csv_encoding import encoding_of
 from operations.records.incident_import import ImportRefused
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def write_elements(handler: Handler, elements: Iterable[WriteElement], act
 
 def _csv(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding=encoding_of(path), newline="") as file:
             reader = csv.DictReader(file, restval="")
             missing = {"id", "lon", "lat"} - set(reader.fieldnames or [])
             if missing:
@@ -95,7 +96,7 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise ImportRefused(f"{path} can't be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ImportRefused(f"{path} is no CSV in UTF-8: {error}") from None
+        raise ImportRefused(f"{path} is no CSV in UTF-8 or GBK: {error}; in Excel save it as CSV UTF-8") from None
 
 
 def _geojson(path: Path) -> Iterator[dict[str, Any]]:

@@ -82,6 +82,8 @@ def _uploads(prefix: str) -> dict[tuple[str, str, str], Route]:
         ("POST", one, ""): Route(A.ADD_UPLOAD, mine, "own upload", done, headers=override, body=b"\xff\xe0"),
         ("DELETE", one, ""): Route(A.ADD_UPLOAD, mine, "own upload", done, headers=TUS),
         ("GET", one, ""): Route(A.SEE_EVIDENCE, f"{path}/{{upload}}", "upload"),
+        ("GET", f"{one}/copy", ""): Route(A.SEE_EVIDENCE, f"{path}/{{upload}}/copy", "upload", frozenset({422})),  # a photo
+        ("GET", f"{one}/original", ""): Route(A.EXPORT, f"{path}/{{upload}}/original", "upload"),
     }
 
 

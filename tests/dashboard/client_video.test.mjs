@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const source = new URL("../../dashboard/client/src/video/", import.meta.url);
-const { added, askedOf, camerasIn, layoutFor, pageOf, pagesOf, placed } = await import(new URL("rounds.js", source));
+const { added, askedOf, camerasIn, isFollowed, layoutFor, pageOf, pagesOf, placed } = await import(new URL("rounds.js", source));
 const { takenAtS, verdictOf } = await import(new URL("verdict.js", source));
 
 const { sceneVerdictOf } = await import(new URL("scene_verdict.js", source));
@@ -21,6 +21,63 @@ test("an address that makes no sense is what is usual", () => {
   assert.deepEqual(askedOf(new URLSearchParams("tiles=16&dwell=40&group=org:330203")), { tiles: 16, dwellS: 40, group: "org:330203" });
   assert.deepEqual(askedOf(new URLSearchParams("tiles=5&dwell=0")), { tiles: 9, dwellS: 20, group: "" });
   assert.deepEqual(askedOf(new URLSearchParams("tiles=four&dwell=NaN")), { tiles: 9, dwellS: 20, group: "" });
+});
+
+test("a wall follows a desk until somebody else sends something, it is ended, or the desk is gone", async (context) => {
+  const { Following } = await import(new URL("following.js", source));
+  let nowMs = 0;
+  let look = null;
+  let connected = true;
+  let open = ["a", "b"];
+  const sent = [];
+  const told = [];
+  context.mock.method(globalThis, "setInterval", (work) => (look = work));
+  context.mock.method(globalThis, "clearInterval", () => (look = () => {}));
+  const pass = (ms) => {
+    for (const end = nowMs + ms; nowMs < end; ) {
+      nowMs += 100;
+      look();
+    }
+  };
+  const send = ({ screen, view }) => connected && sent.push([screen, view.follows, idsOf(view.cameras).join("")]) > 0;
+  const desk = new Following({ send, page: "here", view: () => ({ cameras: cameras(...open), selection: null }), told: (...said) => told.push(said), now: () => nowMs });
+  desk.change(); // nobody follows yet
+  desk.start();
+  assert.deepEqual(sent.splice(0), [["video", true, "ab"]]);
+  open = ["c"];
+  desk.change();
+  pass(100);
+  open = ["c", "d"];
+  desk.change();
+  pass(900);
+  assert.deepEqual(sent.splice(0), [["video", true, "cd"]], "within a second, once");
+  connected = false;
+  open = [];
+  desk.change();
+  pass(1_000);
+  connected = true;
+  pass(100);
+  assert.deepEqual(sent.splice(0), [["video", true, ""]], "as soon as there is a connection");
+  pass(29_900);
+  assert.equal(sent.splice(0).length, 2, "said again while nothing changes");
+  desk.rest(true);
+  desk.change();
+  pass(60_000);
+  assert.deepEqual(sent.splice(0), [], "nothing of the past goes to the wall");
+  desk.rest(false);
+  pass(400);
+  assert.equal(sent.splice(0).length, 1);
+  desk.heard({ page: "here", pushed_by: "operator" });
+  assert.equal(desk.isOn, true);
+  desk.heard({ page: "there", pushed_by: "operator" });
+  assert.deepEqual([desk.isOn, told.splice(0)], [false, [[true, ""], [false, "operator"]]]);
+  desk.change();
+  pass(20_000);
+  assert.deepEqual(sent.splice(0), [], "what another sent stays on the wall");
+  desk.start();
+  desk.stop();
+  assert.deepEqual(sent.map(([, follows]) => follows), [true, false], "it takes back its word");
+  assert.deepEqual([isFollowed({ follows: true, at: 100 }, 129), isFollowed({ follows: true, at: 100 }, 131), isFollowed({ at: 100 }, 101)], [true, false, false]);
 });
 
 test("few pictures are shown large", () => {

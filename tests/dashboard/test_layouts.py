@@ -313,10 +313,10 @@ def test_a_clip_says_its_camera_its_times_whose_clock_and_what_is_missing(city: 
         "gate", "西门", start_at=NOW - timedelta(seconds=61), end_at=NOW + timedelta(seconds=30), time_source="camera", gaps_s=(), **times
     )
     kept = Manifest("a" * 32, "i", "x.mp4", "video/mp4", 9, "li", "operator", COUNTY, None, NOW, sha256="b" * 64, clip=clip)
-    first, marked, file = (words_in(line) for line in beside_clip(kept, facts))
+    first, marked = (words_in(line) for line in beside_clip(kept, facts))
     start, end = facts.clock(clip.start_at), facts.clock(clip.end_at)
     assert first == f"西门 · {start}–{end} · 1:31 · time of the camera"
-    assert (marked, file) == (f"{facts.clock(NOW)} marked by li", f"The file as it was cut  · SHA-256 {'b' * 64}")
+    assert marked == f"{facts.clock(NOW)} marked by li"
     torn = msgspec.structs.replace(kept, clip=msgspec.structs.replace(clip, time_source="arrival", gaps_s=(4.0, 8.0)))
     lines = [words_in(line) for line in beside_clip(torn, facts)]
     assert lines[0].endswith("time of arrival")
@@ -346,6 +346,12 @@ def test_who_watches_and_when_is_laid_over_a_video(city: ApiCity) -> None:
     facts = facts_for(city.services, COMMANDER, PAGE)
     over = f"{COMMANDER.name} · {facts.date(facts.now)} {facts.clock(facts.now)}"
     assert over in words_in(_upload(film, facts, []))
+    shown = {}
+    for actor in (COMMANDER, Actor("li", "operator", COUNTY)):
+        told = _upload(film, facts_for(city.services, actor, PAGE), [])
+        shown[actor.role] = json.dumps(told.to_plotly_json(), default=lambda part: part.to_plotly_json())
+    assert ["/copy" in text for text in shown.values()] == [True, True]
+    assert ["/original" in text for text in shown.values()] == [True, False], "the file itself is for who may export"
     then = words_in(_upload(film, replace(facts, is_past=True), []))
     assert COMMANDER.name in then
     assert over not in then
@@ -392,3 +398,11 @@ async def test_the_panel_asks_the_register_and_falls_back_to_what_the_map_showed
     assert ("未登记取流地址" if language == "zh" else "no address is registered") in words_in(above)
     above, _, _ = await panel_of(city.services, COMMANDER, chosen | {"id": "street_camera/gone"}, PAGE | {"lang": language})
     assert "kind" in words_in(above)
+
+
+@pytest.mark.parametrize(("role", "is_offered"), [("operator", True), ("reviewer", False), ("call_taker", False)])
+def test_nothing_is_sent_to_a_wall_by_who_may_not(city: ApiCity, role: str, is_offered: bool) -> None:
+    shown = parts_of(shell(city.services, replace(page(), role=role)))
+    buttons = {ids.PUSH_WALL, ids.VIDEO_TO_WALL, ids.VIDEO_FOLLOW}
+    offered = {part.id for part in shown if getattr(part, "id", None) in buttons and not getattr(part, "hidden", False)}
+    assert offered == (buttons if is_offered else set())

@@ -127,6 +127,12 @@ async def test_a_wall_is_shown_what_its_desk_pushes_and_no_plain_clothes(live: L
             assert "covert" not in {row["unit_id"] for row in wall.units.values()}
             await wall.send({"type": "show", "screen": "map", "view": {}})
             await wall.until(lambda: wall.of_type("error"))
+            assert not desk.of_type("wall_sent"), "no picture of a camera was sent"
+            await desk.send({"type": "show", "screen": "video", "view": {"how": "set", "cameras": [{"id": "cam-1"}], "page": "here"}})
+            await desk.until(lambda: desk.of_type("wall_sent"))
+            [sent] = desk.of_type("wall_sent")
+            assert (sent["page"], sent["pushed_by"], sent["screen"]) == ("here", DESK.name, "video")
+            assert not wall.of_type("wall_sent")
         async with LiveClient(f"{url}?screen=map", header(DESK)) as wall:
             await wall.until(lambda: wall.of_type("view"))
 

@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from dashboard import uploads
+from dashboard import evidence_files, uploads
 from dashboard.problems import add_problem_handlers
 from dispatch.commands import Cancel, Classify, Recall
 from dispatch.errors import Unavailable
 from dispatch.model import Actor
 from operations.footage.evidence import MAX_OPEN_PER_ACTOR, Evidence
+from operations.footage.marked_copies import MarkedCopies
 from operations.incidents.handle import Handler
 from storage.evidence import EvidenceFiles
 from tests.dashboard.live_world import as_actor, header
@@ -38,6 +39,7 @@ OTHER_DESK = world.actor("operator", world.OTHER)
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8
 MAX_BYTES = 1 << 20
 TUS = {"Tus-Resumable": "1.0.0"}
+FONTS = Path(__file__).parents[2] / "dashboard" / "assets" / "build" / "fonts.css"
 
 
 class City(TerminalWorld):
@@ -50,6 +52,8 @@ class City(TerminalWorld):
         server = FastAPI()
         add_problem_handlers(server)
         server.include_router(uploads.router(self))  # type: ignore[arg-type]
+        server.include_router(evidence_files.router(self))  # type: ignore[arg-type]
+        self.marked_copies = MarkedCopies(self.evidence, self.clock, UTC, FONTS)
         self.application = as_actor(server)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app=self.application), base_url="http://city")
         self.incident_id = ""

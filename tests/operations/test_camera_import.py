@@ -55,8 +55,14 @@ async def test_rows_are_taken_or_rejected_with_their_reason_and_no_address_is_sa
         "c9,121.5,29.8,x,,,,,,,,,rtsp://u:hidden@10.0.0.1/?to={to:%s},",
     ]
     path = tmp_path / "cameras.csv"
-    path.write_text(HEAD + "\n".join(rows), encoding="utf-8")
+    path.write_text(HEAD + "\n".join(rows), encoding="gbk")  # as Excel in China saves it
     found = read(path)
+    path.write_text(HEAD + "\n".join(rows), encoding="utf-8")
+    assert read(path) == found
+    for other, name in (("big5", "東門橋頭與學校"), ("latin-1", "Café Zürich"), ("utf-16", "东口")):
+        path.write_text(f"{HEAD}c1,121.5,29.8,{name}{',' * 10}", encoding=other)
+        with pytest.raises(ImportRefused, match="save it as CSV UTF-8"):
+            read(path)
     assert found.rows == 10
     assert [row for row, _ in found.rejects] == [3, 4, 5, 6, 7, 8, 9, 10]
     reasons = " | ".join(reason for _, reason in found.rejects)

@@ -186,7 +186,7 @@ function sheet(circle) {
     h("div", { class: "circle-buttons padded", key: "tools" },
       button(t("Who is there now"), drill, { title: t("Asked again every five seconds while this is open") }),
       h("a", { class: "button", href: `/circle/${encodeURIComponent(circle.circle_id)}?lang=${state.config.lang}`, target: "_blank", rel: "noopener" }, t("Print")),
-      state.config.watches && state.config.pushes && camerasOf(circle).length > 0 && button(t("Round on the video wall"), () => tell("round-to-wall", { name: circle.name, cameras: camerasOf(circle) }), { "data-do": "round" }),
+      state.config.watches && state.config.pushesView && camerasOf(circle).length > 0 && button(t("Round on the video wall"), () => tell("round-to-wall", { name: circle.name, cameras: camerasOf(circle) }), { "data-do": "round" }),
       circle.may_change && button(t("Change"), () => { edit(circle); fetchAround(); }, { "data-do": "change" }),
       circle.may_change && button(t("Withdraw"), () => { withdrawing = { text: "" }; draw(); }),
     ),

@@ -5,7 +5,7 @@ import { openCoverage, toggleGaps } from "./coverage.js";
 import { closeLine, isLineOpen, openLine } from "./line.js";
 import { endPursuit, isPursuing } from "./pursuit.js";
 import { step } from "./queue.js";
-import { bookmarkKey, closeKey, enlargeNext, fullScreenKey, leaveLarge, liveKey, lookBackKey, turnKey } from "./video/desk.js";
+import { bookmarkKey, closeKey, enlargeNext, followKey, fullScreenKey, leaveLarge, liveKey, lookBackKey, turnKey } from "./video/desk.js";
 import { isSupposing, leaveWhatIf, toggleWhatIf } from "./whatif.js";
 import { select, state, tell } from "./state.js";
 import { timeBarKeys } from "./time_bar.js";
@@ -45,6 +45,7 @@ const KEYS = {
   e: () => press("catalogue-fold"),
   g: toggleGaps,
   w: () => press("push-wall"),
+  u: followKey,
   v: enlargeNext,
   f: fullScreenKey,
   x: closeKey,
@@ -60,7 +61,7 @@ const KEYS = {
 };
 
 // Left of the desk while it shows the past; everything else would give a command.
-const IN_REPLAY = new Set(["j", "ArrowDown", "k", "ArrowUp", "Enter", "e", "g", "w", "?"]);
+const IN_REPLAY = new Set(["j", "ArrowDown", "k", "ArrowUp", "Enter", "e", "g", "w", "u", "?"]);
 
 export function toggleHelp(open) {
   const help = document.getElementById("help");

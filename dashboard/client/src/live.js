@@ -160,6 +160,9 @@ function onText(message) {
     case "view":
       tell("view", message);
       break;
+    case "wall_sent":
+      tell("wall-sent", message);
+      break;
     case "pong":
       state.clockOffsetS = message.server_at - (message.t + Date.now() / 1000) / 2;
       break;

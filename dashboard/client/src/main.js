@@ -33,7 +33,7 @@ import { isSupposing, startWhatIf } from "./whatif.js";
 import { setWords, t } from "./words.js";
 import { startCones } from "./video/cones.js";
 import { clipOffsets, startClips } from "./video/clips.js";
-import { openCameras, startDeskVideo } from "./video/desk.js";
+import { pictures as openPictures, startDeskVideo } from "./video/desk.js";
 import { startDirections } from "./video/directions.js";
 import { drawSceneVideo, startSceneVideo } from "./video/scene.js";
 import { startWallVideo, wallVideo } from "./video/wall_tiles.js";
@@ -268,8 +268,9 @@ function drawScene(found) {
 // What the desk shows goes to the walls with its pictures, when somebody asks for it; a wall that only follows a replay keeps its own.
 function pushView({ withPictures }) {
   const pictures = withPictures && !state.replay;
-  const view = { ...currentView(), ...(pictures ? { how: "set", cameras: openCameras() } : {}) };
-  for (const screen of pictures ? ["all", "map", "video"] : ["all", "map"]) send({ type: "show", screen, view });
+  const view = { ...currentView(), ...(pictures ? openPictures() : {}) };
+  const screens = pictures ? ["all", "map", "video"] : ["all", "map"];
+  return screens.every((screen) => send({ type: "show", screen, view }));
 }
 
 function wire() {
@@ -287,10 +288,17 @@ function wire() {
   });
   on("push-view", () => pushView({ withPictures: false }));
   document.getElementById("push-wall").addEventListener("click", () => {
-    pushView({ withPictures: true });
+    if (!state.config.pushesView) return; // its key is pressed all the same
+    if (!pushView({ withPictures: true })) return toast({ kind: "bad", text: t("Not sent to the wall: there is no connection to the server.") });
     tell("view-pushed");
     toast({ kind: "good", text: t("The wall shows this view.") });
   });
+  // A player's own ways to take a video away, or out of the page, leave behind what is laid over it.
+  const plain = (event) => {
+    event.target.controlsList?.add("nodownload", "nofullscreen", "noremoteplayback");
+    event.target.disablePictureInPicture = true;
+  };
+  document.getElementById("panel").addEventListener("loadstart", plain, true);
   document.getElementById("panel").addEventListener("click", (event) => {
     if (event.target.closest(".more")) {
       document.documentElement.classList.toggle("more-open");

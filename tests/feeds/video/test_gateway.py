@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from dispatch.clock import SystemClock
-from feeds.video.gateway import EmbeddedGateway
+from feeds.video.admission import Limits
+from feeds.video.gateway import EmbeddedGateway, _Opened
+from feeds.video.pull import PullFailed
+from feeds.video.worker import Setup, Wanted, Worker
 from operations.cameras.video import Quality, VideoRefused
 from storage.cameras import CameraSource
 
@@ -40,3 +44,19 @@ async def test_what_is_to_be_recorded_comes_to_all_processes_but_the_one_that_is
     processes[stuck].is_starting = False
     await gateway.record(wanted)
     assert sorted(processes[stuck].told[0] + shared) == [camera.camera_id for camera in cameras]
+
+
+async def test_the_small_picture_of_a_camera_that_has_only_its_large_one_counts_as_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feeds.video.hub.connect", lambda *_: None)
+    monkeypatch.setattr("feeds.video.hub.pull", lambda *_: iter(()))
+    alone, both = ("rtsp://10.0.0.1/main", ""), ("rtsp://10.0.0.1/main", "rtsp://10.0.0.1/sub")
+    asked = [(alone, Quality.SUB), (both, Quality.SUB), (both, Quality.MAIN), (("", both[1]), Quality.MAIN)]
+    told = [_Opened(CameraSource(f"cam-{n}", *urls, "f", 0.0), quality, 0.0).wanted() for n, (urls, quality) in enumerate(asked)]
+    assert [one["weighs"] for one in told] == ["main", "sub", "main", "sub"]
+    worker = Worker(Setup("s", Limits(load=3)), SystemClock())
+    first, second, large, _ = (msgspec.convert(one, Wanted) for one in told)
+    held = [worker.hub(first), worker.hub(second)]
+    with pytest.raises(PullFailed):
+        worker.hub(large)
+    for hub in held:
+        hub.close()

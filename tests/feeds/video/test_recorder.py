@@ -53,7 +53,7 @@ def worker(folder: Path, limits: Limits = LIMITS) -> tuple[Worker, Recorders]:
 
 
 def wanted(farm: FarmThread, name: str, camera_id: str = "") -> Wanted:
-    return Wanted(camera_id or name, Quality.SUB, (farm.url(name),))
+    return Wanted(camera_id or name, Quality.SUB, (farm.url(name),), Quality.SUB)
 
 
 async def until(what: Callable[[], object], within_s: float = 10.0) -> None:
@@ -115,7 +115,7 @@ async def test_a_viewer_is_transcoded_in_the_place_of_a_recording_and_half_of_th
             yield Packet(b"", 0, 0.0, 0.0)
 
     def named(name: str) -> Wanted:
-        return Wanted(name, Quality.SUB, (f"rtsp://10.0.0.1/{name}",))
+        return Wanted(name, Quality.SUB, (f"rtsp://10.0.0.1/{name}",), Quality.SUB)
 
     def transcoded() -> set[str]:
         return {camera_id for (camera_id, _), hub in made._hubs.items() if hub.is_transcoded}

@@ -5,6 +5,7 @@ import { on, serverNow, state, tell } from "../state.js";
 import { t } from "../words.js";
 import { CAMERA, cameraOf, idOf, nameOf, namedOnly, starting } from "./camera.js";
 import { bookmark } from "./clips.js";
+import { Following, pageName } from "./following.js";
 import { Pad } from "./ptz_pad.js";
 import { keepTime, Tile, tool } from "./tile.js";
 import { hovered } from "./warm.js";
@@ -20,6 +21,8 @@ let large = null; // the enlarged one of them, which has a pad
 let startedFor = ""; // incident and place whose cameras have been started
 let about = null; // id of that incident
 let clips = 0; // shown in the dock by clips.js
+const page = pageName();
+const following = new Following({ send, page, view: () => ({ cameras: openCameras(), selection: selectedIncident() }), told: followingTold });
 
 const dock = () => document.getElementById("video");
 
@@ -30,6 +33,7 @@ export function startDeskVideo() {
     // A camera that is looked at beside an incident does not end the incident's pictures.
     if (selection === null) closeAutos();
     if (selection?.kind === "element" && selection.element === CAMERA) openCamera(cameraOf(idOf(selection), selection.properties, selection));
+    following.change();
   });
   on("watch-camera", openCamera);
   on("camera-taken", ({ camera_id, camera, by, by_org_name }) => {
@@ -40,7 +44,10 @@ export function startDeskVideo() {
   on("replay-mode", () => {
     closeAll();
     startedFor = "";
+    following.rest(state.replay !== null);
+    arrange();
   });
+  on("wall-sent", (sent) => following.heard(sent));
   on("clips-shown", (count) => {
     clips = count;
     arrange();
@@ -53,14 +60,17 @@ export function startDeskVideo() {
     if (camera) openCamera(camera);
   });
   document.getElementById("video-close").addEventListener("click", closeAll);
-  document.getElementById("video-to-wall").addEventListener("click", () => push({ how: "set", cameras: openCameras() }));
+  document.getElementById("video-to-wall").addEventListener("click", () => push(pictures()));
+  document.getElementById("video-follow").addEventListener("click", followKey);
   const foot = dock().querySelector(".video-dock");
   new ResizeObserver(() => document.getElementById("stage").style.setProperty("--video-rise", `${foot.offsetHeight}px`)).observe(foot); // 0 when hidden
   keepTime(() => open.map((one) => one.tile));
 }
 
-// What is open here, for a wall that shall show the same.
+// What is open here, for a wall that shall show the same; `page` tells what this page sent from what others did.
 export const openCameras = () => open.map((one) => namedOnly(one.camera));
+export const pictures = () => ({ how: "set", cameras: openCameras(), page, follows: following.isOn });
+const selectedIncident = () => (state.selection?.kind === "incident" ? state.selection : null);
 
 function cameraRow(event) {
   const row = event.target.closest("[data-watch]");
@@ -121,7 +131,7 @@ function add(camera, isAuto) {
     tool("again", "again", t("Ask again"), () => one.tile.again()),
     ...(state.config.bookmarks ? [tool("bookmark", "bookmark", t("Mark this moment: its clip is kept with the incident (b)"), () => mark(one))] : []),
     tool("past", "replay", t("From five minutes before, or live again (h)"), () => lookBack(one)),
-    tool("wall", "wall", t("Show it on the wall"), () => push({ how: "add", cameras: [namedOnly(camera)] })),
+    ...(state.config.pushesView ? [tool("wall", "wall", t("Show it on the wall"), () => push({ how: "add", cameras: [namedOnly(camera)] }))] : []),
     tool("turn", "turn", t("Turn this camera (y)"), () => turn(one)),
     tool("full", "full", t("Full screen (f)"), () => fullScreen(one)),
     tool("enlarge", "enlarge", t("Large, or small again (v)"), () => enlarge(large === one ? null : one)),
@@ -200,14 +210,16 @@ function lookBack(one) {
 }
 
 function arrange() {
-  dock().hidden = !open.length && !clips;
+  dock().hidden = !open.length && !clips && !following.isOn;
   dock().classList.toggle("has-clips", clips > 0);
   dock().classList.toggle("has-large", large !== null);
-  document.documentElement.classList.toggle("has-video", open.length > 0 || clips > 0);
+  document.documentElement.classList.toggle("has-video", !dock().hidden);
   document.getElementById("video-count").textContent = String(clips || open.length);
   dock().querySelector(".video-tiles").style.setProperty("--columns", String(open.length <= 8 ? 4 : open.length <= 10 ? 5 : 6));
   for (const one of open) one.tile.root.classList.toggle("large", one === large);
+  drawFollowing();
   tell("tiles", open.map((one) => one.camera));
+  following.change();
 }
 
 function fullScreen(one) {
@@ -218,12 +230,38 @@ function fullScreen(one) {
   }
 }
 
+// A picture that is added, or a round, stays on the wall: it would be gone with the next change of a desk that is followed.
 function push(view) {
-  send({ type: "show", screen: "video", view: { ...view, selection: state.selection?.kind === "incident" ? state.selection : null } });
-  tell("toast", { kind: "good", text: t("Sent to the video wall.") });
+  const isSent = send({ type: "show", screen: "video", view: { ...view, selection: selectedIncident(), page } });
+  if (!isSent) return tell("toast", { kind: "bad", text: t("Not sent to the video wall: there is no connection to the server.") });
+  const ends = following.isOn && !view.follows;
+  if (ends) following.stop(state.config.viewer);
+  tell("toast", { kind: "good", text: ends ? t("Sent to the video wall, which no longer follows this desk.") : t("Sent to the video wall.") });
+}
+
+function followingTold(isOn, endedBy) {
+  arrange();
+  if (isOn) tell("toast", { kind: "good", text: t("The video wall follows this desk: its incident and its pictures. U ends it.") });
+  else if (endedBy) tell("toast", { kind: "bad", text: t("The video wall no longer follows this desk: {name} has sent something else to it.", { name: endedBy }) });
+  else tell("toast", { kind: "good", text: t("The video wall no longer follows this desk; it keeps what it shows.") });
+}
+
+function drawFollowing() {
+  const button = document.getElementById("video-follow");
+  const word = !following.isOn ? t("Let the wall follow") : following.isResting ? t("The wall follows: rests in replay") : t("The wall follows this desk");
+  button.setAttribute("aria-pressed", String(following.isOn));
+  const said = button.querySelector("span:last-child");
+  if (said.textContent !== word) said.textContent = word;
 }
 
 // Keys. Each answers whether there was anything to do.
+export function followKey() {
+  if (!state.config.watches || !state.config.pushesView) return;
+  if (following.isOn) following.stop();
+  else if (state.replay) tell("toast", { kind: "bad", text: t("Cameras show the present only. L goes back to it.") });
+  else following.start();
+}
+
 export function enlargeNext() {
   if (!open.length) return;
   const next = open[open.indexOf(large) + 1] ?? null; // none is large: the first; after the last: none

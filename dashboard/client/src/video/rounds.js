@@ -51,4 +51,8 @@ export function camerasIn(view, most) {
   return sound.slice(0, most).map(({ id, name, name_en }) => ({ id, name: text(name), name_en: text(name_en) }));
 }
 
+// Whether a desk that is followed is still there: what it sends comes each ten seconds at least (following.js).
+const FOLLOWED_S = 30;
+export const isFollowed = (sent, nowS) => sent.follows === true && nowS - sent.at < FOLLOWED_S;
+
 const text = (value) => (typeof value === "string" ? value.slice(0, 200) : "");

@@ -1,9 +1,9 @@
 // Pictures on a wall: those a desk sent, and rounds of a group on what remains. Nobody touches it; its tiles are made once.
 import { isWall } from "../wall.js";
-import { on, state } from "../state.js";
+import { on, presentNow, state } from "../state.js";
 import { clockText, numberOf, t } from "../words.js";
 import { nameOf } from "./camera.js";
-import { added, askedOf, camerasIn, layoutFor, pageOf, pagesOf, placed } from "./rounds.js";
+import { added, askedOf, camerasIn, isFollowed, layoutFor, pageOf, pagesOf, placed } from "./rounds.js";
 import { keepTime, Tile } from "./tile.js";
 
 const BESIDE_MAP = 4; // tiles of a wall that shows the map as well
@@ -15,7 +15,7 @@ const ONE_BY_ONE_MS = 200; // a page turns tile by tile: twice as many streams a
 
 let asked = null;
 let tiles = [];
-const NOTHING_SENT = { cameras: [], by: "", at: 0, selection: null, round: null };
+const NOTHING_SENT = { cameras: [], by: "", at: 0, selection: null, round: null, follows: false };
 let sent = NOTHING_SENT;
 let group = { id: "", name: "", name_en: "", cameras: [], trouble: "" };
 let turn = 0;
@@ -48,16 +48,21 @@ function taken({ screen, view, pushed_by, pushed_at }) {
   const fresh = camerasIn(view, asked.tiles);
   const isMore = view.how === "add";
   const round = view.round ? { id: "round", name: String(view.round.name ?? "").slice(0, 200), cameras: camerasIn(view.round, MOST_IN_ROUND) } : null;
+  const before = shownOf(sent);
   sent = {
     cameras: isMore ? added(sent.cameras, fresh, asked.tiles) : fresh,
     by: pushed_by,
     at: pushed_at,
     selection: view.selection ?? null,
     round: isMore ? sent.round : round,
+    follows: view.follows === true,
   };
   sessionStorage.setItem(KEPT, JSON.stringify(sent));
-  arrange();
+  if (shownOf(sent) === before) drawHead(); // said again by a desk that is followed: a round goes on
+  else arrange();
 }
+
+const shownOf = ({ cameras, selection, round }) => JSON.stringify([cameras, selection, round]);
 
 async function fetchGroup() {
   const answer = await fetch(`/api/v1/camera-groups?${new URLSearchParams({ group: asked.group })}`).catch(() => null);
@@ -84,6 +89,10 @@ function inRound() {
 
 function tick() {
   if (document.hidden) return;
+  if (sent.follows && !isFollowed(sent, presentNow())) {
+    sent.follows = false;
+    drawHead();
+  }
   const change = turning.shift();
   if (change) change[0].show(change[1]);
   const now = performance.now();
@@ -118,7 +127,8 @@ function drawHead() {
   const parts = [];
   const incident = sent.selection && state.incidents.get(sent.selection.incident_id);
   if (incident) parts.push(`${numberOf(incident)} ${state.config.types[incident.incident_type] ?? incident.incident_type}${incident.address ? ` · ${incident.address}` : ""}`);
-  if (sent.cameras.length || sent.round) parts.push(t("sent by {name} at {time}", { name: sent.by, time: clockText(sent.at).slice(0, 5) }));
+  if (isFollowed(sent, presentNow())) parts.push(t("follows {name}'s desk", { name: sent.by }));
+  else if (sent.cameras.length || sent.round) parts.push(t("sent by {name} at {time}", { name: sent.by, time: clockText(sent.at).slice(0, 5) }));
   if (roundOf().cameras.length && free() > 0) {
     const pages = pagesOf(inRound().length, free());
     const unnamed = t("{n} cameras", { n: roundOf().cameras.length });
@@ -128,7 +138,7 @@ function drawHead() {
   const head = holder().querySelector(".video-title");
   const said = parts.join("  ·  ");
   if (head.textContent !== said) head.textContent = said;
-  document.getElementById("video-none").hidden = sent.cameras.length + roundOf().cameras.length > 0;
+  document.getElementById("video-none").hidden = sent.cameras.length + roundOf().cameras.length > 0 || isFollowed(sent, presentNow());
 }
 
 // For tests of endurance, which do not wait for days.
