@@ -46,19 +46,24 @@ function drawConnection() {
   const everHeard = state.heardAt > 0;
   document.documentElement.classList.toggle("lost", lost);
   const banner = byId("banner");
-  const silentFeeds = (state.health?.feeds || []).filter((feed) => feed.state === "silent");
+  const feedsThat = (how) => (state.health?.feeds || []).filter((feed) => feed.state === how).map((feed) => feed.name).join(", ");
+  const [silentFeeds, refusedFeeds] = [feedsThat("silent"), feedsThat("refused")];
   const badge = byId("connection");
   badge.className = `badge ${lost ? "bad" : state.replay ? "past" : "good"}`;
   put(badge.querySelector(".word"), lost ? t("not live") : state.replay ? t("replay") : t("live"));
-  banner.hidden = !lost && !state.undrawn && !silentFeeds.length;
+  banner.hidden = !lost && !state.undrawn && !silentFeeds && !refusedFeeds;
   banner.classList.toggle("warn", !lost && !state.undrawn);
   if (lost) {
     const at = everHeard ? t("The map stands still since {time}, {age} ago.", { time: clockText(serverNow() - silentS), age: age(silentS) }) : t("No picture has come yet.");
     put(banner.querySelector(".word"), `${t("Connection lost.")} ${at} ${t("Trying again by itself.")}`);
   } else if (state.undrawn) {
     put(banner.querySelector(".word"), isWall() ? t("The map does not show everything. This screen starts again by itself.") : t("The map does not show everything. Load this page again (F5)."));
-  } else if (silentFeeds.length) {
-    put(banner.querySelector(".word"), t("No word from feed {names}: what it shows is old.", { names: silentFeeds.map((feed) => feed.name).join(", ") }));
+  } else {
+    const said = [
+      silentFeeds && t("No word from feed {names}: what it shows is old.", { names: silentFeeds }),
+      refusedFeeds && t("All that feed {names} sends is refused: what it shows is old. The health page says why.", { names: refusedFeeds }),
+    ];
+    put(banner.querySelector(".word"), said.filter(Boolean).join(" "));
   }
 }
 
@@ -66,10 +71,10 @@ function drawFeeds() {
   const holder = byId("feeds");
   const feeds = state.health?.feeds || [];
   while (holder.children.length > feeds.length) holder.lastChild.remove();
-  const states = { ok: t("heard in time"), late: t("late"), silent: t("silent"), never: t("never heard") };
+  const states = { ok: t("heard in time"), late: t("late"), silent: t("silent"), refused: t("all of it refused"), never: t("never heard") };
   feeds.forEach((feed, k) => {
     const badge = holder.children[k] || holder.appendChild(feedBadge());
-    const word = { ok: "good", late: "warn", silent: "bad", never: "off" }[feed.state] || "off";
+    const word = { ok: "good", late: "warn", silent: "bad", refused: "bad", never: "off" }[feed.state] || "off";
     badge.className = `badge ${word}`;
     const since = feed.heardAt === null ? "" : ` · ${age(serverNow() - feed.heardAt)}`;
     badge.title = t("Feed {name}: {state}", { name: feed.name, state: states[feed.state] }) + since;
