@@ -133,6 +133,35 @@ class Part extends EventTarget {
   }
 }
 
+test("what was sent and not answered is said, and sent once more it is the same command", async () => {
+  const sent = [];
+  let answer = async () => new Response("{}");
+  globalThis.window = { fetch: (_, { body }) => (sent.push(JSON.parse(body)), answer()) };
+  const { startUnanswered } = await import(new URL("../unanswered.js", source));
+  const { on } = await import(new URL("../state.js", source));
+  const said = [];
+  on("toast", ({ text }) => said.push(text.slice(0, 14)));
+  startUnanswered();
+  const press = async (clicks, text, id = "new-submit") => {
+    const asked = { output: "o", inputs: [{ id, property: "n_clicks", value: clicks }], state: [{ id: "t", value: text }], changedPropIds: [`${id}.n_clicks`] };
+    const got = await window.fetch("/_dash-update-component", { body: JSON.stringify(asked) }).catch(() => null);
+    await settled();
+    return [got?.status ?? null, sent.at(-1).inputs[0].value];
+  };
+  assert.deepEqual(await Promise.all([press(1, "fire"), press(2, "fire")]), [[200, 1], [200, 1]]);
+  assert.deepEqual(await press(3, "fire"), [200, 3]); // an answer came: it is another
+  answer = () => Promise.reject(new TypeError("Failed to fetch"));
+  assert.deepEqual(await press(4, "flood"), [null, 4]);
+  assert.deepEqual(said, ["The server did"]);
+  answer = async () => new Response("{}");
+  assert.deepEqual(await press(5, "flood"), [200, 4]);
+  answer = async () => Response.json({ detail: "Too many requests." }, { status: 429 });
+  assert.deepEqual(await press(6, "flood"), [429, 6]);
+  answer = () => Promise.reject(new TypeError("Failed to fetch"));
+  await press(7, "", "scene-tick"); // nobody has pressed anything
+  assert.deepEqual(said, ["The server did", "Too many reque"]);
+});
+
 test("clips of a review that have been played to the end stand there, and begin anew", async ({ mock }) => {
   let ms = 0;
   mock.method(performance, "now", () => ms);
