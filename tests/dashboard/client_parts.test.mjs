@@ -162,6 +162,23 @@ test("what was sent and not answered is said, and sent once more it is the same 
   assert.deepEqual(said, ["The server did", "Too many reque"]);
 });
 
+test("a crew that is heard without a new position is as old as its position", async () => {
+  const { fleet, placeAgeS, startFleet } = await import(new URL("../fleet.js", source));
+  const { state, tell } = await import(new URL("../state.js", source));
+  state.config = { marks: { statuses: [{ id: "available" }] } };
+  startFleet();
+  tell("hello", { units: [{ index: 0, unit_id: "a", status: "available" }, { index: 1, unit_id: "b", status: "available" }] });
+  const bytes = new Uint8Array(32 + 2 * 20);
+  const view = new DataView(bytes.buffer);
+  [[0, 3, 6_000], [1, 3, 20]].forEach(([index, heardAge, fixAge], k) => { // ages in tenths of a second
+    view.setInt32(32 + 20 * k, index, true);
+    view.setUint16(48 + 20 * k, heardAge, true);
+    view.setUint16(50 + 20 * k, fixAge, true);
+  });
+  tell("frame", { full: true, count: 2, pictureAt: 1_000_000, bytes });
+  assert.deepEqual([0, 1].map((index) => Math.round(placeAgeS(index, 1_000_010))), [610, 12]);
+});
+
 test("clips of a review that have been played to the end stand there, and begin anew", async ({ mock }) => {
   let ms = 0;
   mock.method(performance, "now", () => ms);
