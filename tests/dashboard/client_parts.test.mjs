@@ -179,6 +179,97 @@ test("a crew that is heard without a new position is as old as its position", as
   assert.deepEqual([0, 1].map((index) => Math.round(placeAgeS(index, 1_000_010))), [610, 12]);
 });
 
+// As much of a browser as a page's socket needs; how late it is by the clock and since the page began, which stands still in a sleep.
+function lineWorld(mock) {
+  const world = { sockets: [], byClock: 1_777_636_800_000, sinceBegin: 1_000 };
+  globalThis.WebSocket = class {
+    static OPEN = 1;
+    constructor() {
+      Object.assign(this, { readyState: 1, sent: [] });
+      world.sockets.push(this);
+    }
+    send(text) {
+      this.sent.push(JSON.parse(text));
+    }
+    close() {
+      this.readyState = 3;
+    }
+    hear(message) {
+      this.onmessage({ data: typeof message === "string" ? message : JSON.stringify(message) });
+    }
+  };
+  globalThis.location = { protocol: "http:", host: "desk", origin: "http://desk" };
+  globalThis.addEventListener = () => {};
+  globalThis.document = { documentElement: { dataset: {} }, addEventListener() {} };
+  mock.method(performance, "now", () => world.sinceBegin);
+  mock.method(Date, "now", () => world.byClock);
+  mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
+  world.pass = (ms, asleepMs = 0) => {
+    world.sinceBegin += ms;
+    world.byClock += ms + asleepMs;
+    mock.timers.tick(ms);
+  };
+  return world;
+}
+
+test("a desk that wakes from sleep, or whose clock is set, knows it", async ({ mock }) => {
+  const world = lineWorld(mock);
+  const { state, silentMs } = await import(new URL("../state.js", source));
+  const { connect, startWatching } = await import(new URL("../live.js", source));
+  state.config = { desk: "" };
+  connect();
+  startWatching();
+  const [socket] = world.sockets;
+  const at = () => world.byClock / 1000;
+  const beat = () => {
+    const frame = new DataView(new ArrayBuffer(32));
+    frame.setUint16(0, 0x444c, true);
+    frame.setUint8(2, 1);
+    socket.onmessage({ data: frame.buffer });
+  };
+  socket.hear({ type: "hello", revision: 1, server_at: at() + 60, scope: {}, incidents: [], units: [] });
+  beat();
+  for (let second = 0; second < 13; second += 1) {
+    world.pass(1_000);
+    beat();
+  }
+  assert.deepEqual([state.connected, Math.round(state.clockOffsetS), world.sockets.length], [true, 60, 1]);
+  const asked = socket.sent.length;
+  world.byClock -= 1_500; // set back a little: the frames go on
+  world.pass(250);
+  assert.equal(socket.sent.length, asked + 1);
+  socket.hear({ type: "pong", t: at() - 600, server_at: at() - 540 }); // it has waited ten minutes in a sleep
+  assert.equal(Math.round(state.clockOffsetS), 60);
+  socket.hear({ type: "pong", t: at() - 0.2, server_at: at() + 61.4 });
+  assert.equal(state.clockOffsetS.toFixed(1), "61.5");
+  world.pass(250, 3_600_000);
+  assert.equal(state.connected, false);
+  assert.equal(Math.round(silentMs() / 60_000), 60);
+  world.pass(1_000);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("a phone's line is dead when it does not answer, not when nobody has asked", async ({ mock }) => {
+  const world = lineWorld(mock);
+  const { Link } = await import(new URL("link.js", source));
+  const states = [];
+  const link = new Link({ message() {}, state: (connected) => states.push(connected), ended() {} });
+  link.connect();
+  const [socket] = world.sockets;
+  socket.hear({ type: "hello", server_at: world.byClock / 1000 });
+  for (let minute = 0; minute < 3; minute += 1) { // a page behind others: its timers come once a minute
+    world.byClock += 60_000;
+    world.sinceBegin += 60_000;
+    link.look();
+    socket.hear({ type: "pong", t: socket.sent.at(-1).t, server_at: world.byClock / 1000 });
+  }
+  assert.deepEqual([states, world.sockets.length], [[true], 1]);
+  world.pass(5_000); // asked, and the phone is put to sleep
+  world.pass(100, 3_600_000);
+  link.look();
+  assert.deepEqual(states, [true, false]);
+});
+
 test("clips of a review that have been played to the end stand there, and begin anew", async ({ mock }) => {
   let ms = 0;
   mock.method(performance, "now", () => ms);

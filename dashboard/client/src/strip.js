@@ -3,7 +3,7 @@ import { alarmsOf, drawClocks } from "./clocks.js";
 import { inNextFrame } from "./draw.js";
 import { fleet } from "./fleet.js";
 import { isOpen } from "./live.js";
-import { on, serverNow, state } from "./state.js";
+import { on, serverNow, silentMs, state } from "./state.js";
 import { isWall } from "./wall.js";
 import { age, clockText, count, dateText, duration, t } from "./words.js";
 
@@ -41,7 +41,7 @@ function tick() {
 }
 
 function drawConnection() {
-  const silentS = (performance.now() - state.heardAt) / 1000;
+  const silentS = silentMs() / 1000;
   const lost = !state.connected;
   const everHeard = state.heardAt > 0;
   document.documentElement.classList.toggle("lost", lost);

@@ -40,7 +40,7 @@ const state = {
 };
 const root = document.getElementById("terminal");
 let noticeId = 0;
-let sentAt = 0;
+let sentAt = -Infinity; // performance.now(): a clock that is set back would keep the crew silent until it has caught up
 let routeAskedAt = -Infinity;
 
 const send = (message) => link.send(message);
@@ -502,13 +502,13 @@ function fixed({ coords, timestamp }) {
   // A phone that stands still knows no heading; browsers say NaN then.
   const heading_deg = Number.isFinite(heading) ? heading : null;
   Object.assign(state, { position: { lon, lat, speed_mps, heading_deg }, fixedAt: timestamp, positionDenied: false });
-  if (Date.now() - sentAt >= POSITION_EVERY_MS) sendFix();
+  if (performance.now() - sentAt >= POSITION_EVERY_MS) sendFix();
   if (isFirst) changed();
   updateRoute();
 }
 
 function sendFix() {
-  if (state.position && link.send({ type: "position", ...state.position, position_at: stamp(state.fixedAt) })) sentAt = Date.now();
+  if (state.position && link.send({ type: "position", ...state.position, position_at: stamp(state.fixedAt) })) sentAt = performance.now();
 }
 
 // Start --------------------------------------------------------------------------------------------------------------
@@ -546,7 +546,7 @@ async function restore() {
 }
 
 navigator.geolocation?.watchPosition(fixed, unfixed, { enableHighAccuracy: true });
-setInterval(() => { if (Date.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
+setInterval(() => { if (performance.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
 setInterval(() => { updateRoute(); askWhetherWell(); if (!document.hidden && (state.incident || state.broadcasts.length || filming.run)) changed(); }, 1000);
 document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed() || filming.run) keepScreenOn(); });
 addEventListener("pointerdown", silence);
