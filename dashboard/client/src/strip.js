@@ -4,8 +4,11 @@ import { inNextFrame } from "./draw.js";
 import { fleet } from "./fleet.js";
 import { isOpen } from "./live.js";
 import { on, serverNow, silentMs, state } from "./state.js";
+import { organisationName } from "./presence.js";
 import { isWall } from "./wall.js";
 import { age, clockText, count, dateText, duration, t } from "./words.js";
+
+const MOST_NAMED = 3; // in the banner
 
 const byId = (id) => document.getElementById(id);
 
@@ -47,11 +50,12 @@ function drawConnection() {
   document.documentElement.classList.toggle("lost", lost);
   const banner = byId("banner");
   const feedsThat = (how) => (state.health?.feeds || []).filter((feed) => feed.state === how).map((feed) => feed.name).join(", ");
+  const runOut = rostersRunOut();
   const [silentFeeds, refusedFeeds] = [feedsThat("silent"), feedsThat("refused")];
   const badge = byId("connection");
   badge.className = `badge ${lost ? "bad" : state.replay ? "past" : "good"}`;
   put(badge.querySelector(".word"), lost ? t("not live") : state.replay ? t("replay") : t("live"));
-  banner.hidden = !lost && !state.undrawn && !silentFeeds && !refusedFeeds;
+  banner.hidden = !lost && !state.undrawn && !silentFeeds && !refusedFeeds && !runOut;
   banner.classList.toggle("warn", !lost && !state.undrawn);
   if (lost) {
     const at = everHeard ? t("The map stands still since {time}, {age} ago.", { time: clockText(serverNow() - silentS), age: age(silentS) }) : t("No picture has come yet.");
@@ -62,9 +66,17 @@ function drawConnection() {
     const said = [
       silentFeeds && t("No word from feed {names}: what it shows is old.", { names: silentFeeds }),
       refusedFeeds && t("All that feed {names} sends is refused: what it shows is old. The health page says why.", { names: refusedFeeds }),
+      runOut && t("The roster of {names} has run out: nobody there is on duty.", { names: runOut }),
     ];
     put(banner.querySelector(".word"), said.filter(Boolean).join(" "));
   }
+}
+
+// Own organisations that keep a roster and have planned nothing any more.
+function rostersRunOut() {
+  const codes = Object.keys(state.health?.parts?.duty?.run_out || {}).filter((code) => state.config.own.includes(code));
+  const names = codes.slice(0, MOST_NAMED).map(organisationName).join(", ");
+  return codes.length > MOST_NAMED ? `${names} ${t("and {n} more", { n: codes.length - MOST_NAMED })}` : names;
 }
 
 function drawFeeds() {
