@@ -407,6 +407,17 @@ def test_positions_reach_the_picture(phone: Phone, node: Node) -> None:
     lon, lat = degrees(320, 240)
     row = wait_for(lambda: (unit := node.unit("car"))["lon"] is not None and unit)
     assert (row["lon"], row["lat"]) == pytest.approx((lon, lat), abs=1e-5)
+    page = phone.page
+    checks = page.locator(".checks")
+    expect(checks).to_contain_text("定位正常")
+    page.evaluate("window.trueNow = Date.now; Date.now = () => trueNow() + 130_000")
+    expect(checks).to_contain_text("超过两分钟没有新定位")
+    page.evaluate("Date.now = trueNow")
+    expect(checks).to_contain_text("定位正常")
+    page.context.set_geolocation({"longitude": lon + 10, "latitude": lat})
+    expect(checks).to_contain_text("定位被服务器拒收")
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.locator(".calm")).to_contain_text("收不到派警")
 
 
 def test_what_is_known_of_the_place_stands_on_the_push_until_it_is_lifted(phone: Phone, node: Node) -> None:

@@ -22,6 +22,12 @@ const POSITION_EVERY_MS = 3000;
 // A phone that lies still may get no new fix; the last one is sent again with its own time, so that it does not look switched off.
 const STILL_EVERY_MS = 10_000;
 const ROUTE_EVERY_MS = 15_000;
+// An older fix says little about where the crew is: the desk promises no time from it. As OLD_FIX_S of operations/situation/candidates.py.
+const OLD_FIX_MS = 120_000;
+// Fixes are sent more often than this; one that was refused longer ago has been followed by one that was not.
+const REFUSED_FOR_MS = 15_000;
+// What says of a fix only that it is known already.
+const HARMLESS = new Set(["duplicate", "no_fix"]);
 const LOGIN = "/login?next=/terminal";
 // Why filming has stopped (filming.js), as it is said.
 const FILM_ENDS = { over: "film_over", full: "film_full", broken: "film_broken", camera: "film_camera" };
@@ -29,6 +35,7 @@ const REMEMBERED_S = 365 * 24 * 3600;
 
 const state = {
   unit: null, duty: null, muster: null, incident: null, caller: null, route: null, position: null, positionDenied: false,
+  fixedAt: 0, fixRefusedAt: -Infinity, // Date.now() of the position, performance.now() of the server's last refusal of one
   connected: false, asOf: null, ended: null, notices: [], sheet: null, draft: "", outcome: null, checks: {},
   codes: { incident_type: [], disposition: [], checklist: [] }, theme: "auto",
   alarm: null, // the last call for help that the server has: {unitId, key, at, number}, until it is dismissed
@@ -40,6 +47,7 @@ const state = {
 };
 const root = document.getElementById("terminal");
 let noticeId = 0;
+let positionSaid = "off"; // as drawn
 let sentAt = -Infinity; // performance.now(): a clock that is set back would keep the crew silent until it has caught up
 let routeAskedAt = -Infinity;
 
@@ -72,6 +80,7 @@ function set(change) {
 
 function draw() {
   drawing = 0;
+  positionSaid = positionSays();
   const rows = outbox.own();
   const calls = alarms.own();
   const assignment = shownAssignment(state.incident, state.unit?.unit_id, rows);
@@ -86,11 +95,18 @@ function draw() {
     alarms: [...(state.alarm && state.alarm.unitId === state.unit?.unit_id ? [{ ...state.alarm, state: "received" }] : []), ...calls.map(({ key, happenedAt: at }) => ({ key, at, state: state.connected && alarms.asked === key ? "sent" : "queued" }))],
     comes: musterAnswer(state.muster, rows), signedOn: isSignedOn(state.duty, rows),
     remarks: assignment ? unreadNotes(state.incident, state.unit?.unit_id, rows) : [], casts: unreadCasts(state.broadcasts, rows, nowMs()),
-    hold, recordedS: recorder.seconds, canRecord: canRecord(), canFilm: canFilm(), filmStarts: filming.starting, film: filmShown(),
+    positionSays: positionSaid, hold, recordedS: recorder.seconds, canRecord: canRecord(), canFilm: canFilm(), filmStarts: filming.starting, film: filmShown(),
     films: films.filter((row) => row.state !== "stored" || row.incidentId === state.incident?.incident_id).map((row) => ({ row, share: scene.share(row), connected: scene.isConnected(row) })),
     unsent: rows.length + calls.length + waitingFiles.filter((file) => own.includes(file)).length + waitingFilms.filter((row) => row.unitId === scene.unitId).length,
     othersWait: outbox.rows.length - rows.length + alarms.rows.length - calls.length + waitingFiles.filter((file) => !own.includes(file)).length + waitingFilms.filter((row) => row.unitId !== scene.unitId).length,
   }, act);
+}
+
+// How well the crew's place is known: "on", "old", "refused" by the server, "denied" by the phone, or "off" while there is none.
+function positionSays() {
+  if (state.position === null) return state.positionDenied ? "denied" : "off";
+  if (performance.now() - state.fixRefusedAt < REFUSED_FOR_MS) return "refused";
+  return Math.abs(Date.now() - state.fixedAt) > OLD_FIX_MS ? "old" : "on";
 }
 
 function notice(kind, title, ...lines) {
@@ -343,6 +359,7 @@ const HEARD = {
     set({ unit, duty, muster });
     calledIn();
   },
+  rejected: ({ reason }) => HARMLESS.has(reason) || set({ fixRefusedAt: performance.now() }),
   result: (message) => keeping(Promise.all([outbox.answered(message), alarms.answered(message)])),
   error: ({ key, reason }) => key && HEARD.result({ key, ok: false, rule: "", detail: reason }),
 };
@@ -547,7 +564,7 @@ async function restore() {
 
 navigator.geolocation?.watchPosition(fixed, unfixed, { enableHighAccuracy: true });
 setInterval(() => { if (performance.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
-setInterval(() => { updateRoute(); askWhetherWell(); if (!document.hidden && (state.incident || state.broadcasts.length || filming.run)) changed(); }, 1000);
+setInterval(() => { updateRoute(); askWhetherWell(); if (positionSays() !== positionSaid) changed(); if (!document.hidden && (state.incident || state.broadcasts.length || filming.run)) changed(); }, 1000);
 document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed() || filming.run) keepScreenOn(); });
 addEventListener("pointerdown", silence);
 addEventListener("beforeinstallprompt", (event) => { event.preventDefault(); set({ install: event }); });
