@@ -210,6 +210,7 @@ def test_what_the_server_refuses_is_taken_back_and_said(phone: Phone, node: Node
     expect(page.locator(".note.bad")).to_contain_text("你已不在这起警情上")
     expect(page.locator(".note.bad")).to_contain_text("recalled (转派他人)")
     expect(page.locator(".note.loud")).to_contain_text("派警已撤回")
+    expect(page.locator(".note.loud")).to_contain_text("中山东路 128 号")
     expect(page.locator(".calm .word")).to_be_visible()
 
 
@@ -250,6 +251,7 @@ def test_files_taken_without_a_network_go_up_by_themselves(phone: Phone, node: N
     expect(page.locator("[data-state=queued]")).to_have_count(2)
     node.command(incident_id, "cancel")
     phone.context.set_offline(False)
+    expect(page.locator(".note").filter(has_text="本次任务已结束")).to_contain_text("中山东路 128 号")
     added = wait_for(lambda: len(found := node.events(incident_id, "upload_added")) == 2 and found)
     assert [e["filename"] for e in added] == ["1.jpg", "2.jpg"]
     expect(page.locator(".calm .word")).to_be_visible()

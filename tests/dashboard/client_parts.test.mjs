@@ -270,6 +270,14 @@ test("a phone's line is dead when it does not answer, not when nobody has asked"
   assert.deepEqual(states, [true, false]);
 });
 
+test("a muster that is over is not asked about, also where nobody says so", async () => {
+  const { asksForMuster, runningMuster } = await import(new URL("duty.js", source));
+  const until = Date.parse("2026-05-01T12:00:00Z");
+  const asks = (now) => asksForMuster({ muster: runningMuster({ until: "2026-05-01T12:00:00Z" }, now), comes: null, assignment: null, ended: null });
+  assert.deepEqual([asks(until - 1), asks(until)], [true, false]);
+  assert.equal(runningMuster(null, until), null);
+});
+
 test("clips of a review that have been played to the end stand there, and begin anew", async ({ mock }) => {
   let ms = 0;
   mock.method(performance, "now", () => ms);
