@@ -325,6 +325,8 @@ def test_a_silent_feed_and_old_units_are_shown(operator: Visitor, desk: DeskServ
     operator.let_pass((LATE_AFTER + 0.5) * GPS_EVERY_S)
     feed.heard(desk.clock.unix_s(), 0, refused=3)
     operator.page.wait_for_selector("#banner:has-text('All that feed gps sends is refused')", timeout=20_000)
+    operator.let_pass(61)  # as `stale_after_s` of the catalogue
+    operator.page.wait_for_selector("#catalogue [data-element=patrol_car][data-state=stale]", state="attached", timeout=20_000)
     desk.moving = True
     operator.page.wait_for_selector("#feeds .badge.good", timeout=20_000)
 
