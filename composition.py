@@ -195,6 +195,8 @@ class Node:
             stack.push_async_callback(self.tracks.stop)
             await services.speeds.start()
             stack.push_async_callback(services.speeds.stop)
+            for feed in await asyncio.to_thread(services.accounts.feed_names):
+                services.health.feed(feed)  # one that does not come back after a restart is shown as never heard, not left out
             await services.intake.start(services.bus, last_known)
             stack.push_async_callback(services.intake.stop)
             await services.video.gateway.start()

@@ -71,6 +71,7 @@ STEPS = {
     Step.FEEDBACK: pgettext("step", "Give feedback"),
     Step.REVIEW: pgettext("step", "Review"),
     Step.CHECK_IN: pgettext("step", "Check in"),
+    Step.SEND: pgettext("step", "Send another crew"),
     Step.HELP: pgettext("step", "Answer the call for help"),
 }
 GRADES = {

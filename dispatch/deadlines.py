@@ -207,6 +207,9 @@ def is_done(incident: Incident, step: Step, assignment_id: str, round_: int) -> 
     """Whether the step needs no watching any more: done, its crew off the incident (as all are when it ends), or of an earlier round."""
     if step == Step.HELP:
         return not _calls_for_help(incident) or round_ != incident.help_calls
+    if step == Step.SEND:
+        refused = _left_alone(incident)
+        return refused is None or refused[1].assignment_id != assignment_id
     if step == Step.REVIEW:
         return incident.stage != Stage.FEEDBACK or round_ != incident.review_round
     number, assignment = next(((n, a) for n, a in enumerate(incident.assignments) if a.assignment_id == assignment_id), (0, None))
@@ -254,12 +257,29 @@ def _running(incident: Incident, targets: Targets) -> Iterator[Deadline]:
                 )
         if (check_in := _check_in(incident, number, assignment, targets)) is not None:
             yield check_in
+    if (refused := _left_alone(incident)) is not None:
+        number, crew = refused
+        due_at = (crew.ended_at or crew.pushed_at) + timedelta(seconds=targets.repush_after_s)
+        on_miss = OnMiss.ALARM if incident.grade <= Grade.URGENT else OnMiss.SUPERVISE
+        yield Deadline(Step.SEND, number, due_at, on_miss, crew.assignment_id, crew.unit_id)
     if incident.help_at is not None and _calls_for_help(incident):
         yield Deadline(Step.HELP, incident.help_calls, incident.help_at, OnMiss.ALARM)
     review = targets.of(Step.REVIEW, incident.area)
     if incident.stage == Stage.FEEDBACK and review is not None and review.seconds[row]:
         due_at = incident.stage_since + timedelta(seconds=review.seconds[row])
         yield Deadline(Step.REVIEW, incident.review_round, due_at, review.on_miss[row])
+
+
+def _left_alone(incident: Incident) -> tuple[int, Assignment] | None:
+    """The crew that refused, and its number, where with it the last one went and nobody has been there: the desk thinks that it comes.
+
+    A crew that the desk itself has let go is no surprise to it.
+    """
+    crews = [(number, a) for number, a in enumerate(incident.assignments) if number >= incident.round_start and not a.service]
+    if not crews or not incident.is_open or any(a.is_active or a.arrived_at or a.feedback_at for _, a in crews):
+        return None
+    number, last = max(crews, key=lambda one: (one[1].ended_at or one[1].pushed_at, one[0]))
+    return (number, last) if last.stage == AssignmentStage.REFUSED else None
 
 
 def _calls_for_help(incident: Incident) -> bool:

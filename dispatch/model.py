@@ -53,6 +53,7 @@ class Step(StrEnum):
     ARRIVE = "arrive"
     FEEDBACK = "feedback"
     REVIEW = "review"
+    SEND = "send"  # the only crew has refused: somebody sends another
     HELP = "help"  # somebody takes on a crew's call for help, or sends others
     CHECK_IN = "check_in"  # a crew on the scene says that all is well; due again and again
 

@@ -30,6 +30,7 @@ class FeedState(StrEnum):
     OK = "ok"
     LATE = "late"
     SILENT = "silent"
+    REFUSED = "refused"  # it sends, and nothing of it is taken: a gateway whose clock is wrong
     NEVER = "never"  # not heard since the start
 
 
@@ -42,13 +43,18 @@ class FeedHealth:
         self.last_heard_at: float | None = None  # Unix s of the newest message of any content
         self.sessions = 0  # connections open now
         self.accepted = 0
+        self.refused_since: float | None = None  # Unix s since which all that came was refused; None while something is taken
         self.rejected: Counter[str] = Counter()  # by reason
         self.warnings: set[str] = set()  # standing doubts, e.g. wrong_datum_suspected
         self._by_second: deque[tuple[int, int]] = deque()  # (second, accepted in it), oldest first
 
-    def heard(self, at: float, accepted: int) -> None:
-        """A message came at `at` (Unix s) of which `accepted` reports were taken."""
+    def heard(self, at: float, accepted: int, refused: int = 0) -> None:
+        """A message came at `at` (Unix s) of which `accepted` reports were taken; `refused` said nothing that could be used."""
         self.last_heard_at = at if self.last_heard_at is None else max(self.last_heard_at, at)
+        if accepted:
+            self.refused_since = None
+        elif refused and self.refused_since is None:
+            self.refused_since = at
         self.accepted += accepted
         second = int(at)
         if self._by_second and self._by_second[-1][0] == second:
@@ -66,9 +72,11 @@ class FeedHealth:
         if self.last_heard_at is None:
             return FeedState.NEVER
         intervals = (now - self.last_heard_at) / self.expected_interval_s
-        if intervals <= LATE_AFTER:
-            return FeedState.OK
-        return FeedState.LATE if intervals <= SILENT_AFTER else FeedState.SILENT
+        if intervals > SILENT_AFTER:
+            return FeedState.SILENT
+        if self.refused_since is not None and (now - self.refused_since) / self.expected_interval_s > LATE_AFTER:
+            return FeedState.REFUSED
+        return FeedState.OK if intervals <= LATE_AFTER else FeedState.LATE
 
     def rate_per_s(self, now: float) -> float:
         """Accepted reports a second over the last whole minute."""

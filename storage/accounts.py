@@ -211,6 +211,12 @@ class AccountStore:
         in_use = (tokens_table.c.name == name) & tokens_table.c.revoked_at.is_(None)
         return self._one(select(tokens_table).where(in_use), Token)
 
+    def tokens_of(self, role: str) -> list[str]:
+        """Names of the tokens in use of a role."""
+        in_use = (tokens_table.c.role == role) & tokens_table.c.revoked_at.is_(None)
+        with self._engine.connect() as connection:
+            return list(connection.execute(select(tokens_table.c.name).where(in_use).order_by(tokens_table.c.name)).scalars())
+
     def revoke_token(self, name: str, now_s: float) -> bool:
         """Revoke by name; False when there is no such token in use."""
         in_use = (tokens_table.c.name == name) & tokens_table.c.revoked_at.is_(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
@@ -31,6 +30,7 @@ from dispatch.events import Recorded, UploadAdded
 from dispatch.model import Actor, Incident
 from operations.access.authority import CAMERA, Action
 from operations.duty.rosters import duty_view
+from operations.situation.candidates import OLD_FIX_S
 
 if TYPE_CHECKING:
     from geodata.districts.responsibility import Answer
@@ -174,9 +174,8 @@ def _unit(services: Services, actor: Actor, unit_id: str, facts: Facts) -> Any:
         incident = None
     duty = duty_view(picture, unit, facts.now)
     beat = services.beats.get(unit.crew.beat)
-    index = services.positions.index_of(unit_id)
-    on_beat = None
-    if beat is not None and index is not None and not math.isnan(services.positions.lon[index]):
-        on_beat = services.beats.holds(beat.id, float(services.positions.lon[index]), float(services.positions.lat[index]))
+    fix, on_beat = facts.last_fix(unit_id), None
+    if beat is not None and fix is not None and (facts.now - fix.at).total_seconds() <= OLD_FIX_S:  # by now it may be anywhere
+        on_beat = services.beats.holds(beat.id, fix.lon, fix.lat)
     with_crew = services.authority.may_see_crew(actor, unit)
     return unit_card(unit, incident, facts, duty, beat.name if beat is not None else unit.crew.beat, on_beat, with_crew)

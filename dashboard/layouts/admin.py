@@ -24,6 +24,7 @@ _STATE_CLASS = {
     "late": "warn",
     "stale": "warn",
     "silent": "bad",
+    "refused": "bad",
     "never": "off",
     "no_feed": "off",
 }
@@ -70,7 +71,13 @@ def admin_page(
 
 
 def _feeds(feeds: dict[str, Any], words: Words) -> str:
-    states = {"ok": words("heard in time"), "late": words("late"), "silent": words("silent"), "never": words("never heard")}
+    states = {
+        "ok": words("heard in time"),
+        "late": words("late"),
+        "silent": words("silent"),
+        "refused": words("all of it refused"),
+        "never": words("never heard"),
+    }
     rows = [
         (
             name,

@@ -18,7 +18,7 @@ def unit_card(
 ) -> list[Any]:
     """Callsign, kind, organisation, status, live values, duty, present incident; `with_crew`: who is in it and what they carry.
 
-    `duty` is `operations.duty.rosters.duty_view`; `on_beat` is None where the unit has no beat or no place.
+    `duty` is `operations.duty.rosters.duty_view`; `on_beat` is None where the unit has no beat, or where it is now is not known.
     """
     words = facts.words
 

@@ -289,6 +289,10 @@ class Accounts:
             raise AccountError(f"there is a token {name} already; choose another name or revoke it") from None
         return secret
 
+    def feed_names(self) -> list[str]:
+        """What the feeds that may report are called: each by its token."""
+        return self._store.tokens_of(Role.FEED)
+
     def revoke_token(self, name: str) -> None:
         """Revoke by name. Raises AccountError."""
         if not self._store.revoke_token(name, self._clock.unix_s()):

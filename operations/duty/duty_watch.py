@@ -51,9 +51,18 @@ class DutyWatch:
             self._task = None
 
     def state(self) -> dict[str, object]:
-        """For the health page: where nobody tells, screens show crews on duty that have gone home."""
-        picture = self._handler.picture
-        return {"state": "failing" if self._failure else "ok", "failure": self._failure, "organisations": len(picture.shifts)}
+        """For health page and banner: where nobody tells, screens show crews on duty that have gone home; and whose plan has run out when.
+
+        All crews of those are off duty, which nobody would look for in the roster when no crew can be sent.
+        """
+        shifts, now = self._handler.picture.shifts, self._clock.now()
+        ends = {org_code: max(shift.ends_at for shift in planned) for org_code, planned in shifts.items() if planned}
+        return {
+            "state": "failing" if self._failure else "ok",
+            "failure": self._failure,
+            "organisations": len(shifts),
+            "run_out": {org_code: end.isoformat() for org_code, end in sorted(ends.items()) if end <= now},
+        }
 
     async def tick(self) -> None:
         """Tell everything that has changed by now."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +32,8 @@ PRIVATE_PROPERTIES = frozenset({"url", "substream_url", "recorder_url", "user", 
 MAX_FEATURES = 20_000
 # Readings older than this are not read back at a start: whatever they are of is gone.
 READ_BACK_S = 7 * 86_400.0
+# Readings of one thing this close together are of one instant; of each further word about it the time is so much later.
+SAME_INSTANT_S, JUST_AFTER_S = 0.1, 0.001
 
 Json = dict[str, Any]
 
@@ -93,6 +96,7 @@ class ElementStore:
         self._lasting: dict[str, Callable[[Thing], Json]] = {}  # of that, what is told of any time
         self._listeners: dict[str, Callable[[], Awaitable[None]]] = {}  # by element
         self._suppliers: dict[str, Callable[[], list[Thing]]] = {}  # by element
+        self._keeping = asyncio.Lock()
 
     def listen(self, element: str, listener: Callable[[], Awaitable[None]]) -> None:
         """Wait for `listener` after each new reading of `element`, before whoever brought it is answered. One an element."""
@@ -113,8 +117,10 @@ class ElementStore:
 
     async def readings(self, readings: list[Reading]) -> None:
         """Keep readings durably, then show the newest of each thing."""
-        await asyncio.to_thread(self._store.append, readings)
-        self._merge(readings)
+        async with self._keeping:
+            readings = self._in_turn(readings)
+            await asyncio.to_thread(self._store.append, readings)
+            self._merge(readings)
         for element in {reading.element for reading in readings} & self._listeners.keys():
             await self._listeners[element]()
 
@@ -259,6 +265,25 @@ class ElementStore:
             things.pop(removed, None)
         return _laid(written, seq, things)
 
+    def _in_turn(self, readings: Sequence[Reading]) -> list[Reading]:
+        """Something else said of an instant that is known, an event's end by the time of its beginning, is kept as of just after it.
+
+        So both stand in the history, and the last word holds after a restart as well.
+        """
+        newest: dict[tuple[str, str], Thing] = {}
+        in_turn = []
+        for reading in readings:
+            key = reading.element, reading.element_id
+            known = newest.get(key) or self._newest.get(reading.element, {}).get(reading.element_id)
+            thing = _thing_of(reading)
+            if known is not None and known.at is not None and 0.0 <= known.at - reading.at < SAME_INSTANT_S:
+                is_other = (known.lon, known.lat, known.properties) != (thing.lon, thing.lat, thing.properties)
+                reading = msgspec.structs.replace(reading, at=known.at + JUST_AFTER_S) if is_other else reading
+            in_turn.append(reading)
+            if known is None or (known.at or 0.0) <= reading.at:
+                newest[key] = _thing_of(reading)
+        return in_turn
+
     def _merge(self, readings: Sequence[Reading]) -> None:
         changed: dict[str, dict[str, Thing]] = {}
         for reading in readings:
@@ -268,8 +293,7 @@ class ElementStore:
                 known = changed[reading.element] = dict(self._newest.get(reading.element, {}))
             before = known.get(reading.element_id)
             if before is None or (before.at or 0.0) <= reading.at:
-                properties = _public(reading.properties)
-                known[reading.element_id] = Thing(reading.element, reading.element_id, reading.lon, reading.lat, properties, reading.at)
+                known[reading.element_id] = _thing_of(reading)
         self._newest |= changed
         for element in changed:
             self._readings_seq[element] = self._readings_seq.get(element, 0) + 1
@@ -318,6 +342,10 @@ def _static(element: str, feature: Json) -> Thing:
 
 def _written(element: Element) -> Thing:
     return Thing(element.element, element.element_id, element.lon, element.lat, _public(element.properties), element.written_at.timestamp())
+
+
+def _thing_of(reading: Reading) -> Thing:
+    return Thing(reading.element, reading.element_id, reading.lon, reading.lat, _public(reading.properties), reading.at)
 
 
 def _public(properties: Json) -> Json:

@@ -215,7 +215,8 @@ class Intake:
 
     def _count(self, feed: FeedSession, total: int, refused: Refusals) -> Refusals:
         stats = self.health.feed(feed.name)
-        stats.heard(self._clock.unix_s(), total - len(refused))
+        useless = sum(reason not in quality.STILL_HEARD for _, reason in refused)
+        stats.heard(self._clock.unix_s(), total - len(refused), useless)
         for _, reason in refused:
             stats.reject(reason)
         return refused

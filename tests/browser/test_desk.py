@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from operations.health import SILENT_AFTER
+from operations.health import LATE_AFTER, SILENT_AFTER
 from tests.browser.desk_page import centre_on, pick_on_the_map
 from tests.browser.desk_server import GPS_EVERY_S, LOSE_GRAPHICS, READY_WITHIN_MS, DeskServer, Visitor
 from tests.cities import WEST, degrees
@@ -327,6 +327,13 @@ def test_a_silent_feed_and_old_units_are_shown(operator: Visitor, desk: DeskServ
     operator.let_pass(SILENT_AFTER * GPS_EVERY_S)
     operator.page.wait_for_selector("#feeds .badge.bad", timeout=40_000)
     assert "gps" in operator.page.locator("#banner").inner_text()
+    feed = desk.services.health.feed("gps")
+    feed.heard(desk.clock.unix_s(), 0, refused=3)
+    operator.let_pass((LATE_AFTER + 0.5) * GPS_EVERY_S)
+    feed.heard(desk.clock.unix_s(), 0, refused=3)
+    operator.page.wait_for_selector("#banner:has-text('All that feed gps sends is refused')", timeout=20_000)
+    operator.let_pass(61)  # as `stale_after_s` of the catalogue
+    operator.page.wait_for_selector("#catalogue [data-element=patrol_car][data-state=stale]", state="attached", timeout=20_000)
     desk.moving = True
     operator.page.wait_for_selector("#feeds .badge.good", timeout=20_000)
 

@@ -211,6 +211,7 @@ def test_what_the_server_refuses_is_taken_back_and_said(phone: Phone, node: Node
     expect(page.locator(".note.bad")).to_contain_text("你已不在这起警情上")
     expect(page.locator(".note.bad")).to_contain_text("recalled (转派他人)")
     expect(page.locator(".note.loud")).to_contain_text("派警已撤回")
+    expect(page.locator(".note.loud")).to_contain_text("中山东路 128 号")
     expect(page.locator(".calm .word")).to_be_visible()
 
 
@@ -251,6 +252,7 @@ def test_files_taken_without_a_network_go_up_by_themselves(phone: Phone, node: N
     expect(page.locator("[data-state=queued]")).to_have_count(2)
     node.command(incident_id, "cancel")
     phone.context.set_offline(False)
+    expect(page.locator(".note").filter(has_text="本次任务已结束")).to_contain_text("中山东路 128 号")
     added = wait_for(lambda: len(found := node.events(incident_id, "upload_added")) == 2 and found)
     assert [e["filename"] for e in added] == ["1.jpg", "2.jpg"]
     expect(page.locator(".calm .word")).to_be_visible()
@@ -408,6 +410,17 @@ def test_positions_reach_the_picture(phone: Phone, node: Node) -> None:
     lon, lat = degrees(320, 240)
     row = wait_for(lambda: (unit := node.unit("car"))["lon"] is not None and unit)
     assert (row["lon"], row["lat"]) == pytest.approx((lon, lat), abs=1e-5)
+    page = phone.page
+    checks = page.locator(".checks")
+    expect(checks).to_contain_text("定位正常")
+    page.evaluate("window.trueNow = Date.now; Date.now = () => trueNow() + 130_000")
+    expect(checks).to_contain_text("超过两分钟没有新定位")
+    page.evaluate("Date.now = trueNow")
+    expect(checks).to_contain_text("定位正常")
+    page.context.set_geolocation({"longitude": lon + 10, "latitude": lat})
+    expect(checks).to_contain_text("定位被服务器拒收")
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.locator(".calm")).to_contain_text("收不到派警")
 
 
 def test_what_is_known_of_the_place_stands_on_the_push_until_it_is_lifted(phone: Phone, node: Node) -> None:

@@ -133,6 +133,151 @@ class Part extends EventTarget {
   }
 }
 
+test("what was sent and not answered is said, and sent once more it is the same command", async () => {
+  const sent = [];
+  let answer = async () => new Response("{}");
+  globalThis.window = { fetch: (_, { body }) => (sent.push(JSON.parse(body)), answer()) };
+  const { startUnanswered } = await import(new URL("../unanswered.js", source));
+  const { on } = await import(new URL("../state.js", source));
+  const said = [];
+  on("toast", ({ text }) => said.push(text.slice(0, 14)));
+  startUnanswered();
+  const press = async (clicks, text, id = "new-submit") => {
+    const asked = { output: "o", inputs: [{ id, property: "n_clicks", value: clicks }], state: [{ id: "t", value: text }], changedPropIds: [`${id}.n_clicks`] };
+    const got = await window.fetch("/_dash-update-component", { body: JSON.stringify(asked) }).catch(() => null);
+    await settled();
+    return [got?.status ?? null, sent.at(-1).inputs[0].value];
+  };
+  assert.deepEqual(await Promise.all([press(1, "fire"), press(2, "fire")]), [[200, 1], [200, 1]]);
+  assert.deepEqual(await press(3, "fire"), [200, 3]); // an answer came: it is another
+  answer = () => Promise.reject(new TypeError("Failed to fetch"));
+  assert.deepEqual(await press(4, "flood"), [null, 4]);
+  assert.deepEqual(said, ["The server did"]);
+  answer = async () => new Response("{}");
+  assert.deepEqual(await press(5, "flood"), [200, 4]);
+  answer = async () => Response.json({ detail: "Too many requests." }, { status: 429 });
+  assert.deepEqual(await press(6, "flood"), [429, 6]);
+  answer = () => Promise.reject(new TypeError("Failed to fetch"));
+  await press(7, "", "scene-tick"); // nobody has pressed anything
+  assert.deepEqual(said, ["The server did", "Too many reque"]);
+});
+
+test("a crew that is heard without a new position is as old as its position", async () => {
+  const { fleet, placeAgeS, startFleet } = await import(new URL("../fleet.js", source));
+  const { state, tell } = await import(new URL("../state.js", source));
+  state.config = { marks: { statuses: [{ id: "available" }] } };
+  startFleet();
+  tell("hello", { units: [{ index: 0, unit_id: "a", status: "available" }, { index: 1, unit_id: "b", status: "available" }] });
+  const bytes = new Uint8Array(32 + 2 * 20);
+  const view = new DataView(bytes.buffer);
+  [[0, 3, 6_000], [1, 3, 20]].forEach(([index, heardAge, fixAge], k) => { // ages in tenths of a second
+    view.setInt32(32 + 20 * k, index, true);
+    view.setUint16(48 + 20 * k, heardAge, true);
+    view.setUint16(50 + 20 * k, fixAge, true);
+  });
+  tell("frame", { full: true, count: 2, pictureAt: 1_000_000, bytes });
+  assert.deepEqual([0, 1].map((index) => Math.round(placeAgeS(index, 1_000_010))), [610, 12]);
+});
+
+// As much of a browser as a page's socket needs; how late it is by the clock and since the page began, which stands still in a sleep.
+function lineWorld(mock) {
+  const world = { sockets: [], byClock: 1_777_636_800_000, sinceBegin: 1_000 };
+  globalThis.WebSocket = class {
+    static OPEN = 1;
+    constructor() {
+      Object.assign(this, { readyState: 1, sent: [] });
+      world.sockets.push(this);
+    }
+    send(text) {
+      this.sent.push(JSON.parse(text));
+    }
+    close() {
+      this.readyState = 3;
+    }
+    hear(message) {
+      this.onmessage({ data: typeof message === "string" ? message : JSON.stringify(message) });
+    }
+  };
+  globalThis.location = { protocol: "http:", host: "desk", origin: "http://desk" };
+  globalThis.addEventListener = () => {};
+  globalThis.document = { documentElement: { dataset: {} }, addEventListener() {} };
+  mock.method(performance, "now", () => world.sinceBegin);
+  mock.method(Date, "now", () => world.byClock);
+  mock.timers.enable({ apis: ["setInterval", "setTimeout"] });
+  world.pass = (ms, asleepMs = 0) => {
+    world.sinceBegin += ms;
+    world.byClock += ms + asleepMs;
+    mock.timers.tick(ms);
+  };
+  return world;
+}
+
+test("a desk that wakes from sleep, or whose clock is set, knows it", async ({ mock }) => {
+  const world = lineWorld(mock);
+  const { state, silentMs } = await import(new URL("../state.js", source));
+  const { connect, startWatching } = await import(new URL("../live.js", source));
+  state.config = { desk: "" };
+  connect();
+  startWatching();
+  const [socket] = world.sockets;
+  const at = () => world.byClock / 1000;
+  const beat = () => {
+    const frame = new DataView(new ArrayBuffer(32));
+    frame.setUint16(0, 0x444c, true);
+    frame.setUint8(2, 1);
+    socket.onmessage({ data: frame.buffer });
+  };
+  socket.hear({ type: "hello", revision: 1, server_at: at() + 60, scope: {}, incidents: [], units: [] });
+  beat();
+  for (let second = 0; second < 13; second += 1) {
+    world.pass(1_000);
+    beat();
+  }
+  assert.deepEqual([state.connected, Math.round(state.clockOffsetS), world.sockets.length], [true, 60, 1]);
+  const asked = socket.sent.length;
+  world.byClock -= 1_500; // set back a little: the frames go on
+  world.pass(250);
+  assert.equal(socket.sent.length, asked + 1);
+  socket.hear({ type: "pong", t: at() - 600, server_at: at() - 540 }); // it has waited ten minutes in a sleep
+  assert.equal(Math.round(state.clockOffsetS), 60);
+  socket.hear({ type: "pong", t: at() - 0.2, server_at: at() + 61.4 });
+  assert.equal(state.clockOffsetS.toFixed(1), "61.5");
+  world.pass(250, 3_600_000);
+  assert.equal(state.connected, false);
+  assert.equal(Math.round(silentMs() / 60_000), 60);
+  world.pass(1_000);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("a phone's line is dead when it does not answer, not when nobody has asked", async ({ mock }) => {
+  const world = lineWorld(mock);
+  const { Link } = await import(new URL("link.js", source));
+  const states = [];
+  const link = new Link({ message() {}, state: (connected) => states.push(connected), ended() {} });
+  link.connect();
+  const [socket] = world.sockets;
+  socket.hear({ type: "hello", server_at: world.byClock / 1000 });
+  for (let minute = 0; minute < 3; minute += 1) { // a page behind others: its timers come once a minute
+    world.byClock += 60_000;
+    world.sinceBegin += 60_000;
+    link.look();
+    socket.hear({ type: "pong", t: socket.sent.at(-1).t, server_at: world.byClock / 1000 });
+  }
+  assert.deepEqual([states, world.sockets.length], [[true], 1]);
+  world.pass(5_000); // asked, and the phone is put to sleep
+  world.pass(100, 3_600_000);
+  link.look();
+  assert.deepEqual(states, [true, false]);
+});
+
+test("a muster that is over is not asked about, also where nobody says so", async () => {
+  const { asksForMuster, runningMuster } = await import(new URL("duty.js", source));
+  const until = Date.parse("2026-05-01T12:00:00Z");
+  const asks = (now) => asksForMuster({ muster: runningMuster({ until: "2026-05-01T12:00:00Z" }, now), comes: null, assignment: null, ended: null });
+  assert.deepEqual([asks(until - 1), asks(until)], [true, false]);
+  assert.equal(runningMuster(null, until), null);
+});
+
 test("clips of a review that have been played to the end stand there, and begin anew", async ({ mock }) => {
   let ms = 0;
   mock.method(performance, "now", () => ms);

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.dashboard.api_world import CITY, COUNTY, EAST, MIDDLE, WEST, ApiCity, problem_of
+from dashboard.callbacks.selection import panel_of
+from geodata.districts.beats import Beat, Beats
+from operations.situation.candidates import OLD_FIX_S
+from tests.dashboard.api_world import CITY, COUNTY, EAST, MIDDLE, WEST, ApiCity, degrees, problem_of
+from tests.dashboard.pages_world import COMMANDER, PAGE, words_in
 from tests.operations.access_world import NOW
 
 
@@ -62,6 +67,23 @@ def test_the_roster_says_who_is_on_duty_when(city: ApiCity) -> None:
     assert ids(later["on_duty"]) == ["d-3"]
     assert not later["has_run_out"]
     assert city.get(f"/rosters?org={WEST}&at={when(17).replace('+', '%2B')}").json()["has_run_out"]
+
+
+def test_whether_a_crew_is_on_its_beat_is_not_said_by_an_old_position(city: ApiCity) -> None:
+    outline = tuple(degrees(east, north) for east, north in ((0, 0), (1000, 0), (1000, 1000), (0, 1000), (0, 0)))
+    services = replace(city.services, beats=Beats([Beat("b1", WEST, "老街", areas=((outline,),))]))
+    city.unit("d-4", at_m=(300, 300))
+    plan(city, "day", -1, 8, crews=[{"unit_id": "d-4", "beat": "b1"}])
+    city.run(city.services.duty.tick())
+    chosen = {"kind": "unit", "unit_id": "d-4"}
+    assert "老街 · on its beat" in words_in(city.run(panel_of(services, COMMANDER, chosen, PAGE))[0])
+    table = city.services.positions
+    index = table.index_of("d-4")
+    assert index is not None
+    table.position_at[index] -= OLD_FIX_S + 1
+    said = words_in(city.run(panel_of(services, COMMANDER, chosen, PAGE))[0])
+    assert "老街" in said
+    assert "on its beat" not in said
 
 
 def test_the_nearest_that_is_off_duty_says_so_and_is_not_pushed(city: ApiCity) -> None:

@@ -221,7 +221,6 @@ def test_each_crew_has_its_own_deadlines_and_other_services_have_none(node: Node
     "gone",
     [
         lambda i: c.Recall(incident_id=i),
-        lambda i: c.Refuse(incident_id=i, text="flat tyre"),
         lambda i: c.Cancel(incident_id=i),
         lambda i: c.Close(incident_id=i, disposition="settled"),
     ],
@@ -339,6 +338,37 @@ def test_quiet_ones_are_listed_once_and_never_climb(node: Node, grade: Grade) ->
     watch.pass_time(10_000)
     assert told(node) == [(Step.ACKNOWLEDGE, 0, "list", 60 if grade == Grade.ORDINARY else 180)]
     assert (alarms(only(node)), [m.step for m in supervised(only(node))]) == ([], [Step.ACKNOWLEDGE])
+
+
+def test_a_refusal_that_leaves_nobody_is_an_alarm_until_another_is_sent(node: Node) -> None:
+    node.unit("C")
+    incident_id = pushed(node, "A", "B", grade=Grade.MAJOR)
+    watch = Watch(node, TARGETS)
+    node.give(c.Refuse(incident_id=incident_id, unit_ids=("A",), text="car broken"))
+    assert (Step.SEND, "A") not in due(node)  # B is still to come
+    node.give(c.Refuse(incident_id=incident_id, unit_ids=("B",), text="has arrested somebody"))
+    assert due(node) == {(Step.SEND, "B"): 10}
+    watch.pass_time(9)
+    assert told(node) == []
+    watch.pass_time(62)
+    assert told(node) == [(Step.SEND, 0, STATION, 10), (Step.SEND, 1, COUNTY, 70)]
+    assert {miss.step for miss in alarms(only(node))} == {Step.SEND}
+    node.give(c.Push(incident_id=incident_id, unit_ids=("C",)))
+    assert alarms(only(node)) == []
+
+
+def test_a_crew_that_the_desk_recalls_or_that_has_been_there_leaves_nothing_to_be_sent(node: Node) -> None:
+    incident_id = pushed(node, "A", "B", grade=Grade.ORDINARY)
+    node.give(c.Refuse(incident_id=incident_id, unit_ids=("A",), text="car broken"))
+    node.now = at(1)
+    node.give(c.Recall(incident_id=incident_id, unit_ids=("B",), text="not needed"))
+    assert due(node) == {}
+    node.give(c.Push(incident_id=incident_id, unit_ids=("A", "B")))
+    node.give(c.Arrive(incident_id=incident_id, unit_ids=("A",)))
+    node.give(c.Clear(incident_id=incident_id, unit_ids=("A",)))
+    node.now = at(2)
+    node.give(c.Refuse(incident_id=incident_id, unit_ids=("B",), text="too far"))
+    assert due(node) == {}
 
 
 def test_whoever_takes_an_alarm_on_stops_it_there(node: Node) -> None:

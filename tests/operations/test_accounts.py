@@ -151,6 +151,8 @@ async def test_disabling_or_a_new_password_ends_every_session(accounts: Accounts
 
 async def test_what_another_process_disables_is_felt_within_seconds(accounts: Accounts, engine: Engine, at: ManualClock) -> None:
     cookie, token = await session(accounts), accounts.add_token("feed", name="radio")
+    accounts.add_token("operator", name="program")
+    assert accounts.feed_names() == ["radio"]
     assert await accounts.actor_of_session(cookie) is not None
     assert await accounts.actor_of_token(token) is not None
     elsewhere = accounts_on(engine, at)
@@ -159,6 +161,7 @@ async def test_what_another_process_disables_is_felt_within_seconds(accounts: Ac
     at.advance(BELIEVED_S)
     assert await accounts.actor_of_session(cookie) is None
     assert await accounts.actor_of_token(token) is None
+    assert accounts.feed_names() == []
 
 
 async def test_failures_lock_a_name_from_one_address_only(accounts: Accounts, at: ManualClock) -> None:

@@ -70,6 +70,8 @@ async def test_shifts_begin_and_end_by_the_clock_each_once() -> None:
         await node.plan("day", 1, 2, "A", "B")
         for hours in (0, 0.9, 1, 1.1, 1.99, 2, 2.1, 9):
             await node.at(hours)
+            ran_out = {world.STATION: (START + timedelta(hours=2)).isoformat()} if hours >= 2 else {}
+            assert node.watch.state()["run_out"] == ran_out
         ended, began = "DutyEnded", "DutyBegan"
         assert node.told() == [(ended, "A"), (ended, "B"), (began, "A"), (began, "B"), (ended, "A"), (ended, "B")]
         ends = [r.body.since for r in node.journal.read(0, 1_000) if isinstance(r.body, e.DutyEnded)]

@@ -79,6 +79,26 @@ async def test_the_newest_reading_wins_and_survives_a_restart(house: House) -> N
     assert again.counts()["weather_station"]["state"] == "stale"
 
 
+async def test_the_last_word_about_an_instant_holds_after_a_restart_too(house: House) -> None:
+    """A feed that gives the time of an event's beginning also when it ends, and repeats itself."""
+    await house.store.start()
+    begun = house.reading("e", closes=True)
+    over = msgspec.structs.replace(begun, properties={"closes": True, "ended": True})
+    await house.store.readings([begun, begun])
+    await house.store.readings([over])
+    await house.store.readings([over])
+    for store in (house.store, again := house.open()):
+        if store is again:
+            await again.start()
+        assert [t.properties for t in store.newest("weather_station")] == [over.properties]
+    await house.store.readings([begun, over, begun])
+    late = house.open()
+    await late.start()
+    assert [t.properties for t in late.newest("weather_station")] == [begun.properties]
+    kept = ReadingStore(house.engine).between(0.0, house.clock.unix_s())
+    assert [reading.properties for reading in kept] == [begun.properties, over.properties] * 2 + [begun.properties]
+
+
 async def test_every_element_of_the_catalogue_has_a_state(house: House) -> None:
     await house.store.start()
     states = {element: count["state"] for element, count in house.store.counts().items()}

@@ -28,6 +28,20 @@ def test_age_decides_the_state(age_s, state):
     assert watched.snapshot()["feeds"]["gps"]["age_s"] == age_s
 
 
+def test_a_feed_of_which_all_is_refused_is_not_well_however_often_it_is_heard():
+    clock = ManualClock(START)
+    feed = Health(clock).feed("gps", expected_interval_s=10.0)
+    states = []
+    for accepted, refused in ((1, 0), (0, 2), (0, 2), (0, 0), (0, 2), (1, 2), (0, 0)):
+        feed.heard(clock.unix_s(), accepted, refused)
+        states.append(str(feed.state(clock.unix_s())))
+        clock.advance(15)
+    assert states == ["ok", "ok", "ok", "refused", "refused", "ok", "ok"]
+    feed.heard(clock.unix_s(), 0, 1)
+    clock.advance(61)
+    assert feed.state(clock.unix_s()) is FeedState.SILENT
+
+
 def test_rates_are_over_the_last_minute():
     clock = ManualClock(START)
     feed = Health(clock).feed("gps")

@@ -177,6 +177,7 @@ async def test_bad_fixes_change_nothing_and_are_counted():
     assert house.place_of("a") == (121.5, 29.9)
     assert len(house.tracks.fixes) == 1
     assert sum(house.health.feed("gps").rejected.values()) == 4
+    assert house.health.feed("gps").refused_since == house.clock.unix_s()
 
 
 async def test_a_duplicate_is_heard_and_not_changed():
@@ -190,6 +191,7 @@ async def test_a_duplicate_is_heard_and_not_changed():
     assert house.table.received_at[index] == house.clock.unix_s()
     assert house.table.changed_seq[index] == changed
     assert len(house.tracks.fixes) == 1
+    assert house.health.feed("gps").refused_since is None
 
 
 async def test_a_late_fix_goes_to_the_tracks_only():

@@ -291,6 +291,7 @@ MORE_THAN_A_STATION_CAN_DO: Story = (
     hand(10, BIKE, "refuse", "push_refused bike"),
     api(10, CITY, "push bike", "unit_pushed bike push", *reached(BIKE)),
     hand(10, CITY, "refuse bike by radio", "radio: push_refused bike", text="a flat tyre"),
+    api(10, CITY, "cancel", "incident_ended cancelled", text="the crowd has gone by itself"),
 )
 NOT_FOR_THE_POLICE: Story = (
     call(8, "help", 3, 900, 300),

@@ -33,7 +33,8 @@ function numbers(id) {
   if (!isElement(id)) {
     let units = 0;
     for (let index = 0; index < fleet.count; index += 1) if (fleet.rows[index]?.kind === id) units += 1;
-    return { count: units, state: state.connected ? "live" : "stale" };
+    // How many of them this page sees is its own; how old their news is, the server says.
+    return { count: units, state: state.connected ? (state.counts[id]?.state ?? "live") : "stale" };
   }
   return state.counts[id] || { count: null, state: "no_feed" };
 }

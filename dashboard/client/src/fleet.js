@@ -158,6 +158,9 @@ function moveTo(index, lon, lat, fixAt, nowMs) {
   endMs[index] = nowMs + Math.min(LONGEST_GLIDE_MS, Math.max(200, (fixAt - previousAt) * 1000));
 }
 
+// How long ago the unit was known to be where it is drawn. A tracker that is heard, but has no new position, says nothing of that.
+export const placeAgeS = (index, now) => now - Math.min(fleet.fixAt[index], fleet.heardAt[index]);
+
 // Advance every gliding unit to this instant. Returns the speed of the fastest of them in metres a second; 0: nothing moved.
 export function glide(nowMs) {
   const { shown, from, to, startMs, endMs } = fleet;

@@ -14,6 +14,7 @@ let hasMoved = false; // by ↓ or ↑ since the offer came: Enter takes the cho
 let asked = null; // {text, version} of a line that is to be confirmed by another Enter
 let waiting = 0;
 let sent = 0;
+let unanswered = null; // the line that was sent last, until its answer comes: once more under the same number, so that it is not done twice
 const history = []; // earlier lines of this page, newest last; kept nowhere else, because they may name persons
 let at = 0; // place in the history; its length: the line being written
 let draft = "";
@@ -104,7 +105,10 @@ function send() {
   if (!text) return;
   const confirmed = asked?.text === text ? asked.version : null;
   clearTimeout(waiting);
-  setProps("line-sent", { data: { text, selected: selectedIncident(), confirmed, n: ++sent } });
+  const line = JSON.stringify([text, selectedIncident(), confirmed]);
+  if (line !== unanswered) sent += 1;
+  unanswered = line;
+  setProps("line-sent", { data: { text, selected: selectedIncident(), confirmed, n: sent } });
 }
 
 export function lineOffered(found) {
@@ -117,6 +121,7 @@ export function lineOffered(found) {
 
 export function lineAnswered(answer) {
   if (!answer || answer.n !== sent) return;
+  unanswered = null;
   const text = input.value.trim();
   if (answer.kind === "bad") return note(answer.text, "bad");
   if (answer.kind === "ask") {

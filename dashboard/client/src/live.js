@@ -1,5 +1,5 @@
 // The live socket: connects for ever, resumes by revision, hands texts and frames on. Nothing here draws.
-import { isoOf, serverNow, state, tell } from "./state.js";
+import { isoOf, serverNow, silentMs, state, tell } from "./state.js";
 
 const MAGIC = 0x444c;
 const VERSION = 1;
@@ -10,6 +10,9 @@ const PING_EVERY_MS = 15_000;
 export const SILENT_AFTER_MS = 2_000;
 // A socket that says nothing for this long is dead even if nobody has closed it.
 const GIVE_UP_AFTER_MS = 12_000;
+// An answer that took longer says little of what time it is: it may have waited while the machine slept.
+const PROMPT_S = 5;
+const CLOCK_SET_MS = 1_000; // the machine's clock was set, or it has slept
 
 let socket = null;
 let delayMs = FIRST_DELAY_MS;
@@ -35,7 +38,7 @@ export function connect() {
   socket.onopen = () => ping();
   socket.onmessage = (message) => {
     if (mine !== socket) return;
-    state.heardAt = performance.now();
+    Object.assign(state, { heardAt: performance.now(), heardByClock: Date.now() });
     if (typeof message.data === "string") onText(JSON.parse(message.data));
     else onFrame(message.data);
   };
@@ -69,10 +72,13 @@ export function reconnect() {
 }
 
 export function startWatching() {
+  const aheadMs = () => Date.now() - performance.now();
+  let wasAheadMs = aheadMs();
   setInterval(() => {
-    const silentMs = performance.now() - Math.max(state.heardAt, openedAt);
-    if (performance.now() - state.heardAt > SILENT_AFTER_MS) setConnected(false);
-    if (silentMs > GIVE_UP_AFTER_MS && socket) {
+    if (silentMs() > SILENT_AFTER_MS) setConnected(false);
+    if (Math.abs(aheadMs() - wasAheadMs) > CLOCK_SET_MS) ping();
+    wasAheadMs = aheadMs();
+    if (Math.min(silentMs(), performance.now() - openedAt) > GIVE_UP_AFTER_MS && socket) {
       const dead = socket;
       socket = null;
       dead.close();
@@ -163,9 +169,11 @@ function onText(message) {
     case "wall_sent":
       tell("wall-sent", message);
       break;
-    case "pong":
-      state.clockOffsetS = message.server_at - (message.t + Date.now() / 1000) / 2;
+    case "pong": {
+      const now = Date.now() / 1000;
+      if (now >= message.t && now - message.t < PROMPT_S) state.clockOffsetS = message.server_at - (message.t + now) / 2;
       break;
+    }
     case "error":
       tell("toast", { kind: "bad", text: message.reason });
       break;

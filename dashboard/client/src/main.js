@@ -27,6 +27,7 @@ import { nameUnitsBy, registerCard, startQueue } from "./queue.js";
 import { on, sameSelection, select, setProps, state, tell } from "./state.js";
 import { startStrip } from "./strip.js";
 import { startTimeBar } from "./time_bar.js";
+import { startUnanswered } from "./unanswered.js";
 import { isWall, startWall } from "./wall.js";
 import { startWallKpi } from "./wall_kpi.js";
 import { isSupposing, startWhatIf } from "./whatif.js";
@@ -104,6 +105,7 @@ async function start(config) {
   nameUnitsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
   nameCrewsBy((unitId) => fleet.rows[fleet.indexById.get(unitId)]?.callsign);
   startReplay();
+  startUnanswered();
   startFleet();
   startCatalogue(asked.on || config.catalogue.flatMap((category) => category.elements.filter((element) => element.on).map((element) => element.id)));
   startStrip();

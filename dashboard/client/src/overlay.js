@@ -5,7 +5,7 @@ import { basemap, drawOverlay, metresPerPixel } from "./basemap.js";
 import { circleLayers } from "./circle_layers.js";
 import { FONT, magnified, rgb, sizeAt, theme, token } from "./draw.js";
 import { drawnElements } from "./elements.js";
-import { fleet, glide } from "./fleet.js";
+import { fleet, glide, placeAgeS } from "./fleet.js";
 import { drawAtlas } from "./icons.js";
 import { isOpen } from "./live.js";
 import { sceneLayers } from "./rings.js";
@@ -73,7 +73,7 @@ function touch(what) {
   wake();
 }
 
-// Units fade with the age of their news. Where none has faded and nothing moves, nothing is drawn: a map at rest costs nothing.
+// Units fade with the age of their position. Where none has faded and nothing moves, nothing is drawn: a map at rest costs nothing.
 // A pause that runs need not end for it: it never lasts longer than this comes round.
 function fade() {
   dirty.fleet = true; // whatever is drawn next, where they are and how old is listed anew
@@ -82,15 +82,15 @@ function fade() {
   drawn.ages = now;
 }
 
-// How old the news of the listed units looks: their shades, and what labels say of it.
+// How old the positions of the listed units look: their shades, and what labels say of it.
 function ages() {
   const now = serverNow();
-  const shades = Array.from({ length: drawn.count }, (_, k) => shadeOf(now - fleet.heardAt[drawn.index[k]]));
-  const said = labelled.filter((label) => label.old).map((label) => age(now - fleet.heardAt[label.index]));
+  const shades = Array.from({ length: drawn.count }, (_, k) => shadeOf(placeAgeS(drawn.index[k], now)));
+  const said = labelled.filter((label) => label.old).map((label) => age(placeAgeS(label.index, now)));
   return `${shades} ${said}`;
 }
 
-const shadeOf = (silentS) => (silentS > OLD_AFTER_S ? 80 : silentS > FADED_AFTER_S ? 150 : 255);
+const shadeOf = (ageS) => (ageS > OLD_AFTER_S ? 80 : ageS > FADED_AFTER_S ? 150 : 255);
 
 function wake() {
   if (!pause) asked ||= requestAnimationFrame(frame);
@@ -180,7 +180,7 @@ function listUnits() {
     const lat = shown[2 * index + 1];
     if (!isOn[kind] || !(lon > west && lon < east && lat > south && lat < north)) continue;
     const status = Math.min(fleet.status[index], statuses.length - 1);
-    colours[4 * count + 3] = shadeOf(now - fleet.heardAt[index]);
+    colours[4 * count + 3] = shadeOf(placeAgeS(index, now));
     writeIcon(bodies, 7 * count, bodyFrames[kind][status]);
     const moving = fleet.speed[index] > 3 && fleet.heading[index] === fleet.heading[index];
     writeIcon(arrows, 7 * count, moving ? arrowFrames[status] : NO_FRAME);
@@ -309,9 +309,9 @@ function unitsInView(now) {
     const [column, line] = [Math.floor((lon - west) / cellLon), Math.floor((lat - south) / cellLat)];
     if (taken.has(column * 10_000 + line)) continue;
     for (const near of [-1, 0, 1]) taken.add((column + near) * 10_000 + line);
-    const silentS = now - fleet.heardAt[index];
-    const old = silentS > FADED_AFTER_S;
-    found.push({ index, old, text: old ? `${fleet.rows[index].callsign} · ${age(silentS)}` : fleet.rows[index].callsign });
+    const ageS = placeAgeS(index, now);
+    const old = ageS > FADED_AFTER_S;
+    found.push({ index, old, text: old ? `${fleet.rows[index].callsign} · ${age(ageS)}` : fleet.rows[index].callsign });
   }
   return found;
 }

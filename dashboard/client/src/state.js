@@ -12,6 +12,7 @@ export const state = {
   health: null,
   connected: false,
   heardAt: 0, // performance.now() of the last frame or text
+  heardByClock: 0, // Date.now() of the same: while a laptop sleeps, performance.now() stands still
   clockOffsetS: 0, // server's clock minus this machine's
   replay: null, // of the past that is shown: {at, speed, playing, loop, newestAt, anchorMs, wanted}; `at` was so at performance.now() anchorMs
   undrawn: false, // something could not be drawn on the map
@@ -31,6 +32,9 @@ export function tell(topic, value) {
 
 // The server's clock as well as it is known, Unix seconds.
 export const presentNow = () => Date.now() / 1000 + state.clockOffsetS;
+
+// How long nothing has been heard of the server.
+export const silentMs = () => Math.max(performance.now() - state.heardAt, state.heardAt ? Date.now() - state.heardByClock : 0);
 
 // What time it is on this page: that of the moment it shows.
 export function serverNow() {

@@ -3,9 +3,12 @@ import { alarmsOf, drawClocks } from "./clocks.js";
 import { inNextFrame } from "./draw.js";
 import { fleet } from "./fleet.js";
 import { isOpen } from "./live.js";
-import { on, serverNow, state } from "./state.js";
+import { on, serverNow, silentMs, state } from "./state.js";
+import { organisationName } from "./presence.js";
 import { isWall } from "./wall.js";
 import { age, clockText, count, dateText, duration, t } from "./words.js";
+
+const MOST_NAMED = 3; // in the banner
 
 const byId = (id) => document.getElementById(id);
 
@@ -41,35 +44,49 @@ function tick() {
 }
 
 function drawConnection() {
-  const silentS = (performance.now() - state.heardAt) / 1000;
+  const silentS = silentMs() / 1000;
   const lost = !state.connected;
   const everHeard = state.heardAt > 0;
   document.documentElement.classList.toggle("lost", lost);
   const banner = byId("banner");
-  const silentFeeds = (state.health?.feeds || []).filter((feed) => feed.state === "silent");
+  const feedsThat = (how) => (state.health?.feeds || []).filter((feed) => feed.state === how).map((feed) => feed.name).join(", ");
+  const runOut = rostersRunOut();
+  const [silentFeeds, refusedFeeds] = [feedsThat("silent"), feedsThat("refused")];
   const badge = byId("connection");
   badge.className = `badge ${lost ? "bad" : state.replay ? "past" : "good"}`;
   put(badge.querySelector(".word"), lost ? t("not live") : state.replay ? t("replay") : t("live"));
-  banner.hidden = !lost && !state.undrawn && !silentFeeds.length;
+  banner.hidden = !lost && !state.undrawn && !silentFeeds && !refusedFeeds && !runOut;
   banner.classList.toggle("warn", !lost && !state.undrawn);
   if (lost) {
     const at = everHeard ? t("The map stands still since {time}, {age} ago.", { time: clockText(serverNow() - silentS), age: age(silentS) }) : t("No picture has come yet.");
     put(banner.querySelector(".word"), `${t("Connection lost.")} ${at} ${t("Trying again by itself.")}`);
   } else if (state.undrawn) {
     put(banner.querySelector(".word"), isWall() ? t("The map does not show everything. This screen starts again by itself.") : t("The map does not show everything. Load this page again (F5)."));
-  } else if (silentFeeds.length) {
-    put(banner.querySelector(".word"), t("No word from feed {names}: what it shows is old.", { names: silentFeeds.map((feed) => feed.name).join(", ") }));
+  } else {
+    const said = [
+      silentFeeds && t("No word from feed {names}: what it shows is old.", { names: silentFeeds }),
+      refusedFeeds && t("All that feed {names} sends is refused: what it shows is old. The health page says why.", { names: refusedFeeds }),
+      runOut && t("The roster of {names} has run out: nobody there is on duty.", { names: runOut }),
+    ];
+    put(banner.querySelector(".word"), said.filter(Boolean).join(" "));
   }
+}
+
+// Own organisations that keep a roster and have planned nothing any more.
+function rostersRunOut() {
+  const codes = Object.keys(state.health?.parts?.duty?.run_out || {}).filter((code) => state.config.own.includes(code));
+  const names = codes.slice(0, MOST_NAMED).map(organisationName).join(", ");
+  return codes.length > MOST_NAMED ? `${names} ${t("and {n} more", { n: codes.length - MOST_NAMED })}` : names;
 }
 
 function drawFeeds() {
   const holder = byId("feeds");
   const feeds = state.health?.feeds || [];
   while (holder.children.length > feeds.length) holder.lastChild.remove();
-  const states = { ok: t("heard in time"), late: t("late"), silent: t("silent"), never: t("never heard") };
+  const states = { ok: t("heard in time"), late: t("late"), silent: t("silent"), refused: t("all of it refused"), never: t("never heard") };
   feeds.forEach((feed, k) => {
     const badge = holder.children[k] || holder.appendChild(feedBadge());
-    const word = { ok: "good", late: "warn", silent: "bad", never: "off" }[feed.state] || "off";
+    const word = { ok: "good", late: "warn", silent: "bad", refused: "bad", never: "off" }[feed.state] || "off";
     badge.className = `badge ${word}`;
     const since = feed.heardAt === null ? "" : ` · ${age(serverNow() - feed.heardAt)}`;
     badge.title = t("Feed {name}: {state}", { name: feed.name, state: states[feed.state] }) + since;

@@ -2,6 +2,9 @@
 import { h } from "./dom.js";
 import { clock, t } from "./words.js";
 
+// The muster while it runs: without a network nobody says that it is over.
+export const runningMuster = (muster, nowMs) => (muster && Date.parse(muster.until) > nowMs ? muster : null);
+
 // What the crew has answered to the muster, here or on record: true, false, or null while it has not.
 export function musterAnswer(muster, rows) {
   if (!muster) return null;

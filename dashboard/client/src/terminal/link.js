@@ -5,7 +5,8 @@ import { hearServerTime } from "./clock.js";
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
 const LOOK_EVERY_MS = 5000;
-// A socket that says nothing for this long, though it is asked every 5 s, is dead, whatever the browser thinks.
+// A socket that has not answered for this long, by the phone's own clock, is dead, whatever the browser thinks: other clocks stand still
+// while the phone sleeps. Only one that was asked: timers of a page behind others come once a minute.
 const QUIET_MS = 12_000;
 const SESSION_ENDED = 4401, NOT_PERMITTED = 4403, REPLACED = 4409;
 
@@ -21,7 +22,7 @@ export class Link {
   constructor(on) {
     this.on = on;
     this.delay = FIRST_DELAY_MS;
-    this.heardAt = 0;
+    this.askedAt = null; // Date.now() of the first question that is not answered
     this.reason = "";
     setInterval(() => this.look(), LOOK_EVERY_MS);
     addEventListener("online", () => this.connect());
@@ -38,7 +39,7 @@ export class Link {
     clearTimeout(this.again);
     const socket = new WebSocket(`${location.origin.replace("http", "ws")}/terminal/socket?device=${device()}`);
     this.socket = socket;
-    this.heardAt = performance.now();
+    this.askedAt = Date.now();
     socket.onmessage = (event) => this.hear(JSON.parse(event.data));
     socket.onclose = (event) => this.lost(event.code);
   }
@@ -50,13 +51,15 @@ export class Link {
   }
 
   hear(message) {
-    this.heardAt = performance.now();
+    this.askedAt = null;
     if (message.type === "hello") {
       this.delay = FIRST_DELAY_MS;
       hearServerTime(message.server_at);
       this.on.state(true);
     }
-    if (message.type === "pong") hearServerTime(message.server_at, performance.now() - message.t);
+    // An answer that waited while the phone slept would set the clock back by that long.
+    const tookMs = Date.now() - message.t;
+    if (message.type === "pong" && tookMs >= 0 && tookMs < QUIET_MS) hearServerTime(message.server_at, tookMs);
     if (message.type === "bye") this.reason = message.reason;
     this.on.message(message);
   }
@@ -85,8 +88,11 @@ export class Link {
 
   look() {
     if (!this.socket) this.connect();
-    else if (performance.now() - this.heardAt > QUIET_MS) this.drop();
-    else this.send({ type: "ping", t: performance.now() });
+    else if (this.askedAt !== null && Math.abs(Date.now() - this.askedAt) > QUIET_MS) this.drop();
+    else if (this.askedAt === null) {
+      this.askedAt = Date.now();
+      this.send({ type: "ping", t: this.askedAt });
+    }
   }
 
   // False when it could not be handed over.

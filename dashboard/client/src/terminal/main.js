@@ -3,7 +3,7 @@ import { allowSound, chime, keepScreenOn, ring, silence, soundAllowed } from "./
 import { castTitle, unreadCasts } from "./casts.js";
 import { nowMs, stamp } from "./clock.js";
 import { sentAsWell } from "./crews.js";
-import { isSignedOn, musterAnswer } from "./duty.js";
+import { isSignedOn, musterAnswer, runningMuster } from "./duty.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
 import { Hold } from "./panic.js";
@@ -22,6 +22,12 @@ const POSITION_EVERY_MS = 3000;
 // A phone that lies still may get no new fix; the last one is sent again with its own time, so that it does not look switched off.
 const STILL_EVERY_MS = 10_000;
 const ROUTE_EVERY_MS = 15_000;
+// An older fix says little about where the crew is: the desk promises no time from it. As OLD_FIX_S of operations/situation/candidates.py.
+const OLD_FIX_MS = 120_000;
+// Fixes are sent more often than this; one that was refused longer ago has been followed by one that was not.
+const REFUSED_FOR_MS = 15_000;
+// What says of a fix only that it is known already.
+const HARMLESS = new Set(["duplicate", "no_fix"]);
 const LOGIN = "/login?next=/terminal";
 // Why filming has stopped (filming.js), as it is said.
 const FILM_ENDS = { over: "film_over", full: "film_full", broken: "film_broken", camera: "film_camera" };
@@ -29,18 +35,21 @@ const REMEMBERED_S = 365 * 24 * 3600;
 
 const state = {
   unit: null, duty: null, muster: null, incident: null, caller: null, route: null, position: null, positionDenied: false,
+  fixedAt: 0, fixRefusedAt: -Infinity, // Date.now() of the position, performance.now() of the server's last refusal of one
   connected: false, asOf: null, ended: null, notices: [], sheet: null, draft: "", outcome: null, checks: {},
   codes: { incident_type: [], disposition: [], checklist: [] }, theme: "auto",
   alarm: null, // the last call for help that the server has: {unitId, key, at, number}, until it is dismissed
   install: null, // the browser's offer to install the page
   askedFor: null, // the question whether all is well that has sounded
   broadcasts: [], castRang: null, castRings: false, // live ones not read yet, the last that has rung, and whether it is still ringing
+  gone: null, // the incident that was shown and is no longer the crew's after a new connection, until its end is told
   rang: null, left: null, // assignments that have rung, or were refused or cleared here
   callerOf: null, // incident and stage whose caller was asked for
 };
 const root = document.getElementById("terminal");
 let noticeId = 0;
-let sentAt = 0;
+let positionSaid = "off"; // as drawn
+let sentAt = -Infinity; // performance.now(): a clock that is set back would keep the crew silent until it has caught up
 let routeAskedAt = -Infinity;
 
 const send = (message) => link.send(message);
@@ -72,6 +81,7 @@ function set(change) {
 
 function draw() {
   drawing = 0;
+  positionSaid = positionSays();
   const rows = outbox.own();
   const calls = alarms.own();
   const assignment = shownAssignment(state.incident, state.unit?.unit_id, rows);
@@ -80,17 +90,24 @@ function draw() {
   const films = scene.own().filter((row) => row !== filming.run?.row);
   const waitingFilms = scene.waiting();
   render(root, {
-    ...state, assignment, askedAt: askedAt(state.incident, assignment, rows), nowMs: nowMs(), sound: soundAllowed(), waiting: rows.length, status: shownStatus(state.unit, rows),
+    ...state, muster: mustered(), assignment, askedAt: askedAt(state.incident, assignment, rows), nowMs: nowMs(), sound: soundAllowed(), waiting: rows.length, status: shownStatus(state.unit, rows),
     files: own.filter((file) => file.state !== "stored" || file.incidentId === state.incident?.incident_id),
     types: state.codes.incident_type, warningKinds: state.codes.place_warning, outcomes: state.codes.disposition, checklist: checklist(),
     alarms: [...(state.alarm && state.alarm.unitId === state.unit?.unit_id ? [{ ...state.alarm, state: "received" }] : []), ...calls.map(({ key, happenedAt: at }) => ({ key, at, state: state.connected && alarms.asked === key ? "sent" : "queued" }))],
-    comes: musterAnswer(state.muster, rows), signedOn: isSignedOn(state.duty, rows),
+    comes: musterAnswer(mustered(), rows), signedOn: isSignedOn(state.duty, rows),
     remarks: assignment ? unreadNotes(state.incident, state.unit?.unit_id, rows) : [], casts: unreadCasts(state.broadcasts, rows, nowMs()),
-    hold, recordedS: recorder.seconds, canRecord: canRecord(), canFilm: canFilm(), filmStarts: filming.starting, film: filmShown(),
+    positionSays: positionSaid, hold, recordedS: recorder.seconds, canRecord: canRecord(), canFilm: canFilm(), filmStarts: filming.starting, film: filmShown(),
     films: films.filter((row) => row.state !== "stored" || row.incidentId === state.incident?.incident_id).map((row) => ({ row, share: scene.share(row), connected: scene.isConnected(row) })),
     unsent: rows.length + calls.length + waitingFiles.filter((file) => own.includes(file)).length + waitingFilms.filter((row) => row.unitId === scene.unitId).length,
     othersWait: outbox.rows.length - rows.length + alarms.rows.length - calls.length + waitingFiles.filter((file) => !own.includes(file)).length + waitingFilms.filter((row) => row.unitId !== scene.unitId).length,
   }, act);
+}
+
+// How well the crew's place is known: "on", "old", "refused" by the server, "denied" by the phone, or "off" while there is none.
+function positionSays() {
+  if (state.position === null) return state.positionDenied ? "denied" : "off";
+  if (performance.now() - state.fixRefusedAt < REFUSED_FOR_MS) return "refused";
+  return Math.abs(Date.now() - state.fixedAt) > OLD_FIX_MS ? "old" : "on";
 }
 
 function notice(kind, title, ...lines) {
@@ -294,7 +311,7 @@ function received(row, { number }) {
 const HEARD = {
   hello({ unit, duty, muster, incidents, broadcasts }) {
     const incident = incidents.findLast((one) => isActive(ownAssignment(one, unit?.unit_id))) ?? null;
-    if (incident?.incident_id !== state.incident?.incident_id) Object.assign(state, { caller: null, callerOf: null, route: null });
+    if (incident?.incident_id !== state.incident?.incident_id) Object.assign(state, { caller: null, callerOf: null, route: null, gone: state.incident });
     Object.assign(state, { unit, duty, muster });
     alarms.greeted(unit?.unit_id ?? null);
     outbox.greeted(unit?.unit_id ?? null);
@@ -322,15 +339,18 @@ const HEARD = {
   recall(message) {
     link.send({ type: "delivered", incident_id: message.incident_id, assignment_id: message.assignment_id });
     state.unit = message.unit;
-    const mine = ownAssignment(state.incident, message.unit_id)?.assignment_id === message.assignment_id;
-    const name = mine ? [t("number", { n: state.incident.number }), state.incident.address].filter(Boolean).join(" · ") : "";
-    if (mine) show(null);
+    const mine = [state.incident, state.gone].find((one) => ownAssignment(one, message.unit_id)?.assignment_id === message.assignment_id);
+    const name = mine ? [t("number", { n: mine.number }), mine.address].filter(Boolean).join(" · ") : "";
+    if (mine && mine === state.incident) show(null);
+    if (mine && mine === state.gone) state.gone = null;
     if (message.stage === "recalled") {
       chime();
       notice("loud", t("recalled"), name, message.reason && t("reason", { text: message.reason }));
     } else if (mine && message.assignment_id !== state.left) {
       const how = message.stage === "released" ? "" : t("over_as", { stage: stageWord(message.stage) });
-      notice("", t("over"), name, how, message.reason && t("reason", { text: message.reason }));
+      const isAwaited = !ownAssignment(mine, message.unit_id).arrived_at; // it may be driving there
+      if (isAwaited) chime();
+      notice(isAwaited ? "loud" : "", t("over"), name, how, message.reason && t("reason", { text: message.reason }));
     }
     changed();
   },
@@ -343,6 +363,7 @@ const HEARD = {
     set({ unit, duty, muster });
     calledIn();
   },
+  rejected: ({ reason }) => HARMLESS.has(reason) || set({ fixRefusedAt: performance.now() }),
   result: (message) => keeping(Promise.all([outbox.answered(message), alarms.answered(message)])),
   error: ({ key, reason }) => key && HEARD.result({ key, ok: false, rule: "", detail: reason }),
 };
@@ -401,9 +422,11 @@ function called(incident, assignment) {
   sayWhetherSeen();
 }
 
+const mustered = () => runningMuster(state.muster, nowMs());
+
 // A muster rings like a push, until the crew has answered or touched the screen.
 function calledIn() {
-  const { muster } = state;
+  const muster = mustered();
   if (!muster || musterAnswer(muster, outbox.own()) !== null || state.rang === muster.muster_id) return;
   state.castRings = false;
   ring(2, t("muster"), muster.text);
@@ -427,7 +450,7 @@ function callCast() {
     state.castRings = false;
     return;
   }
-  const isCalled = shownAssignment(state.incident, state.unit?.unit_id, outbox.own())?.stage === "pushed" || (state.muster && musterAnswer(state.muster, outbox.own()) === null);
+  const isCalled = shownAssignment(state.incident, state.unit?.unit_id, outbox.own())?.stage === "pushed" || (mustered() && musterAnswer(mustered(), outbox.own()) === null);
   if (cast.broadcast_id === state.castRang || isCalled) return;
   Object.assign(state, { castRang: cast.broadcast_id, castRings: true });
   ring(cast.urgent ? 1 : 3, castTitle(cast), cast.text.slice(0, 120));
@@ -502,13 +525,13 @@ function fixed({ coords, timestamp }) {
   // A phone that stands still knows no heading; browsers say NaN then.
   const heading_deg = Number.isFinite(heading) ? heading : null;
   Object.assign(state, { position: { lon, lat, speed_mps, heading_deg }, fixedAt: timestamp, positionDenied: false });
-  if (Date.now() - sentAt >= POSITION_EVERY_MS) sendFix();
+  if (performance.now() - sentAt >= POSITION_EVERY_MS) sendFix();
   if (isFirst) changed();
   updateRoute();
 }
 
 function sendFix() {
-  if (state.position && link.send({ type: "position", ...state.position, position_at: stamp(state.fixedAt) })) sentAt = Date.now();
+  if (state.position && link.send({ type: "position", ...state.position, position_at: stamp(state.fixedAt) })) sentAt = performance.now();
 }
 
 // Start --------------------------------------------------------------------------------------------------------------
@@ -546,8 +569,8 @@ async function restore() {
 }
 
 navigator.geolocation?.watchPosition(fixed, unfixed, { enableHighAccuracy: true });
-setInterval(() => { if (Date.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
-setInterval(() => { updateRoute(); askWhetherWell(); if (!document.hidden && (state.incident || state.broadcasts.length || filming.run)) changed(); }, 1000);
+setInterval(() => { if (performance.now() - sentAt >= STILL_EVERY_MS) sendFix(); }, STILL_EVERY_MS / 2);
+setInterval(() => { updateRoute(); askWhetherWell(); if (positionSays() !== positionSaid) changed(); if (!document.hidden && (state.incident || state.muster || state.broadcasts.length || filming.run)) changed(); }, 1000);
 document.addEventListener("visibilitychange", () => { sayWhetherSeen(); if (soundAllowed() || filming.run) keepScreenOn(); });
 addEventListener("pointerdown", silence);
 addEventListener("beforeinstallprompt", (event) => { event.preventDefault(); set({ install: event }); });

@@ -78,12 +78,12 @@ function standing(s, act) {
   return h("main", { key: "standing" },
     h("div", { class: "calm" }, rings(s.connected && ready ? "" : "out"),
       h("div", { class: "word" }, !s.unit ? t("opening") : s.status === "available" ? t("standby") : statusWord(s.status)),
-      s.unit ? h("p", {}, hint(s.status)) : null,
+      s.unit ? h("p", {}, s.connected ? hint(s.status) : t("standby_offline")) : null,
       s.signedOn || s.duty?.why === "no_roster" ? dutyLine(s) : signing(s, act)),
     files(s, act),
     h("ul", { class: "checks" },
       check(s.sound, s.sound ? t("sound_on") : t("sound_off"), s.sound ? null : act.allowSound),
-      check(s.position !== null, t(s.position ? "position_on" : s.positionDenied ? "position_denied" : "position_off"), null),
+      check(s.positionSays === "on", t(`position_${s.positionSays}`), null),
       s.install ? h("li", {}, h("button", { onclick: act.install, "data-do": "install" }, icon(DOWN, "down"), t("install"))) : null));
 }
 

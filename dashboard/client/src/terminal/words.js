@@ -1,7 +1,7 @@
 // Words of the officer's page in both languages; a key that is missing in one of them fails a test.
 export const WORDS = {
   "zh-CN": {
-    standby: "待命", standby_hint: "有派警时会响铃、振动并全屏显示", busy_hint: "有任务时不会收到派警", off_hint: "离岗时不会收到派警", opening: "正在连接…",
+    standby: "待命", standby_hint: "有派警时会响铃、振动并全屏显示", standby_offline: "连接中断，收不到派警，请守听电台", busy_hint: "有任务时不会收到派警", off_hint: "离岗时不会收到派警", opening: "正在连接…",
     connected: "已连接", reconnecting: "连接中断", as_of: "无网络，显示的是 {at} 的情况",
     waiting: "{n} 条操作待发送", waiting_offline: "{n} 条操作已记下，联网后按原时间补发", others_wait: "本机另有 {n} 条其他警力的操作或文件，待其登录后发送",
     new_push: "新派警", pushed_ago: "已派 {age}", acknowledge: "签收", refuse: "拒绝", depart: "出警", arrive: "到场", feedback: "反馈", clear: "处置完毕", did_acknowledge: "签收", did_depart: "出警", did_arrive: "到场", did_feedback: "反馈",
@@ -13,7 +13,7 @@ export const WORDS = {
     photo: "拍照", video: "录像", file: "文件", uploads: "材料", kept_count: "已存 {n} 件", uploading_at: "上传中 {percent}%", queued: "等待网络", stored: "已存", retry: "重试", drop: "不传了",
     eta: "路程用时", arriving: "即将到达", promised: "派警时路程用时", away: "路程", no_place: "地点待定位", called: "报警", caller: "报警人", way: "行车路线",
     recalled: "派警已撤回", over: "本次任务已结束", number: "警情 {n}", reason: "原因：{text}", not_accepted: "“{what}”未被接受",
-    sound_off: "点一下，允许铃声和振动", sound_on: "铃声与振动已开", position_off: "正在取得定位…", position_denied: "定位被拒绝：请在浏览器设置里允许本网站定位", position_on: "定位正常",
+    sound_off: "点一下，允许铃声和振动", sound_on: "铃声与振动已开", position_off: "正在取得定位…", position_denied: "定位被拒绝：请在浏览器设置里允许本网站定位", position_on: "定位正常", position_old: "超过两分钟没有新定位", position_refused: "定位被服务器拒收",
     checklist: "处置规范", check_count: "已做 {n}/{m}", required: "必做", lacking: "必做项还有 {n} 项未做；确未做到的，照实提交",
     voice: "录音", recording: "正在录音", keep_recording: "停止并保存", drop_recording: "不要了", no_recording: "不能录音", microphone_refused: "请在浏览器设置里允许本网站使用麦克风",
     film: "现场回传", film_hint: "画面直通指挥室，并存入本警情", filming: "正在回传", film_open: "看画面", film_stop: "停止回传", film_turn: "换镜头", film_hide: "收起", film_silent: "只传画面，不录声音",
@@ -39,7 +39,7 @@ export const WORDS = {
     quick_refuse: ["正在处置其他警情", "车辆故障", "距离太远"],
   },
   en: {
-    standby: "Standing by", standby_hint: "A push rings, vibrates and fills the screen", busy_hint: "No pushes while you have a task of your own", off_hint: "No pushes while off duty", opening: "Connecting…",
+    standby: "Standing by", standby_hint: "A push rings, vibrates and fills the screen", standby_offline: "Offline: no push arrives here, listen to the radio", busy_hint: "No pushes while you have a task of your own", off_hint: "No pushes while off duty", opening: "Connecting…",
     connected: "Connected", reconnecting: "Offline", as_of: "No network: this is how it was at {at}",
     waiting: "{n} waiting to be sent", waiting_offline: "{n} noted; will be sent with their own time", others_wait: "{n} commands or files of another unit wait on this device until it logs in",
     new_push: "New incident", pushed_ago: "pushed {age} ago", acknowledge: "Acknowledge", refuse: "Refuse", depart: "Set out", arrive: "On scene", feedback: "Feedback", clear: "Finished", did_acknowledge: "Taken", did_depart: "Set out", did_arrive: "Arrived", did_feedback: "Feedback",
@@ -51,7 +51,7 @@ export const WORDS = {
     photo: "Photo", video: "Video", file: "File", uploads: "Material", kept_count: "{n} stored", uploading_at: "uploading {percent}%", queued: "waiting for network", stored: "stored", retry: "Try again", drop: "Drop it",
     eta: "Travel time", arriving: "arriving", promised: "Travel time at push", away: "by road", no_place: "Place not known yet", called: "called", caller: "Caller", way: "Way by road",
     recalled: "The push was taken back", over: "This task is over", number: "Incident {n}", reason: "Reason: {text}", not_accepted: "“{what}” was not accepted",
-    sound_off: "Tap to allow sound and vibration", sound_on: "Sound and vibration on", position_off: "Getting a position…", position_denied: "Position refused: allow it for this site in the browser's settings", position_on: "Position known",
+    sound_off: "Tap to allow sound and vibration", sound_on: "Sound and vibration on", position_off: "Getting a position…", position_denied: "Position refused: allow it for this site in the browser's settings", position_on: "Position known", position_old: "No new position for two minutes", position_refused: "The server refuses the position",
     checklist: "Check-list", check_count: "{n} of {m} done", required: "required", lacking: "{n} required not done; if that is so, send it as it is",
     voice: "Voice", recording: "Recording", keep_recording: "Stop and keep", drop_recording: "Discard", no_recording: "Can't record", microphone_refused: "Allow the microphone for this site in the browser's settings",
     film: "Scene video", film_hint: "live to the command room, kept with the incident", filming: "Sending live", film_open: "Picture", film_stop: "Stop sending", film_turn: "Other camera", film_hide: "Hide", film_silent: "Picture only, no sound",
