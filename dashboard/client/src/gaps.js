@@ -2,7 +2,7 @@
 import { basemap } from "./basemap.js";
 import { rgb, theme, token } from "./draw.js";
 import { asOf, on, serverNow, state } from "./state.js";
-import { age } from "./words.js";
+import { age, t } from "./words.js";
 
 export const GAPS = "gaps"; // among what is switched on, though it is no element of the catalogue
 const MINUTES = 3;
@@ -12,7 +12,7 @@ const NOTHING = { type: "FeatureCollection", features: [] };
 const HATCH_PX = 12;
 
 let supposed = null; // areas that are only supposed, in the place of those that are
-let found = { at: NaN, areas: NOTHING };
+let found = { at: NaN, areas: NOTHING, isKnown: true };
 let askedAt = -Infinity;
 let laidFor = "";
 
@@ -55,7 +55,7 @@ async function ask() {
   const answer = await fetch(asOf(`/api/v1/coverage?minutes=${MINUTES}&gaps=${MINUTES}${scope}`)).catch(() => null);
   if (!answer?.ok || !isOn() || supposed) return; // what is drawn says how old it is; it is asked for again
   const coverage = await answer.json();
-  found = { at: Date.parse(coverage.picture_at) / 1000, areas: coverage.gaps };
+  found = { at: Date.parse(coverage.picture_at) / 1000, areas: coverage.gaps ?? NOTHING, isKnown: coverage.gaps !== null };
   lay();
   show(found.areas);
   drawAge();
@@ -100,6 +100,7 @@ function hatch() {
 
 function drawAge() {
   const node = document.querySelector("[data-gaps-age]");
-  const text = Number.isFinite(found.at) && !supposed ? age(serverNow() - found.at) : "";
+  const asked = Number.isFinite(found.at) && !supposed;
+  const text = !asked ? "" : found.isKnown ? age(serverNow() - found.at) : t("not known: where units were then is not kept");
   if (node.textContent !== text) node.textContent = text;
 }
