@@ -82,6 +82,7 @@ _DRILL = {
             ],
             "further": [],
             "inside": 1,
+            "inside_old": 0,
         }
     ],
     "expected": 2,
