@@ -69,6 +69,9 @@ def test_units_come_and_glide(operator: Visitor) -> None:
     assert between[0] != before[0], "the unit stands still between two fixes"
     assert between[0] != between[1], "the unit jumps to its fix instead of gliding"
     assert operator.knows("liandong.timing.frames") > before[2] + 3
+    # A crew that is heard, but of a place where it was long ago, is no crew that stands there now.
+    labels = "liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'unit-labels').props.data"
+    operator.until(f"liandong.fleet.fixAt.fill(0) && {labels}.some(({{ text }}) => text.endsWith(' · > 1 h'))")
 
 
 def test_who_asks_for_less_motion_sees_units_move_once_a_second(operator: Visitor) -> None:

@@ -25,6 +25,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const ARROWS_FROM_ZOOM = 10.8;
 const FADED_AFTER_S = 60;
 const OLD_AFTER_S = 300;
+const OLDEST_TOLD_S = 6_553; // frames tell of no greater age
 
 let atlas = null;
 let dirty = { fleet: true, scene: true, rest: true, guests: true };
@@ -85,12 +86,16 @@ function fade() {
 // How old the news of the listed units looks: their shades, and what labels say of it.
 function ages() {
   const now = serverNow();
-  const shades = Array.from({ length: drawn.count }, (_, k) => shadeOf(now - fleet.heardAt[drawn.index[k]]));
-  const said = labelled.filter((label) => label.old).map((label) => age(now - fleet.heardAt[label.index]));
+  const shades = Array.from({ length: drawn.count }, (_, k) => shadeOf(agedS(drawn.index[k], now)));
+  const said = labelled.filter((label) => label.old).map((label) => ageText(agedS(label.index, now)));
   return `${shades} ${said}`;
 }
 
-const shadeOf = (silentS) => (silentS > OLD_AFTER_S ? 80 : silentS > FADED_AFTER_S ? 150 : 255);
+const shadeOf = (oldS) => (oldS > OLD_AFTER_S ? 80 : oldS > FADED_AFTER_S ? 150 : 255);
+
+// Since when one does not know where a unit is: a crew that is heard may tell of a place where it was long ago.
+const agedS = (index, now) => now - Math.min(fleet.heardAt[index], fleet.fixAt[index]);
+const ageText = (oldS) => (oldS < OLDEST_TOLD_S ? age(oldS) : `> ${age(OLDEST_TOLD_S)}`);
 
 function wake() {
   if (!pause) asked ||= requestAnimationFrame(frame);
@@ -180,7 +185,7 @@ function listUnits() {
     const lat = shown[2 * index + 1];
     if (!isOn[kind] || !(lon > west && lon < east && lat > south && lat < north)) continue;
     const status = Math.min(fleet.status[index], statuses.length - 1);
-    colours[4 * count + 3] = shadeOf(now - fleet.heardAt[index]);
+    colours[4 * count + 3] = shadeOf(agedS(index, now));
     writeIcon(bodies, 7 * count, bodyFrames[kind][status]);
     const moving = fleet.speed[index] > 3 && fleet.heading[index] === fleet.heading[index];
     writeIcon(arrows, 7 * count, moving ? arrowFrames[status] : NO_FRAME);
@@ -309,9 +314,9 @@ function unitsInView(now) {
     const [column, line] = [Math.floor((lon - west) / cellLon), Math.floor((lat - south) / cellLat)];
     if (taken.has(column * 10_000 + line)) continue;
     for (const near of [-1, 0, 1]) taken.add((column + near) * 10_000 + line);
-    const silentS = now - fleet.heardAt[index];
-    const old = silentS > FADED_AFTER_S;
-    found.push({ index, old, text: old ? `${fleet.rows[index].callsign} · ${age(silentS)}` : fleet.rows[index].callsign });
+    const oldS = agedS(index, now);
+    const old = oldS > FADED_AFTER_S;
+    found.push({ index, old, text: old ? `${fleet.rows[index].callsign} · ${ageText(oldS)}` : fleet.rows[index].callsign });
   }
   return found;
 }
