@@ -67,5 +67,5 @@ class ToldCoverage:
 
 
 def _has_changed(before: Moment, now: Moment) -> bool:
-    moved = before.seq != now.seq or before.picture is not now.picture
+    moved = before.seq != now.seq or before.picture is not now.picture or before.ground is not now.ground
     return moved or (now.at - before.at).total_seconds() >= AT_LEAST_EVERY_S

@@ -82,6 +82,7 @@ _DRILL = {
             ],
             "further": [],
             "inside": 1,
+            "inside_old": 0,
         }
     ],
     "expected": 2,
@@ -206,8 +207,11 @@ def router(services: Services) -> APIRouter:
         """Set a circle, or change it as a whole."""
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SET_DUTY_CIRCLE)
+        picture = services.handler.picture
         try:
-            command = services.drills.checks.checked(command_of(circle_id, body))
+            command = services.drills.checks.checked(
+                command_of(circle_id, body), lambda unit_id: services.authority.knows_unit(actor, unit_id, picture)
+            )
         except UnsoundCircle as unsound:
             raise field_errors(unsound.faults) from None
         await services.handler.handle(command, actor, idempotency_key)

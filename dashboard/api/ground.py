@@ -74,6 +74,7 @@ _STREET = {
 }
 _COVERAGE = {
     "picture_at": "2026-05-01T12:00:00Z",
+    "positions_known": True,
     "minutes": [1.0, 3.0, 5.0],
     "street_share": [0.0912, 0.4105, 0.6811],
     "street_km": 22310.4,
@@ -164,7 +165,7 @@ def router(services: Services) -> APIRouter:
         """Share of street length, residents and expected incidents of one's area that an available unit can be at in time, by travel alone.
 
         `gaps` are the areas where most of the street takes longer. A share is null where nothing is known to weigh by, and `expected`
-        says how many incidents stand behind `incident_share`.
+        says how many incidents stand behind `incident_share`. Of a past moment of which no position is kept all is null: `positions_known`.
         """
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_SCENE)

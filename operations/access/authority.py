@@ -314,6 +314,10 @@ class Authority:
         unit = picture.units.get(unit_id)
         return unit is not None and not unit.marked and not self._may_see_plain_clothes(actor, unit)
 
+    def knows_unit(self, actor: Actor, unit_id: str, picture: OperatingPicture) -> bool:
+        """Whether there is such a unit, as far as the actor may know."""
+        return unit_id in picture.units and not self.hides_unit(actor, unit_id, picture)
+
     # Commands ---------------------------------------------------------------------------------------------------------
 
     def authorise_command(self, actor: Actor, command: c.Command, picture: OperatingPicture, incident: Incident | None = None) -> None:
@@ -371,7 +375,7 @@ class Authority:
         if isinstance(command, c.SetDutyCircle):
             codes.add(self._expanded(command.org_code))
             for unit_id in (gate.unit_id for tier in command.tiers for gate in tier.gates if gate.unit_id not in ("", KEPT_CREW)):
-                if unit_id not in picture.units or self.hides_unit(actor, unit_id, picture):
+                if not self.knows_unit(actor, unit_id, picture):
                     raise NotFound("unknown-unit", f"There is no unit {unit_id}; register it or check the id.")
         for org_code in sorted(codes):
             self.authorise(actor, command_name(command), org_code=org_code)

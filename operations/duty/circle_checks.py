@@ -1,13 +1,13 @@
-"""Whether a duty circle is about this city: areas that are areas, points in it, organisations, key places and cameras that exist."""
+"""Whether a duty circle is about this city: areas that are areas, points in it, organisations, key places, crews and cameras that exist."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
 
-from dispatch.duty_circles import Force, Tier
+from dispatch.duty_circles import KEPT_CREW, Force, Gate, Tier
 from dispatch.duty_commands import SetDutyCircle
 from dispatch.organisations import OrganisationTree
 from dispatch.rules.duty_circles import Fault, circle_faults
@@ -15,6 +15,8 @@ from geodata.districts.drawn_areas import fault
 from operations.situation.elements import Thing
 
 CAMERA, KEY_PLACE = "street_camera", "key_place"
+
+KnowsUnit = Callable[[str], bool]  # by unit_id; of a crew that whoever asks may not know of as of one that there is not
 
 
 class Elements(Protocol):
@@ -45,9 +47,9 @@ class CircleChecks:
         self._elements = elements
         self._ground = ground
 
-    def checked(self, command: SetDutyCircle) -> SetDutyCircle:
+    def checked(self, command: SetDutyCircle, knows_unit: KnowsUnit) -> SetDutyCircle:
         """The command with full codes of organisations. Raises UnsoundCircle with everything that is wrong."""
-        faults = list(circle_faults(command)) or [*self._place_faults(command), *self._tier_faults(command)]
+        faults = list(circle_faults(command)) or [*self._place_faults(command), *self._tier_faults(command, knows_unit)]
         if faults:
             raise UnsoundCircle(faults)
         tiers = tuple(msgspec.structs.replace(tier, forces=tuple(map(self._expanded, tier.forces))) for tier in command.tiers)
@@ -63,7 +65,7 @@ class CircleChecks:
         if command.key_place and command.key_place not in self._ids(KEY_PLACE):
             yield "key_place", f"there is no key place {command.key_place!r}; leave it out or name one of /api/v1/elements/key_place"
 
-    def _tier_faults(self, command: SetDutyCircle) -> Iterator[Fault]:
+    def _tier_faults(self, command: SetDutyCircle, knows_unit: KnowsUnit) -> Iterator[Fault]:
         cameras = self._ids(CAMERA) if any(tier.cameras for tier in command.tiers) else frozenset()
         for number, tier in enumerate(command.tiers):
             here = f"tiers[{number}]"
@@ -71,14 +73,19 @@ class CircleChecks:
             for at, force in enumerate(tier.forces):
                 yield from self._organisation_faults(f"{here}.forces[{at}].org_code", force.org_code)
             for at, gate in enumerate(tier.gates):
-                if not self._ground.surrounds(gate.lon, gate.lat):
-                    yield f"{here}.gates[{at}]", f"{gate.name} at {gate.lon:g}, {gate.lat:g} is outside the city; move it"
+                yield from self._gate_faults(f"{here}.gates[{at}]", gate, knows_unit)
             for at, camera in enumerate(tier.cameras):
                 if camera not in cameras:
                     yield (
                         f"{here}.cameras[{at}]",
                         f"there is no camera {camera!r}; leave it out or name one of /api/v1/elements/street_camera",
                     )
+
+    def _gate_faults(self, field: str, gate: Gate, knows_unit: KnowsUnit) -> Iterator[Fault]:
+        if not self._ground.surrounds(gate.lon, gate.lat):
+            yield field, f"{gate.name} at {gate.lon:g}, {gate.lat:g} is outside the city; move it"
+        if gate.unit_id not in ("", KEPT_CREW) and not knows_unit(gate.unit_id):
+            yield f"{field}.unit_id", f"there is no crew {gate.unit_id!r}; leave it out or name one of /api/v1/units"
 
     def _area_faults(self, field: str, tier: Tier) -> Iterator[Fault]:
         for number, polygon in enumerate(tier.area):

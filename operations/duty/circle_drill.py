@@ -52,6 +52,7 @@ def compare(circle: DutyCircle, present: Sequence[Present], hidden_crews: Collec
     `hidden_crews`: unit_ids that the reader may not know of; of a gate that is theirs it is not told whether they stand there.
     """
     lon, lat = [one.sighting.lon for one in present], [one.sighting.lat for one in present]
+    is_old = np.array([one.sighting.fix_age_s > OLD_FIX_S for one in present], np.bool_)
     inside = [holds(tier.area, lon, lat) if present else np.zeros(0, bool) for tier in circle.tiers]
     made = _made(circle, present, inside, reach)
     used = {k for crews in made.values() for k in crews}
@@ -72,6 +73,7 @@ def compare(circle: DutyCircle, present: Sequence[Present], hidden_crews: Collec
                 "gates": [_gate_view(gate, present, hidden_crews) for gate in tier.gates],
                 "further": [_row(present[k], True, tier) for k in further],
                 "inside": int(np.count_nonzero(inside[number])),
+                "inside_old": int(np.count_nonzero(inside[number] & is_old)),  # of these: were inside when last heard of
             }
         )
     gates = [gate for tier in tiers for gate in tier["gates"]]

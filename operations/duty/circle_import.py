@@ -100,7 +100,7 @@ async def write_circles(handler: Handler, checks: CircleChecks, found: CircleFil
     written, refused = 0, []
     for circle in found.circles:
         try:
-            await handler.handle(checks.checked(circle.command()), actor)
+            await handler.handle(checks.checked(circle.command(), handler.picture.units.__contains__), actor)
             written += 1
         except (ValueError, UnsoundCircle) as error:
             refused.append(f"{circle.circle_id}: {error}")

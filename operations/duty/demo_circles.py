@@ -41,7 +41,7 @@ async def prepare_demo_circles(services: Services, actor: Actor) -> int:
         except OffNetwork:
             continue
         command = await asyncio.to_thread(_circle, services, place, drafted)
-        await services.handler.handle(services.drills.checks.checked(command), actor)
+        await services.handler.handle(services.drills.checks.checked(command, services.handler.picture.units.__contains__), actor)
         made += 1
     return made
 

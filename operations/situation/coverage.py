@@ -30,6 +30,7 @@ from geodata.districts.jurisdictions import Jurisdictions
 from geodata.routing.coverage import Reach, Streets
 from geodata.routing.gaps import GapRaster
 from geodata.routing.nearest import UnitPlacement
+from geodata.routing.searches import Ground
 from geodata.routing.travel import TravelTimes
 from operations.access.authority import Authority
 from operations.records.expected import Expectation, Expects
@@ -56,7 +57,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Moment:
-    """Units at one instant, for threads. `seq` and `picture` tell whether anything has changed since."""
+    """Units at one instant, for threads. `seq`, `picture` and `ground` tell whether anything has changed since."""
 
     at: datetime
     seq: int
@@ -66,6 +67,7 @@ class Moment:
     lat: Floats
     position_at: Floats  # Unix s
     profile: NDArray[np.uint8]  # place in PROFILES
+    ground: Ground  # the streets: closures, slow traffic and what was learned make it another
     # What was made of this moment and is the same for several areas. Belongs to `Coverage`.
     made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -148,6 +150,7 @@ class Coverage:
         self._clock = clock
         self._picture = picture
         self._profile_of_kind = profile_numbers(movement)
+        self._is_past = False
         self._land: _Land | None = None
         self._placed: UnitPlacement | None = None
         self._lock = threading.Lock()  # around the two above
@@ -166,7 +169,7 @@ class Coverage:
         self._surveyed()  # what does not move is shared
         other = copy(self)
         other._travel, other._positions, other._expected, other._clock, other._picture = travel, positions, expected, clock, picture
-        other._placed, other._lock = None, threading.Lock()
+        other._placed, other._lock, other._is_past = None, threading.Lock(), True
         return other
 
     def use(self, travel: TravelTimes) -> None:
@@ -185,6 +188,7 @@ class Coverage:
             table.lat[:n].copy(),
             table.position_at[:n].copy(),
             self._profile_of_kind[table.kind[:n]],
+            self._travel.ground(),
         )
 
     def area(self, actor: Actor, picture: OperatingPicture) -> Area:
@@ -285,16 +289,20 @@ class Coverage:
     ) -> Json:
         land, expectation = self._surveyed(), self._expected.now()
         own = np.array([code in area.orgs for code in land.codes], np.bool_)
+        # A moment before tracks were kept, or whose tracks are removed: that is no moment at which nobody was anywhere.
+        is_known = not (self._is_past and bool(np.isnan(moment.lon).all()))
+        gaps = self._gaps(land, reach, gap_minutes, own[land.org]) if is_known and gap_minutes is not None else None
         return {
             "picture_at": moment.at,
+            "positions_known": is_known,
             "minutes": list(minutes),
-            **{f"{name}_share": _shares(tallies.get(name), own) for name in ("street", "resident", "incident")},
+            **{f"{name}_share": _shares(tallies.get(name), own) if is_known else None for name in ("street", "resident", "incident")},
             "street_km": round(float(tallies["street"].whole[own].sum()) / 1000, 1),
             "expected": _basis(expectation),
-            "units": int(np.count_nonzero(counted.seen)),
+            "units": int(np.count_nonzero(counted.seen)) if is_known else None,
             "left_out": counted.left_out,
             "turnout_s": {str(kind): seconds for kind, seconds in TURNOUT_S.items()},
-            **({} if gap_minutes is None else {"gap_minutes": gap_minutes, "gaps": self._gaps(land, reach, gap_minutes, own[land.org])}),
+            **({} if gap_minutes is None else {"gap_minutes": gap_minutes, "gaps": gaps}),
         }
 
     def _gaps(self, land: _Land, reach: Reach, minutes: float, mine: Bools) -> Json:

@@ -24,6 +24,7 @@ from geodata.routing.travel import TravelTimes
 from geodata.streets.crossings import busy_crossings
 from geodata.streets.graph import PROFILES
 from geodata.streets.snapping import OffNetwork
+from operations.access.audience import Rights
 from operations.access.authority import Authority
 from operations.situation.coverage import Area, Counted, Coverage, Moment
 from operations.situation.elements import ElementStore
@@ -46,6 +47,10 @@ class Supposition:
     moves: Mapping[str, Point] = field(default_factory=dict)  # unit_id → where it is supposed to be
     posts: Sequence[Point] = ()  # each manned by one more crew, by car
     closed: Sequence[Point] = ()  # points on streets that nobody drives through
+
+    def question(self) -> tuple[Any, ...]:
+        """Equal for equal suppositions."""
+        return tuple(sorted(self.moves.items())), tuple(self.posts), tuple(self.closed)
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class WhatIf:
         self._authority = authority
         # Advice takes a core for seconds: one at a time, so that the others go on being answered.
         self._advising = asyncio.Lock()
+        # What is asked just now: several desks that ask the same, or one that asks again, wait for one answer.
+        self._asked: dict[tuple[Any, ...], asyncio.Task[Json]] = {}
         # By closed edges and the streets as they were: learned times and traffic events swap the latter.
         self._copies: dict[tuple[frozenset[int], int], tuple[Ground, TravelTimes]] = {}
 
@@ -105,7 +112,21 @@ class WhatIf:
     async def advise(
         self, supposed: Supposition, actor: Actor, most_moves: int, within_minutes: float, longest_drive_minutes: float
     ) -> Json:
-        """Where idle crews should wait so that most of what is to be expected is within some minutes of one. Raises as `coverage`."""
+        """Where idle crews should wait so that most of what is to be expected is within some minutes of one. Raises as `coverage`.
+
+        `picture_at` says of when the answer is: whoever asks what is being answered already is given that answer.
+        """
+        limits = most_moves, within_minutes, longest_drive_minutes
+        question = Rights.of(actor), supposed.question(), limits
+        task = self._asked.get(question)
+        if task is None:
+            task = self._asked[question] = asyncio.create_task(self._in_turn(supposed, actor, *limits), name="standby-advice")
+            task.add_done_callback(lambda _: self._asked.pop(question))
+        return await asyncio.shield(task)  # one that goes away takes it from nobody else
+
+    async def _in_turn(
+        self, supposed: Supposition, actor: Actor, most_moves: int, within_minutes: float, longest_drive_minutes: float
+    ) -> Json:
         async with self._advising:
             moment = self._coverage.moment()
             return await asyncio.to_thread(self._advised, moment, supposed, actor, most_moves, within_minutes, longest_drive_minutes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -72,6 +73,9 @@ def test_units_come_and_glide(operator: Visitor) -> None:
     assert between[0] != before[0], "the unit stands still between two fixes"
     assert between[0] != between[1], "the unit jumps to its fix instead of gliding"
     assert operator.knows("liandong.timing.frames") > before[2] + 3
+    # A crew that is heard, but of a place where it was long ago, is no crew that stands there now.
+    labels = "liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'unit-labels').props.data"
+    operator.until(f"liandong.fleet.fixAt.fill(0) && {labels}.some(({{ text }}) => text.endsWith(' · > 1 h'))")
 
 
 @pytest.mark.usefixtures("driving")
@@ -174,6 +178,12 @@ def test_a_pursuit_grows_by_the_clock_keeps_its_sightings_and_ends_with_esc(oper
     page.click("#pursuit-again")
     pick_on_the_map(page, 800, 800)
     operator.until("document.querySelectorAll('#pursuit-sightings .sighting').length === 2")
+    page.evaluate("liandong.replay.seek(Date.now() / 1000 - 60)")  # a pursuit is of the present
+    assert page.locator("#pursuit").is_hidden()
+    assert operator.until(f"{drawn} === 0")
+    page.evaluate("liandong.replay.leave()")
+    assert page.locator("#pursuit-sightings .sighting").count() == 2
+    assert operator.until(drawn) >= 5
     page.keyboard.press("Escape")
     assert page.locator("#pursuit").is_hidden()
     assert operator.until(f"{drawn} === 0")
@@ -208,8 +218,10 @@ def test_what_is_supposed_is_framed_follows_the_mouse_and_is_left_with_esc(opera
     page.mouse.up()
     page.wait_for_selector("#what-if-list .supposed")
     operator.until("liandong.basemap.overlay._props.layers.find((layer) => layer.id === 'supposed-rings')?.props.data.length > 0")
+    assert page.locator("#ring-legend").is_visible()
     page.click("#what-if-advise")
     page.wait_for_selector("#what-if-advice .advice-sum")
+    assert re.search(r"as of \d\d:\d\d:\d\d", page.inner_text("#what-if-advice"))
     # Advice about something that is no longer supposed is not shown, nor are figures of it where an answer is refused.
     with page.expect_response("**/what-if/standby"):
         page.evaluate("['advise', 'afresh'].forEach((name) => document.getElementById(`what-if-${name}`).click())")
@@ -226,8 +238,15 @@ def test_what_is_supposed_is_framed_follows_the_mouse_and_is_left_with_esc(opera
     assert (desk.services.positions.lon[:24] == before).all()
     desk.moving = True
     operator.until(f"{shares}.includes('%')")  # asked anew by itself as units move on
+    page.evaluate("liandong.tell('connection', false)")  # nothing is known of units that are not heard of
+    assert "%" not in operator.knows(shares)
+    operator.until(f"{shares}.includes('%')")
     page.keyboard.press("Escape")
     assert page.locator("#what-if-banner").is_hidden()
+    page.keyboard.press("i")
+    page.evaluate("liandong.replay.seek(Date.now() / 1000 - 60)")
+    assert page.locator("#what-if-banner").is_hidden()
+    page.evaluate("liandong.replay.leave()")
 
 
 def _on_screen(visitor: Visitor, east_m: float, north_m: float) -> tuple[float, float]:

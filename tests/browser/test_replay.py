@@ -140,6 +140,13 @@ def test_no_map_without_anybody_is_drawn_on_the_way_to_another_moment(operator: 
     asked = page.evaluate(ASKED_BETWEEN)
     assert asked == {"before": 0}
     operator.until("window.drawnUnits.length > window.drawnBefore")
+    # Gaps follow a jump at once, also where nothing moves: before anything was kept they are not known.
+    gaps = "document.querySelector('[data-gaps-age]').textContent"
+    page.keyboard.press("g")
+    operator.until(f"{gaps} === '0 s'")
+    page.evaluate(f"liandong.replay.seek({now - 7_200}, {{ playing: false }})")
+    operator.until(f"{gaps}.includes('not known')")
+    page.keyboard.press("g")
     page.keyboard.press("l")
     operator.until("liandong.state.replay === null && liandong.state.connected")
 

@@ -5,6 +5,7 @@ import test from "node:test";
 
 const source = new URL("../../dashboard/client/src/terminal/", import.meta.url);
 const { withAnswer } = await import(new URL("../call_answers.js", source));
+const { crewMeant, crewsOffered } = await import(new URL("../circle_crews.js", source));
 globalThis.localStorage = { getItem: () => null, setItem() {} };
 const { Outbox } = await import(new URL("outbox.js", source));
 const { h, mend } = await import(new URL("dom.js", source));
@@ -101,6 +102,17 @@ test("of two elements with one key none outlives what was wanted", () => {
   const [, second, other] = page.childNodes;
   mend(page, [h("p", { key: "a" }), h("p", { key: "b" })]);
   assert.deepEqual(page.childNodes, [second, other]);
+});
+
+test("the crew of a gate is the one that is meant, also where callsigns are several crews'", () => {
+  const rows = [null, { unit_id: "w1", callsign: "A1" }, { unit_id: "e1", callsign: "A1" }, { unit_id: "e2", callsign: "A2" }];
+  assert.deepEqual(crewMeant({ crew: "A1", unit_id: "e1" }, rows), { unit_id: "e1", twice: 0 }); // as it was set
+  assert.deepEqual(crewMeant({ crew: "A1", unit_id: "e2" }, rows), { unit_id: null, twice: 2 });
+  assert.deepEqual(crewMeant({ crew: " A2 " }, rows), { unit_id: "e2", twice: 0 });
+  assert.deepEqual(crewMeant({ crew: "e1", unit_id: "w1" }, rows), { unit_id: "e1", twice: 0 });
+  assert.deepEqual(crewMeant({ crew: "" }, rows), { unit_id: "", twice: 0 });
+  assert.deepEqual(crewMeant({ crew: "A9" }, rows), { unit_id: "A9", twice: 0 }); // the server says that there is none
+  assert.deepEqual(crewsOffered(rows), [{ value: "w1", label: "A1" }, { value: "e1", label: "A1" }, { value: "A2", label: "" }]);
 });
 
 test("answers of a form add up, and one can be taken back", () => {

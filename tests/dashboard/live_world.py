@@ -61,11 +61,14 @@ class FakeCoverage:
 
     def __init__(self, live: LiveWorld) -> None:
         self._live = live
+        self.ground = object()
 
     def moment(self) -> Any:
         table = self._live.positions
         unit_ids = tuple(table.unit_ids[: table.count])
-        return SimpleNamespace(at=self._live.clock.now(), seq=table.seq, picture=self._live.handler.picture, unit_ids=unit_ids)
+        moment = SimpleNamespace(at=self._live.clock.now(), seq=table.seq, picture=self._live.handler.picture, unit_ids=unit_ids)
+        moment.ground = self.ground
+        return moment
 
     def at(self, moment: Any, area: Area) -> dict[str, Any]:
         return {"picture_at": moment.at, "units": len(area.units)}

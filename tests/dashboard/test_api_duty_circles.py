@@ -108,7 +108,13 @@ def test_who_may_set_one_and_who_sees_it(city: ApiCity) -> None:
 def test_a_crew_in_plain_clothes_at_a_gate_is_named_to_those_who_may_know_of_it(city: ApiCity) -> None:
     city.unit("plain", WEST, (900, 900), marked=False)
     gate = {"name": "南门", "lon": LON, "lat": LAT, "unit_id": "plain"}
-    assert set_circle(city, "gate", plan(tier(gates=[gate])), "commander", COUNTY).status_code == 404, "the county may not know of it"
+    told = {}
+    for unit_id in ("plain", "nobody"):  # the county may not know of the first: it is told as of one that there is not
+        unknown = plan(tier(gates=[gate | {"unit_id": unit_id}]), key_place="kp-9")
+        errors = problem_of(set_circle(city, "gate", unknown, "commander", COUNTY), 422)["errors"]
+        assert [error["field"] for error in errors] == ["key_place", "tiers[0].gates[0].unit_id"]
+        told[unit_id] = errors[1]["detail"].replace(unit_id, "…")
+    assert told["plain"] == told["nobody"]
     assert set_circle(city, "gate", plan(tier(gates=[gate])), "commander", WEST).status_code == 200
     for path in ("/duty-circles/gate", "/duty-circles/gate/drill", "/duty-circles"):
         assert "plain" in city.get(path, "operator", WEST).text

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from dashboard import live_hub
+from dashboard import live_coverage, live_hub
 from dispatch.duty_events import UnitRegistered
 from dispatch.events import Acknowledged, IncidentClassified, IncidentClosed
 from dispatch.model import Grade, UnitKind
@@ -317,6 +317,14 @@ async def test_coverage_is_each_audiences_own_and_none_of_a_crews(live: LiveWorl
         assert desk.of_type("coverage")[0]["units"] == seen_by["desk"]
         assert room.of_type("coverage")[0]["units"] == seen_by["station"]
         assert not terminal.of_type("coverage")
+
+
+async def test_coverage_is_told_anew_when_only_a_street_changes(live: LiveWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_coverage, "EVERY_S", 0.05)
+    async with live_city(live) as url, LiveClient(url, header(DESK)) as desk:
+        await desk.until(lambda: desk.of_type("coverage"))
+        live.coverage.ground = object()
+        await desk.until(lambda: len(desk.of_type("coverage")) == 2)
 
 
 async def test_a_fault_in_coverage_leaves_the_picture_live(live: LiveWorld) -> None:

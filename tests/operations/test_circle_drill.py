@@ -80,6 +80,7 @@ def test_who_can_not_act_is_not_counted_and_says_why() -> None:
     why = {row["unit_id"]: row["why_not"] for row in found["tiers"][0]["further"]}
     assert why == {"old": "old_position", "busy": "on_scene", "off": "out_of_service", "walking": "", "other": ""}
     assert (found["expected"], found["missing"], found["tiers"][0]["inside"]) == (4, 3, 6)
+    assert found["tiers"][0]["inside_old"] == 1
 
 
 def test_a_crew_is_counted_once_and_where_it_is_needed() -> None:

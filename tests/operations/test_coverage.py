@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import shapely
 from shapely.geometry import shape
 
 from dispatch.past import PastIncident
+from geodata.streets.street_times import StreetEffects
 from operations.records.expected import LEAST_INCIDENTS
 from tests.dashboard.api_world import EAST, WEST, ApiCity, api_city, degrees, problem_of
 
@@ -70,6 +72,23 @@ def test_a_busy_unit_covers_nothing(city: ApiCity) -> None:
     assert city.get("/coverage").json()["units"] == 1
     assert city.command(incident, "push", unit_ids=["w1"]).status_code == 200
     assert city.get("/coverage").json()["units"] == 0
+
+
+def test_of_a_moment_before_anything_was_kept_nothing_is_stated(city: ApiCity) -> None:
+    city.unit("w1", WEST, at_m=(100, 100))
+    before = city.clock.now() - timedelta(days=3)
+    found = city.get(f"/coverage?at={before:%Y-%m-%dT%H:%M:%SZ}", "commander").json()
+    assert found["positions_known"] is False
+    assert [found[name] for name in ("street_share", "incident_share", "units", "gaps")] == [None] * 4
+    assert found["street_km"] > 0
+    assert city.get("/coverage").json()["positions_known"] is True
+
+
+def test_a_closed_street_makes_another_moment(city: ApiCity) -> None:
+    before = city.services.coverage.moment().ground
+    assert city.services.coverage.moment().ground is before
+    city.services.travel.affect(StreetEffects(closed=np.array([0], np.int32)))
+    assert city.services.coverage.moment().ground is not before
 
 
 def test_a_station_has_its_own_streets_and_the_units_it_may_see(city: ApiCity) -> None:

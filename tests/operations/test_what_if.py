@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dispatch.model import UnitKind
+from dispatch.errors import NotFound
+from dispatch.model import Actor, UnitKind
+from operations.situation.coverage import Moment
+from operations.situation.what_if import Supposition, WhatIf
 from tests.dashboard.api_world import EAST, WEST, ApiCity, api_city, degrees, problem_of
 
 SHARES = ("street_share", "street_km", "units", "left_out")
@@ -124,3 +128,29 @@ def test_what_stands_by_hand_or_under_another_command_stays(city: ApiCity) -> No
     city.unit("east", EAST, at_m=(900, 500))
     told = city.post("/what-if/standby", {"units": 5, "within": 0.6}, "operator", WEST).json()
     assert {move["unit_id"] for move in told["moves"]} <= {"w1", "w2"}
+
+
+def test_desks_that_ask_the_same_at_once_are_given_one_answer(city: ApiCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(self: WhatIf, moment: Moment, supposed: Supposition, actor: Actor, most_moves: int, *limits: float) -> dict[str, Any]:
+        asked.append(most_moves)
+        if most_moves == 9:
+            raise NotFound("unknown-unit", "w1")
+        return {"asked": len(asked)}
+
+    async def all_at_once() -> list[Any]:
+        here, there = Supposition(moves={"w1": degrees(500, 500)}), Supposition(moves={"w1": degrees(500, 600)})
+        desks = [(here, "a", WEST, 2), (here, "b", WEST, 2), (there, "a", WEST, 2), (here, "a", EAST, 2), (here, "a", WEST, 9)]
+        questions = [
+            city.services.what_if.advise(supposed, Actor(name, "operator", org_code), most, 3.0, 10.0)
+            for supposed, name, org_code, most in desks
+        ]
+        told = await asyncio.gather(*questions, return_exceptions=True)
+        return [*told, await city.services.what_if.advise(here, Actor("a", "operator", WEST), 2, 3.0, 10.0)]
+
+    monkeypatch.setattr(WhatIf, "_advised", counted)
+    first, same, other_place, other_area, refused, later = city.run(all_at_once())
+    assert (first, same, other_place, other_area) == ({"asked": 1}, {"asked": 1}, {"asked": 2}, {"asked": 3})
+    assert isinstance(refused, NotFound)
+    assert later == {"asked": 5}, "what was answered is not told again"

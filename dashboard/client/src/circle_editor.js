@@ -1,5 +1,6 @@
 // The form of a duty circle that is set or changed, beside its drawing on the map. Everything is checked by the server when it is saved.
 import { basemap } from "./basemap.js";
+import { crewMeant, crewsOffered } from "./circle_crews.js";
 import { KEPT_CREW, circles, corners, drawnTier, redrawCircles } from "./circle_state.js";
 import { addCorner, finishLine, removeCorner, startDrawing } from "./circle_drawing.js";
 import { fleet } from "./fleet.js";
@@ -155,12 +156,16 @@ async function byRoad(all) {
 
 async function save() {
   const { draft } = circles;
-  const unitOf = (crew) => fleet.rows.find((row) => row && row.callsign === crew)?.unit_id ?? crew;
+  errors = draft.tiers.flatMap((tier, k) => unclearCrews(tier, k));
+  if (errors.length) {
+    draw();
+    return;
+  }
   const tiers = draft.tiers.map(({ minutes, area, forces, gates, cameras, notes }) => ({
     minutes: Number(minutes),
     area: { type: "MultiPolygon", coordinates: area },
     forces: forces.map((force) => ({ ...force, count: Number(force.count) })),
-    gates: gates.map(({ name, lon, lat, crew, text }) => ({ name, lon, lat, unit_id: unitOf((crew ?? "").trim()), text })),
+    gates: gates.map((gate) => ({ name: gate.name, lon: gate.lon, lat: gate.lat, unit_id: crewMeant(gate, fleet.rows).unit_id, text: gate.text })),
     cameras,
     notes,
   }));
@@ -169,6 +174,11 @@ async function save() {
   if (!saved) return;
   circles.chosen = saved.circle_id;
   stop();
+}
+
+function unclearCrews({ gates }, k) {
+  const meant = gates.map((gate) => crewMeant(gate, fleet.rows).twice);
+  return meant.flatMap((twice, g) => (twice ? [{ field: `tiers[${k}].gates[${g}]`, detail: t("{name} is the callsign of {n} crews; choose one by its id", { name: gates[g].crew, n: twice }) }] : []));
 }
 
 // The answer, or null when it was refused; what was wrong stands in the form then.
@@ -221,10 +231,13 @@ export function editorView() {
 
 // "tiers[1].area.coordinates[0]" as people say it.
 function fieldName(name) {
-  const found = /^(?:body\.)?tiers[.[](\d+)\]?\.?(.*)$/.exec(name);
-  if (!found) return name;
-  const tier = circles.draft.tiers[Number(found[1])];
-  return `${t("{n} min", { n: tier?.minutes ?? "?" })} ${found[2]}`;
+  const whole = { name: t("Name"), org_code: t("Responsible"), lon: t("Place"), lat: t("Place"), key_place: t("Place") };
+  const found = /^(?:body\.)?tiers[.[](\d+)\]?\.?([a-z]*)(?:[.[](\d+))?/.exec(name);
+  if (!found) return whole[name.replace(/^body\./, "")] ?? name;
+  const [, k, part, row] = found;
+  const parts = { minutes: t("Minutes"), area: t("Area"), forces: t("Forces"), gates: t("Gates"), cameras: t("Cameras"), notes: t("Notes") };
+  const tier = t("{n} min", { n: circles.draft.tiers[Number(k)]?.minutes ?? "?" });
+  return [tier, parts[part] ?? part, row !== undefined && part !== "area" ? Number(row) + 1 : ""].filter(Boolean).join(" ");
 }
 
 function organisations(codes) {
@@ -309,7 +322,7 @@ function gatesView(tier) {
       button(gate.lon === null ? t("Place it") : t("Move it"), () => setMode("gate", k), { "aria-pressed": String(circles.mode === "gate" && circles.gate === k) }),
       remove(tier.gates, k),
     )),
-    h("datalist", { id: "circle-crews" }, [...new Set(fleet.rows.filter(Boolean).map((row) => row.callsign))].sort().map((name) => h("option", { key: name, value: name }))),
+    h("datalist", { id: "circle-crews" }, crewsOffered(fleet.rows).map(({ value, label }) => h("option", { key: value, value }, label))),
     button(t("Add a gate"), add, { class: "quiet" }),
   );
 }

@@ -66,7 +66,7 @@ function draw() {
     const share = shareOf(name, Number(minutes));
     put(cell, share === undefined ? "–" : `${(100 * share).toFixed(1)} %`);
   }
-  const said = { expected: expectedText(), residents: told.resident_share ? "" : t("Where people live is not known of this city: no homes are in its map data."), units: unitsText() };
+  const said = { expected: expectedText(), residents: told.resident_share || !told.positions_known ? "" : t("Where people live is not known of this city: no homes are in its map data."), units: unitsText() };
   for (const node of document.querySelectorAll("[data-coverage-said]")) put(node, said[node.dataset.coverageSaid]);
   drawAge();
 }
@@ -81,6 +81,7 @@ function expectedText() {
 }
 
 function unitsText() {
+  if (!told.positions_known) return t("Where units were then is not kept: coverage is not known.");
   const { no_position, old_position, off_network } = told.left_out;
   const counted = t("{n} available units counted.", { n: count(told.units) });
   const left = [

@@ -93,8 +93,9 @@ function focus() {
   if (!circle) return;
   const points = corners(circle.tiers.at(-1).area.coordinates);
   const [lons, lats] = [points.map((point) => point[0]), points.map((point) => point[1])];
+  const catalogue = document.getElementById("catalogue").offsetWidth; // lies over the map as the panel does
   const box = [[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]];
-  basemap.map.fitBounds(box, { padding: { left: 60, top: 60, bottom: 60, right: 60 + panel().offsetWidth }, maxZoom: 15.5, duration: 500 });
+  basemap.map.fitBounds(box, { padding: { left: 30 + catalogue, top: 30, bottom: 60, right: 30 + panel().offsetWidth }, maxZoom: 15.5, duration: 500 });
 }
 
 // ---- the server ---------------------------------------------------------------------------------------------------------
@@ -222,7 +223,7 @@ function tierSheet(tier, found, k) {
   const cameras = tier.cameras.map((id) => circles.cameraNames.get(id) || id);
   const eyes = t("Cameras");
   return h("section", { class: "section circle-tier", key: `tier ${k}` },
-    h("h3", {}, h("span", {}, h("i", { class: `circle-dash tier-${k}` }), t("{n} min", { n: tier.minutes })), found && h("span", { class: "note-right" }, t("{n} inside", { n: found.inside }))),
+    h("h3", {}, h("span", {}, h("i", { class: `circle-dash tier-${k}` }), t("{n} min", { n: tier.minutes })), found && h("span", { class: "note-right" }, insideText(found))),
     tier.forces.map((force, f) => forceLine(force, found?.forces[f], f)),
     !tier.forces.length && h("p", { class: "empty" }, t("No forces are named.")),
     tier.gates.map((gate, g) => gateLine(gate, found?.gates[g], g)),
@@ -230,6 +231,12 @@ function tierSheet(tier, found, k) {
     cameras.length > 0 && h("p", { class: "muted" }, `${eyes}: ${cameras.join("、")}`),
     tier.notes && h("p", {}, tier.notes),
   );
+}
+
+// An old position says who was there, not who is.
+function insideText({ inside, inside_old: old }) {
+  const now = t("{n} inside", { n: inside - old });
+  return old ? [now, t("{n} were when last heard of", { n: old })].join(t(", ")) : now;
 }
 
 function further(rows) {
@@ -256,7 +263,7 @@ function forceLine(force, found, f) {
 
 function crews(rows) {
   const why = (row) => (row.why_not === "old_position" ? t("position {age} old", { age: age(row.fix_age_s) }) : row.why_not ? state.config.statuses[row.why_not] : "");
-  const where = (row) => (row.inside ? t("inside") : t("coming, {eta} by road", { eta: duration(row.eta_s) }));
+  const where = (row) => (row.inside ? (row.why_not === "old_position" ? t("was inside") : t("inside")) : t("coming, {eta} by road", { eta: duration(row.eta_s) }));
   return h("ul", { class: "circle-crews" }, rows.map((row) => h("li", { key: row.unit_id },
     button(row.callsign, () => select({ kind: "unit", unit_id: row.unit_id }), { class: "quiet" }),
     h("span", {}, where(row)),

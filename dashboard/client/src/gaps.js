@@ -2,7 +2,7 @@
 import { basemap } from "./basemap.js";
 import { rgb, theme, token } from "./draw.js";
 import { asOf, on, serverNow, state } from "./state.js";
-import { age } from "./words.js";
+import { age, t } from "./words.js";
 
 export const GAPS = "gaps"; // among what is switched on, though it is no element of the catalogue
 const MINUTES = 3;
@@ -12,13 +12,14 @@ const NOTHING = { type: "FeatureCollection", features: [] };
 const HATCH_PX = 12;
 
 let supposed = null; // areas that are only supposed, in the place of those that are
-let found = { at: NaN, areas: NOTHING };
+let found = { at: NaN, areas: NOTHING, isKnown: true };
 let askedAt = -Infinity;
+let asking = false;
 let laidFor = "";
 
 export function startGaps() {
   on("switches", switched);
-  on("coverage", () => isOn() && !supposed && performance.now() - askedAt >= AGAIN_MS && ask());
+  on("coverage", () => isOn() && !supposed && isDue() && ask());
   on("replay-mode", () => isOn() && !supposed && ask());
   // Another theme is another style, and takes what was laid on the old one with it.
   basemap.map.on("styledata", () => isOn() && lay());
@@ -27,6 +28,12 @@ export function startGaps() {
 }
 
 const isOn = () => supposed !== null || state.on.has(GAPS);
+const isDue = () => performance.now() - askedAt >= AGAIN_MS || isOfAnotherMoment();
+
+// The bar of time has jumped: what is drawn was so before, or after.
+function isOfAnotherMoment() {
+  return state.replay !== null && !asking && Math.abs(serverNow() - found.at) * 1_000 > AGAIN_MS;
+}
 
 // Draw these areas instead of the gaps there are, until `null`.
 export function supposeGaps(areas) {
@@ -52,13 +59,16 @@ async function ask() {
   if (document.hidden) return;
   askedAt = performance.now();
   const scope = state.config.desk ? `&scope=${state.config.desk}` : "";
+  asking = true;
   const answer = await fetch(asOf(`/api/v1/coverage?minutes=${MINUTES}&gaps=${MINUTES}${scope}`)).catch(() => null);
+  asking = false;
   if (!answer?.ok || !isOn() || supposed) return; // what is drawn says how old it is; it is asked for again
   const coverage = await answer.json();
-  found = { at: Date.parse(coverage.picture_at) / 1000, areas: coverage.gaps };
+  found = { at: Date.parse(coverage.picture_at) / 1000, areas: coverage.gaps ?? NOTHING, isKnown: coverage.gaps !== null };
   lay();
   show(found.areas);
   drawAge();
+  if (state.replay?.playing === false && isOfAnotherMoment()) ask(); // it has jumped meanwhile, and nothing more is told while it stands
 }
 
 function show(areas) {
@@ -100,6 +110,7 @@ function hatch() {
 
 function drawAge() {
   const node = document.querySelector("[data-gaps-age]");
-  const text = Number.isFinite(found.at) && !supposed ? age(serverNow() - found.at) : "";
+  const asked = Number.isFinite(found.at) && !supposed;
+  const text = !asked ? "" : found.isKnown ? age(serverNow() - found.at) : t("not known: where units were then is not kept");
   if (node.textContent !== text) node.textContent = text;
 }

@@ -18,7 +18,8 @@ let chase = null;
 let asking = null; // AbortController of the question under way
 let factors = {};
 
-export const isPursuing = () => chase !== null;
+// It is about the present: while the past is shown it rests, and its sightings are kept.
+export const isPursuing = () => chase !== null && !state.replay;
 
 export function startPursuit() {
   factors = JSON.parse(el("pursuit-profile").dataset.factors);
@@ -37,7 +38,8 @@ export function startPursuit() {
   el("pursuit-factor").addEventListener("change", (event) => change({ factor: Number(event.target.value) }));
   el("pursuit-heading").addEventListener("change", (event) => change({ heading: event.target.value }));
   el("pursuit-signs").addEventListener("click", () => change({ heedsSigns: !chase.heedsSigns }));
-  on("zoom", () => chase && draw());
+  on("zoom", () => isPursuing() && draw());
+  on("replay-mode", rest);
   setInterval(tick, 1_000);
 }
 
@@ -45,9 +47,22 @@ function begin({ lon, lat, incident }) {
   const same = chase && chase.incident === incident;
   const sightings = [{ lon, lat, at: serverNow() }, ...(same ? chase.sightings : [])].slice(0, MOST_SIGHTINGS);
   chase = { incident, sightings, profile: "car", factor: factors.car, heading: "", heedsSigns: false, ...(same ? kept() : {}), lead: null, answer: null, why: "" };
-  document.documentElement.classList.add("pursuing");
-  el("pursuit").hidden = false;
+  show(true);
   ask();
+}
+
+function show(open) {
+  document.documentElement.classList.toggle("pursuing", open);
+  el("pursuit").hidden = !open;
+  if (!open) drawBy("pursuit", null);
+}
+
+function rest(isPast) {
+  if (!chase) return;
+  asking?.abort();
+  chase.answer = null;
+  show(!isPast);
+  if (!isPast) ask();
 }
 
 const kept = () => ({ profile: chase.profile, factor: chase.factor, heedsSigns: chase.heedsSigns });
@@ -55,14 +70,12 @@ const kept = () => ({ profile: chase.profile, factor: chase.factor, heedsSigns: 
 export function endPursuit() {
   asking?.abort();
   chase = null;
-  document.documentElement.classList.remove("pursuing");
-  el("pursuit").hidden = true;
-  drawBy("pursuit", null);
+  show(false);
 }
 
 // A new sighting starts it afresh; those before stay in the list.
 function sighted({ lon, lat }) {
-  if (chase) begin({ lon, lat, incident: chase.incident });
+  if (isPursuing()) begin({ lon, lat, incident: chase.incident });
 }
 
 function seenAt(byS) {
@@ -118,7 +131,7 @@ function bestLead(lines) {
 }
 
 function tick() {
-  if (!chase || document.hidden) return;
+  if (!isPursuing() || document.hidden) return;
   if (serverNow() - chase.askedAt >= ASK_EVERY_S) ask();
   else draw();
 }
@@ -251,5 +264,5 @@ async function note(one) {
   }).catch(() => null);
   if (answer?.ok) one.noted = true;
   else tell("toast", { kind: "bad", text: (await answer?.json().catch(() => null))?.detail || t("Not sent: the server can't be reached. Try again.") });
-  if (chase) draw();
+  if (isPursuing()) draw();
 }

@@ -9,7 +9,7 @@ import { drawBy, unitAt } from "./overlay.js";
 import { endPursuit, isPursuing } from "./pursuit.js";
 import { on, select, state, tell } from "./state.js";
 import { supposedLayers } from "./supposed.js";
-import { count, countdown, t } from "./words.js";
+import { clockText, count, countdown, t } from "./words.js";
 
 const LEAST_MS = 100; // between two questions
 const GAP_MINUTES = 3;
@@ -18,6 +18,7 @@ const AGAIN_MS = 5_000; // units move on: what is supposed of them is asked anew
 const NO_GAPS = { type: "FeatureCollection", features: [] };
 const PICK_RADIUS_PX = 8;
 const UNITS = 20;
+const LONG_WAIT_S = 6; // one question alone is answered within five
 const AVAILABLE = "available";
 
 const el = (id) => document.getElementById(id);
@@ -31,6 +32,7 @@ let dragging = false;
 let waiting = 0;
 let underWay = false;
 let again = false;
+let ticking = 0; // while advice is waited for, so that the wait is seen
 
 export const isSupposing = () => what !== null;
 
@@ -40,6 +42,8 @@ export function startWhatIf() {
     if (what && !dragging && !document.hidden && performance.now() - askedAt >= AGAIN_MS) ask();
   });
   on("zoom", () => what && draw());
+  on("connection", (isConnected) => !isConnected && forget());
+  on("replay-mode", () => what && leaveWhatIf()); // it is about the present
   const units = Object.assign(document.createElement("input"), { type: "number", min: 1, max: 100, value: UNITS });
   el("what-if-units").append(units);
   el("what-if-open").addEventListener("click", enter);
@@ -66,10 +70,20 @@ function enter() {
 
 export function leaveWhatIf() {
   what = null;
+  document.documentElement.classList.remove("has-supposed-rings");
   tell("picking", false);
   supposeGaps(null);
   drawBy("what-if", null);
   show(false);
+}
+
+// Of units that are no longer heard of nothing is known: figures and advice of before would be taken for those of now.
+function forget() {
+  live = null;
+  if (!what) return;
+  Object.assign(what, { told: null, against: null, advice: null, advising: null, turn: what.turn + 1, why: t("The server can't be reached.") });
+  supposeGaps(NO_GAPS);
+  draw();
 }
 
 function show(open) {
@@ -189,7 +203,11 @@ async function advise(units) {
   const mine = what;
   const { turn } = what;
   Object.assign(what, { advice: null, advising: turn });
+  const since = performance.now();
+  clearInterval(ticking);
+  ticking = setInterval(() => what === mine && what.advising === turn ? drawWait(since) : clearInterval(ticking), 1_000);
   draw();
+  drawWait(since);
   const advice = await post("standby", { ...supposition(), units: Math.min(100, Math.max(1, Math.round(units) || UNITS)), within: GAP_MINUTES });
   if (what !== mine || what.turn !== turn) return;
   Object.assign(what, { advice, advising: null });
@@ -207,6 +225,7 @@ function draw() {
   });
   const { posts, closed, told, advice } = what;
   drawBy("what-if", (atlas) => supposedLayers({ units, posts: [...posts], closed: told?.closed ?? [], rings: told?.rings ?? null, moves: advice?.moves ?? [] }, atlas));
+  document.documentElement.classList.toggle("has-supposed-rings", Boolean(told?.rings));
   el("what-if-why").textContent = what.why;
   drawShares();
   drawList(units, closed);
@@ -253,13 +272,14 @@ function drawAdvice() {
   const holder = el("what-if-advice");
   el("what-if-advise").disabled = what.advising !== null;
   if (!advice) {
-    holder.replaceChildren(...(what.advising === null ? [] : [node("p", "muted", t("Looking for the best places…"))]));
+    if (what.advising === null) holder.replaceChildren();
     return;
   }
   const sum = t("{before} → {after} {of} within {n} min", { before: percent(advice.share_before), after: percent(advice.share_after), of: WEIGHED()[advice.weighed], n: advice.within_minutes });
   const proof = advice.proven ? t("no other moves of so many crews give more") : t("not proven best: others may give up to {share} more", { share: percent(advice.gap * advice.share_after) });
   const basis = t("{movable} crews could be moved, at most {n} min each; {staying} stay", { movable: count(advice.movable), staying: count(advice.staying), n: advice.longest_drive_minutes });
-  const parts = [node("p", "advice-sum", sum), node("p", "muted", `${proof} · ${basis}`)];
+  const of = t("as of {time}", { time: clockText(Date.parse(advice.picture_at) / 1000) });
+  const parts = [node("p", "advice-sum", sum), node("p", "muted", [of, proof, basis].join(" · "))];
   if (!advice.moves.length) parts.push(node("p", "empty", t("No move gives anything.")));
   for (const move of advice.moves) {
     const row = node("div", "advised");
@@ -276,6 +296,13 @@ function drawAdvice() {
     );
   }
   holder.replaceChildren(...parts);
+}
+
+// Advice is worked out for one question at a time; how long one waits for others is seen as it passes.
+function drawWait(since) {
+  const seconds = Math.round((performance.now() - since) / 1_000);
+  const said = seconds < LONG_WAIT_S ? t("Looking for the best places… {n} s", { n: seconds }) : t("Looking for the best places… {n} s. Other desks are answered one after the other.", { n: seconds });
+  el("what-if-advice").replaceChildren(node("p", "muted", said));
 }
 
 function placeName({ kind, names, org_code }) {
