@@ -9,6 +9,7 @@ const SEEK_EVERY_MS = 120; // while somebody drags
 const TELL_EVERY_MS = 1_000;
 const JUMP_TAKES_MS = 3_000;
 const NEAR_S = 1.5;
+const AHEAD_S = 10; // more than clocks, and a jump on its way, are apart
 
 let pushed = false; // a wall was shown this replay, and is to follow it
 let waiting = null; // where to go once there is a socket, or the last jump is over: Unix s
@@ -60,6 +61,8 @@ function take({ at, speed, playing, loop: looped, newest_at }) {
   // Of a jump that another has overtaken: the bar stays where the hand is.
   const { wanted } = state.replay;
   if (wanted !== null && Math.abs(at - wanted) > NEAR_S && at < newest_at - NEAR_S && performance.now() - wantedMs < JUMP_TAKES_MS) return;
+  if (wanted !== null) state.replay.isAhead = wanted > newest_at + AHEAD_S;
+  else if (playing) state.replay.isAhead = false;
   const changed = state.replay.speed !== speed || state.replay.playing !== playing;
   Object.assign(state.replay, { at, speed, playing, loop: looped, newestAt: newest_at, anchorMs: performance.now(), wanted: null });
   shown();
@@ -69,7 +72,8 @@ function take({ at, speed, playing, loop: looped, newest_at }) {
 // To a moment of the past, from wherever the page is now.
 export function seek(at, { playing = state.replay?.playing ?? false, speed = state.replay?.speed ?? 1 } = {}) {
   if (!inReplay()) {
-    state.replay = { at, speed, playing, loop: null, newestAt: at, anchorMs: performance.now(), wanted: null };
+    state.replay = { at, speed, playing, loop: null, newestAt: at, anchorMs: performance.now(), wanted: at, isAhead: false };
+    wantedMs = performance.now();
     document.documentElement.classList.add("replaying");
     tell("replay-mode", true);
     reconnect();
