@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -19,6 +19,12 @@ MOST_PARTS = 5_000  # of a span, in each of which the first and last event are l
 Span = tuple[float, float]  # Unix s
 
 
+class Tracks(Protocol):
+    """What of `storage.track_reader.TrackReader` matters here."""
+
+    def heard_spans(self, from_at: float, until: float) -> list[Span]: ...
+
+
 class Silences(NamedTuple):
     """Parts of a span, in order, each of a time longer than `SILENT_S`."""
 
@@ -28,15 +34,19 @@ class Silences(NamedTuple):
 
 async def silences(services: Services, from_at: float, until: float) -> Silences:
     """Between two instants, Unix s."""
-    begins, ends = from_at - SILENT_S, min(until + SILENT_S, services.clock.unix_s())
-    heard = await asyncio.to_thread(services.tracks.heard_spans, begins, ends)
-    unheard = _between(heard, begins, ends)
+    no_positions = await asyncio.to_thread(unheard, services.tracks, from_at, until, services.clock.unix_s())
     nothing = []
-    for first, last in unheard:
+    for first, last in no_positions:
         every_s = max(SILENT_S / 2, (last - first) / MOST_PARTS)
         events = await services.history.recorded_in(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC), every_s)
         nothing += _between(events, first, last)
-    return Silences(_within(unheard, from_at, until), _within(nothing, from_at, until))
+    return Silences(within(no_positions, from_at, until), within(nothing, from_at, until))
+
+
+def unheard(tracks: Tracks, from_at: float, until: float, now_s: float) -> list[Span]:
+    """Times without a position of anybody, some of which may reach beyond the span by `SILENT_S`. In a thread."""
+    begins, ends = from_at - SILENT_S, min(until + SILENT_S, now_s)
+    return _between(tracks.heard_spans(begins, ends), begins, ends)
 
 
 def _between(spans: Iterable[Span], begins: float, ends: float) -> list[Span]:
@@ -49,6 +59,7 @@ def _between(spans: Iterable[Span], begins: float, ends: float) -> list[Span]:
     return found
 
 
-def _within(spans: Iterable[Span], from_at: float, until: float) -> list[Span]:
+def within(spans: Iterable[Span], from_at: float, until: float) -> list[Span]:
+    """What of each span, given in order, lies between two instants."""
     cut = [(max(first, from_at), min(last, until)) for first, last in spans]
     return [(first, last) for first, last in cut if first < last]
