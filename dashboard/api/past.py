@@ -92,7 +92,7 @@ def router(services: Services) -> APIRouter:
         own, imported, silent = await asyncio.gather(
             services.history.counts(query),
             asyncio.to_thread(services.imported.counts, query),
-            silences(services, from_.timestamp(), to.timestamp()),
+            silences(services.history, services.tracks, from_.timestamp(), to.timestamp(), services.clock.unix_s()),
         )
         for place, event, number in (*own, *imported):
             by_kind[event][place] += number

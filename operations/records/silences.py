@@ -7,10 +7,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from operations.services import Services
+from operations.records.history import History
 
 # Two slices of tracks: shorter ones can't be told everywhere, and the ages of positions on the screen tell them.
 SILENT_S = 600.0
@@ -32,13 +31,13 @@ class Silences(NamedTuple):
     nothing: list[Span]  # without an event either
 
 
-async def silences(services: Services, from_at: float, until: float) -> Silences:
-    """Between two instants, Unix s."""
-    no_positions = await asyncio.to_thread(unheard, services.tracks, from_at, until, services.clock.unix_s())
+async def silences(history: History, tracks: Tracks, from_at: float, until: float, now_s: float) -> Silences:
+    """Between two instants, as it is known now; Unix s."""
+    no_positions = await asyncio.to_thread(unheard, tracks, from_at, until, now_s)
     nothing = []
     for first, last in no_positions:
         every_s = max(SILENT_S / 2, (last - first) / MOST_PARTS)
-        events = await services.history.recorded_in(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC), every_s)
+        events = await history.recorded_in(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC), every_s)
         nothing += _between(events, first, last)
     return Silences(within(no_positions, from_at, until), within(nothing, from_at, until))
 
