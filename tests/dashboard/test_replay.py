@@ -401,3 +401,7 @@ async def test_times_of_which_nothing_was_recorded_are_told_from_those_in_which_
         middle = instants[-1] + 1500
         assert await told(middle, middle + 60) == [[(middle, middle + 60)]] * 2, "also of a part of it"
         assert await told(instants[2], instants[-2]) == [[], []]
+    then = await world.services.pasts.at(world.services, instant(instants[0]))
+    come_later = next(one.incident_id for one in await world.services.history.changes(0) if one.incident_id is not None)
+    above, _, _ = await panel_of(then, OPERATOR, {"kind": "incident", "incident_id": come_later}, PAGE)
+    assert "此刻尚未接到这起警情" in said(above).decode()
