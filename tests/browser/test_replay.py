@@ -54,6 +54,14 @@ FRAME_OF_LONG_AGO = """() => {
   liandong.tell("frame", { full: false, count: 1, pictureAt: Date.now() / 1000, bytes });
   return [liandong.fleet.heardAt[0], liandong.fleet.fixAt[0]].map((at) => at === -Infinity);
 }"""
+# What the strip shows once coverage is told of some seconds after the moment that is shown.
+COVERAGE_OF = """(afterS) => {
+  const at = liandong.state.replay.at + afterS, expected = { incidents: 0, hours: null, as_of: null };
+  const found = { picture_at: new Date(at * 1000).toISOString(), minutes: [1, 3, 5], street_share: [0.1, 0.2, 0.3], incident_share: null };
+  const left_out = { no_position: 0, old_position: 0, off_network: 0 };
+  liandong.tell("coverage", { ...found, resident_share: null, expected, units: 3, left_out });
+  return document.querySelector("[data-coverage]").textContent;
+}"""
 FEED = FeedSession("gps", Actor("gps", "feed", CITY, kind="token"))
 
 
@@ -135,6 +143,7 @@ def test_a_moment_that_has_not_come_and_one_without_a_record_are_named_and_the_m
     page.evaluate(f"liandong.replay.seek({desk.clock.unix_s() - 86_400})")
     expect(note).to_contain_text("Nothing was recorded around this moment")
     page.evaluate(f"liandong.replay.seek({desk.clock.unix_s() - 2.5})")
+    assert [page.evaluate(COVERAGE_OF, after_s) for after_s in (3600, -3600, 0)] == ["–", "–", "20 %"], "of another moment it is none"
     assert page.evaluate(FRAME_OF_LONG_AGO) == [True, True], "no more than 'over an hour' is known of these ages"
     expect(note).to_contain_text("No position was recorded")  # crews are moved beside the feeds here
     page.keyboard.press("l")
