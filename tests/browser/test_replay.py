@@ -45,7 +45,7 @@ MAP_ENDS_AT = "document.querySelector('#map .svg-container').getBoundingClientRe
 PLOTLY_IS_BUSY = """() => {
   const { Plots } = Plotly, resize = Plots.resize;
   Plots.resize = () => Promise.reject(new Error("busy"));
-  setTimeout(() => (Plots.resize = resize), 400);
+  setTimeout(() => (Plots.resize = resize), 2_000);
 }"""
 # The first unit's record in a frame, with the greatest ages it can tell.
 FRAME_OF_LONG_AGO = """() => {
@@ -134,19 +134,24 @@ def test_a_moment_that_has_not_come_and_one_without_a_record_are_named_and_the_m
     operator: Visitor, desk: DeskServer
 ) -> None:
     page, note = operator.page, operator.page.locator("#replay-note")
+    desk.incident(text="something to step back to")
+    operator.let_pass(APART_S)
     operator.until("liandong.basemap.map.loaded()")
     page.evaluate(PLOTLY_IS_BUSY)
     page.evaluate(f"liandong.replay.seek({desk.clock.unix_s() + 86_400})")
     expect(note).to_contain_text("has not come yet")
     # The band above has made the map lower.
     operator.until(f"{MAP_ENDS_AT} > 0 && Math.abs({MAP_ENDS_AT} - document.getElementById('time-bar').getBoundingClientRect().top) < 1")
+    page.evaluate("liandong.replay.step('previous')")
+    expect(note).not_to_contain_text("has not come yet")
     page.evaluate(f"liandong.replay.seek({desk.clock.unix_s() - 86_400})")
     expect(note).to_contain_text("Nothing was recorded around this moment")
     page.evaluate(f"liandong.replay.seek({desk.clock.unix_s() - 2.5})")
+    operator.until("liandong.fleet.count > 0 && liandong.state.replay.wanted === null")
     assert [page.evaluate(COVERAGE_OF, after_s) for after_s in (3600, -3600, 0)] == ["–", "–", "20 %"], "of another moment it is none"
     assert page.evaluate(FRAME_OF_LONG_AGO) == [True, True], "no more than 'over an hour' is known of these ages"
-    expect(note).to_contain_text("No position was recorded")  # crews are moved beside the feeds here
-    page.keyboard.press("l")
+    page.evaluate("liandong.tell('replay-refused', 'past_not_readable')")
+    expect(page.locator("#toast")).to_contain_text("a file is damaged. This is the present")
     operator.until("liandong.state.connected && liandong.state.replay === null")
 
 

@@ -192,7 +192,7 @@ function drawControls(at) {
 // What must be known before the screen is believed: an empty map says nothing of a time of which nothing was recorded.
 function noteOf(at) {
   const isIn = (span) => at >= span.from && at < span.to;
-  if (state.replay.isAhead) return t("The moment asked for has not come yet; this is the newest there is.");
+  if (state.replay.isAhead) return t("The moment asked for has not come yet; this was the newest there was.");
   if (density?.nothing.some(isIn)) return t("Nothing was recorded around this moment: what happened then is not known.");
   return density?.noPositions.some(isIn) ? t("No position was recorded around this moment: crews stand where they were last heard, or are missing, and coverage with them.") : "";
 }
