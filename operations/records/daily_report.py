@@ -23,15 +23,13 @@ from operations.access.permissions import Role
 from operations.daily import Daily
 from operations.records.history import History
 from operations.records.kpis import GroupBy, KpiQuery, KpiService
-from operations.records.silences import Tracks, silences
+from operations.records.silences import UNRECORDED_S, Tracks, silences
 from storage.evidence import write_atomically
 
 NAME = "daily-report"
 AT = time(8, 0)  # of the city's day
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 MOST_LISTED = 200
-# Shorter times without a call or a position are not worth a reader's doubt where no feed tells positions.
-UNRECORDED_S = 3600.0
 
 log = structlog.get_logger(__name__)
 

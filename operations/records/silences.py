@@ -13,6 +13,8 @@ from operations.records.history import History
 
 # Two slices of tracks: shorter ones can't be told everywhere, and the ages of positions on the screen tell them.
 SILENT_S = 600.0
+# Shorter times without a call or a position are not worth a reader's doubt in figures, where no feed tells positions.
+UNRECORDED_S = 3600.0
 MOST_PARTS = 5_000  # of a span, in each of which the first and last event are looked for
 
 Span = tuple[float, float]  # Unix s
