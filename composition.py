@@ -426,7 +426,7 @@ def compose(settings: Settings, city: City, clock: Clock, hasher: PasswordHasher
     zone = ZoneInfo(city.time_zone)
     render = partial(_report_files, city=city, codes=codes, organisations=organisations, language=settings.report_language)
     report_folder = settings.report_folder or settings.data / "reports"
-    daily_reports = DailyReports(kpis, history, authority, organisations, clock, zone, report_folder, render, SUFFIXES)
+    daily_reports = DailyReports(kpis, history, authority, organisations, clock, zone, report_folder, render, SUFFIXES, tracks)
     health.watch("daily_report", daily_reports.state)
     services = Services(
         demo=settings.demo,

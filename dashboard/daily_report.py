@@ -140,6 +140,17 @@ def _tables(report: DailyReport, names: Names) -> list[_Table]:
     ]
 
 
+def _unrecorded_table(report: DailyReport, names: Names) -> list[_Table]:
+    """For the workbook; the page says it at its head."""
+    if not report.unrecorded:
+        return []
+    rows: list[Row] = [
+        (f"{one.from_at.astimezone(names.zone):%Y-%m-%d %H:%M}", f"{one.to_at.astimezone(names.zone):%Y-%m-%d %H:%M}")
+        for one in report.unrecorded
+    ]
+    return [_Table(names.words("Nothing on record"), (names.words("From"), names.words("until")), rows)]
+
+
 # The page ------------------------------------------------------------------------------------------------------------------
 
 _STYLE = """
@@ -155,6 +166,7 @@ th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right}t
 th:first-child,td:first-child,td.text,th.text{text-align:left}
 td.bar{background:linear-gradient(90deg,var(--bar) var(--share),transparent var(--share))}
 .wide{overflow-x:auto}
+.unrecorded{margin:1rem 0;padding:.6rem 1rem;border:2px solid #c0392b;border-radius:.4rem}.unrecorded ul{margin:.2rem 0}
 @media print{:root{--text:#000;--muted:#444;--line:#bbb;--ground:#fff;--bar:#ddd}body{max-width:none;padding:0;font-size:11px}
 h2{break-after:avoid}tr{break-inside:avoid}}
 """
@@ -172,8 +184,20 @@ def _page(report: DailyReport, names: Names) -> str:
         f'<!doctype html><html lang="{"zh-CN" if words.language == "zh" else "en"}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)} · {escape(name)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1><p>{escape(name)} · {span} · {escape(made)}</p>"
-        f"{_cards(report, words)}{tables}<p>{escape(without)}</p></body></html>"
+        f"{_unrecorded(report, names)}{_cards(report, words)}{tables}<p>{escape(without)}</p></body></html>"
     )
+
+
+def _unrecorded(report: DailyReport, names: Names) -> str:
+    """Before any number: none of a day that was not recorded is no quiet day."""
+    if not report.unrecorded:
+        return ""
+    said = names.words("Nothing is on record of these times, no call and no position; figures that take them in may be too low:")
+    items = "".join(
+        f"<li>{one.from_at.astimezone(names.zone):%Y-%m-%d %H:%M} – {one.to_at.astimezone(names.zone):%Y-%m-%d %H:%M}</li>"
+        for one in report.unrecorded
+    )
+    return f'<div class="unrecorded" role="alert">{escape(said)}<ul>{items}</ul></div>'
 
 
 def _cards(report: DailyReport, words: Words) -> str:
@@ -247,7 +271,7 @@ def _workbook(report: DailyReport, names: Names) -> bytes:
     book = Workbook()
     first = book.active
     assert isinstance(first, Worksheet)  # a new workbook has one
-    for number, one in enumerate(_tables(report, names)):
+    for number, one in enumerate([*_tables(report, names), *_unrecorded_table(report, names)]):
         sheet = first if number == 0 else book.create_sheet()
         sheet.title = one.title[:31]
         units = [" (s)" if column in one.seconds else "" for column in range(len(one.heads))]

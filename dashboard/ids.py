@@ -246,6 +246,7 @@ TIME_BAR_AT_BOX = "time-bar-at-box"  # the client puts the field of a moment her
 REPLAY_BAND = "replay-band"
 REPLAY_TIME = "replay-time"
 REPLAY_SPEED = "replay-speed"
+REPLAY_NOTE = "replay-note"
 
 # duty circles
 CIRCLES_OPEN = "circles-open"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from html import escape
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ from dispatch.kpis import STAGES
 from dispatch.model import Actor, Grade
 from operations.access.authority import Action
 from operations.records.kpis import WITH_ROOM, WITHOUT_ROOM, GroupBy, KpiQuery
+from operations.records.silences import UNRECORDED_S, silences
 
 if TYPE_CHECKING:
     from operations.services import Services
@@ -167,7 +168,19 @@ class _Pages:
             compared=compared,
             divided=asked.divided,
             error=asked.error,
+            unrecorded=[] if asked.query.source != OWN else await self._unrecorded(asked.query),
         )
+
+    async def _unrecorded(self, query: KpiQuery) -> list[tuple[datetime, datetime]]:
+        """Times of the period, from the first event on, without any event or position."""
+        services = self._services
+        first_at, now = await services.history.first_recorded_at(), services.clock.now()
+        begins, ends = max(query.from_, first_at or now), min(query.to, now)
+        if begins >= ends:
+            return []
+        found = await silences(services.history, services.tracks, begins.timestamp(), ends.timestamp(), now.timestamp())
+        long = [span for span in found.nothing if span[1] - span[0] >= UNRECORDED_S]
+        return [(datetime.fromtimestamp(first, self._zone), datetime.fromtimestamp(last, self._zone)) for first, last in long]
 
     def _asked(self, request: Request, words: Words) -> _Asked:
         """Raises NotPermitted, NotFound."""

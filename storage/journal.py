@@ -189,6 +189,10 @@ class Journal(Protocol):
         """Events of incidents in a span: bin, kind of event, how many; bins without any are left out."""
         ...
 
+    def recorded_in(self, from_: datetime, to: datetime, every_s: float) -> list[tuple[float, float]]:
+        """When anything was recorded from one instant on, before another: of each `every_s` with events its first and last, Unix s."""
+        ...
+
     def answers(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
         """Kept answers by (actor, key)."""
         ...

@@ -118,6 +118,14 @@ class MemoryJournal:
                     found[min(place, query.bins - 1), str(type(recorded.body).__struct_config__.tag)] += 1
         return [(place, event, number) for (place, event), number in found.items()]
 
+    def recorded_in(self, from_: datetime, to: datetime, every_s: float) -> list[tuple[float, float]]:
+        with self._lock:
+            instants = [one.recorded_at for one in self._records if from_ <= one.recorded_at < to]
+        bins: dict[int, list[float]] = {}
+        for at in instants:
+            bins.setdefault(int((at - from_).total_seconds() // every_s), []).append(at.timestamp())
+        return [(min(own), max(own)) for _, own in sorted(bins.items())]
+
     def answers(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
         with self._lock:
             return {pair: self._answers[pair] for pair in asked if pair in self._answers}

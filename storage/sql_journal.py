@@ -209,6 +209,17 @@ class SqlJournal:
         )
         return [(min(int(row.place), query.bins - 1), row.event, row.number) for row in self._rows(statement)]
 
+    def recorded_in(self, from_: datetime, to: datetime, every_s: float) -> list[tuple[float, float]]:
+        at, start = t.events.c.recorded_at, unix_s(from_)
+        place = func.floor((at - literal(start, Float)) / literal(every_s, Float))
+        statement = (
+            select(func.min(at).label("first"), func.max(at).label("last"))
+            .where(at >= start, at < unix_s(to))
+            .group_by(place)
+            .order_by(func.min(at))
+        )
+        return [(float(row.first), float(row.last)) for row in self._rows(statement)]
+
     def answers(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Answer]:
         # One plain statement for each key: a tenth of the time of one IN over pairs, which is compiled anew each time.
         found: dict[tuple[str, str], Answer] = {}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from storage.track_files import FIX, UNKNOWN, DamagedSlice, Slice, read_open, unpack
 from storage.track_paths import UnitReader
-from storage.track_slices import SLICE_S, slice_files, slice_files_of, slice_name
+from storage.track_slices import SLICE_S, slice_files, slice_files_of, slice_name, slice_starts
 from storage.track_verify import TrackReport, verify
 from storage.track_writer import newest_by_unit
 
@@ -196,6 +196,28 @@ class TrackReader:
             for start_s, _ in slice_files_of(folder):
                 return start_s
         return None
+
+    def heard_spans(self, from_at: float, until: float) -> list[tuple[float, float]]:
+        """From when until when slices that follow each other were written, between two instants and in order (Unix s).
+
+        Exact where one begins and ends; a silence within a slice, or from one to the next, is not told.
+        """
+        runs: list[list[int]] = []
+        for start_s in slice_starts(self.folder, from_at, until):
+            if runs and start_s - runs[-1][-1] <= SLICE_S:
+                runs[-1].append(start_s)
+            else:
+                runs.append([start_s])
+        return [(self._written_in(run[0])[0], self._written_in(run[-1])[1]) for run in runs]
+
+    def _written_in(self, start_s: int) -> tuple[float, float]:
+        """First and last instant of what a slice holds; all of its time where it is damaged: something was recorded then."""
+        heard = None
+        with contextlib.suppress(DamagedSlice):  # named by who looks into it, and by `verify`
+            heard = self.heard_in(start_s)
+        if heard is None or not len(heard.fixes):
+            return start_s, start_s + SLICE_S
+        return heard.fixes["received_ds"][0] / 10.0, heard.fixes["received_ds"][-1] / 10.0
 
     def forget(self) -> None:
         """Drop what is kept in memory: files have been removed."""

@@ -46,6 +46,14 @@ def slice_files_of(day: Path) -> Iterator[tuple[int, Path]]:
         yield start_s, path
 
 
+def slice_starts(folder: Path, from_s: float, until_s: float) -> list[int]:
+    """When slices begin that hold something between two instants, by what files are there; all Unix s, in order."""
+    first_day = _day_name(int(from_s - SLICE_S) // _DAY_S)
+    last_day = _day_name(int(until_s) // _DAY_S)
+    days = [day for day in sorted(folder.glob("[0-9]*")) if first_day <= day.name <= last_day]
+    return [start_s for day in days for start_s, _ in slice_files_of(day) if from_s - SLICE_S < start_s <= until_s]
+
+
 def pause(folder: Path, since_s: float, until_s: float, longest_s: float) -> tuple[float, float] | None:
     """The newest time longer than `longest_s` that begins with a slice and has no other, and ends after `since_s` (all Unix s).
 

@@ -14,6 +14,7 @@ from dashboard.api.shapes import Instant, answer
 from dashboard.edge import actor_of
 from dashboard.problems import InvalidFields
 from operations.access.authority import Action
+from operations.records.silences import Span, silences
 from storage.journal import CountQuery
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _DENSITY = {
     "events": [210, 460, 720, 640],
     "alarms": [3, 8, 21, 14],
     "by_kind": {"incident_received": [21, 47, 80, 66], "unit_pushed": [20, 51, 92, 70]},
+    "nothing_recorded": [{"from": "2026-05-01T02:10:00Z", "to": "2026-05-01T04:30:00Z"}],
+    "no_positions": [{"from": "2026-05-01T02:10:00Z", "to": "2026-05-01T04:31:20Z"}],
 }
 _EXTENT = {
     "from": "2026-04-01T06:00:00Z",
@@ -72,7 +75,8 @@ def router(services: Services) -> APIRouter:
         """How many events of incidents of one's own organisations were recorded in each part of a span: all, alarms, and by kind.
 
         Those of other systems that were imported are among them, when they happened. Incidents count where they belong now; those that
-        are confidential are left out.
+        are confidential are left out. `nothing_recorded`: parts of the span without any event or position of any organisation: what
+        happened then is not known. `no_positions`: parts without a position. Neither tells ten minutes or less.
         """
         actor = actor_of(request)
         services.authority.authorise(actor, Action.SEE_HISTORY)
@@ -85,11 +89,21 @@ def router(services: Services) -> APIRouter:
         query = CountQuery(from_, to, bins, services.authority.visible_orgs(actor), hidden)
         by_kind: dict[str, list[int]] = defaultdict(lambda: [0] * bins)
         events, alarms = [0] * bins, [0] * bins
-        own, imported = await asyncio.gather(services.history.counts(query), asyncio.to_thread(services.imported.counts, query))
+        own, imported, silent = await asyncio.gather(
+            services.history.counts(query),
+            asyncio.to_thread(services.imported.counts, query),
+            silences(services.history, services.tracks, from_.timestamp(), to.timestamp(), services.clock.unix_s()),
+        )
         for place, event, number in (*own, *imported):
             by_kind[event][place] += number
             events[place] += number
             alarms[place] += number if event in ALARMS else 0
-        return answer({"from": from_, "to": to, "bin_s": query.bin_s, "events": events, "alarms": alarms, "by_kind": by_kind})
+        counted = {"bin_s": query.bin_s, "events": events, "alarms": alarms, "by_kind": by_kind}
+        unknown = {"nothing_recorded": _times(silent.nothing), "no_positions": _times(silent.no_positions)}
+        return answer({"from": from_, "to": to, **counted, **unknown})
 
     return routes
+
+
+def _times(spans: list[Span]) -> list[dict[str, datetime]]:
+    return [{"from": datetime.fromtimestamp(first, UTC), "to": datetime.fromtimestamp(last, UTC)} for first, last in spans]

@@ -39,6 +39,7 @@ _NEAR = {
     **_SPAN,
     "there": [{"unit": _UNIT, "stays": [_STAY], "silences": []}],
     "not_excluded": [{"unit": _UNIT, "stays": [], "silences": [_SILENCE | {"may_have_come": True}]}],
+    "unrecorded": [],
 }
 _PATH_HOURS, _NEAR_HOURS = (int(longest.total_seconds() // 3600) for longest in (LONGEST_PATH, LONGEST_NEAR))
 
@@ -81,7 +82,8 @@ def router(services: Services) -> APIRouter:
         """Which crews of the scope were within `radius_m` of a point: each stay with its first, last and nearest instant.
 
         Between fixes up to 30 s apart the straight way counts; over longer silences nothing is claimed. Crews that came by and were silent
-        for long enough to have been there are listed under `not_excluded`.
+        for long enough to have been there are listed under `not_excluded`. `unrecorded` are times (longer than ten minutes) of which no
+        position of anybody is kept: nobody at all is excluded then.
         """
         require_point(services, lon, lat)
         found = await questions.near(actor_of(request), lon, lat, radius_m, from_, to)

@@ -99,7 +99,13 @@ async def visible_incident(services: Services, actor: Actor, incident_id: str) -
 async def _incident(services: Services, actor: Actor, incident_id: str, facts: Facts) -> Panel:
     incident = await visible_incident(services, actor, incident_id)
     if incident is None:
-        return empty(facts.words("This incident does not exist, or your account may not see it.")), [], {}
+        words = facts.words
+        said = words("This incident does not exist, or your account may not see it.")
+        return (
+            empty(words("At this moment the incident had not come in, or your account may not see it.") if facts.is_past else said),
+            [],
+            {},
+        )
     picture = services.handler.picture
     recorded = [
         one for one in await services.history.timeline(incident_id) if services.authority.may_see_event(actor, one, picture, incident)

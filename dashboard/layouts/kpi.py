@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from html import escape
 
 import msgspec
@@ -18,6 +18,9 @@ from dispatch.organisations import Organisation
 from operations.records.kpis import KINDS, Comparison, GroupBy, Kpis
 
 MOST_SHOWN = 60  # groups in a figure; the table has all
+
+
+MOST_UNRECORDED = 20  # newest
 
 
 class KpiView(msgspec.Struct, frozen=True):
@@ -39,13 +42,30 @@ class KpiView(msgspec.Struct, frozen=True):
     compared: Comparison | None = None
     divided: date | None = None
     error: str = ""
+    unrecorded: Sequence[tuple[datetime, datetime]] = ()  # of the period: nothing is on record; the city's clock
+
+
+def _unrecorded(view: KpiView, words: Words) -> str:
+    """Before any figure: a stage that was under way while nothing was recorded ends when somebody says so afterwards."""
+    if not view.unrecorded:
+        return ""
+    said = words("Nothing is on record of these times: calls of then may lack, and stages that were under way may show too long:")
+    times = "".join(f"<li>{begins:%Y-%m-%d %H:%M} – {ends:%Y-%m-%d %H:%M}</li>" for begins, ends in view.unrecorded[-MOST_UNRECORDED:])
+    return f'<div class="error" role="alert">{escape(said)}<ul>{times}</ul></div>'
 
 
 def kpi_page(view: KpiView, words: Words, theme: str) -> str:
     """The whole page."""
     said = f'<p class="error" role="alert">{escape(view.error)}</p>' if view.error else ""
     if view.found.total.incidents:
-        shown = _cards(view, words) + _charts(view, words) + _stages(view, words) + _groups(view, words) + _compared(view, words)
+        shown = (
+            _unrecorded(view, words)
+            + _cards(view, words)
+            + _charts(view, words)
+            + _stages(view, words)
+            + _groups(view, words)
+            + _compared(view, words)
+        )
     else:
         shown = f'<p class="nothing">{escape(words("No incident was received in this period."))}</p>'
     body = f'<main>{said}{_tools(view, words)}{shown}</main><script src="{PLOTLY}"></script>'

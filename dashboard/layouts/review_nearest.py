@@ -61,7 +61,7 @@ def verdict(view: ReviewFacts, look: PushLook) -> str:
 def _nearer(view: ReviewFacts, one: CrewThen) -> str:
     """Of the nearest that could have gone."""
     words = view.words
-    what = words("{crew} could go and was nearer", crew=one.callsign)
+    what = words("{crew} could go and was nearer", crew=_named(view, one))
     parts = [what, words("there at about {time}", time=view.at(one.there_at))]
     if one.sooner_s is not None:
         parts.append(words("by road {how} than {crew}", how=apart(one.sooner_s, words), crew=view.crew(one.instead_of)))
@@ -101,7 +101,7 @@ def _crew(view: ReviewFacts, one: CrewThen, mark: str) -> tuple[str, ...]:
     sign = f'<i class="key other">{escape(mark)}</i> ' if mark else ""
     return (
         str(one.rank),
-        f"{sign}{escape(one.callsign)}",
+        f"{sign}{escape(_named(view, one))}",
         escape(length(one.eta_s, words)),
         escape(length(one.eta_p90_s, words)),
         escape(words.distance(one.distance_m)),
@@ -111,6 +111,11 @@ def _crew(view: ReviewFacts, one: CrewThen, mark: str) -> tuple[str, ...]:
         could,
         escape(_meanwhile(view, one.meanwhile)),
     )
+
+
+def _named(view: ReviewFacts, one: CrewThen) -> str:
+    """Brigades of several counties call their crews alike."""
+    return f"{one.callsign} · {view.facts.organisation_name(one.org_code)}"
 
 
 def _meanwhile(view: ReviewFacts, found: Meanwhile | None) -> str:
@@ -194,7 +199,7 @@ def _others(view: ReviewFacts) -> list[str]:
         for one in look.crews:
             mark = marks.get((look.push.revision, one.unit_id))
             if mark:
-                said = view.words("{crew}, nearer at {time}", crew=one.callsign, time=view.at(look.push.at))
+                said = view.words("{crew}, nearer at {time}", crew=_named(view, one), time=view.at(look.push.at))
                 found.append(f'<li><i class="key other">{mark}</i> {escape(said)}</li>')
     return found
 

@@ -17,6 +17,7 @@ def replay_band(page: Page) -> html.Div:
             html.Strong([icon("replay"), words("REPLAY")]),
             html.Time(id=ids.REPLAY_TIME),
             html.Span(id=ids.REPLAY_SPEED, className="speed"),
+            html.B(id=ids.REPLAY_NOTE, hidden=True),
             html.Span(words("No command can be given. What happens now goes on being recorded."), className="desk-only"),
             html.Span([html.Kbd("L"), words("back to the present")], className="desk-only"),
         ],

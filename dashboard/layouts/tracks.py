@@ -115,7 +115,16 @@ def _near(found: Near, view: TracksView, words: Words) -> str:
     quiet_rows = [row for one in found.not_excluded for row in _silent(one, view)]
     quiet = _section(words("Not excluded"), quiet_heads, quiet_rows, "") if quiet_rows else ""
     note = words("Between fixes up to 30 s apart the straight way counts; over longer silences nothing is said.")
-    return f'{shown}{_drawn(view, words)}{there}{quiet}<p class="muted">{escape(note)}</p>'
+    return f'{_unrecorded(found, view, words)}{shown}{_drawn(view, words)}{there}{quiet}<p class="muted">{escape(note)}</p>'
+
+
+def _unrecorded(found: Near, view: TracksView, words: Words) -> str:
+    """Before any number: an answer of nobody says nothing of a time that was not recorded."""
+    if not found.unrecorded:
+        return ""
+    said = words("No position of anybody is on record for these times; who was there then is not known, and nobody is excluded:")
+    times = "".join(f"<li>{_moment(one.from_at, view)} – {_moment(one.to_at, view)}</li>" for one in found.unrecorded)
+    return f'<div class="error" role="alert">{escape(said)}<ul>{times}</ul></div>'
 
 
 def _stays(one: NearUnit, view: TracksView, words: Words) -> list[list[str]]:

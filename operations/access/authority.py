@@ -87,9 +87,9 @@ class Authority:
         if actor.kind == "system":  # deadlines, push, evidence store: made inside, never by a connection
             return
         if actor.kind == REPLAY and action not in IN_REPLAY:
-            raise NotPermitted("in-replay", f"The page shows a moment of the past; go back to LIVE to {action}.")
+            raise NotPermitted("in-replay", f"The page shows a moment of the past; go back to LIVE to {_said(action)}.")
         if not is_granted(actor.role, action):
-            raise NotPermitted("role-not-permitted", f"The role {actor.role} may not {action}; ask someone whose role may.")
+            raise NotPermitted("role-not-permitted", f"The role {actor.role} may not {_said(action)}; ask someone whose role may.")
         if org_code is not None and not self.in_scope(actor, org_code):
             raise NotPermitted(
                 "outside-scope", f"{org_code} is outside the scope {actor.org_code} of {actor.name}; ask the responsible organisation."
@@ -328,7 +328,7 @@ class Authority:
         if actor.kind == "system":
             return
         if actor.kind == REPLAY:  # also what goes by the name of something that may be looked at
-            raise NotPermitted("in-replay", f"The page shows a moment of the past; go back to LIVE to {command_name(command)}.")
+            raise NotPermitted("in-replay", f"The page shows a moment of the past; go back to LIVE to {_said(command_name(command))}.")
         self.authorise(actor, command_name(command))
         if command.on_behalf_of is not None and actor.role not in ON_BEHALF_ROLES:
             raise NotPermitted("role-not-permitted", f"The role {actor.role} may not act on behalf of others; leave on_behalf_of out.")
@@ -479,6 +479,11 @@ def _tops(actor: Actor) -> tuple[str, ...]:
 def command_name(command: c.Command) -> str:
     """The command's name in the API, which is also its action."""
     return str(type(command).__struct_config__.tag)
+
+
+def _said(action: str) -> str:
+    """In a sentence for people: `see_kpis` is a name for programs."""
+    return action.replace("_", " ")
 
 
 def _hands_in_late(actor: Actor, command: c.IncidentCommand, incident: Incident) -> bool:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 # Similar incidents are those of the year before.
 SIMILAR_OVER = timedelta(days=365)
-# Of a crew's way on one assignment: from before it was sent until it was there or was let go, never longer.
+# Of a crew's way on one assignment: from when it was sent until it was there or was let go, never longer. Where it was when it was sent
+# is told by a fix before.
 BEFORE_PUSH, LONGEST_TRACK = timedelta(seconds=60), timedelta(hours=3)
 WITH_LAST = timedelta(milliseconds=1)  # a span of tracks is without its end: the fix of the arrival is in it
 MOST_FIXES = 600  # of one way that are drawn
@@ -306,6 +307,9 @@ def _line(one: Assignment, state: TrackState) -> TrackLine:
     """About MOST_FIXES, evenly chosen, both ends of each piece among them."""
     # A row that notes another status repeats the fix before it.
     moved = np.flatnonzero(np.diff(state.position_at, prepend=-1.0) > 0)
+    # It begins where the crew was when it was sent: with the last fix by then.
+    by_then = np.searchsorted(state.position_at[moved], one.pushed_at.timestamp(), side="right")
+    moved = moved[max(0, int(by_then) - 1) :]
     chosen = [moved[run] for run in runs(state.position_at[moved], MOST_FIXES)]
     columns = (state.lon, state.lat, state.position_at)
     return TrackLine(

@@ -23,6 +23,7 @@ from operations.access.permissions import Role
 from operations.daily import Daily
 from operations.records.history import History
 from operations.records.kpis import GroupBy, KpiQuery, KpiService
+from operations.records.silences import UNRECORDED_S, Tracks, silences
 from storage.evidence import write_atomically
 
 NAME = "daily-report"
@@ -50,6 +51,13 @@ class Lacking(msgspec.Struct, frozen=True):
     stages: tuple[tuple[str, str], ...]
 
 
+class Unrecorded(msgspec.Struct, frozen=True):
+    """A time of which nothing is on record, neither an event nor a position: what is counted of it may be too little."""
+
+    from_at: datetime
+    to_at: datetime
+
+
 class DailyReport(msgspec.Struct, frozen=True):
     """The day that ended on the morning of `day`."""
 
@@ -68,6 +76,7 @@ class DailyReport(msgspec.Struct, frozen=True):
     lacking_total: int
     open: tuple[Incident, ...]  # at the day's end, most urgent first, at most MOST_LISTED
     open_total: int
+    unrecorded: tuple[Unrecorded, ...]  # of the three days that are counted, the newest day first
 
 
 Render = Callable[[DailyReport], dict[str, bytes]]  # by the files' suffix
@@ -87,12 +96,14 @@ class DailyReports:
         folder: Path,
         render: Render,
         suffixes: tuple[str, ...],
+        tracks: Tracks,
     ) -> None:
         """`render` makes the files of a report, one for each of `suffixes`; it is called in a thread."""
         self.folder = folder
         self._kpis, self._history, self._authority = kpis, history, authority
         self._clock, self._zone = clock, zone
         self._render, self._suffixes = render, suffixes
+        self._tracks = tracks
         self._actor = Actor(NAME, Role.VIEWER.value, organisations.city.code)
         self.daily = Daily(NAME, AT, zone, clock, self._write_due, self.is_written)
 
@@ -155,7 +166,14 @@ class DailyReports:
             lacking_total=lacking_total,
             open=tuple(still_open[:MOST_LISTED]),
             open_total=len(still_open),
+            unrecorded=tuple([one for span in spans for one in await self._unrecorded(*span)]),
         )
+
+    async def _unrecorded(self, begins: datetime, ends: datetime) -> list[Unrecorded]:
+        span = begins.timestamp(), ends.timestamp()
+        found = await silences(self._history, self._tracks, *span, self._clock.unix_s())
+        long = [(first, last) for first, last in found.nothing if last - first >= UNRECORDED_S]
+        return [Unrecorded(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC)) for first, last in long]
 
     def _morning(self, day: date) -> datetime:
         """The instant of the report on a day of the city, in UTC."""

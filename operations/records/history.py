@@ -91,6 +91,10 @@ class History:
         """Events of incidents by bin and kind; see `storage.journal.CountQuery`."""
         return await self._read(lambda: self._journal.counts(query))
 
+    async def recorded_in(self, from_: datetime, to: datetime, every_s: float) -> list[tuple[float, float]]:
+        """First and last event of each `every_s` in a span that has any, Unix s, in order."""
+        return await self._read(lambda: self._journal.recorded_in(from_, to, every_s))
+
     async def picture_at(self, time: datetime) -> OperatingPicture:
         """The picture as it was at that instant of recording; empty before the first event."""
         return await self._read(lambda: self._pictures.of(self._journal.at(time)))

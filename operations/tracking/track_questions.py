@@ -18,6 +18,7 @@ from dispatch.picture import OperatingPicture
 from geodata.tracks.passages import JOINED_S, METRES_PER_DEGREE, REACH_M, Floats, Passage, Silence, metres_off, passages, silences
 from operations.access.authority import Action, Authority
 from operations.access.personal import PersonalData
+from operations.records.silences import Tracks, unheard, within
 from storage.track_files import DamagedSlice
 from storage.track_reader import TrackState
 
@@ -99,6 +100,7 @@ class Near(msgspec.Struct, frozen=True):
     to_at: datetime = msgspec.field(name="to")
     there: tuple[NearUnit, ...]  # in the order they came
     not_excluded: tuple[NearUnit, ...]  # nearby, and silent for long enough to have been there
+    unrecorded: tuple[Quiet, ...] = ()  # no position of anybody: of those times nobody is excluded, wherever last heard
 
 
 class Whereabout(msgspec.Struct, frozen=True):
@@ -111,7 +113,7 @@ class Whereabout(msgspec.Struct, frozen=True):
     heard_at: datetime
 
 
-class Reader(Protocol):
+class Reader(Tracks, Protocol):
     """The questions of `storage.track_reader.TrackReader` that matter here; called in a thread."""
 
     def known_at(self, at: float) -> TrackState: ...
@@ -195,8 +197,11 @@ class TrackQuestions:
         units = {unit_id: unit for unit_id, unit in units.items() if self._authority.may_see_track(actor, unit, picture)}
         tracks = await self._read(lambda: self._reader.paths(set(units), begins, until))
         asked = Near(lon, lat, radius_m, from_at, to_at, (), ())
-        now = self._clock.now()
-        return await asyncio.to_thread(lambda: _near(asked, units, _measured(set(units), known, tracks), now)), tracks
+        now, span = self._clock.now(), (from_at.timestamp(), to_at.timestamp())
+        lost = within(await self._read(lambda: unheard(self._reader, *span, now.timestamp())), *span)
+        found = await asyncio.to_thread(lambda: _near(asked, units, _measured(set(units), known, tracks), now))
+        unrecorded = tuple(Quiet(_instant(first), _instant(last), True) for first, last in lost if last - first > JOINED_S)
+        return msgspec.structs.replace(found, unrecorded=unrecorded), tracks
 
     async def _read(self, read: Callable[[], Answer]) -> Answer:
         async with self._turns:

@@ -40,6 +40,28 @@ ASKED_BETWEEN = """async () => {
   }
   return null;
 }"""
+MAP_ENDS_AT = "document.querySelector('#map .svg-container').getBoundingClientRect().bottom"
+# As while it has a style on its way: a wish to fit its map into the page is given up.
+PLOTLY_IS_BUSY = """() => {
+  const { Plots } = Plotly, resize = Plots.resize;
+  Plots.resize = () => Promise.reject(new Error("busy"));
+  setTimeout(() => (Plots.resize = resize), 2_000);
+}"""
+# The first unit's record in a frame, with the greatest ages it can tell.
+FRAME_OF_LONG_AGO = """() => {
+  const bytes = new Uint8Array(52).fill(255, 48);
+  bytes.fill(0, 32, 36);
+  liandong.tell("frame", { full: false, count: 1, pictureAt: Date.now() / 1000, bytes });
+  return [liandong.fleet.heardAt[0], liandong.fleet.fixAt[0]].map((at) => at === -Infinity);
+}"""
+# What the strip shows once coverage is told of some seconds after the moment that is shown.
+COVERAGE_OF = """(afterS) => {
+  const at = liandong.state.replay.at + afterS, expected = { incidents: 0, hours: null, as_of: null };
+  const found = { picture_at: new Date(at * 1000).toISOString(), minutes: [1, 3, 5], street_share: [0.1, 0.2, 0.3], incident_share: null };
+  const left_out = { no_position: 0, old_position: 0, off_network: 0 };
+  liandong.tell("coverage", { ...found, resident_share: null, expected, units: 3, left_out });
+  return document.querySelector("[data-coverage]").textContent;
+}"""
 FEED = FeedSession("gps", Actor("gps", "feed", CITY, kind="token"))
 
 
@@ -105,6 +127,31 @@ def test_the_bar_is_dragged_to_the_past_and_a_key_brings_back_the_present(operat
     page.goto(f"{desk.url}/replay?at=yesterday&lang=en", wait_until="commit")
     expect(page.locator("#toast")).to_contain_text("names no moment that can be shown", timeout=30_000)
     page.wait_for_selector("html.ready", timeout=READY_WITHIN_MS)
+    operator.until("liandong.state.connected && liandong.state.replay === null")
+
+
+def test_a_moment_that_has_not_come_and_one_without_a_record_are_named_and_the_map_keeps_its_place(
+    operator: Visitor, desk: DeskServer
+) -> None:
+    page, note = operator.page, operator.page.locator("#replay-note")
+    desk.incident(text="something to step back to")
+    operator.let_pass(APART_S)
+    operator.until("liandong.basemap.map.loaded()")
+    page.evaluate(PLOTLY_IS_BUSY)
+    page.evaluate(f"liandong.replay.seek({desk.clock.unix_s() + 86_400})")
+    expect(note).to_contain_text("has not come yet")
+    # The band above has made the map lower.
+    operator.until(f"{MAP_ENDS_AT} > 0 && Math.abs({MAP_ENDS_AT} - document.getElementById('time-bar').getBoundingClientRect().top) < 1")
+    page.evaluate("liandong.replay.step('previous')")
+    expect(note).not_to_contain_text("has not come yet")
+    page.evaluate(f"liandong.replay.seek({desk.clock.unix_s() - 86_400})")
+    expect(note).to_contain_text("Nothing was recorded around this moment")
+    page.evaluate(f"liandong.replay.seek({desk.clock.unix_s() - 2.5})")
+    operator.until("liandong.fleet.count > 0 && liandong.state.replay.wanted === null")
+    assert [page.evaluate(COVERAGE_OF, after_s) for after_s in (3600, -3600, 0)] == ["–", "–", "20 %"], "of another moment it is none"
+    assert page.evaluate(FRAME_OF_LONG_AGO) == [True, True], "no more than 'over an hour' is known of these ages"
+    page.evaluate("liandong.tell('replay-refused', 'past_not_readable')")
+    expect(page.locator("#toast")).to_contain_text("a file is damaged. This is the present")
     operator.until("liandong.state.connected && liandong.state.replay === null")
 
 

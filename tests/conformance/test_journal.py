@@ -185,6 +185,12 @@ def test_events_are_counted_by_bin_and_kind(filled: Journal, node: Node) -> None
     assert filled.counts(CountQuery(first, last, 3, frozenset())) == []
     types = frozenset(incident.incident_type for incident in node.picture.incidents.values())
     assert filled.counts(CountQuery(first, last, 3, orgs, types)) == []
+    instants = sorted({recorded.recorded_at.timestamp() for recorded in node.journal})
+    assert filled.recorded_in(first, last, 1e6) == [(instants[0], instants[-1])]
+    apart = filled.recorded_in(first, last, 0.5)
+    assert sorted({at for pair in apart for at in pair}) == instants
+    assert apart == sorted(apart)
+    assert filled.recorded_in(last, last + timedelta(days=1), 60.0) == []
 
 
 def test_a_revision_that_does_not_follow_is_refused_whole(filled: Journal, node: Node) -> None:

@@ -68,6 +68,10 @@ def test_it_counts_the_24_hours_that_ended_in_the_morning(report: DailyReport) -
     assert {one.key: one.day for one in report.organisations} == {WEST: 2, EAST: 1}
     arrive = next(one for one in report.total.stages if one.stage == "arrive")
     assert (arrive.n, arrive.p50_s, arrive.missing) == (1, 180.0, 1)
+    day, before, week = ENDS - timedelta(days=1), ENDS - timedelta(days=2), ENDS - timedelta(days=7)
+    first, *others = [(one.from_at, one.to_at) for one in report.unrecorded]
+    assert first == (day, day + timedelta(hours=8)), "the first of May began at 16:00"
+    assert others[-2:] == [(before, day), (week - timedelta(days=1), week)], "nought of a day without a record is no quiet day"
 
 
 def test_calls_with_missing_stages_stand_apart_and_open_ones_are_those_of_then(city: ApiCity, report: DailyReport) -> None:
@@ -97,11 +101,13 @@ def test_page_and_workbook_say_the_same_and_need_nothing_else(city: ApiCity, rep
     page = files[".html"].decode()
     assert "警情日报 2026-05-02" in page
     assert "2026-05-01 08:00 – 2026-05-02 08:00" in page
+    assert "<li>2026-05-01 08:00 – 2026-05-01 16:00</li>" in page
     assert not [word for word in ("http:", "https:", "src=", "href=", "url(", "<script") if word in page]
     book = load_workbook(io.BytesIO(files[".xlsx"]))
     kinds = [row[:2] for row in book["按警情类型"].iter_rows(min_row=2, values_only=True)]
     assert [count for _, count in kinds] == [2, 1]
     assert all(str(name) in page for name, _ in kinds)
+    assert next(book["无记录时段"].iter_rows(min_row=2, values_only=True)) == ("2026-05-01 08:00", "2026-05-01 16:00")
     stages = {row[0]: row for row in book["响应时间"].iter_rows(min_row=2, values_only=True)}
     assert [row[2] for name, row in stages.items() if row[1] == 1 and row[2] == 180.0] == [180.0]
     assert "3:00" in page

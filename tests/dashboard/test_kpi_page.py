@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import date, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import pytest
 from openpyxl import load_workbook
@@ -190,3 +191,14 @@ def test_what_is_of_no_station_is_held_against_none(city: ApiCity, chief: Person
     city.clock.advance(1)
     assert counts() == before | {"none": before.get("none", 0) + 1}
     assert "of no station" in page_of(chief, "by=command_room&lang=en")
+
+
+def test_a_time_without_a_record_is_named_before_the_figures(city: ApiCity, chief: Person, worked: list[str]) -> None:
+    off_at = city.clock.now()
+    city.incident()
+    city.clock.advance(5 * 3600)  # as if the server had been off
+    back_at = city.clock.now()
+    city.incident()
+    zone = ZoneInfo("Asia/Shanghai")
+    times = " – ".join(f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (off_at, back_at))
+    assert f"<li>{times}</li>" in page_of(chief, "lang=en")

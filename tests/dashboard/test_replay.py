@@ -378,3 +378,30 @@ async def test_density_counts_by_bin_and_kind_what_the_asker_may_see(world: Past
         assert (await client.get(f"/density?from={iso(instants[1])}&to={iso(instants[0])}")).status_code == 422
         extent = (await client.get("/extent")).json()
         assert datetime.fromisoformat(extent["from"]).timestamp() <= instants[0]
+
+
+async def test_times_of_which_nothing_was_recorded_are_told_from_those_in_which_nothing_happened(world: PastWorld) -> None:
+    instants = [at async for at in stretch(world)]
+    await world.written()
+    world.clock.advance(3600)  # as if nobody had been there
+    await world.do(ReceiveIncident(incident_type="theft", grade=Grade.ORDINARY, text="afterwards"))
+    back = world.clock.unix_s()
+    world.clock.advance(300)
+    async with httpx.AsyncClient(base_url=f"{world.http}/api/v1/history", headers=header(OPERATOR)) as client:
+
+        async def told(from_at: float, until: float) -> list[list[tuple[float, float]]]:
+            found = (await client.get(f"/density?from={iso(from_at)}&to={iso(until)}&bins=10")).json()
+            times = [found["nothing_recorded"], found["no_positions"]]
+            return [[tuple(datetime.fromisoformat(one[end]).timestamp() for end in ("from", "to")) for one in part] for part in times]
+
+        nothing, unplaced = await told(instants[0] - 1800, back + 300)
+        first_fix, last_status = instants[1], instants[-1]
+        assert nothing == [(instants[0] - 1800, instants[0]), (pytest.approx(instants[-1], abs=0.1), back)]
+        assert unplaced == [(instants[0] - 1800, pytest.approx(first_fix, abs=0.1)), (pytest.approx(last_status, abs=0.1), back + 300)]
+        middle = instants[-1] + 1500
+        assert await told(middle, middle + 60) == [[(middle, middle + 60)]] * 2, "also of a part of it"
+        assert await told(instants[2], instants[-2]) == [[], []]
+    then = await world.services.pasts.at(world.services, instant(instants[0]))
+    come_later = next(one.incident_id for one in await world.services.history.changes(0) if one.incident_id is not None)
+    above, _, _ = await panel_of(then, OPERATOR, {"kind": "incident", "incident_id": come_later}, PAGE)
+    assert "此刻尚未接到这起警情" in said(above).decode()

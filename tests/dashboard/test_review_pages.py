@@ -120,7 +120,8 @@ def test_the_page_shows_every_part_of_what_is_on_record(city: ApiCity, reviewer:
     assert sections == ["stages", "promises", "nearest", "map", "written", "files", "similar", "conclusions", "journal"]
     assert "late" in shown.text
     assert "entered" not in shown.text
-    assert f"NEAR{HOSTILE} could go and was nearer" in shown.text
+    assert f"NEAR{HOSTILE} · 西门派出所 could go and was nearer" in shown.text
+    assert f"FAR{HOSTILE} · 西门派出所" in shown.text, "several brigades may call a crew so"
     assert "1 of 2 checks" in shown.text
     assert "✗ <b>identity</b>" in shown.text
     events = city.run(city.services.history.timeline(incident_id))
@@ -305,7 +306,7 @@ def test_the_command_line_writes_the_same_report_beside_a_running_server(city: A
     done = app("export", "incident", incident_id, "--out", str(out), *given)
     assert (done.code, done.err) == (0, "")
     text = Parsed(out.read_text(encoding="utf-8")).text
-    assert f"NEAR{HOSTILE} could go and was nearer" in text
+    assert f"NEAR{HOSTILE} · 西门派出所 could go and was nearer" in text
     assert "command-line" in text
     log = city.services.personal._log
     assert [(look.actor, look.what, look.channel) for _, look in log.read()][-1] == ("command-line", "report", "command-line")  # type: ignore[attr-defined]

@@ -66,6 +66,9 @@ def test_api_and_page_say_who_was_there(city: ApiCity, reviewer: Person, began: 
     assert '<option value="track-west">TRACK-WEST · ' in page.text
     assert local(datetime.fromisoformat(stay["first_at"])).replace("T", " ") in page.text
     assert page.text.count('class="way"') == 2
+    assert "nobody is excluded" not in page.text
+    before = {"from": local(began - timedelta(hours=3)), "to": local(began - timedelta(hours=2))}
+    assert "nobody is excluded" in reviewer.ask("GET", "/tracks", params=query | before).text
     assert f'value="{local(began)}"' in page.text
 
 

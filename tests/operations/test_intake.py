@@ -99,7 +99,7 @@ async def test_a_gateway_of_terminals_reports_inside_its_scope():
     await register(house, "theirs", NEIGHBOUR)
     gateway = FeedSession("terminals", Actor("gateway", "officer", COUNTY, kind="token"))
     assert await house.intake.positions([position("a"), position("theirs")], gateway) == [(1, "outside-scope")]
-    with pytest.raises(NotPermitted, match="role officer may not feed_in"):
+    with pytest.raises(NotPermitted, match="role officer may not feed in"):
         house.intake.authorise(gateway)
 
 
@@ -147,7 +147,7 @@ async def test_following_goes_on_after_an_overflow():
 
 def test_a_viewer_is_no_feed():
     house = House()
-    with pytest.raises(NotPermitted, match="role viewer may not feed_in"):
+    with pytest.raises(NotPermitted, match="role viewer may not feed in"):
         house.intake.authorise(FeedSession("x", Actor("x", "viewer", COUNTY)))
 
 

@@ -119,6 +119,20 @@ def test_who_fell_silent_nearby_and_was_not_heard_again_is_not_excluded(tmp_path
     assert silent_s == {"w1": [(1190, 3600)], "w2": [(-490, 3600)]}
 
 
+def test_of_a_time_without_a_record_nobody_is_excluded(tmp_path):
+    """Two hours before NOW w1 is far away for a minute; then the server was off until a minute before NOW."""
+    world = World(tmp_path)
+    write(tmp_path, {"w1": [(second, 5000) for second in (*range(0, 61, 10), *range(7140, 7200, 10))]})
+    began = NOW - timedelta(hours=2)
+    soon = began + timedelta(seconds=10)
+    found = world.ask("near", LON, LAT, 50.0, soon, NOW)
+    assert (found.there, found.not_excluded) == ((), ())
+    (lost,) = found.unrecorded
+    assert abs((lost.from_at - began).total_seconds() - 60.5) < 0.2
+    assert abs((lost.to_at - began).total_seconds() - 7140.5) < 0.2
+    assert world.ask("near", LON, LAT, 50.0, soon, began + timedelta(minutes=1)).unrecorded == ()
+
+
 def test_what_is_to_come_is_no_silence(tmp_path):
     write(tmp_path, {"w1": [(second, 20) for second in range(7000, 7200, 10)], "w2": [(7000, 20)]})
     world = World(tmp_path)

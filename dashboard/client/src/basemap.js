@@ -2,6 +2,7 @@
 import { MapboxOverlay } from "@deck.gl/mapbox";
 import { state, tell } from "./state.js";
 
+const FIT_AFTER_MS = 500; // Plotly, told of a change by Dash, needs a fifth of a second
 const USER_MOVES = ["dragstart", "wheel", "touchstart", "dblclick", "keydown"];
 
 export const basemap = { map: null, overlay: null, graph: null };
@@ -63,10 +64,35 @@ function attach(graph, map) {
   map.addControl(overlay);
   for (const name of ["mousemove", "mouseout"]) map.on(name, drawSoon); // what lies under the pointer is found while drawing
   basemap.overlay = overlay;
+  keepFitting(graph);
   map.keyboard.disable(); // arrow keys belong to the queue
   map.dragRotate.disable();
   map.touchZoomRotate.disableRotation();
   return basemap;
+}
+
+// Plotly fits its map into the page when the page changes; but while a style is on its way it gives that up and nobody hears of it: the
+// map would lie over what is below it.
+function keepFitting(graph) {
+  let pending = 0;
+  const later = () => {
+    clearTimeout(pending);
+    pending = setTimeout(look, FIT_AFTER_MS);
+  };
+  const look = () => {
+    if (fits(graph)) return;
+    drawn()
+      .then(() => window.Plotly.Plots.resize(graph))
+      .catch((error) => console.warn(error))
+      .then(later);
+  };
+  new ResizeObserver(later).observe(graph);
+}
+
+function fits(graph) {
+  const { width, height } = graph.getBoundingClientRect();
+  const plot = graph.querySelector(".svg-container").getBoundingClientRect();
+  return !width || !height || (Math.abs(plot.width - width) < 1 && Math.abs(plot.height - height) < 1);
 }
 
 // deck.gl asks for every animation frame, to look whether there is something to draw. A desk with units on it draws a few times a

@@ -9,6 +9,8 @@ const MINUTES = 3;
 const LEAVES_AT = 0.75;
 // It is told at least every ten seconds; one that stands still is none of now.
 const STALE_S = 30;
+// While things move it is told each second, and worked out in less; a replay's seconds pass faster.
+const TOLD_WITHIN_S = 2;
 
 let told = null;
 let shown = { field: null, percent: NaN };
@@ -26,6 +28,7 @@ export function startCoverage() {
     if (!event.target.closest(".coverage-holder")) openCoverage(false);
   });
   setInterval(drawAge, 1_000);
+  on("replay-clock", drawAge);
   drawSwitch();
 }
 
@@ -96,7 +99,12 @@ function unitsText() {
 }
 
 const ageS = () => serverNow() - Date.parse(told.picture_at) / 1000;
-const isStale = () => !state.replay && ageS() > STALE_S;
+
+// Also of another moment than a replay shows: after a jump the number of where it was stands until the new one comes.
+function isStale() {
+  const speed = state.replay?.speed ?? 1;
+  return ageS() > Math.max(STALE_S, TOLD_WITHIN_S * speed) || ageS() < -TOLD_WITHIN_S * Math.max(1, speed);
+}
 
 function drawAge() {
   if (!told) return;

@@ -3,6 +3,7 @@ import { on, state, tell } from "./state.js";
 
 const HEADER = 32;
 const RECORD = 20;
+const OLDEST = 65_535; // tenths of a second
 // A new fix further off than this is not driven to but jumped to (first fix after a silence, a corrected position).
 const JUMP_DEG = 0.008;
 const LONGEST_GLIDE_MS = 6_000;
@@ -96,6 +97,9 @@ export function startFleet() {
   on("frame", takeFrame);
 }
 
+// An age that a frame has no room for is longer than any: how long is not told.
+const ageS = (tenths) => (tenths === OLDEST ? Infinity : tenths / 10);
+
 // The frame is little-endian, as is every machine with a browser: its records are read as whole numbers where they lie.
 function takeFrame({ full, count, pictureAt, bytes }) {
   const nowMs = performance.now();
@@ -118,8 +122,8 @@ function takeFrame({ full, count, pictureAt, bytes }) {
     flags[index] = bytes[byte + 15];
     heading[index] = bytes[byte + 12] === 255 ? NaN : bytes[byte + 12] * 2;
     speed[index] = bytes[byte + 13] === 255 ? NaN : bytes[byte + 13];
-    heardAt[index] = pictureAt - halves[2 * word + 8] / 10;
-    moveTo(index, words[word + 1] / 1e6, words[word + 2] / 1e6, pictureAt - halves[2 * word + 9] / 10, nowMs);
+    heardAt[index] = pictureAt - ageS(halves[2 * word + 8]);
+    moveTo(index, words[word + 1] / 1e6, words[word + 2] / 1e6, pictureAt - ageS(halves[2 * word + 9]), nowMs);
   }
   if (heard) for (let index = 0; index < fleet.count; index += 1) if (!heard[index] && fleet.to[2 * index] === fleet.to[2 * index]) {
     unplace(index);
@@ -155,7 +159,7 @@ function moveTo(index, lon, lat, fixAt, nowMs) {
   from[x] = hereLon;
   from[x + 1] = hereLat;
   startMs[index] = nowMs;
-  endMs[index] = nowMs + Math.min(LONGEST_GLIDE_MS, Math.max(200, (fixAt - previousAt) * 1000));
+  endMs[index] = nowMs + Math.min(LONGEST_GLIDE_MS, Math.max(200, (fixAt - previousAt) * 1000 || 0)); // neither may be told
 }
 
 // How long ago the unit was known to be where it is drawn. A tracker that is heard, but has no new position, says nothing of that.

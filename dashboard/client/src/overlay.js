@@ -25,7 +25,6 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const ARROWS_FROM_ZOOM = 10.8;
 const FADED_AFTER_S = 60;
 const OLD_AFTER_S = 300;
-const OLDEST_TOLD_S = 6_553; // frames tell of no greater age
 
 let atlas = null;
 let dirty = { fleet: true, scene: true, rest: true, guests: true };
@@ -87,13 +86,11 @@ function fade() {
 function ages() {
   const now = serverNow();
   const shades = Array.from({ length: drawn.count }, (_, k) => shadeOf(placeAgeS(drawn.index[k], now)));
-  const said = labelled.filter((label) => label.old).map((label) => ageText(placeAgeS(label.index, now)));
+  const said = labelled.filter((label) => label.old).map((label) => age(placeAgeS(label.index, now)));
   return `${shades} ${said}`;
 }
 
 const shadeOf = (ageS) => (ageS > OLD_AFTER_S ? 80 : ageS > FADED_AFTER_S ? 150 : 255);
-
-const ageText = (oldS) => (oldS < OLDEST_TOLD_S ? age(oldS) : `> ${age(OLDEST_TOLD_S)}`);
 
 function wake() {
   if (!pause) asked ||= requestAnimationFrame(frame);
@@ -314,7 +311,7 @@ function unitsInView(now) {
     for (const near of [-1, 0, 1]) taken.add((column + near) * 10_000 + line);
     const ageS = placeAgeS(index, now);
     const old = ageS > FADED_AFTER_S;
-    found.push({ index, old, text: old ? `${fleet.rows[index].callsign} · ${ageText(ageS)}` : fleet.rows[index].callsign });
+    found.push({ index, old, text: old ? `${fleet.rows[index].callsign} · ${age(ageS)}` : fleet.rows[index].callsign });
   }
   return found;
 }

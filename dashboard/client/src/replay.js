@@ -9,6 +9,7 @@ const SEEK_EVERY_MS = 120; // while somebody drags
 const TELL_EVERY_MS = 1_000;
 const JUMP_TAKES_MS = 3_000;
 const NEAR_S = 1.5;
+const AHEAD_S = 10; // more than clocks, and a jump on its way, are apart
 
 let pushed = false; // a wall was shown this replay, and is to follow it
 let waiting = null; // where to go once there is a socket, or the last jump is over: Unix s
@@ -18,6 +19,13 @@ let wantedMs = 0; // performance.now() of the last jump that was asked for
 let tellWall = false; // that it is the present again, when there is a socket
 
 export const noMoment = () => t("This address names no moment that can be shown; this is the present.");
+function whyNot(reason) {
+  if (reason === "bad_moment") return noMoment();
+  if (reason === "too_many_replays") return t("This account has too many replays open; close one.");
+  if (reason === "past_not_readable") return t("What is kept of this moment can't be read: a file is damaged. This is the present.");
+  if (reason === "not_permitted") return t("This account may not look into the past; this is the present.");
+  return t("This moment can't be shown: {reason}", { reason });
+}
 export const inReplay = () => state.replay !== null;
 
 // Whatever the page asks for while it shows the past says so.
@@ -39,8 +47,7 @@ export function startReplay() {
   });
   on("replay-refused", (reason) => {
     leave();
-    if (reason === "bad_moment") tell("toast", { kind: "bad", text: noMoment() });
-    else tell("toast", { kind: "bad", text: reason === "too_many_replays" ? t("This account has too many replays open; close one.") : t("This moment can't be shown: {reason}", { reason }) });
+    tell("toast", { kind: "bad", text: whyNot(reason) });
   });
   on("hello", () => {
     if (inReplay() && waiting !== null) flush();
@@ -55,11 +62,13 @@ export function startReplay() {
 }
 
 // What the server says of the clock, and where it was when it said so.
-function take({ at, speed, playing, loop: looped, newest_at }) {
+function take({ at, speed, playing, loop: looped, newest_at, stepped }) {
   if (!inReplay()) return;
   // Of a jump that another has overtaken: the bar stays where the hand is.
   const { wanted } = state.replay;
   if (wanted !== null && Math.abs(at - wanted) > NEAR_S && at < newest_at - NEAR_S && performance.now() - wantedMs < JUMP_TAKES_MS) return;
+  if (wanted !== null) state.replay.isAhead = wanted > newest_at + AHEAD_S;
+  else if (playing || stepped) state.replay.isAhead = false;
   const changed = state.replay.speed !== speed || state.replay.playing !== playing;
   Object.assign(state.replay, { at, speed, playing, loop: looped, newestAt: newest_at, anchorMs: performance.now(), wanted: null });
   shown();
@@ -69,7 +78,8 @@ function take({ at, speed, playing, loop: looped, newest_at }) {
 // To a moment of the past, from wherever the page is now.
 export function seek(at, { playing = state.replay?.playing ?? false, speed = state.replay?.speed ?? 1 } = {}) {
   if (!inReplay()) {
-    state.replay = { at, speed, playing, loop: null, newestAt: at, anchorMs: performance.now(), wanted: null };
+    state.replay = { at, speed, playing, loop: null, newestAt: at, anchorMs: performance.now(), wanted: at, isAhead: false };
+    wantedMs = performance.now();
     document.documentElement.classList.add("replaying");
     tell("replay-mode", true);
     reconnect();

@@ -14,7 +14,7 @@ export const state = {
   heardAt: 0, // performance.now() of the last frame or text
   heardByClock: 0, // Date.now() of the same: while a laptop sleeps, performance.now() stands still
   clockOffsetS: 0, // server's clock minus this machine's
-  replay: null, // of the past that is shown: {at, speed, playing, loop, newestAt, anchorMs, wanted}; `at` was so at performance.now() anchorMs
+  replay: null, // of the past that is shown: {at, speed, playing, loop, newestAt, anchorMs, wanted, isAhead}; `at` was so at performance.now() anchorMs
   undrawn: false, // something could not be drawn on the map
   lettered: false, // the fonts that names on the map are written with are there
   picking: false, // or what the next click on the map sets: the id of a form's point, or a function of {lon, lat}

@@ -47,7 +47,7 @@ export function startTimeBar() {
   el("time-bar-speed").addEventListener("change", (event) => setSpeed(Number(event.target.value)));
   el("time-bar-at").addEventListener("change", (event) => {
     const at = unixOf(event.target.value);
-    if (Number.isFinite(at)) seek(within(at));
+    if (Number.isFinite(at)) seek(at); // also where nothing is kept, or not yet: the band says so
   });
   new ResizeObserver(() => {
     [width, height, font] = [canvas.clientWidth, canvas.clientHeight, `10px ${getComputedStyle(canvas).fontFamily}`];
@@ -147,7 +147,11 @@ async function load() {
   if (state.config.desk) query.set("scope", state.config.desk);
   const [kept, found] = await Promise.all(["extent", `density?${query}`].map((what) => fetch(`/api/v1/history/${what}`).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null)));
   if (kept) extent = { from: kept.from === null ? presentNow() : Date.parse(kept.from) / 1000, to: Date.parse(kept.to) / 1000 };
-  if (found) density = { from: Date.parse(found.from) / 1000, binS: found.bin_s, events: found.events, alarms: found.alarms };
+  const spans = (told) => told.map((span) => ({ from: Date.parse(span.from) / 1000, to: Date.parse(span.to) / 1000 }));
+  if (found) {
+    density = { from: Date.parse(found.from) / 1000, binS: found.bin_s, events: found.events, alarms: found.alarms };
+    Object.assign(density, { nothing: spans(found.nothing_recorded), noPositions: spans(found.no_positions) });
+  }
   el("time-bar").classList.toggle("unknown", !found);
   draw();
 }
@@ -180,6 +184,17 @@ function drawControls(at) {
   if (!replay) return;
   put("replay-time", `${dayText(at)} ${clockText(at)}`);
   put("replay-speed", replay.playing ? `×${replay.speed}` : t("paused"));
+  const note = noteOf(at);
+  put("replay-note", note);
+  el("replay-note").hidden = !note;
+}
+
+// What must be known before the screen is believed: an empty map says nothing of a time of which nothing was recorded.
+function noteOf(at) {
+  const isIn = (span) => at >= span.from && at < span.to;
+  if (state.replay.isAhead) return t("The moment asked for has not come yet; this was the newest there was.");
+  if (density?.nothing.some(isIn)) return t("Nothing was recorded around this moment: what happened then is not known.");
+  return density?.noPositions.some(isIn) ? t("No position was recorded around this moment: crews stand where they were last heard, or are missing, and coverage with them.") : "";
 }
 
 function drawTrack(at) {
@@ -196,12 +211,7 @@ function drawTrack(at) {
   pen.clearRect(0, 0, width, height);
   const { from, to } = bounds();
   const x = (time) => ((time - from) / (to - from)) * width;
-  if (extent && extent.from > from) {
-    pen.fillStyle = token("line");
-    pen.globalAlpha = 0.35;
-    pen.fillRect(0, 0, x(extent.from), height);
-    pen.globalAlpha = 1;
-  }
+  drawUnknown(pen, x, height);
   drawSpan(pen, x, height);
   drawTicks(pen, x, from, to, width, height);
   drawDensity(pen, x, height - 14);
@@ -217,6 +227,16 @@ function drawTrack(at) {
     pen.fillStyle = token("good");
     pen.fillRect(Math.min(width, x(presentNow())) - 2, 0, 2, height);
   }
+}
+
+// Times of which positions are lacking are shaded, those of which everything is lacking more.
+function drawUnknown(pen, x, height) {
+  pen.fillStyle = token("line");
+  for (const [spans, alpha] of [[density?.noPositions, 0.35], [density?.nothing, 0.5]]) {
+    pen.globalAlpha = alpha;
+    for (const span of spans ?? []) pen.fillRect(x(span.from), 0, x(span.to) - x(span.from), height);
+  }
+  pen.globalAlpha = 1;
 }
 
 function drawSpan(pen, x, height) {

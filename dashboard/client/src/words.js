@@ -39,8 +39,9 @@ export function countdown(left) {
   return s < 3600 ? `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}` : duration(s);
 }
 
-// Coarse age for badges: never more than one unit.
+// Coarse age for badges: never more than one unit. Of what is older than a frame can say (6,553 s) no more is known.
 export function age(seconds) {
+  if (seconds === Infinity) return isChinese() ? "超过1小时" : "over 1 h";
   if (!Number.isFinite(seconds)) return "–";
   const s = Math.max(0, Math.floor(seconds));
   if (s < 60) return isChinese() ? `${s}秒` : `${s} s`;
