@@ -31,14 +31,15 @@ async def kept_for(services: Services, actor: Actor, upload_id: str) -> Manifest
 
 
 def refuse_taking(services: Services, request: Request, manifest: Manifest) -> None:
-    """A video is handed to a page's player, which lays over it who watches; without marks it is taken away by those who may export.
+    """A person's browser is handed a video for a page's player, which lays over it who watches; without marks those who may export take it.
 
-    A browser says itself what it asks for, which no page can change; over plain http it doesn't. Raises NotPermitted.
+    A browser says itself what it asks for, which no page can change; over plain http it doesn't. Programs are handed the file: what they
+    make of it is theirs to mark. Raises NotPermitted.
     """
     actor = actor_of(request)
     if not manifest.media_type.startswith("video/") or manifest.mismatched or services.authority.can(actor, Action.EXPORT):
         return
-    is_player = actor.kind != "token" and request.headers.get("sec-fetch-dest", "video") == "video"
-    if not is_player:
+    may_have_it = actor.kind == "token" or request.headers.get("sec-fetch-dest", "video") == "video"
+    if not may_have_it:
         detail = f"The original of a video is for those who may export; take the copy with marks: /uploads/{manifest.upload_id}/copy"
         raise NotPermitted("original-needs-export", detail)
