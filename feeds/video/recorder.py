@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from feeds.video.fmp4 import Fragment, Init
 from feeds.video.hub import Hub
 from feeds.video.pull import PullFailed
 from feeds.video.subscription import Item
+from feeds.video.wanted import Wanted
 from storage.video_ring import Picture, RingLog
-
-if TYPE_CHECKING:
-    from feeds.video.worker import Wanted
 
 BATCH_S = 0.5  # pictures are written together; a viewer of the past is never so close behind
 MOST_BEHIND = 1_500  # fragments that wait for the disk, about a minute; then it goes on with the next key frame

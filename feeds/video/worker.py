@@ -28,8 +28,8 @@ from feeds.video.fmp4 import Fragment, Init
 from feeds.video.hub import Hub, PlayedOut, Timing
 from feeds.video.pull import PullFailed, check_address
 from feeds.video.recorder import Recorders
-from feeds.video.span_time import Span
 from feeds.video.subscription import Item, Told
+from feeds.video.wanted import Wanted
 from operations.cameras.video import CameraState, Quality
 
 REPORT_EVERY_S = 1.0
@@ -45,21 +45,6 @@ class Setup(msgspec.Struct):
     timing: Timing = Timing()
     frozen_after_s: float = looks.FROZEN_AFTER_S
     ring: str = ""  # folder of this process in the ring; empty: nothing is recorded
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """Which stream."""
-
-    camera_id: str
-    quality: Quality
-    urls: tuple[str, ...]
-    weighs: Quality  # which picture these addresses give, whatever it was asked for as
-    once: bool = False  # what a recorder plays, to its end
-    span: Span | None = None  # of which time, where its address does not say it
-
-    def __repr__(self) -> str:
-        """Without the addresses."""
-        return f"Wanted({self.camera_id!r}, {self.quality!r})"
 
 
 class Worker:

@@ -11,7 +11,8 @@ from dispatch.clock import SystemClock
 from feeds.video.admission import Limits
 from feeds.video.gateway import EmbeddedGateway, _Opened
 from feeds.video.pull import PullFailed
-from feeds.video.worker import Setup, Wanted, Worker
+from feeds.video.wanted import Wanted
+from feeds.video.worker import Setup, Worker
 from operations.cameras.video import Quality, VideoRefused
 from storage.cameras import CameraSource
 

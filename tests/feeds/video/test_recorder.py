@@ -18,7 +18,8 @@ from feeds.video.farm_media import Format
 from feeds.video.pull import Packet, PullFailed
 from feeds.video.recorder import Recorders, as_kept
 from feeds.video.subscription import Item
-from feeds.video.worker import Setup, Wanted, Worker
+from feeds.video.wanted import Wanted
+from feeds.video.worker import Setup, Worker
 from operations.cameras.video import Quality
 from operations.footage.ring_cut import plan, write
 from storage.video_ring import Picture, VideoRing
