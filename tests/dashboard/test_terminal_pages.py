@@ -126,7 +126,7 @@ def test_every_word_that_is_used_exists_and_every_one_that_exists_is_used() -> N
     known = set(words()["words"]["en"])
     used = set(re.findall(r'\bt\("(\w+)"', code))
     assert used <= known
-    composed = ("status_", "stage_", "did_", "theme_", "seems_")  # the rest of the key comes from a value
+    composed = ("status_", "stage_", "did_", "theme_", "seems_", "position_")  # the rest of the key comes from a value
     assert [word for word in known if not word.startswith(composed) and not re.search(rf'["`?: ]{word}\b', code)] == []
 
 
@@ -134,6 +134,9 @@ def test_every_grade_and_status_has_its_word() -> None:
     assert set(words()["grades"]["en"]) == {str(int(grade)) for grade in Grade}
     assert {f"status_{status}" for status in UnitStatus} <= set(words()["words"]["en"])
     assert {f"stage_{stage}" for stage in AssignmentStage} <= set(words()["words"]["en"])
+    assert {f"position_{says}" for says in ("on", "old", "off", "denied", "refused")} == {
+        word for word in words()["words"]["en"] if word.startswith("position_")
+    }
     assert all(kind.zh and kind.en for kind in load_codes().incident_type)
 
 
