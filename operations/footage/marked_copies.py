@@ -68,7 +68,7 @@ class MarkedCopies:
         """`fonts`: a style sheet that names them."""
         self._evidence, self._clock, self._zone, self._fonts = evidence, clock, zone, fonts
         self._takers: set[tuple[str, str]] = set()
-        self._watching: set[asyncio.Task[None]] = set()
+        self._made: dict[asyncio.Task[None], tuple[asyncio.subprocess.Process, tuple[str, str]]] = {}  # by what watches it
 
     @property
     def under_way(self) -> int:
@@ -76,9 +76,11 @@ class MarkedCopies:
 
     async def stop(self) -> None:
         """End those that are being made."""
-        for task in self._watching:
-            task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
+        children = [child for child, _ in self._made.values()]
+        for watching in self._made:
+            watching.cancel()
+        for child in children:
+            await child.wait()
 
     async def open(self, actor: Actor, manifest: Manifest) -> Copying:
         """A copy that has begun. Raises RuleViolation and Unavailable."""
@@ -95,9 +97,9 @@ class MarkedCopies:
         except BaseException:
             self._takers.discard(taker)
             raise
-        watching = asyncio.create_task(self._watch(child, taker), name="marked-copy")
-        self._watching.add(watching)
-        watching.add_done_callback(self._watching.discard)
+        watching = asyncio.create_task(_watch(child, taker[1]), name="marked-copy")
+        self._made[watching] = child, taker
+        watching.add_done_callback(self._over)  # not in the task: one that is ended before its first step does nothing
         assert child.stdout is not None
         try:
             async with asyncio.timeout(BEGUN_WITHIN_S):
@@ -134,18 +136,12 @@ class MarkedCopies:
         child.stdin.write_eof()
         return child
 
-    async def _watch(self, child: asyncio.subprocess.Process, taker: tuple[str, str]) -> None:
-        """Until it has ended, which it is made to where nobody takes it: whoever asked may be gone before the first byte."""
-        try:
-            async with asyncio.timeout(DONE_WITHIN_S):
-                await child.wait()
-        except TimeoutError:
-            log.warning("marked_copy_too_slow", taker=taker[1])
-        finally:
-            if child.returncode is None:
-                child.kill()
-            self._takers.discard(taker)
-            await child.wait()
+    def _over(self, watching: asyncio.Task[None]) -> None:
+        """It has ended, or is made to: whoever asked may be gone before the first byte."""
+        child, taker = self._made.pop(watching)
+        self._takers.discard(taker)
+        if child.returncode is None:
+            child.kill()
 
     async def _refusal(self, child: asyncio.subprocess.Process, code: int, manifest: Manifest) -> RuleViolation | Unavailable:
         log.warning("marked_copy_refused", upload_id=manifest.upload_id, exit_code=code, reason=await _said(child))
@@ -157,6 +153,14 @@ class MarkedCopies:
         if code == DAMAGED:
             return Unavailable("evidence-damaged", f"{manifest.filename} is not what was kept; no copy is made of it. Have `verify` run.")
         return Unavailable("copy-not-made", f"{manifest.filename} can't be read as a video; whoever may export can fetch the original.")
+
+
+async def _watch(child: asyncio.subprocess.Process, taker: str) -> None:
+    try:
+        async with asyncio.timeout(DONE_WITHIN_S):
+            await child.wait()
+    except TimeoutError:
+        log.warning("marked_copy_too_slow", taker=taker)
 
 
 async def _said(child: asyncio.subprocess.Process) -> str:

@@ -80,7 +80,11 @@ async def test_copies_are_made_one_for_an_account_and_a_few_at_a_time(city: City
     start = asyncio.create_subprocess_exec
 
     async def hang(*_command: str, **pipes: Any) -> asyncio.subprocess.Process:
-        return await start(*hanging, **pipes)
+        child = await start(*hanging, **pipes)
+        assert child.stdout is not None
+        while not child.stdout._buffer:  # type: ignore[attr-defined]  # noqa: ASYNC110 its first piece is there before anybody waits for it
+            await asyncio.sleep(0.01)
+        return child
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", hang)
     first = await copies.open(DESK, kept)
